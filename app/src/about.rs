@@ -1,0 +1,59 @@
+//! What this is: `app version` and `/version`.
+
+use std::fmt;
+use std::path::Path;
+
+use migrate::{Declared, Settings};
+use serde::Serialize;
+
+use crate::config::Config;
+
+/// In JSON as `/version` answers it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct About {
+    pub(crate) commit: String,
+    version: &'static str,
+    pub(crate) schema: Fingerprints,
+    sqlite: &'static str,
+}
+
+/// Fingerprints of schemas; `None` is one that could not be read.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Fingerprints {
+    /// What this release's `schema.sql` says.
+    pub(crate) declared: Option<String>,
+    /// What the database has.
+    pub(crate) live: Option<String>,
+}
+
+impl About {
+    pub(crate) fn new(config: &Config, declared: Option<&Declared>) -> Self {
+        Self {
+            commit: config.commit.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            schema: Fingerprints { declared: declared.map(|d| d.fingerprint().to_owned()), live: None },
+            sqlite: migrate::sqlite_version(),
+        }
+    }
+}
+
+/// The fingerprint of a live schema: the declared one where both mean the same, however they are spelt.
+pub(crate) fn live(
+    database: &Path,
+    declared: Option<&Declared>,
+    settings: &Settings,
+) -> Result<String, migrate::Error> {
+    match declared {
+        Some(declared) => Ok(migrate::check(database, declared, settings, &mut ())?.live),
+        None => Ok(migrate::inspect(database, settings)?.fingerprint),
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "app {}", self.version)?;
+        writeln!(f, "commit {}", self.commit)?;
+        writeln!(f, "declared schema {}", self.schema.declared.as_deref().unwrap_or("unknown"))?;
+        write!(f, "SQLite {}", self.sqlite)
+    }
+}

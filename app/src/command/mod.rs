@@ -1,0 +1,7 @@
+//! The commands that do one thing and end; `start` and `serve` are in `boot`.
+
+pub(crate) mod backup;
+pub(crate) mod inspect;
+pub(crate) mod migrate;
+mod report;
+pub(crate) mod version;

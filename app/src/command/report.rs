@@ -1,0 +1,217 @@
+//! What a migration found and did, as text for a person.
+
+use std::fmt::{self, Formatter};
+
+use migrate::{CostClass, Evidence, Hazard, Outcome, Plan, Report, Verdict};
+use serde::Serialize;
+
+/// A report. In JSON it is the engine's, unchanged.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Findings(pub(crate) Report);
+
+impl Findings {
+    /// What was done, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let Report { outcome, database, schema, differences, plan, seconds, .. } = &self.0;
+        let steps = count(plan.as_ref().map_or(0, |plan| plan.steps.len() as u64), "step");
+        match outcome {
+            Outcome::InSync => format!("{database} is what {schema} says: nothing to do"),
+            Outcome::Planned => {
+                format!(
+                    "{database} is out of sync with {schema}: {}",
+                    count(differences.len() as u64, "difference")
+                )
+            }
+            Outcome::Applied => format!(
+                "{database} is now what {schema} says: {steps} in {:.3} s",
+                seconds.unwrap_or_default()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.0;
+        writeln!(f, "{}", self.summary())?;
+        for difference in &report.differences {
+            writeln!(f, "  {}", difference.message)?;
+        }
+        for note in &report.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        if let Some(plan) = &report.plan {
+            write_plan(f, plan)?;
+        }
+        write_proposals(f, report)?;
+        write_evidence(f, &report.evidence)
+    }
+}
+
+fn write_plan(f: &mut Formatter<'_>, plan: &Plan) -> fmt::Result {
+    writeln!(f, "\nplan of {}, {}:", plan.planner, cost(plan))?;
+    for step in &plan.steps {
+        writeln!(f, "  {};", step.sql.replace('\n', "\n  "))?;
+    }
+    for hazard in &plan.hazards {
+        write_hazard(f, hazard)?;
+    }
+    Ok(())
+}
+
+fn cost(plan: &Plan) -> String {
+    match plan.cost.class {
+        CostClass::Constant => "constant time".to_owned(),
+        class => format!("{class} of {}", count(plan.cost.rows, "row")),
+    }
+}
+
+fn write_hazard(f: &mut Formatter<'_>, hazard: &Hazard) -> fmt::Result {
+    let state = match (hazard.stops(), hazard.approved) {
+        (true, _) => "stops the plan",
+        (false, Some(_)) => "approved",
+        (false, None) => "for information",
+    };
+    writeln!(f, "{} {} ({state}): {}", hazard.name, hazard.object, hazard.message)?;
+    if hazard.stops() && !hazard.remedy.is_empty() {
+        writeln!(f, "  {}", hazard.remedy)?;
+    }
+    Ok(())
+}
+
+fn write_proposals(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    for proposal in &report.proposals {
+        let verdict = match proposal.verdict {
+            Verdict::Chosen => "chosen",
+            Verdict::Proved => "not chosen",
+            Verdict::Disproved => "disproved",
+            Verdict::Unavailable => "no plan",
+        };
+        writeln!(f, "planner {}: {verdict}, {}", proposal.planner, proposal.reason)?;
+    }
+    Ok(())
+}
+
+fn write_evidence(f: &mut Formatter<'_>, evidence: &[Evidence]) -> fmt::Result {
+    for table in evidence {
+        let Evidence { table, rows_before, rows_after, checksum } = table;
+        let values = if checksum.is_some() { ", values equal" } else { "" };
+        let before = count(*rows_before, "row");
+        writeln!(f, "{table}: {before} before, {rows_after} after{values}")?;
+    }
+    Ok(())
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use migrate::{ApprovedBy, Cost, HazardName, Planner, Proposal, Step, StepKind};
+
+    use super::*;
+
+    fn hazard(name: HazardName, object: &str, approved: Option<ApprovedBy>) -> Hazard {
+        Hazard {
+            name,
+            object: object.to_owned(),
+            message: format!("what happens to {object}"),
+            remedy: "what to do".to_owned(),
+            rows: None,
+            rowids: Vec::new(),
+            approved,
+        }
+    }
+
+    fn plan() -> Plan {
+        let cost = Cost { class: CostClass::Rewrite, rows: 1 };
+        let step =
+            |sql: &str| Step { sql: sql.to_owned(), kind: StepKind::Alter, table: "t".to_owned(), cost };
+        Plan {
+            planner: Planner::Builtin,
+            fingerprint: String::new(),
+            cost,
+            steps: vec![step("ALTER TABLE t\n  DROP COLUMN a"), step("DROP INDEX i")],
+            hazards: vec![
+                hazard(HazardName::DropsColumn, "t.a", None),
+                hazard(HazardName::DropsTable, "u", Some(ApprovedBy::Schema)),
+                hazard(HazardName::RewritesTable, "t", None),
+            ],
+        }
+    }
+
+    fn findings(outcome: Outcome, plan: Option<Plan>, evidence: Vec<Evidence>) -> Findings {
+        let proposal =
+            |planner, verdict, reason: &str| Proposal { planner, verdict, reason: reason.to_owned() };
+        Findings(Report {
+            outcome,
+            database: "db".to_owned(),
+            schema: "schema.sql".to_owned(),
+            live: String::new(),
+            declared: String::new(),
+            differences: Vec::new(),
+            notes: vec!["columns of t are in another order".to_owned()],
+            proposals: plan.as_ref().map_or(Vec::new(), |_| {
+                vec![
+                    proposal(Planner::Builtin, Verdict::Chosen, "the cheapest"),
+                    proposal(Planner::Atlas, Verdict::Disproved, "would drop u"),
+                ]
+            }),
+            plan,
+            evidence,
+            seconds: (outcome == Outcome::Applied).then_some(0.25),
+        })
+    }
+
+    #[test]
+    fn a_plan_is_shown_with_its_cost_its_hazards_and_every_proposal() {
+        assert_snapshot!(findings(Outcome::Planned, Some(plan()), Vec::new()), @r#"
+        db is out of sync with schema.sql: 0 differences
+        note: columns of t are in another order
+
+        plan of builtin, rewrite of 1 row:
+          ALTER TABLE t
+            DROP COLUMN a;
+          DROP INDEX i;
+        DROPS_COLUMN t.a (stops the plan): what happens to t.a
+          what to do
+        DROPS_TABLE u (approved): what happens to u
+        REWRITES_TABLE t (for information): what happens to t
+        planner builtin: chosen, the cheapest
+        planner atlas: disproved, would drop u
+        "#);
+    }
+
+    #[test]
+    fn what_was_applied_is_shown_with_its_evidence() {
+        let evidence = |table: &str, rows, checksum: Option<&str>| Evidence {
+            table: table.to_owned(),
+            rows_before: rows,
+            rows_after: rows,
+            checksum: checksum.map(str::to_owned),
+        };
+        let plan = Plan { cost: Cost::default(), steps: Vec::new(), hazards: Vec::new(), ..plan() };
+        let evidence = vec![evidence("t", 1, Some("00ff")), evidence("u", 3, None)];
+        assert_snapshot!(findings(Outcome::Applied, Some(plan), evidence), @r#"
+        db is now what schema.sql says: 0 steps in 0.250 s
+        note: columns of t are in another order
+
+        plan of builtin, constant time:
+        planner builtin: chosen, the cheapest
+        planner atlas: disproved, would drop u
+        t: 1 row before, 1 after, values equal
+        u: 3 rows before, 3 after
+        "#);
+    }
+
+    #[test]
+    fn without_a_difference_there_is_only_a_line_and_the_notes() {
+        assert_snapshot!(findings(Outcome::InSync, None, Vec::new()), @r#"
+        db is what schema.sql says: nothing to do
+        note: columns of t are in another order
+        "#);
+    }
+}

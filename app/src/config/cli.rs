@@ -1,0 +1,146 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use migrate::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
+
+use super::Mode;
+use super::environment::Environment;
+use crate::ending::{Ending, Format};
+use crate::failure::Failure;
+
+const ENVIRONMENT: &str = "\
+Environment:
+  DB_PATH                the database [default: .data/db]
+  SCHEMA_PATH            the declared schema [default: schema.sql]
+  PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
+  LANDFALL_PLANNER       auto, atlas or builtin [default: auto]
+  ATLAS                  the Atlas binary [default: atlas on PATH]
+  LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between
+  LANDFALL_COLUMN_ORDER  report or exact [default: report]
+  LANDFALL_COMMIT        the commit that /version reports
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for a hazard, 4 out of sync (migrate --check)";
+
+/// A small web service on one SQLite file
+#[derive(Debug, Parser)]
+#[command(name = "app", version, after_help = ENVIRONMENT)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Migrate, then serve; a migration that fails never serves
+    Start,
+    /// Bring the database to schema.sql
+    Migrate(MigrateFlags),
+    /// Serve a database that exists
+    Serve,
+    /// Print the live schema as the text of a schema.sql
+    Inspect {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Make a consistent copy of the database while it is in use
+    Backup {
+        /// The new file; an existing one is refused
+        file: PathBuf,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print what this is: commit, version, declared schema, SQLite
+    Version {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MigrateFlags {
+    /// Show the plan and write nothing
+    #[arg(long, conflicts_with = "check")]
+    dry_run: bool,
+    /// Only compare: exit 4 when out of sync
+    #[arg(long)]
+    check: bool,
+    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    #[arg(long, value_name = "HAZARD:OBJECT")]
+    allow: Vec<Approval>,
+    /// Who plans: auto, atlas or builtin
+    #[arg(long)]
+    planner: Option<PlannerChoice>,
+    /// How much of the rows is proved: counts or content
+    #[arg(long, value_name = "LEVEL")]
+    proof: Option<ProofLevel>,
+    /// Let messages carry values of your rows (refused under CI)
+    #[arg(long)]
+    show_values: bool,
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+impl Verb {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Migrate(_) => "migrate",
+            Self::Serve => "serve",
+            Self::Inspect { .. } => "inspect",
+            Self::Backup { .. } => "backup",
+            Self::Version { .. } => "version",
+        }
+    }
+}
+
+impl MigrateFlags {
+    pub(super) fn mode(&self) -> Mode {
+        match (self.check, self.dry_run) {
+            (true, _) => Mode::Check,
+            (_, true) => Mode::DryRun,
+            _ => Mode::Apply,
+        }
+    }
+
+    pub(super) fn adjust(&self, settings: &mut Settings, environment: &Environment<'_>) -> Result<(), Error> {
+        if self.show_values && environment.is_ci() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "--show-values",
+                "--show-values is refused under CI: values of your rows would end up in its log",
+            )
+            .remedy("leave it out, or run it where CI is not set"));
+        }
+        settings.show_values = self.show_values;
+        settings.allow.clone_from(&self.allow);
+        settings.planner = self.planner.unwrap_or(settings.planner);
+        settings.proof = self.proof.unwrap_or(settings.proof);
+        Ok(())
+    }
+}
+
+/// The format, found before the command line is known to be right: a wrong one is answered in it, too.
+pub(super) fn format_asked_for(arguments: &[OsString]) -> Format {
+    let asked = arguments.iter().any(|a| a == "--format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    if asked { Format::Json } else { Format::Text }
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+pub(super) fn explain(error: &clap::Error, arguments: &[OsString], format: Format) -> ExitCode {
+    if !error.use_stderr() || format == Format::Text {
+        return match error.print() {
+            Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
+            _ => ExitCode::from(2),
+        };
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let verb = arguments.get(1).map(|verb| verb.to_string_lossy()).unwrap_or_default();
+    let error = Error::new(ErrorKind::Usage, "", message).remedy("every command and flag: app --help");
+    Ending::<&str>::failed(Failure::from(error)).print(&verb, format)
+}

@@ -1,0 +1,166 @@
+//! The environment. A variable that is empty counts as unset.
+
+use std::env;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use migrate::{Error, ErrorKind, Settings};
+
+use super::{Database, Lookup};
+
+pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
+
+impl Environment<'_> {
+    pub(super) fn settings(&self) -> Result<Settings, Error> {
+        let ignore = self.text("LANDFALL_IGNORE")?.unwrap_or_default();
+        Ok(Settings {
+            planner: self.word("LANDFALL_PLANNER")?.unwrap_or_default(),
+            column_order: self.word("LANDFALL_COLUMN_ORDER")?.unwrap_or_default(),
+            ignore: ignore.split(',').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+            atlas: self.atlas()?,
+            ..Settings::default()
+        })
+    }
+
+    pub(super) fn database(&self) -> Database {
+        match self.path("DB_PATH") {
+            Some(path) => Database { path, by_default: false },
+            None => Database { path: ".data/db".into(), by_default: true },
+        }
+    }
+
+    pub(super) fn address(&self) -> Result<SocketAddr, Error> {
+        let ip = match self.text("LISTEN")? {
+            Some(text) => text.parse().map_err(|_| {
+                wrong("LISTEN", format!("LISTEN=\"{text}\" is not an IP address"))
+                    .remedy("for this machine only: LISTEN=127.0.0.1; for every network: LISTEN=0.0.0.0")
+            })?,
+            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let port = match self.text("PORT")? {
+            Some(text) => text.parse().map_err(|_| {
+                wrong("PORT", format!("PORT=\"{text}\" is not a port"))
+                    .remedy("use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080")
+            })?,
+            None => 8080,
+        };
+        Ok(SocketAddr::new(ip, port))
+    }
+
+    /// The commit this was built from; the image says it at run time, so that it never costs a build.
+    pub(super) fn commit(&self) -> Result<String, Error> {
+        Ok(match option_env!("LANDFALL_COMMIT") {
+            Some(commit) if !commit.is_empty() => commit.to_owned(),
+            _ => self.text("LANDFALL_COMMIT")?.unwrap_or_else(|| "unknown".to_owned()),
+        })
+    }
+
+    pub(super) fn is_ci(&self) -> bool {
+        self.value("CI").is_some()
+    }
+
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.value(name).map(PathBuf::from)
+    }
+
+    fn atlas(&self) -> Result<Option<PathBuf>, Error> {
+        if let Some(path) = self.path("ATLAS") {
+            if is_program(&path) {
+                return Ok(Some(path));
+            }
+            return Err(wrong("ATLAS", format!("ATLAS={} is not a program", path.display()))
+                .remedy("name the Atlas binary, or unset ATLAS to look for it on PATH"));
+        }
+        let folders = self.value("PATH").unwrap_or_default();
+        Ok(env::split_paths(&folders).map(|folder| folder.join("atlas")).find(|path| is_program(path)))
+    }
+
+    fn word<T: FromStr<Err = Error>>(&self, name: &str) -> Result<Option<T>, Error> {
+        let word = self.text(name)?.map(|text| text.parse()).transpose();
+        word.map_err(|error: Error| wrong(name, format!("{name}: {}", error.message)).remedy(error.remedy))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let text = self.value(name).map(OsString::into_string).transpose();
+        text.map_err(|_| wrong(name, format!("{name} is not valid UTF-8")).remedy("set it anew, or unset it"))
+    }
+
+    fn value(&self, name: &str) -> Option<OsString> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+}
+
+fn wrong(name: &str, message: String) -> Error {
+    Error::new(ErrorKind::Usage, name, message)
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::{self, File};
+
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    fn error(name: &str, value: &str) -> String {
+        let lookup = |asked: &str| (asked == name).then(|| value.into());
+        let environment = Environment(&lookup);
+        environment
+            .settings()
+            .map(drop)
+            .and_then(|()| environment.address().map(drop))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_variable_that_means_nothing_is_named_with_what_it_may_be() {
+        assert_snapshot!(error("PORT", "eighty"), @r#"
+        PORT="eighty" is not a port
+        use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080
+        "#);
+        assert_snapshot!(error("PORT", "65536"), @r#"
+        PORT="65536" is not a port
+        use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080
+        "#);
+        assert_snapshot!(error("LISTEN", "localhost"), @r#"
+        LISTEN="localhost" is not an IP address
+        for this machine only: LISTEN=127.0.0.1; for every network: LISTEN=0.0.0.0
+        "#);
+        assert_snapshot!(error("LANDFALL_PLANNER", "magic"), @r#"
+        LANDFALL_PLANNER: planner "magic" is not known
+        use one of: auto atlas builtin
+        "#);
+        assert_snapshot!(error("LANDFALL_COLUMN_ORDER", "any"), @r#"
+        LANDFALL_COLUMN_ORDER: column-order "any" is not known
+        use one of: report exact
+        "#);
+        assert_snapshot!(error("ATLAS", "/nowhere/atlas"), @r#"
+        ATLAS=/nowhere/atlas is not a program
+        name the Atlas binary, or unset ATLAS to look for it on PATH
+        "#);
+    }
+
+    #[test]
+    fn atlas_is_the_first_program_of_that_name_on_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+        for (folder, mode) in [(&first, 0o644), (&second, 0o755)] {
+            fs::create_dir(folder).unwrap();
+            let file = File::create(folder.join("atlas")).unwrap();
+            file.set_permissions(fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let path = env::join_paths([&first, &second]).unwrap();
+        let lookup = |name: &str| (name == "PATH").then(|| path.clone());
+        assert_eq!(Environment(&lookup).settings().unwrap().atlas, Some(second.join("atlas")));
+    }
+}

@@ -1,0 +1,188 @@
+//! What the command line and the environment ask for: read once, typed.
+
+mod cli;
+mod environment;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use migrate::{Declared, Error, ErrorKind, Settings};
+use tracing::warn;
+
+use crate::ending::{Ending, Format};
+use crate::failure::Failure;
+use cli::{Cli, Verb};
+use environment::Environment;
+
+/// Looks up a variable; a function, so that tests need not change the environment of their process.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Everything that a command needs to know.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) command: Command,
+    pub(crate) database: Database,
+    pub(crate) schema: PathBuf,
+    pub(crate) commit: String,
+    pub(crate) settings: Settings,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Start(SocketAddr),
+    Serve(SocketAddr),
+    Migrate(Mode, Format),
+    Inspect(Format),
+    Backup(PathBuf, Format),
+    Version(Format),
+}
+
+/// How far `migrate` goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Apply,
+    DryRun,
+    Check,
+}
+
+/// Where the data is.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) path: PathBuf,
+    /// Nobody named it: its folder may be made. A named folder that is missing is more likely a missing mount.
+    pub(crate) by_default: bool,
+}
+
+impl Config {
+    /// Reads both, or prints why it cannot (on stdout, as JSON, where that was asked for) and gives the exit code.
+    pub(crate) fn read(arguments: &[OsString], lookup: Lookup<'_>) -> Result<Self, ExitCode> {
+        let format = cli::format_asked_for(arguments);
+        let verb = match Cli::try_parse_from(arguments) {
+            Ok(cli) => cli.verb,
+            Err(error) => return Err(cli::explain(&error, arguments, format)),
+        };
+        let name = verb.name();
+        Self::from(verb, &Environment(lookup))
+            .map_err(|error| Ending::<&str>::failed(Failure::from(error)).print(name, format))
+    }
+
+    /// Reads `schema.sql`.
+    pub(crate) fn declared(&self) -> Result<Declared, Error> {
+        let named_here = |error: Error| {
+            error.remedy(
+                "write the CREATE statements of the database there, or name the file with SCHEMA_PATH",
+            )
+        };
+        Declared::read(&self.schema, &self.settings)
+            .map_err(|error| if self.schema.exists() { error } else { named_here(error) })
+    }
+
+    /// Where `schema.sql` is only of interest: one that cannot be read is told and left out.
+    pub(crate) fn declared_if_readable(&self) -> Option<Declared> {
+        let declared = self.declared();
+        declared.inspect_err(|error| warn!("the declared schema is unknown: {}", error.message)).ok()
+    }
+
+    fn from(verb: Verb, environment: &Environment<'_>) -> Result<Self, Error> {
+        let mut settings = environment.settings()?;
+        let command = match verb {
+            Verb::Start => Command::Start(environment.address()?),
+            Verb::Serve => Command::Serve(environment.address()?),
+            Verb::Migrate(flags) => {
+                flags.adjust(&mut settings, environment)?;
+                Command::Migrate(flags.mode(), flags.format)
+            }
+            Verb::Inspect { format } => Command::Inspect(format),
+            Verb::Backup { file, format } => Command::Backup(file, format),
+            Verb::Version { format } => Command::Version(format),
+        };
+        Ok(Self {
+            command,
+            database: environment.database(),
+            schema: environment.path("SCHEMA_PATH").unwrap_or_else(|| "schema.sql".into()),
+            commit: environment.commit()?,
+            settings,
+        })
+    }
+}
+
+impl Database {
+    /// The path, of a database that must exist.
+    pub(crate) fn existing(&self) -> Result<&Path, Error> {
+        if self.path.exists() {
+            return Ok(&self.path);
+        }
+        let shown = self.path.display();
+        Err(Error::new(ErrorKind::Database, shown.to_string(), format!("there is no database at {shown}"))
+            .remedy("create it with: app migrate, or name another one with DB_PATH"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let arguments = [&["app"], arguments].concat();
+        let lookup = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+        Config::from(Cli::try_parse_from(arguments).unwrap().verb, &Environment(&lookup))
+    }
+
+    #[test]
+    fn without_any_variable_the_defaults_of_the_readme_count() {
+        let config = read(&["start"], &[]).unwrap();
+        assert!(matches!(config.command, Command::Start(a) if a.to_string() == "127.0.0.1:8080"));
+        assert_eq!(config.database.path, Path::new(".data/db"));
+        assert!(config.database.by_default);
+        assert_eq!(config.schema, Path::new("schema.sql"));
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        let config = read(&["serve"], &[("DB_PATH", ""), ("PORT", ""), ("LISTEN", "")]).unwrap();
+        assert!(matches!(config.command, Command::Serve(a) if a.to_string() == "127.0.0.1:8080"));
+        assert!(config.database.by_default);
+    }
+
+    #[test]
+    fn every_variable_reaches_its_setting() {
+        let config = read(
+            &["serve"],
+            &[
+                ("DB_PATH", "/data/db"),
+                ("SCHEMA_PATH", "/etc/schema.sql"),
+                ("PORT", "81"),
+                ("LISTEN", "::"),
+                ("LANDFALL_PLANNER", "builtin"),
+                ("LANDFALL_COLUMN_ORDER", "exact"),
+                ("LANDFALL_IGNORE", "a_*, b"),
+            ],
+        )
+        .unwrap();
+        assert!(matches!(config.command, Command::Serve(a) if a.to_string() == "[::]:81"));
+        assert_eq!(config.database.path, Path::new("/data/db"));
+        assert!(!config.database.by_default);
+        assert_eq!(config.schema, Path::new("/etc/schema.sql"));
+        assert_eq!(config.settings.planner, migrate::PlannerChoice::Builtin);
+        assert_eq!(config.settings.column_order, migrate::ColumnOrder::Exact);
+        assert_eq!(config.settings.ignore, ["a_*", "b"]);
+    }
+
+    #[test]
+    fn a_flag_beats_its_variable() {
+        let config = read(&["migrate", "--planner", "auto"], &[("LANDFALL_PLANNER", "builtin")]).unwrap();
+        assert_eq!(config.settings.planner, migrate::PlannerChoice::Auto);
+    }
+
+    #[test]
+    fn a_wrong_address_stops_only_the_commands_that_listen() {
+        assert!(read(&["serve"], &[("PORT", "eighty")]).is_err());
+        assert!(read(&["inspect"], &[("PORT", "eighty")]).is_ok());
+    }
+}

@@ -1,0 +1,57 @@
+//! The log, on stderr: stdout belongs to what a command was asked for.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use migrate::{Event, Watch};
+use tracing::info;
+
+/// Prints without times: whoever keeps the log (Fly, Docker, journald) adds them.
+pub(crate) fn init() {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).without_time().init();
+}
+
+/// Tells a migration's events to the log.
+#[derive(Debug, Default)]
+pub(crate) struct Narrator {
+    rows_told: Option<Instant>,
+}
+
+const BETWEEN_ROWS: Duration = Duration::from_secs(5);
+
+impl Watch for Narrator {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::WaitingForLock { database, limit } => waiting(database, *limit),
+            Event::Proving { planner } => info!("proving the plan of {planner} on a replica"),
+            Event::Replanning => {
+                info!("the database changed since the plan was made: planning again");
+            }
+            Event::Step { number, total, step } => {
+                let sql = first_line(&step.sql);
+                info!("step {number} of {total}: {sql}");
+            }
+            Event::Rows { table, done, total } => self.rows(table, *done, *total),
+            Event::Checking { table } => info!("checking {table}"),
+            _ => {}
+        }
+    }
+}
+
+impl Narrator {
+    fn rows(&mut self, table: &str, done: u64, total: u64) {
+        if self.rows_told.is_none_or(|told| told.elapsed() >= BETWEEN_ROWS) {
+            self.rows_told = Some(Instant::now());
+            info!("{table}: {done} of {total} rows");
+        }
+    }
+}
+
+fn waiting(database: &Path, limit: Duration) {
+    info!("{} is locked by another connection: waiting up to {} s", database.display(), limit.as_secs());
+}
+
+fn first_line(sql: &str) -> &str {
+    sql.lines().next().unwrap_or_default()
+}

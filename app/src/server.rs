@@ -1,0 +1,143 @@
+//! The listening socket, from bind to the last request.
+
+use std::io;
+use std::net::{self, SocketAddr};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::failure::Failure;
+use crate::stop::Stop;
+use crate::web::Site;
+
+/// How long requests under way may take once somebody asked to stop.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long the store may take to close after that.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Takes the address, or says who to ask for another one.
+pub(crate) fn bind(address: SocketAddr) -> Result<net::TcpListener, Failure> {
+    net::TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    let shown = address.to_string();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let next = address.port().checked_add(1).unwrap_or(8080);
+            Failure::serving(&shown, format!("{shown} is in use by another process"))
+                .remedy(format!("stop that one, or choose another port: PORT={next}"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            Failure::serving(&shown, format!("not allowed to listen on {shown}"))
+                .remedy("choose a port above 1023, for example: PORT=8080")
+        }
+        _ => Failure::serving(&shown, format!("cannot listen on {shown}: {error}"))
+            .remedy("check LISTEN and PORT"),
+    }
+}
+
+/// Serves until somebody asks to stop, then ends the requests under way and leaves no WAL behind.
+pub(crate) fn run(listener: net::TcpListener, site: &Site, stop: Stop) -> Result<(), Failure> {
+    let runtime = Runtime::new().map_err(|error| failed(&error))?;
+    let served = runtime.block_on(async {
+        let served = answer(listener, site.router(), stop, DRAIN_LIMIT).await;
+        match timeout(CLOSE_LIMIT, site.store().close()).await {
+            Ok(Ok(())) => info!("stopped"),
+            Ok(Err(error)) => warn!("stopped, and the WAL is left to the next start: {error}"),
+            Err(_) => {
+                warn!("stopped in the middle of a request: the WAL is left to the next start");
+            }
+        }
+        served
+    });
+    // A request that outlived both limits must not hold the process.
+    runtime.shutdown_background();
+    served.map_err(|error| failed(&error))
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::serving("", format!("cannot serve: {error}"))
+}
+
+async fn answer(listener: net::TcpListener, router: Router, stop: Stop, limit: Duration) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    info!("serving on http://{}", listener.local_addr()?);
+    let server = axum::serve(listener, router).with_graceful_shutdown(closing(stop.clone()));
+    tokio::select! {
+        served = async { server.await } => served,
+        () = async { asked(stop).await; sleep(limit).await } => {
+            warn!("requests still under way after {} s are cut off", limit.as_secs());
+            Ok(())
+        }
+    }
+}
+
+async fn closing(stop: Stop) {
+    asked(stop).await;
+    info!("stopping: requests under way may end");
+}
+
+/// Waits until somebody asks to stop.
+async fn asked(mut stop: Stop) {
+    // An error means that nobody can ask any more, which is a reason to stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::future;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use insta::assert_snapshot;
+    use tokio::sync::{Notify, watch};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_never_ends_is_cut_off_at_the_limit() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut visitor = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let arrived = Arc::new(Notify::new());
+        let notify = Arc::clone(&arrived);
+        let endless = get(async move || {
+            notify.notify_one();
+            future::pending::<()>().await;
+        });
+        let (sender, stop) = watch::channel(false);
+        let router = Router::new().route("/", endless);
+        let server = tokio::spawn(answer(listener, router, stop, Duration::from_millis(10)));
+        visitor.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        arrived.notified().await;
+        sender.send_replace(true);
+        timeout(Duration::from_secs(30), server).await.unwrap().unwrap().unwrap();
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_taken_is_explained() {
+        let error = |address: &str, kind: io::ErrorKind| {
+            cannot_listen(address.parse().unwrap(), &kind.into()).to_string()
+        };
+        assert_snapshot!(error("127.0.0.1:8080", io::ErrorKind::AddrInUse), @r#"
+        error: 127.0.0.1:8080 is in use by another process
+        stop that one, or choose another port: PORT=8081
+        "#);
+        assert_snapshot!(error("0.0.0.0:80", io::ErrorKind::PermissionDenied), @r#"
+        error: not allowed to listen on 0.0.0.0:80
+        choose a port above 1023, for example: PORT=8080
+        "#);
+        assert_snapshot!(error("192.0.2.1:8080", io::ErrorKind::AddrNotAvailable), @r#"
+        error: cannot listen on 192.0.2.1:8080: address not available
+        check LISTEN and PORT
+        "#);
+    }
+}

@@ -1,0 +1,9 @@
+//! The real binary, from the outside: what a person, a visitor and a machine see of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod commands;
+mod page;
+mod project;
+mod start;
+mod stop;

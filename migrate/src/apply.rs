@@ -1,0 +1,277 @@
+//! The only writer: a proved plan, run in the database in one transaction.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::execute::{Execution, Failure};
+use crate::loss::Search;
+use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message};
+use crate::plan::{CostClass, Plan};
+use crate::report::Evidence;
+use crate::schema;
+use crate::settings::Interrupt;
+use crate::watch::Watch;
+
+/// SQLite's heap, in bytes, however large the tables are.
+const HEAP: i64 = 64 << 20;
+
+/// Page cache while applying, in KiB (negative as the PRAGMA wants it): a larger one makes sorting slower, not faster.
+const CACHE: i64 = -16_384;
+
+/// Virtual machine steps between two looks at the request to stop.
+const STEPS: i32 = 10_000;
+
+/// What was committed.
+pub(crate) struct Applied {
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) seconds: f64,
+}
+
+/// Runs the plan in the database.
+///
+/// # Errors
+/// Any; then the transaction was rolled back, and a database file that was made for it is gone again.
+pub(crate) fn apply(
+    path: &Path,
+    plan: &Plan,
+    execution: &Execution<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Applied> {
+    let new_file = NewFile::expected_at(path);
+    let mut conn = open::writing(path, execution.settings)?;
+    let result = Apply { path, plan, execution }.run(&mut conn, watch);
+    drop(conn);
+    if result.is_err() {
+        new_file.remove();
+    }
+    result
+}
+
+/// A database file that is there only if the migration succeeds.
+struct NewFile(Option<PathBuf>);
+
+impl NewFile {
+    fn expected_at(path: &Path) -> Self {
+        Self((!path.exists()).then(|| path.to_owned()))
+    }
+
+    fn remove(self) {
+        let Some(path) = self.0 else { return };
+        // Only what holds nothing: somebody else may have filled it meanwhile.
+        if std::fs::metadata(&path).is_ok_and(|facts| facts.len() == 0) {
+            drop(std::fs::remove_file(&path));
+        }
+    }
+}
+
+struct Apply<'a, 'e> {
+    path: &'a Path,
+    plan: &'a Plan,
+    execution: &'a Execution<'e>,
+}
+
+impl Apply<'_, '_> {
+    fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Applied> {
+        let settings = self.execution.settings;
+        self.configure(conn).map_err(|e| self.explain(&e))?;
+        self.make_room(conn)?;
+        stop_when_raised(conn, &settings.interrupt).map_err(|e| self.explain(&e))?;
+        patiently(self.path, settings, watch, || conn.execute_batch("BEGIN IMMEDIATE"))
+            .map_err(|e| self.explain(&e))?;
+        let begun = Instant::now();
+        // From here on a lock can only stand in the way of a spill or of the commit: waited for by SQLite itself.
+        conn.busy_timeout(settings.lock_wait).map_err(|e| self.explain(&e))?;
+        let result = self.inside(conn, watch).and_then(|evidence| {
+            self.commit(conn, watch)?;
+            Ok(Applied { evidence, seconds: begun.elapsed().as_secs_f64() })
+        });
+        if result.is_err() && !conn.is_autocommit() {
+            drop(conn.progress_handler(0, None::<fn() -> bool>));
+            conn.execute_batch("ROLLBACK").map_err(|e| self.explain(&e))?;
+        }
+        result
+    }
+
+    fn inside(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>> {
+        self.look_again(conn)?;
+        self.execution.run(conn, watch).map_err(|failure| self.failed(failure))
+    }
+
+    /// Everything that must be set before BEGIN; what cannot be trusted to have worked is read back.
+    fn configure(&self, conn: &Connection) -> rusqlite::Result<()> {
+        // Off, or a rebuild deletes child rows: DROP TABLE does an implicit DELETE. Inside a transaction this is a silent no-op.
+        conn.pragma_update(None, "foreign_keys", false)?;
+        let foreign_keys: bool = conn.pragma_query_value(None, "foreign_keys", |row| row.get(0))?;
+        // Off, or our own statements fire the user's triggers.
+        let triggers = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        if foreign_keys || triggers {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "cache_size", CACHE)?;
+        conn.pragma_update(None, "soft_heap_limit", HEAP)
+    }
+
+    /// Sorting and the new tables need room; the sorter's files go beside the database, where the room was looked for.
+    fn make_room(&self, conn: &Connection) -> Result<()> {
+        if self.plan.cost.class == CostClass::Constant || self.plan.cost.rows == 0 {
+            return Ok(());
+        }
+        let folder = open::folder_of(self.path);
+        let folder = folder.canonicalize().unwrap_or(folder);
+        let needed = self.bytes_needed(conn).map_err(|e| self.explain(&e))?;
+        let free = open::free_bytes(self.path).map_err(|e| {
+            let message = format!("free space cannot be read: {e}; nothing was changed");
+            Error::new(ErrorKind::Space, folder.display().to_string(), message)
+        })?;
+        if free < needed {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            return Err(Error::new(
+                ErrorKind::Space,
+                folder.display().to_string(),
+                format!(
+                    "the plan needs up to {} MiB beside {} and only {} MiB are free; nothing was changed",
+                    mib(needed),
+                    self.path.display(),
+                    mib(free)
+                ),
+            )
+            .remedy("free some space there, or move the database to a larger volume"));
+        }
+        // The call returns no row; an error would only mean the default folder.
+        let pragma =
+            format!("PRAGMA temp_store_directory = {}", crate::token::quote_text(&folder.to_string_lossy()));
+        conn.execute_batch(&pragma).map_err(|e| self.explain(&e))
+    }
+
+    /// The tables that are written or sorted, three times over: the copy, the log of the transaction, the sorter's runs.
+    fn bytes_needed(&self, conn: &Connection) -> rusqlite::Result<u64> {
+        let mut names: Vec<_> =
+            self.plan.steps.iter().filter(|s| s.cost.rows > 0).map(|s| s.table.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut statement =
+            conn.prepare("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = TRUE")?;
+        let mut bytes: u64 = 0;
+        for name in names {
+            let live = self.execution.carry.table_to(name).map_or(name, |c| c.from.as_str());
+            let size: u64 = statement.query_row([live], |row| row.get(0))?;
+            bytes += size;
+        }
+        Ok(bytes * 3)
+    }
+
+    /// What was planned must be what is there, now that nobody else can write.
+    fn look_again(&self, conn: &Connection) -> Result<()> {
+        let execution = self.execution;
+        let now = schema::read(conn, execution.ignore).map_err(|e| self.explain(&e))?;
+        if now.rows != execution.live.rows {
+            return Err(self.moved("its schema"));
+        }
+        let search = Search {
+            conn: Some(conn),
+            live: execution.live,
+            declared: execution.declared,
+            carry: execution.carry,
+            settings: execution.settings,
+        };
+        let hazards = search.hazards().map_err(|e| self.explain(&e))?;
+        let stops = hazards.iter().any(|h| h.stops());
+        if stops { Err(self.moved("rows of it")) } else { Ok(()) }
+    }
+
+    fn moved(&self, what: &str) -> Error {
+        let file = self.path.display().to_string();
+        let message =
+            format!("another connection changed {what} after {file} was planned for; nothing was changed");
+        Error::new(ErrorKind::Moved, file, message).remedy("run the command again")
+    }
+
+    /// A reader's snapshot can stand in the way of COMMIT, which may be tried again.
+    fn commit(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<()> {
+        let settings = self.execution.settings;
+        conn.progress_handler(0, None::<fn() -> bool>).map_err(|e| self.explain(&e))?;
+        if settings.interrupt.is_raised() {
+            return Err(self.interrupted());
+        }
+        patiently(self.path, settings, watch, || conn.execute_batch("COMMIT")).map_err(|e| self.explain(&e))
+    }
+
+    fn interrupted(&self) -> Error {
+        let file = self.path.display().to_string();
+        let message = format!("the migration of {file} was interrupted and rolled back; nothing was changed");
+        Error::new(ErrorKind::Interrupted, file, message)
+    }
+
+    fn explain(&self, error: &rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => self.interrupted(),
+            Some(ErrorCode::DiskFull) => {
+                let file = self.path.display().to_string();
+                let message = format!(
+                    "the disk of {file} is full; the migration was rolled back and nothing was changed"
+                );
+                Error::new(ErrorKind::Space, file, message)
+                    .remedy("free some space there and run the command again")
+            }
+            _ => explain(self.path, error, self.execution.settings),
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        let file = self.path.display();
+        let rolled_back = "it was rolled back and nothing was changed";
+        match failure {
+            Failure::Reading(error) => self.explain(&error),
+            Failure::Statement { error, .. } if is_busy(&error) || is_read_only(&error) => self.explain(&error),
+            Failure::Statement { sql, error } => match error.sqlite_error_code() {
+                Some(ErrorCode::OperationInterrupted | ErrorCode::DiskFull) => self.explain(&error),
+                _ if breaks_constraint(&error) => Error::new(
+                    ErrorKind::Hazard,
+                    file.to_string(),
+                    format!(
+                        "VIOLATED_CONSTRAINT: rows of {file} break a constraint of schema.sql: {}; {rolled_back}\n  {}",
+                        sqlite_message(&error),
+                        first_line(&sql)
+                    ),
+                )
+                .remedy("correct those rows first, or declare what they are"),
+                _ => Error::new(
+                    ErrorKind::Apply,
+                    file.to_string(),
+                    format!("a statement failed in {file}: {}; {rolled_back}\n  {}", sqlite_message(&error), first_line(&sql)),
+                ),
+            },
+            Failure::ForeignKey { object, clause } => Error::new(
+                ErrorKind::Hazard,
+                object,
+                format!("VIOLATED_CONSTRAINT: the change {clause}; {rolled_back}"),
+            )
+            .remedy("correct those rows first, or declare what they are"),
+            Failure::Evidence { object, clause } => Error::new(
+                ErrorKind::Apply,
+                object,
+                format!("the {} plan {clause}; {rolled_back}", self.plan.planner),
+            )
+            .remedy("please report this: the proof on sample rows did not see it"),
+        }
+    }
+}
+
+fn is_read_only(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly))
+}
+
+fn first_line(sql: &str) -> String {
+    let line: String = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > 160 { line.chars().take(159).chain(['…']).collect() } else { line }
+}
+
+fn stop_when_raised(conn: &mut Connection, interrupt: &Interrupt) -> rusqlite::Result<()> {
+    let interrupt = interrupt.clone();
+    conn.progress_handler(STEPS, Some(move || interrupt.is_raised()))
+}

@@ -1,0 +1,230 @@
+//! The `-- @` comments of `schema.sql`: what SQL cannot say about the way from an old schema to this one.
+
+use std::path::Path;
+
+use crate::ddl::{self, ObjectKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::token::{Token, fold, position};
+
+/// One directive and what it is attached to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Directive {
+    /// 1-based.
+    pub(crate) line: usize,
+    /// The declared table; empty at top level.
+    pub(crate) table: String,
+    /// The declared column, for directives on a column's line.
+    pub(crate) column: Option<String>,
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// `@renamed from=old`
+    Renamed { from: String },
+    /// `@using EXPR`
+    Using { expression: String },
+    /// `@dropped NAME` inside a table: a column.
+    DroppedColumn { name: String },
+    /// `@dropped table NAME` at top level.
+    DroppedTable { name: String },
+}
+
+const WORDS: [&str; 3] = ["renamed", "using", "dropped"];
+
+/// A `-- @` comment and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Comment {
+    /// Byte range in the file, without the line's end.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    word: String,
+    rest: String,
+}
+
+/// Every `-- @word` comment between the tokens of a file.
+pub(crate) fn comments(text: &str, tokens: &[Token<'_>]) -> Vec<Comment> {
+    let mut found = Vec::new();
+    let mut gap_start = 0;
+    let ends = tokens.iter().map(|t| (t.start, t.end())).chain([(text.len(), text.len())]);
+    for (gap_end, next) in ends {
+        comments_in_gap(text, gap_start, gap_end, &mut found);
+        gap_start = next;
+    }
+    found
+}
+
+fn comments_in_gap(text: &str, start: usize, end: usize, found: &mut Vec<Comment>) {
+    let mut at = start;
+    while let Some(offset) = text[at..end].find(['-', '/']) {
+        let begin = at + offset;
+        let rest = &text[begin..end];
+        let length = if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |i| i + 2)
+        } else {
+            rest.find('\n').unwrap_or(rest.len())
+        };
+        let line = rest[..length].trim_end();
+        if let Some(body) = line.strip_prefix("--").map(str::trim_start).and_then(|b| b.strip_prefix('@')) {
+            let (word, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
+            found.push(Comment {
+                start: begin,
+                end: begin + line.len(),
+                word: word.to_owned(),
+                rest: rest.trim().to_owned(),
+            });
+        }
+        at = begin + length;
+    }
+}
+
+/// A statement of the file: its token range, and its tokens' offsets are those of the file.
+pub(crate) type Statement<'t, 'a> = &'t [Token<'a>];
+
+/// Attaches every comment to its table or column.
+pub(crate) fn attach(
+    path: &Path,
+    text: &str,
+    statements: &[Statement<'_, '_>],
+    comments: &[Comment],
+) -> Result<Vec<Directive>> {
+    let mut found: Vec<Directive> = Vec::new();
+    for comment in comments {
+        let place = Place::of(text, statements, comment);
+        let directive = place.directive(path, text, comment)?;
+        if let Some(twice) = found.iter().find(|d| same_place(d, &directive)) {
+            return Err(wrong(path, text, comment, &format!("says again what line {} says", twice.line))
+                .remedy("keep one of the two"));
+        }
+        found.push(directive);
+    }
+    Ok(found)
+}
+
+fn same_place(a: &Directive, b: &Directive) -> bool {
+    let same = fold(&a.table) == fold(&b.table) && a.column == b.column;
+    match (&a.action, &b.action) {
+        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => same,
+        _ => same && a.action == b.action,
+    }
+}
+
+/// Where a comment stands.
+enum Place {
+    TopLevel { next_table: Option<String> },
+    InTable { table: String, columns: Vec<String> },
+    Elsewhere,
+}
+
+impl Place {
+    fn of(text: &str, statements: &[Statement<'_, '_>], comment: &Comment) -> Self {
+        let inside = statements.iter().find(|s| s[0].start < comment.start && comment.start < s[s.len() - 1].end());
+        let line = position(text, comment.start).0;
+        // A one-line CREATE TABLE ends before the comment on its line.
+        let on_line = || {
+            statements.iter().find(|s| {
+                position(text, s[s.len() - 1].start).0 == line && s[s.len() - 1].end() <= comment.start
+            })
+        };
+        if let Some(statement) = inside.or_else(on_line) {
+            return Self::inside(text, statement, line);
+        }
+        let next = statements.iter().find(|s| s[0].start > comment.start);
+        let next_table = next.filter(|s| {
+            // Only further comments and blank text may stand between the directive and its table.
+            position(text, s[0].start).0 > line
+        });
+        Self::TopLevel { next_table: next_table.and_then(|s| table_name(s)) }
+    }
+
+    fn inside(text: &str, statement: Statement<'_, '_>, line: usize) -> Self {
+        let Some(table) = table_name(statement) else { return Self::Elsewhere };
+        let Some(cut) = ddl::table(statement) else { return Self::Elsewhere };
+        let on_line = |range: &std::ops::Range<usize>| {
+            let first = position(text, statement[range.start].start).0;
+            let last = position(text, statement[range.end - 1].start).0;
+            (first..=last).contains(&line)
+        };
+        let columns = cut.columns.iter().filter(|c| on_line(&c.tokens)).map(|c| c.name.clone()).collect();
+        Self::InTable { table, columns }
+    }
+
+    fn directive(self, path: &Path, text: &str, comment: &Comment) -> Result<Directive> {
+        let line = position(text, comment.start).0;
+        let wrong = |what: &str| wrong(path, text, comment, what);
+        let directive = |table: String, column, action| Directive { line, table, column, action };
+        match comment.word.as_str() {
+            "renamed" => {
+                let Some(from) = comment.rest.strip_prefix("from=").map(str::trim).filter(|n| is_name(n)) else {
+                    return Err(wrong("names no old name").remedy("write `-- @renamed from=old_name`"));
+                };
+                let action = Action::Renamed { from: unquote(from) };
+                match self {
+                    Self::TopLevel { next_table: Some(table) } => Ok(directive(table, None, action)),
+                    Self::InTable { table, columns } if columns.len() == 1 => {
+                        Ok(directive(table, columns.into_iter().next(), action))
+                    }
+                    _ => Err(wrong("is on no column's line and not on the line before a CREATE TABLE")
+                        .remedy("put it at the end of the line of the one column that was renamed, or on the line before the table's CREATE TABLE")),
+                }
+            }
+            "using" => {
+                if comment.rest.is_empty() {
+                    return Err(wrong("has no expression").remedy("write `-- @using EXPRESSION`, which sees the old row's columns"));
+                }
+                match self {
+                    Self::InTable { table, columns } if columns.len() == 1 => {
+                        let action = Action::Using { expression: comment.rest.clone() };
+                        Ok(directive(table, columns.into_iter().next(), action))
+                    }
+                    _ => Err(wrong("is not on the line of one column")
+                        .remedy("put it at the end of the line of the column that it gives a value to")),
+                }
+            }
+            "dropped" => match (self, comment.rest.split_once(char::is_whitespace)) {
+                (Self::InTable { table, .. }, None) if is_name(&comment.rest) => {
+                    Ok(directive(table, None, Action::DroppedColumn { name: unquote(&comment.rest) }))
+                }
+                (Self::TopLevel { .. }, Some(("table", name))) if is_name(name.trim()) => {
+                    Ok(directive(String::new(), None, Action::DroppedTable { name: unquote(name.trim()) }))
+                }
+                _ => Err(wrong("names neither a column inside a table nor a table at top level")
+                    .remedy("write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements")),
+            },
+            word => {
+                let nearest = WORDS.iter().max_by(|a, b| {
+                    strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))
+                });
+                Err(wrong("is not known").remedy(format!("did you mean `-- @{}`?", nearest.unwrap_or(&WORDS[0]))))
+            }
+        }
+    }
+}
+
+fn table_name(statement: Statement<'_, '_>) -> Option<String> {
+    ddl::head(statement)
+        .filter(|h| matches!(h.kind, ObjectKind::Table | ObjectKind::VirtualTable))
+        .map(|h| h.name)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && (is_quoted(text) || text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
+}
+
+fn is_quoted(text: &str) -> bool {
+    text.len() > 2 && text.starts_with('"') && text.ends_with('"')
+}
+
+fn unquote(name: &str) -> String {
+    if is_quoted(name) { name[1..name.len() - 1].replace("\"\"", "\"") } else { name.to_owned() }
+}
+
+fn wrong(path: &Path, text: &str, comment: &Comment, what: &str) -> Error {
+    let (line, column) = position(text, comment.start);
+    Error::new(
+        ErrorKind::Schema,
+        format!("{}:{line}", path.display()),
+        format!("{}:{line}:{column}: the directive @{} {what}", path.display(), comment.word),
+    )
+}

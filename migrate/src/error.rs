@@ -1,0 +1,89 @@
+//! What can go wrong, as a value: kind, object, message, remedy.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The way in which something failed. Its name in JSON is the kebab-case of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// `schema.sql` cannot be read, or says something that it must not say.
+    Schema,
+    /// The database cannot be opened or read, or is not a database.
+    Database,
+    /// Another connection held the database longer than the time limit.
+    Locked,
+    /// A hazard that nobody approved, or that no approval can mend.
+    Hazard,
+    /// No planner had a plan.
+    Planner,
+    /// Every plan failed on the replica, before the database was opened for writing.
+    Proof,
+    /// A statement, or the evidence after it, failed in the database; it was rolled back.
+    Apply,
+    /// The database changed between the plan and its execution; it was rolled back.
+    Moved,
+    /// Too little free space for the plan.
+    Space,
+    /// A signal asked to stop; it was rolled back.
+    Interrupted,
+    /// A setting is wrong.
+    Usage,
+}
+
+impl ErrorKind {
+    /// The exit code that both binaries document: 1 failed, 2 usage, 3 refused for a hazard.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Hazard => 3,
+            Self::Usage => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// An error that a person can act on.
+///
+/// Displayed as the message and, where there is one, the remedy on the next line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Error {
+    /// In which way it failed.
+    pub kind: ErrorKind,
+    /// The file, table or `table.column` that it is about; empty when there is none.
+    pub object: String,
+    /// What happened, and what was (not) changed. Begins in lower case.
+    pub message: String,
+    /// What to do or to type next; empty when there is nothing.
+    pub remedy: String,
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of this kind about this object.
+    pub fn new(kind: ErrorKind, object: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, object: object.into(), message: message.into(), remedy: String::new() }
+    }
+
+    /// The same error with the line that says what to do next.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if !self.remedy.is_empty() {
+            write!(f, "\n{}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

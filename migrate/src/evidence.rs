@@ -1,0 +1,248 @@
+//! Rows before and after: counts, and order-free checksums of the values that had to persist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row};
+use twox_hash::XxHash3_128;
+
+use crate::carry::{Carry, Rowid, Source, TableCarry};
+use crate::declared::Declared;
+use crate::plan::{Step, StepKind};
+use crate::schema::{Affinity, Schema};
+use crate::settings::ProofLevel;
+use crate::token::{fold, quote};
+
+/// A table whose rows are compared.
+#[derive(Debug)]
+pub(crate) struct Watched<'c> {
+    pub(crate) table: &'c TableCarry,
+    pub(crate) checksum: bool,
+}
+
+/// Every carried table that the steps touch, and every table tied to those by foreign keys, in either direction.
+pub(crate) fn watched<'c>(
+    steps: &[Step],
+    carry: &'c Carry,
+    live: &Schema,
+    declared: &Schema,
+    level: ProofLevel,
+) -> Vec<Watched<'c>> {
+    let touched: BTreeSet<String> = steps.iter().map(|s| fold(&s.table)).collect();
+    let rewritten: BTreeSet<String> = steps
+        .iter()
+        .filter(|s| matches!(s.kind, StepKind::Rebuild | StepKind::Update | StepKind::Drop | StepKind::Alter))
+        .map(|s| fold(&s.table))
+        .collect();
+    let tied = tied(&touched, carry, live, declared);
+    let named =
+        |set: &BTreeSet<String>, t: &TableCarry| set.contains(&fold(&t.from)) || set.contains(&fold(&t.to));
+    carry
+        .tables
+        .iter()
+        .filter(|t| named(&tied, t))
+        .map(|table| {
+            let checksum = match level {
+                ProofLevel::Counts => false,
+                ProofLevel::Rewritten => named(&rewritten, table),
+                ProofLevel::Content => true,
+            };
+            Watched { table, checksum }
+        })
+        .collect()
+}
+
+/// The names reachable over foreign keys of either schema; both names of a renamed table are one.
+fn tied(touched: &BTreeSet<String>, carry: &Carry, live: &Schema, declared: &Schema) -> BTreeSet<String> {
+    let mut edges: Vec<(String, String)> =
+        carry.tables.iter().map(|t| (fold(&t.from), fold(&t.to))).collect();
+    for table in live.tables.iter().chain(&declared.tables) {
+        edges.extend(table.foreign_keys.iter().map(|key| (fold(&table.name), key.parent.clone())));
+    }
+    let mut reached = touched.clone();
+    loop {
+        let before = reached.len();
+        for (a, b) in &edges {
+            if reached.contains(a) || reached.contains(b) {
+                reached.insert(a.clone());
+                reached.insert(b.clone());
+            }
+        }
+        if reached.len() == before {
+            return reached;
+        }
+    }
+}
+
+/// Rows, and the sum of their hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Measure {
+    pub(crate) rows: u64,
+    pub(crate) checksum: Option<u128>,
+}
+
+/// On which side of the plan a table is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
+pub(crate) fn measure(
+    conn: &Connection,
+    watched: &Watched<'_>,
+    side: Side,
+    live: &Schema,
+    declared: &Declared,
+) -> rusqlite::Result<Measure> {
+    let table = watched.table;
+    let name = if side == Side::Before { &table.from } else { &table.to };
+    if !watched.checksum {
+        let rows = conn.query_row(&format!("SELECT count(*) FROM {}", quote(name)), [], |r| r.get(0))?;
+        return Ok(Measure { rows, checksum: None });
+    }
+    let (columns, stores) = columns(table, side, live, declared);
+    let mut statement = conn.prepare(&format!("SELECT {} FROM {}", columns.join(", "), quote(name)))?;
+    let mut rows = statement.query([])?;
+    let mut store = Store::new()?;
+    let mut measure = Measure { rows: 0, checksum: Some(0) };
+    let mut buffer = Vec::new();
+    while let Some(row) = rows.next()? {
+        hash_input(row, &stores, &mut store, &mut buffer)?;
+        measure.rows += 1;
+        let hash = XxHash3_128::oneshot(&buffer);
+        measure.checksum = measure.checksum.map(|sum| sum.wrapping_add(hash));
+    }
+    Ok(measure)
+}
+
+/// What to select, and the affinity that each value must be seen through.
+fn columns(
+    table: &TableCarry,
+    side: Side,
+    live: &Schema,
+    declared: &Declared,
+) -> (Vec<String>, Vec<Option<Affinity>>) {
+    // A constant first: there may be nothing else that persists.
+    let mut columns = vec!["0".to_owned()];
+    let mut stores = vec![None];
+    if let Rowid::Kept { read, written } = table.rowid {
+        columns.push(if side == Side::Before { read } else { written }.to_owned());
+        stores.push(None);
+    }
+    let old = live.table(&table.from);
+    let new = declared.schema.table(&table.to);
+    for column in &table.columns {
+        let Some(source) = column.source.sql() else { continue };
+        let target = new.and_then(|t| t.column(&column.to).map(|c| c.affinity(t.strict)));
+        let was = match &column.source {
+            Source::Column(name) => old.and_then(|t| t.column(name).map(|c| c.affinity(t.strict))),
+            _ => None,
+        };
+        let converts = side == Side::Before && was != target;
+        columns.push(if side == Side::Before { source } else { quote(&column.to) });
+        stores.push(target.filter(|_| converts));
+    }
+    (columns, stores)
+}
+
+fn hash_input(
+    row: &Row<'_>,
+    stores: &[Option<Affinity>],
+    store: &mut Store,
+    buffer: &mut Vec<u8>,
+) -> rusqlite::Result<()> {
+    buffer.clear();
+    for (index, affinity) in stores.iter().enumerate() {
+        let value = row.get_ref(index)?;
+        match affinity {
+            None => push_value(value, buffer),
+            Some(affinity) => store.as_stored(value, *affinity, |stored| push_value(stored, buffer))?,
+        }
+    }
+    Ok(())
+}
+
+/// Type, length and bytes, so that no two rows of different values read the same.
+fn push_value(value: ValueRef<'_>, buffer: &mut Vec<u8>) {
+    let mut push = |tag: u8, bytes: &[u8]| {
+        buffer.push(tag);
+        buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        buffer.extend_from_slice(bytes);
+    };
+    match value {
+        ValueRef::Null => push(0, &[]),
+        ValueRef::Integer(i) => push(1, &i.to_le_bytes()),
+        // SQLite stores -0.0 as 0.0.
+        ValueRef::Real(r) => push(2, &(r + 0.0).to_bits().to_le_bytes()),
+        ValueRef::Text(t) => push(3, t),
+        ValueRef::Blob(b) => push(4, b),
+    }
+}
+
+/// SQLite itself as the judge of what a column of some affinity stores.
+pub(crate) struct Store {
+    conn: Connection,
+}
+
+impl Store {
+    pub(crate) fn new() -> rusqlite::Result<Self> {
+        let conn = Connection::open_in_memory()?;
+        conn.execute_batch(
+            "CREATE TABLE store (i INTEGER, t TEXT, b BLOB, r REAL, n NUMERIC); INSERT INTO store DEFAULT VALUES",
+        )?;
+        Ok(Self { conn })
+    }
+
+    /// Calls `then` with the value as a column of this affinity stores it.
+    pub(crate) fn as_stored<T>(
+        &mut self,
+        value: ValueRef<'_>,
+        affinity: Affinity,
+        then: impl FnOnce(ValueRef<'_>) -> T,
+    ) -> rusqlite::Result<T> {
+        if !converts(value, affinity) {
+            return Ok(then(value));
+        }
+        let (update, select) = match affinity {
+            Affinity::Integer => ("UPDATE store SET i = ?1", "SELECT i FROM store"),
+            Affinity::Text => ("UPDATE store SET t = ?1", "SELECT t FROM store"),
+            Affinity::Blob => ("UPDATE store SET b = ?1", "SELECT b FROM store"),
+            Affinity::Real => ("UPDATE store SET r = ?1", "SELECT r FROM store"),
+            Affinity::Numeric => ("UPDATE store SET n = ?1", "SELECT n FROM store"),
+        };
+        self.conn.prepare_cached(update)?.execute([ToSqlOutput::Borrowed(value)])?;
+        let mut statement = self.conn.prepare_cached(select)?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else { return Err(rusqlite::Error::QueryReturnedNoRows) };
+        Ok(then(row.get_ref(0)?))
+    }
+}
+
+/// Whether storing could change the value at all (<https://www.sqlite.org/datatype3.html>, section 3).
+fn converts(value: ValueRef<'_>, affinity: Affinity) -> bool {
+    match (value, affinity) {
+        (ValueRef::Null | ValueRef::Blob(_), _) | (_, Affinity::Blob) => false,
+        (ValueRef::Text(_), affinity) => affinity != Affinity::Text,
+        (ValueRef::Integer(_), affinity) => matches!(affinity, Affinity::Text | Affinity::Real),
+        (ValueRef::Real(_), affinity) => affinity != Affinity::Real,
+    }
+}
+
+/// AUTOINCREMENT marks by folded table name.
+pub(crate) fn marks(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Option<i64>>> {
+    if !has_table(conn, "sqlite_sequence")? {
+        return Ok(BTreeMap::new());
+    }
+    let mut statement = conn.prepare("SELECT name, seq FROM main.sqlite_sequence WHERE name IS NOT NULL")?;
+    let marks = statement.query_map([], |row| Ok((fold(&row.get::<_, String>(0)?), row.get(1)?)))?;
+    marks.collect()
+}
+
+pub(crate) fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = ?1",
+        [name],
+        |row| row.get(0),
+    )
+}

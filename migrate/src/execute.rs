@@ -1,0 +1,370 @@
+//! A plan's statements and all that is proved around them, inside a transaction that the caller ends.
+//!
+//! The proof runs it on a replica, apply runs it in the database: one path.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::hooks::Action;
+
+use crate::carry::{Carry, Rowid};
+use crate::declared::Declared;
+use crate::difference::compare;
+use crate::evidence::{self, Measure, Side, Watched};
+use crate::plan::{Step, plural};
+use crate::report::Evidence;
+use crate::schema::{self, Schema, VirtualTable};
+use crate::settings::Settings;
+use crate::token::{fold, quote};
+use crate::value::Value;
+use crate::virtual_table::Content;
+use crate::watch::{Event, Watch};
+
+/// The rowids (none in a WITHOUT ROWID table) that violate a foreign key, by child and parent.
+type Violations = BTreeMap<(String, String), Vec<Option<i64>>>;
+
+/// Between two `Rows` events.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What is executed, and against what it is held.
+pub(crate) struct Execution<'e> {
+    pub(crate) steps: &'e [Step],
+    pub(crate) live: &'e Schema,
+    pub(crate) declared: &'e Declared,
+    pub(crate) carry: &'e Carry,
+    pub(crate) settings: &'e Settings,
+    pub(crate) ignore: &'e [String],
+    pub(crate) watched: Vec<Watched<'e>>,
+}
+
+/// Why the transaction must be rolled back.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// SQLite refused a statement.
+    Statement { sql: String, error: rusqlite::Error },
+    /// Reading the evidence failed.
+    Reading(rusqlite::Error),
+    /// All statements ran, and rows refer to a parent that is not there. A clause.
+    ForeignKey { object: String, clause: String },
+    /// All statements ran, and something is not as it must be. A clause: "would lose 3 rows of customers".
+    Evidence { object: String, clause: String },
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Reading(error)
+    }
+}
+
+impl Execution<'_> {
+    pub(crate) fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>, Failure> {
+        let before = self.measure(conn, Side::Before, watch)?;
+        let marks = evidence::marks(conn)?;
+        let header = header(conn)?;
+        let violations = self.violations(conn, self.live)?;
+        let statistics = statistics(conn)?;
+        let sound = self.sound_indexes(conn, self.live);
+        self.statements(conn, watch)?;
+        self.keep_statistics(conn, &statistics)?;
+        let after = self.measure(conn, Side::After, watch)?;
+        let evidence = self.compare_rows(&before, &after)?;
+        self.compare_marks(conn, &marks)?;
+        compare_header(header, conn)?;
+        self.compare_violations(conn, &violations)?;
+        self.compare_schema(conn)?;
+        self.compare_indexes(conn, &sound)?;
+        Ok(evidence)
+    }
+
+    fn measure(
+        &self,
+        conn: &Connection,
+        side: Side,
+        watch: &mut dyn Watch,
+    ) -> rusqlite::Result<Vec<Measure>> {
+        let measure = |watched: &Watched<'_>| {
+            watch.event(&Event::Checking { table: &watched.table.to });
+            evidence::measure(conn, watched, side, self.live, self.declared)
+        };
+        self.watched.iter().map(measure).collect()
+    }
+
+    fn statements(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let total = self.steps.len();
+        for (index, step) in self.steps.iter().enumerate() {
+            watch.event(&Event::Step { number: index + 1, total, step });
+            let result = if step.cost.rows > 0 {
+                execute_with_progress(conn, step, watch)
+            } else {
+                conn.execute_batch(&step.sql)
+            };
+            result.map_err(|error| Failure::Statement { sql: step.sql.clone(), error })?;
+        }
+        Ok(())
+    }
+
+    fn compare_rows(&self, before: &[Measure], after: &[Measure]) -> Result<Vec<Evidence>, Failure> {
+        let mut found = Vec::new();
+        for (watched, (was, is)) in self.watched.iter().zip(before.iter().zip(after)) {
+            let table = &watched.table.to;
+            let fail = |clause: String| Err(Failure::Evidence { object: table.clone(), clause });
+            if is.rows < was.rows {
+                return fail(format!(
+                    "would lose {} of the {} of {table}",
+                    was.rows - is.rows,
+                    plural(was.rows)
+                ));
+            }
+            if is.rows > was.rows {
+                return fail(format!("would add {} to {table}", plural(is.rows - was.rows)));
+            }
+            if is.checksum != was.checksum {
+                return fail(format!("would change values or rowids of {table}"));
+            }
+            found.push(Evidence {
+                table: table.clone(),
+                rows_before: was.rows,
+                rows_after: is.rows,
+                checksum: is.checksum.map(|sum| format!("{sum:032x}")),
+            });
+        }
+        Ok(found)
+    }
+
+    fn compare_marks(
+        &self,
+        conn: &Connection,
+        before: &BTreeMap<String, Option<i64>>,
+    ) -> Result<(), Failure> {
+        let after = evidence::marks(conn)?;
+        for table in self.carry.tables.iter() {
+            let keeps = |schema: &Schema, name: &str| schema.table(name).is_some_and(|t| t.autoincrement);
+            if !keeps(self.live, &table.from) || !keeps(&self.declared.schema, &table.to) {
+                continue;
+            }
+            let (was, is) = (before.get(&fold(&table.from)), after.get(&fold(&table.to)));
+            if was != is {
+                let show = |mark: Option<&Option<i64>>| {
+                    mark.copied().flatten().map_or_else(|| "none".to_owned(), |m| m.to_string())
+                };
+                return Err(Failure::Evidence {
+                    object: table.to.clone(),
+                    clause: format!(
+                        "would lose the AUTOINCREMENT mark of {}: {} becomes {}",
+                        table.to,
+                        show(was),
+                        show(is)
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows whose foreign key finds no parent, of every table whose key, parent key or rows could have changed.
+    fn violations(&self, conn: &Connection, schema: &Schema) -> rusqlite::Result<Violations> {
+        let mut found = Violations::new();
+        for table in schema.tables.iter().filter(|t| !t.foreign_keys.is_empty() && self.is_near(t)) {
+            let name = self.carry.table_from(&table.name).map_or(&table.name, |c| &c.to);
+            // A parent without the key that is referred to: SQLite has no answer, so there is nothing to compare.
+            let Ok(mut statement) =
+                conn.prepare(&format!("PRAGMA foreign_key_check({})", quote(&table.name)))
+            else {
+                continue;
+            };
+            let Ok(mut rows) = statement.query([]) else { continue };
+            while let Ok(Some(row)) = rows.next() {
+                let parent: String = row.get(2)?;
+                let parent = self.carry.table_from(&parent).map_or(parent.clone(), |c| c.to.clone());
+                found.entry((fold(name), fold(&parent))).or_default().push(row.get(1)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_near(&self, table: &schema::Table) -> bool {
+        self.touches(&table.name) || table.foreign_keys.iter().any(|key| self.touches(&key.parent))
+    }
+
+    /// Whether a table of this name, live or declared, is one that the steps come near.
+    fn touches(&self, name: &str) -> bool {
+        self.watched
+            .iter()
+            .any(|w| w.table.from.eq_ignore_ascii_case(name) || w.table.to.eq_ignore_ascii_case(name))
+            || self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(name))
+    }
+
+    /// Violations that were there before are the user's; new ones are ours.
+    fn compare_violations(&self, conn: &Connection, before: &Violations) -> Result<(), Failure> {
+        let none = Vec::new();
+        for (tables, after) in self.violations(conn, &self.declared.schema)? {
+            let was = before.get(&tables).unwrap_or(&none);
+            let kept = self.carry.table_to(&tables.0).is_some_and(|c| c.rowid != Rowid::Renumbered);
+            let new = if kept && after.iter().all(Option::is_some) {
+                after.iter().filter(|row| !was.contains(row)).count()
+            } else {
+                after.len().saturating_sub(was.len())
+            };
+            if new > 0 {
+                let (table, parent) = tables;
+                let clause =
+                    format!("would leave {} of {table} without their parent in {parent}", plural(new as u64));
+                return Err(Failure::ForeignKey { object: table, clause });
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_schema(&self, conn: &Connection) -> Result<(), Failure> {
+        let reached = schema::read(conn, self.ignore)?;
+        let comparison = compare(&reached, &self.declared.schema, self.settings.column_order);
+        match comparison.differences.first() {
+            None => Ok(()),
+            Some(first) => {
+                let more = match comparison.differences.len() - 1 {
+                    0 => String::new(),
+                    n => format!(" (and {n} more)"),
+                };
+                Err(Failure::Evidence {
+                    object: first.object.clone(),
+                    clause: format!("would not reach schema.sql: {}{more}", first.message),
+                })
+            }
+        }
+    }
+
+    /// FTS5 indexes over another table's rows that agree with them, of those that the steps come near.
+    fn sound_indexes(&self, conn: &Connection, schema: &Schema) -> Vec<String> {
+        let near = |table: &&VirtualTable| match table.content() {
+            Content::In(content) => self.touches(&content) || self.touches(&table.name),
+            _ => false,
+        };
+        let over_others = schema.virtual_tables.iter().filter(|t| t.is_fts5()).filter(near);
+        // <https://www.sqlite.org/fts5.html#the_integrity_check_command>: with rank 1 also against the content table.
+        let is_sound = |table: &&VirtualTable| {
+            let name = quote(&table.name);
+            conn.execute_batch(&format!("INSERT INTO {name} ({name}, rank) VALUES ('integrity-check', 1)"))
+                .is_ok()
+        };
+        over_others.filter(is_sound).map(|t| fold(&t.name)).collect()
+    }
+
+    /// An index that agreed with its table, or was made by the plan, must agree with it afterwards.
+    fn compare_indexes(&self, conn: &Connection, before: &[String]) -> Result<(), Failure> {
+        let declared = &self.declared.schema;
+        let after = self.sound_indexes(conn, declared);
+        let made =
+            |table: &VirtualTable| self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(&table.name));
+        let broken = declared.virtual_tables.iter().find(|table| {
+            let must = before.contains(&fold(&table.name)) || made(table);
+            table.is_fts5()
+                && matches!(table.content(), Content::In(_))
+                && must
+                && !after.contains(&fold(&table.name))
+        });
+        match broken {
+            None => Ok(()),
+            Some(table) => Err(Failure::Evidence {
+                object: table.name.clone(),
+                clause: format!("would leave the index {} out of step with the rows it is over", table.name),
+            }),
+        }
+    }
+
+    /// ANALYZE's findings for tables and indexes that still are what they were: a planner's DROP takes them away.
+    fn keep_statistics(&self, conn: &Connection, before: &[Statistics]) -> rusqlite::Result<()> {
+        for table in before {
+            let columns = vec!["?"; table.columns].join(", ");
+            let there = statistics_of(conn, table.name)?;
+            let mut insert = conn.prepare(&format!("INSERT INTO main.{} VALUES ({columns})", table.name))?;
+            for row in table.rows.iter().filter(|row| !there.contains(row) && self.still_means_the_same(row))
+            {
+                insert.execute(rusqlite::params_from_iter(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn still_means_the_same(&self, row: &[Value]) -> bool {
+        let text = |at: usize| match row.get(at) {
+            Some(Value::Text(bytes)) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        };
+        let Some(table) = text(0) else { return false };
+        let Some(carry) = self.carry.table_from(table).filter(|c| c.to == *table) else { return false };
+        match text(1) {
+            Some(index) => match (self.live.index(index), self.declared.schema.index(index)) {
+                (Some(old), Some(new)) => crate::difference::same_index(old, new),
+                _ => false,
+            },
+            None => !carry.from.is_empty(),
+        }
+    }
+}
+
+/// Executes a step while a second thread tells how many rows were written so far.
+fn execute_with_progress(conn: &mut Connection, step: &Step, watch: &mut dyn Watch) -> rusqlite::Result<()> {
+    let rows = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&rows);
+    conn.update_hook(Some(move |_: Action, _: &str, _: &str, _: i64| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }))?;
+    let done = AtomicBool::new(false);
+    let result = std::thread::scope(|scope| {
+        let ticker = scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                std::thread::park_timeout(TICK);
+                let so_far = rows.load(Ordering::Relaxed);
+                if so_far > 0 && !done.load(Ordering::Acquire) {
+                    watch.event(&Event::Rows { table: &step.table, done: so_far, total: step.cost.rows });
+                }
+            }
+        });
+        let result = conn.execute_batch(&step.sql);
+        done.store(true, Ordering::Release);
+        ticker.thread().unpark();
+        result
+    });
+    conn.update_hook(None::<fn(Action, &str, &str, i64)>)?;
+    result
+}
+
+/// What a header says that no migration may change.
+fn header(conn: &Connection) -> rusqlite::Result<[i64; 4]> {
+    let read = |pragma: &str| conn.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get(0));
+    Ok([read("user_version")?, read("application_id")?, read("page_size")?, read("auto_vacuum")?])
+}
+
+fn compare_header(before: [i64; 4], conn: &Connection) -> Result<(), Failure> {
+    if header(conn)? == before {
+        return Ok(());
+    }
+    let clause = "would change user_version, application_id, page_size or auto_vacuum".to_owned();
+    Err(Failure::Evidence { object: "header".to_owned(), clause })
+}
+
+struct Statistics {
+    name: &'static str,
+    columns: usize,
+    rows: Vec<Vec<Value>>,
+}
+
+fn statistics(conn: &Connection) -> rusqlite::Result<Vec<Statistics>> {
+    let mut found = Vec::new();
+    for (name, columns) in [("sqlite_stat1", 3), ("sqlite_stat4", 6)] {
+        if evidence::has_table(conn, name)? {
+            found.push(Statistics { name, columns, rows: statistics_of(conn, name)? });
+        }
+    }
+    Ok(found)
+}
+
+fn statistics_of(conn: &Connection, name: &str) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let mut statement = conn.prepare(&format!("SELECT * FROM main.{name}"))?;
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect())?;
+    rows.collect()
+}

@@ -1,0 +1,154 @@
+//! The named ways in which a plan may cost data, and their approval.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A named way in which a plan may cost data or time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HazardName {
+    /// A table with all its rows goes.
+    DropsTable,
+    /// A column with all its values goes.
+    DropsColumn,
+    /// Values read differently afterwards, and the old ones cannot be told from the new ones.
+    ChangesValues,
+    /// One goes and one comes, and they look alike: rows would lose what was probably to be renamed.
+    LooksLikeRename,
+    /// Implicit rowids cannot be kept.
+    RenumbersRowids,
+    /// A column without a value for rows that exist.
+    NeedsBackfill,
+    /// Rows that exist break a constraint that is new.
+    ViolatedConstraint,
+    /// Only told: the table is written anew, which takes time in proportion to its rows.
+    RewritesTable,
+}
+
+impl HazardName {
+    const ALL: [Self; 8] = [
+        Self::DropsTable,
+        Self::DropsColumn,
+        Self::ChangesValues,
+        Self::LooksLikeRename,
+        Self::RenumbersRowids,
+        Self::NeedsBackfill,
+        Self::ViolatedConstraint,
+        Self::RewritesTable,
+    ];
+
+    /// The name as the command line and reports write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DropsTable => "DROPS_TABLE",
+            Self::DropsColumn => "DROPS_COLUMN",
+            Self::ChangesValues => "CHANGES_VALUES",
+            Self::LooksLikeRename => "LOOKS_LIKE_RENAME",
+            Self::RenumbersRowids => "RENUMBERS_ROWIDS",
+            Self::NeedsBackfill => "NEEDS_BACKFILL",
+            Self::ViolatedConstraint => "VIOLATED_CONSTRAINT",
+            Self::RewritesTable => "REWRITES_TABLE",
+        }
+    }
+
+    /// Whether an approval lets a plan with this hazard run.
+    #[must_use]
+    pub fn is_approvable(self) -> bool {
+        !matches!(self, Self::NeedsBackfill | Self::ViolatedConstraint | Self::RewritesTable)
+    }
+}
+
+impl fmt::Display for HazardName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who approved a hazard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovedBy {
+    /// A directive in `schema.sql`.
+    Schema,
+    /// [`crate::Settings::allow`].
+    Caller,
+}
+
+/// A hazard of a plan, on one object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hazard {
+    /// Which.
+    pub name: HazardName,
+    /// `table` or `table.column`.
+    pub object: String,
+    /// What would happen, for a person.
+    pub message: String,
+    /// What to write or type; empty for what is only told.
+    pub remedy: String,
+    /// How many rows it concerns, where they were counted.
+    pub rows: Option<u64>,
+    /// Up to five of them.
+    pub rowids: Vec<i64>,
+    /// Who approved it, if anybody.
+    pub approved: Option<ApprovedBy>,
+}
+
+impl Hazard {
+    /// Whether the plan must not run because of it.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.name != HazardName::RewritesTable && self.approved.is_none()
+    }
+}
+
+/// An approval: this hazard on this object, written `HAZARD:OBJECT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    name: HazardName,
+    object: String,
+}
+
+impl Approval {
+    /// Whether it approves this hazard on this object. `*` means every object; names compare without letter case.
+    #[must_use]
+    pub fn covers(&self, name: HazardName, object: &str) -> bool {
+        self.name == name && (self.object == "*" || self.object.eq_ignore_ascii_case(object))
+    }
+}
+
+impl fmt::Display for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.object)
+    }
+}
+
+impl FromStr for Approval {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |message: String| {
+            let names: Vec<_> =
+                HazardName::ALL.iter().filter(|h| h.is_approvable()).map(|h| h.as_str()).collect();
+            Error::new(ErrorKind::Usage, text, message)
+                .remedy(format!("write HAZARD:OBJECT, where HAZARD is one of {}", names.join(", ")))
+        };
+        let Some((name, object)) = text.split_once(':') else {
+            return Err(wrong(format!("approval \"{text}\" names no object")));
+        };
+        if object.is_empty() {
+            return Err(wrong(format!("approval \"{text}\" names no object")));
+        }
+        let Some(name) = HazardName::ALL.into_iter().find(|h| h.as_str() == name) else {
+            return Err(wrong(format!("hazard \"{name}\" is not known")));
+        };
+        if !name.is_approvable() {
+            return Err(wrong(format!("{name} cannot be approved")));
+        }
+        Ok(Self { name, object: object.to_owned() })
+    }
+}

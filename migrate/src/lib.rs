@@ -1,0 +1,99 @@
+//! Brings any SQLite database to a declared schema (`schema.sql`), and proves that nothing was lost.
+//!
+//! The way through, a file a step:
+//!
+//! 1. [`Declared::read`] executes `schema.sql` in an empty in-memory database: its `sqlite_schema` is the truth.
+//! 2. [`prepare`] reads the live schema, compares by meaning, lets every planner propose, proves each proposal on a replica
+//!    with sample rows, and picks the cheapest that holds. It never writes to the database.
+//! 3. [`Prepared::guard`] refuses what may lose data and was not approved for that very object.
+//! 4. [`Prepared::apply`] runs the plan in one transaction, with evidence before and after; or nothing is committed.
+//!
+//! [`migrate`] is all of it without a question in between. This crate knows no command line, no git, no Docker and no Fly.
+//!
+//! ```
+//! use std::path::Path;
+//! # fn main() -> migrate::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("landfall-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # let db = folder.join("db");
+//! let settings = migrate::Settings::default();
+//! let declared = migrate::Declared::parse(Path::new("schema.sql"), "CREATE TABLE t (a TEXT)", &settings)?;
+//! let report = migrate::migrate(&db, &declared, &settings, &mut ())?;
+//! assert_eq!(report.outcome, migrate::Outcome::Applied);
+//! let again = migrate::migrate(&db, &declared, &settings, &mut ())?;
+//! assert_eq!(again.outcome, migrate::Outcome::InSync);
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+
+mod apply;
+mod backup;
+mod carry;
+mod ddl;
+mod declared;
+mod difference;
+mod directive;
+mod error;
+mod evidence;
+mod execute;
+mod hazard;
+mod inspect;
+mod loss;
+mod open;
+mod plan;
+mod planner;
+mod prepare;
+mod proof;
+mod replica;
+mod report;
+mod schema;
+mod settings;
+mod token;
+mod value;
+mod virtual_table;
+mod watch;
+
+use std::path::Path;
+
+pub use backup::{Backup, backup};
+pub use declared::Declared;
+pub use difference::{Difference, DifferenceKind};
+pub use error::{Error, ErrorKind, Result};
+pub use hazard::{Approval, ApprovedBy, Hazard, HazardName};
+pub use inspect::{Live, inspect};
+pub use plan::{Cost, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
+pub use prepare::{Prepared, check, prepare};
+pub use report::{Evidence, Outcome, Report};
+pub use settings::{BUILTIN_IGNORE, ColumnOrder, Hook, Interrupt, PlannerChoice, ProofLevel, Settings};
+pub use watch::{Event, Watch};
+
+/// How often a plan is made again because the database moved meanwhile.
+const TRIES: u32 = 3;
+
+/// [`prepare`], [`Prepared::guard`] and [`Prepared::apply`] without a question in between; plans again when the database moved.
+///
+/// # Errors
+/// Any of theirs. Nothing of ours is committed then.
+pub fn migrate(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
+    let mut tries = 1;
+    loop {
+        let prepared = prepare(db, declared, settings, watch)?;
+        if prepared.report().outcome == Outcome::InSync {
+            return Ok(prepared.report().clone());
+        }
+        match prepared.apply(watch) {
+            Err(error) if error.kind == ErrorKind::Moved && tries < TRIES => {
+                tries += 1;
+                watch.event(&Event::Replanning);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The version of the SQLite that is compiled in, the only one that counts.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

@@ -1,0 +1,193 @@
+//! Opening databases, and saying clearly why one cannot be opened.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use crate::declared::io_reason;
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::Settings;
+use crate::watch::{Event, Watch};
+
+/// Less than this many free bytes make a failure of the disk one of its being full.
+const SCARCE: u64 = 1 << 20;
+
+/// Between two tries for a lock.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Opens an existing database for reading; `None` when the file is missing or empty, which SQLite takes for an empty database.
+pub(crate) fn reading(path: &Path, settings: &Settings, watch: &mut dyn Watch) -> Result<Option<Connection>> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(path, &io_reason(&error))),
+        Ok(facts) if facts.is_dir() => {
+            return Err(unreadable(path, "it is a directory").remedy("name the database file"));
+        }
+        Ok(facts) if facts.len() == 0 => return Ok(None),
+        Ok(_) => {}
+    }
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, settings)?;
+    let first_look =
+        |conn: &Connection| conn.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()));
+    match patiently(path, settings, watch, || first_look(&conn)) {
+        Err(error) if needs_recovery(&error) => {
+            // A process died in the middle of a transaction: only a connection that may write can roll it back.
+            recover(path, settings, watch)?;
+            patiently(path, settings, watch, || first_look(&conn))
+                .map_err(|e| explain(path, &e, settings))?;
+        }
+        Err(error) => return Err(explain(path, &error, settings)),
+        Ok(()) => {}
+    }
+    Ok(Some(conn))
+}
+
+/// Opens a database for writing, made if it is missing.
+pub(crate) fn writing(path: &Path, settings: &Settings) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    connect(path, flags, settings)
+}
+
+fn connect(path: &Path, flags: OpenFlags, settings: &Settings) -> Result<Connection> {
+    // Without URI, so that a path is a path; without the mutex, since a connection stays on one thread.
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| explain(path, &error, settings))?;
+    let prepared = || -> rusqlite::Result<()> {
+        conn.busy_timeout(Duration::ZERO)?;
+        settings.hook.map_or(Ok(()), |hook| hook(&conn))
+    };
+    prepared().map_err(|error| explain(path, &error, settings))?;
+    Ok(conn)
+}
+
+fn recover(path: &Path, settings: &Settings, watch: &mut dyn Watch) -> Result<()> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, settings)?;
+    patiently(path, settings, watch, || {
+        conn.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()))
+    })
+    .map_err(|error| explain(path, &error, settings))
+}
+
+fn needs_recovery(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| {
+        matches!(
+            e.extended_code,
+            ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY | ffi::SQLITE_READONLY_CANTINIT
+        )
+    })
+}
+
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Tries again while another connection holds a lock. SQLite's own busy timeout does not cover `SQLITE_LOCKED`.
+pub(crate) fn patiently<T>(
+    path: &Path,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+    mut act: impl FnMut() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let deadline = Instant::now() + settings.lock_wait;
+    let mut told = false;
+    loop {
+        match act() {
+            Err(error) if is_busy(&error) && Instant::now() < deadline && !settings.interrupt.is_raised() => {
+                if !told {
+                    watch.event(&Event::WaitingForLock { database: path, limit: settings.lock_wait });
+                    told = true;
+                }
+                std::thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn unreadable(path: &Path, reason: &str) -> Error {
+    let file = path.display().to_string();
+    Error::new(ErrorKind::Database, &file, format!("the database {file} cannot be opened: {reason}"))
+}
+
+/// The error of a database that cannot be opened or read; nothing was changed.
+pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
+    let file = path.display();
+    if is_busy(error) && settings.interrupt.is_raised() {
+        let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
+        return Error::new(ErrorKind::Interrupted, file.to_string(), message);
+    }
+    if is_busy(error) {
+        let limit = match settings.lock_wait.as_secs() {
+            1 => "1 second".to_owned(),
+            seconds => format!("{seconds} seconds"),
+        };
+        return Error::new(
+            ErrorKind::Locked,
+            file.to_string(),
+            format!("another connection held a lock on {file} for more than {limit}; nothing was changed"),
+        )
+        .remedy("stop the process that holds it, or allow a longer wait");
+    }
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => unreadable(path, "it is not an SQLite database, or it is encrypted")
+            .remedy("name another file; this one was not changed"),
+        Some(ErrorCode::DatabaseCorrupt) => {
+            unreadable(path, "it is damaged (the database disk image is malformed)")
+                .remedy("put a backup back, or try `sqlite3 FILE .recover`; this one was not changed")
+        }
+        // Opening a WAL database needs some pages beside it: SQLite tells a full disk there as a failure of the disk.
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) if free_bytes(path).is_ok_and(|b| b < SCARCE) => {
+            let message = format!("the disk of {file} is full; nothing was changed");
+            Error::new(ErrorKind::Space, file.to_string(), message)
+                .remedy("free some space there and run the command again")
+        }
+        Some(ErrorCode::CannotOpen) => {
+            let folder_is_there = path.parent().is_none_or(|p| p.as_os_str().is_empty() || p.is_dir());
+            if folder_is_there {
+                unreadable(path, "SQLite may not open it")
+                    .remedy("check the rights of the file and of its folder")
+            } else {
+                unreadable(path, "its folder does not exist")
+                    .remedy("make the folder first, or name another file")
+            }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::new(
+            ErrorKind::Database,
+            file.to_string(),
+            format!("the database {file} cannot be written: {}; nothing was changed", sqlite_message(error)),
+        )
+        .remedy("check who owns the file and its folder, and whether the file system is mounted read-only"),
+        _ => unreadable(path, &sqlite_message(error)),
+    }
+}
+
+/// The folder that a database is in.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Bytes that are free on the file system of a database.
+pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    let facts = rustix::fs::statvfs(&folder_of(path))?;
+    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+/// Whether rows broke a constraint. ALTER TABLE says so in words alone.
+pub(crate) fn breaks_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+        || sqlite_message(error).contains("constraint failed")
+}
+
+/// SQLite's own words.
+pub(crate) fn sqlite_message(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,175 @@
+//! A plan as a value: steps, cost, hazards, fingerprint; and the choice among proposals.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::hazard::Hazard;
+
+/// Who made a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Planner {
+    /// The Atlas binary.
+    Atlas,
+    /// The planner in this crate.
+    Builtin,
+}
+
+impl fmt::Display for Planner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Atlas => "atlas",
+            Self::Builtin => "builtin",
+        })
+    }
+}
+
+/// How the time of a step grows. Ordered: constant < scan < rewrite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CostClass {
+    /// Independent of the number of rows.
+    #[default]
+    Constant,
+    /// Reads every row of a table once.
+    Scan,
+    /// Writes every row of a table.
+    Rewrite,
+}
+
+impl fmt::Display for CostClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Constant => "constant",
+            Self::Scan => "scan",
+            Self::Rewrite => "rewrite",
+        })
+    }
+}
+
+/// Cost class and the number of rows it applies to. Ordered by class, then by rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+pub struct Cost {
+    /// How the time grows.
+    pub class: CostClass,
+    /// Rows read or written; 0 for constant.
+    pub rows: u64,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// CREATE of anything.
+    Create,
+    /// ALTER TABLE.
+    Alter,
+    /// Bookkeeping: AUTOINCREMENT marks, statistics, pragmas.
+    Metadata,
+    /// A part of writing a table anew.
+    Rebuild,
+    /// UPDATE of rows.
+    Update,
+    /// DROP of anything.
+    Drop,
+}
+
+/// One SQL statement of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The statement, without its semicolon.
+    pub sql: String,
+    /// What it does.
+    pub kind: StepKind,
+    /// The table (or view) it is about; empty for pragmas.
+    pub table: String,
+    /// What it costs.
+    pub cost: Cost,
+}
+
+/// Ordered statements that bring a live schema to the declared one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Who made it.
+    pub planner: Planner,
+    /// SHA-256 over both schemas and all statements, in hexadecimal: what an approval is bound to.
+    pub fingerprint: String,
+    /// The dearest class among the steps, and the sum of the rows in it.
+    pub cost: Cost,
+    /// The statements.
+    pub steps: Vec<Step>,
+    /// What may be lost, approved or not.
+    pub hazards: Vec<Hazard>,
+}
+
+/// What became of one planner's proposal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proposal {
+    /// Whose.
+    pub planner: Planner,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, as a clause: "would drop COLLATE NOCASE of customers.email".
+    pub reason: String,
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Proved, and the cheapest.
+    Chosen,
+    /// Proved, but dearer or second in a tie.
+    Proved,
+    /// Failed its proof.
+    Disproved,
+    /// There was no plan: the planner is missing, failed, or cannot express the change.
+    Unavailable,
+}
+
+/// The dearest class among the steps, and the sum of the rows in it.
+pub(crate) fn cost(steps: &[Step]) -> Cost {
+    let class = steps.iter().map(|s| s.cost.class).max().unwrap_or_default();
+    let rows = steps.iter().filter(|s| s.cost.class == class).map(|s| s.cost.rows).sum();
+    Cost { class, rows }
+}
+
+/// The proved plan of the lowest cost; ties go to Atlas. Never by measured time, so that it cannot flip between gate and boot.
+pub(crate) fn choose(proved: Vec<Plan>) -> Option<(Plan, Vec<Proposal>)> {
+    let order = |plan: &Plan| (plan.cost, plan.planner == Planner::Builtin);
+    let mut plans = proved;
+    plans.sort_by_key(order);
+    let mut plans = plans.into_iter();
+    let chosen = plans.next()?;
+    let others: Vec<_> = plans.collect();
+    let reason = match others.first() {
+        None => "the only plan that was proved".to_owned(),
+        Some(other) if other.cost == chosen.cost => {
+            format!("as cheap as {}, and ties go to Atlas", other.planner)
+        }
+        Some(other) => {
+            format!("{}, where {} needs {}", in_words(chosen.cost), other.planner, in_words(other.cost))
+        }
+    };
+    let mut proposals = vec![Proposal { planner: chosen.planner, verdict: Verdict::Chosen, reason }];
+    proposals.extend(others.iter().map(|other| Proposal {
+        planner: other.planner,
+        verdict: Verdict::Proved,
+        reason: format!("proved, {}", in_words(other.cost)),
+    }));
+    Some((chosen, proposals))
+}
+
+fn in_words(cost: Cost) -> String {
+    match cost.class {
+        CostClass::Constant => "constant time".to_owned(),
+        CostClass::Scan => format!("a scan of {}", plural(cost.rows)),
+        CostClass::Rewrite => format!("a rewrite of {}", plural(cost.rows)),
+    }
+}
+
+/// A number of rows, in words.
+pub(crate) fn plural(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}

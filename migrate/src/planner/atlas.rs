@@ -1,0 +1,169 @@
+//! The Atlas binary as a planner: the only file of this crate that starts a process.
+//!
+//! Atlas never sees the database: it plans against an empty copy of the live schema in a folder of its own, dry
+//! (<https://atlasgo.io/declarative/apply>).
+
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use serde::Deserialize;
+
+use crate::ddl::{self, ObjectKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::planner::Task;
+use crate::replica;
+use crate::token::{Token, tokenize};
+
+/// The steps from `live` to `declared`, as Atlas sees them.
+///
+/// # Errors
+/// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan.
+pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
+    let Some(binary) = &task.settings.atlas else {
+        return Err(failed("was not found")
+            .remedy("put `atlas` on PATH or its path in ATLAS, or choose the planner \"builtin\""));
+    };
+    let folder = tempfile::tempdir().map_err(|e| failed(format!("has no folder to plan in: {e}")))?;
+    let live = folder.path().join("live.db");
+    copy_schema(task, &live).map_err(|e| failed(format!("cannot be given the live schema: {e}")))?;
+    std::fs::write(folder.path().join("schema.sql"), &task.declared.text)
+        .map_err(|e| failed(format!("cannot be given schema.sql: {e}")))?;
+    let output = run(task, binary, folder.path())?;
+    let steps = parse(&output)?;
+    Ok(steps.iter().filter_map(|sql| step(task, sql)).collect())
+}
+
+fn failed(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Planner, "atlas", what.to_string())
+}
+
+fn copy_schema(task: &Task<'_>, path: &Path) -> rusqlite::Result<()> {
+    let conn = Connection::open(path)?;
+    replica::prepare(&conn, task.settings)?;
+    replica::create_all(&conn, task.live)
+}
+
+fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
+    let arguments = [
+        "schema",
+        "apply",
+        "--dry-run",
+        "--url",
+        "sqlite://live.db?_fk=1",
+        "--to",
+        "file://schema.sql",
+        "--dev-url",
+        "sqlite://dev?mode=memory&_fk=1",
+        "--format",
+        "{{ json . }}",
+    ];
+    let limit = task.settings.atlas_limit;
+    let handle = duct::cmd(binary, arguments)
+        .dir(folder)
+        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
+        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
+        .stdin_null()
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .start()
+        .map_err(|e| failed(format!("cannot be started ({}): {e}", binary.display())))?;
+    let deadline = Instant::now() + limit;
+    loop {
+        let left =
+            deadline.saturating_duration_since(Instant::now()).min(std::time::Duration::from_millis(100));
+        match handle.wait_timeout(left).map_err(|e| failed(format!("cannot be waited for: {e}")))? {
+            Some(output) if output.status.success() => {
+                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            }
+            Some(output) => return Err(failed(first_line(&output.stderr, &output.stdout, output.status))),
+            None if Instant::now() >= deadline || task.settings.interrupt.is_raised() => break,
+            None => {}
+        }
+    }
+    // It may have children that ignore the signal: killed and not waited for longer than the kill itself.
+    handle.kill().map_err(|e| failed(format!("cannot be ended: {e}")))?;
+    Err(failed(format!("had no plan within {} seconds", limit.as_secs())))
+}
+
+fn first_line(stderr: &[u8], stdout: &[u8], status: std::process::ExitStatus) -> String {
+    let text = if stderr.is_empty() { stdout } else { stderr };
+    let text = String::from_utf8_lossy(text);
+    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default().trim();
+    let line = line.strip_prefix("Error: ").unwrap_or(line);
+    if line.is_empty() { format!("failed ({status})") } else { format!("failed: {line}") }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    changes: Changes,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Changes {
+    pending: Vec<String>,
+    error: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failure {
+    text: String,
+}
+
+fn parse(output: &str) -> Result<Vec<String>> {
+    let answer: Answer =
+        serde_json::from_str(output.trim()).map_err(|_| failed("printed something that is not a plan"))?;
+    match answer.changes.error {
+        Some(error) => Err(failed(format!("failed: {}", error.text))),
+        None => Ok(answer.changes.pending),
+    }
+}
+
+/// Classifies a statement of a plan that is not ours. Pragmas and transactions belong to the executor.
+fn step(task: &Task<'_>, sql: &str) -> Option<Step> {
+    let sql = sql.trim().trim_end_matches(';').to_owned();
+    let tokens = tokenize(&sql).unwrap_or_default();
+    let first = tokens.first()?;
+    let name = |word: &str| name_after(&tokens, word);
+    let live_rows = |table: &str| (task.rows)(table);
+    let constant = Cost::default();
+    let (kind, table, cost) = match first.text.to_ascii_uppercase().as_str() {
+        "PRAGMA" | "BEGIN" | "COMMIT" => return None,
+        "CREATE" => match ddl::head(&tokens) {
+            Some(head) if head.kind == ObjectKind::Index => {
+                let table = name("ON").unwrap_or_default();
+                let rows = live_rows(&task.carry.table_to(&table).map_or(table.clone(), |c| c.from.clone()));
+                (StepKind::Create, table, Cost { class: CostClass::Scan, rows })
+            }
+            Some(head) => (StepKind::Create, head.name, constant),
+            None => (StepKind::Create, String::new(), constant),
+        },
+        "ALTER" => (StepKind::Alter, name("TABLE")?, constant),
+        "INSERT" => {
+            let source = name("FROM").unwrap_or_default();
+            let rows = live_rows(&source);
+            (StepKind::Rebuild, source, Cost { class: CostClass::Rewrite, rows })
+        }
+        "UPDATE" => {
+            let table = tokens.get(1)?.name();
+            let rows = live_rows(&table);
+            (StepKind::Update, table, Cost { class: CostClass::Rewrite, rows })
+        }
+        "DROP" if tokens.get(1).is_some_and(|t| t.is("INDEX")) => {
+            let index = tokens.last()?.name();
+            (StepKind::Drop, task.live.index(&index).map_or(index, |i| i.table.clone()), constant)
+        }
+        _ => (StepKind::Drop, tokens.last()?.name(), constant),
+    };
+    Some(Step { sql, kind, table, cost })
+}
+
+fn name_after(tokens: &[Token<'_>], word: &str) -> Option<String> {
+    let at = tokens.iter().position(|t| t.is(word))?;
+    Some(tokens.get(at + 1)?.name())
+}

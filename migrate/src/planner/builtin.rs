@@ -1,0 +1,408 @@
+//! The planner in this crate.
+//!
+//! Every step runs on an empty scratch copy of the live schema the moment it is planned, and what is still to do is read back
+//! from that copy: SQLite says what a step did, not a model of it.
+
+use rusqlite::Connection;
+
+use crate::carry::{ColumnCarry, Rowid, Source, TableCarry};
+use crate::difference::{same_index, same_table, stand_ins};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::planner::Task;
+use crate::replica;
+use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable};
+use crate::token::{Kind, quote, quote_text, tokenize};
+use crate::virtual_table::Content;
+
+/// The steps from `live` to `declared`.
+///
+/// # Errors
+/// [`ErrorKind::Planner`] when a step fails on the scratch copy.
+pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
+    let mut builder = Builder::new(task)?;
+    builder.rename()?;
+    builder.drop_what_is_in_the_way()?;
+    builder.change_tables()?;
+    builder.create_what_is_missing()?;
+    Ok(builder.steps)
+}
+
+struct Builder<'t> {
+    task: &'t Task<'t>,
+    scratch: Connection,
+    steps: Vec<Step>,
+    /// What the scratch copy holds after the steps so far.
+    now: Schema,
+}
+
+impl<'t> Builder<'t> {
+    fn new(task: &'t Task<'t>) -> Result<Self> {
+        let scratch = replica::memory(task.settings).map_err(failed)?;
+        replica::create_all(&scratch, task.live).map_err(failed)?;
+        Ok(Self { task, scratch, steps: Vec::new(), now: task.live.clone() })
+    }
+
+    fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {
+        self.scratch
+            .execute_batch(&sql)
+            .map_err(|error| Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}")))?;
+        self.steps.push(Step { sql, kind, table: table.to_owned(), cost });
+        Ok(())
+    }
+
+    fn constant(&mut self, kind: StepKind, table: &str, sql: String) -> Result<()> {
+        self.push(kind, table, sql, Cost::default())
+    }
+
+    fn look_again(&mut self) -> Result<()> {
+        self.now = schema::read(&self.scratch, &[]).map_err(failed)?;
+        Ok(())
+    }
+
+    /// The name that the table of this declared name has in the live schema.
+    fn rows_of(&self, declared: &str) -> u64 {
+        let live = self.task.carry.table_to(declared).map_or(declared, |c| c.from.as_str());
+        (self.task.rows)(live)
+    }
+
+    fn rename(&mut self) -> Result<()> {
+        let carry = self.task.carry;
+        let tables: Vec<_> = carry.tables.iter().filter(|t| !t.from.eq_ignore_ascii_case(&t.to)).collect();
+        let columns: Vec<_> = carry.tables.iter().flat_map(renamed_columns).collect();
+        if tables.is_empty() && columns.is_empty() {
+            return Ok(());
+        }
+        // RENAME checks and rewrites every view and trigger of the schema, and fails on one that it cannot read:
+        // they step aside and are created again as declared.
+        let now = self.now.clone();
+        self.drop_triggers(now.triggers.iter())?;
+        for view in &now.views {
+            self.constant(StepKind::Drop, &view.name, format!("DROP VIEW {}", quote(&view.name)))?;
+        }
+        for table in tables {
+            let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&table.from), quote(&table.to));
+            self.constant(StepKind::Alter, &table.to, sql)?;
+        }
+        for (table, from, to) in columns {
+            let sql = format!("ALTER TABLE {} RENAME COLUMN {} TO {}", quote(table), quote(from), quote(to));
+            self.constant(StepKind::Alter, table, sql)?;
+        }
+        self.look_again()
+    }
+
+    fn drop_triggers<'a>(&mut self, triggers: impl Iterator<Item = &'a Trigger>) -> Result<()> {
+        for trigger in triggers {
+            self.constant(StepKind::Drop, &trigger.table, format!("DROP TRIGGER {}", quote(&trigger.name)))?;
+        }
+        Ok(())
+    }
+
+    fn drop_what_is_in_the_way(&mut self) -> Result<()> {
+        let declared = &self.task.declared.schema;
+        let now = self.now.clone();
+        let stays = |t: &Trigger| declared.trigger(&t.name).is_some_and(|d| d.body == t.body);
+        self.drop_triggers(now.triggers.iter().filter(|t| !stays(t)))?;
+        for view in &now.views {
+            if declared.view(&view.name).is_none_or(|d| d.body != view.body) {
+                self.constant(StepKind::Drop, &view.name, format!("DROP VIEW {}", quote(&view.name)))?;
+            }
+        }
+        for index in now.indexes.iter().filter(|i| declared.table(&i.table).is_some()) {
+            let stays = declared.index(&index.name).is_some_and(|d| same_index(index, d))
+                || stand_ins(&now, declared, &index.table).iter().any(|i| i.name == index.name);
+            if !stays {
+                self.constant(StepKind::Drop, &index.table, format!("DROP INDEX {}", quote(&index.name)))?;
+            }
+        }
+        let virtual_tables = now.virtual_tables.iter().map(|t| &t.name);
+        let gone_virtual = virtual_tables.filter(|n| declared.virtual_table(n).is_none());
+        let gone = now.tables.iter().map(|t| &t.name).filter(|n| declared.table(n).is_none());
+        for name in gone_virtual.chain(gone) {
+            self.constant(StepKind::Drop, name, format!("DROP TABLE {}", quote(name)))?;
+        }
+        self.look_again()
+    }
+
+    fn change_tables(&mut self) -> Result<()> {
+        let declared = &self.task.declared.schema;
+        let now = self.now.clone();
+        for table in declared.tables.iter().filter(|t| now.table(&t.name).is_none()) {
+            self.constant(StepKind::Create, &table.name, table.sql.clone())?;
+        }
+        self.look_again()?;
+        let order = self.task.settings.column_order;
+        let mut rebuilt = Vec::new();
+        for table in &declared.tables {
+            if same_table(&self.now, declared, &table.name, order) {
+                continue;
+            }
+            match self.columns_to_add(table)? {
+                Some(columns) => columns.iter().try_for_each(|column| self.add_column(table, column))?,
+                None => rebuilt.push(table),
+            }
+        }
+        if !rebuilt.is_empty() {
+            // With it off, RENAME would rewrite the foreign keys of other tables to the old table's new name.
+            self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
+            rebuilt.iter().try_for_each(|table| self.rebuild(table))?;
+            self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = OFF".to_owned())?;
+        }
+        self.change_virtual_tables(&rebuilt)?;
+        self.look_again()
+    }
+
+    /// The columns whose addition is all that the table needs, when ADD COLUMN can do it.
+    fn columns_to_add(&self, table: &Table) -> Result<Option<Vec<Column>>> {
+        let Some(old) = self.now.table(&table.name) else { return Ok(None) };
+        let added: Vec<_> = table.columns.iter().filter(|c| old.column(&c.name).is_none()).cloned().collect();
+        if added.is_empty() || !added.iter().all(|c| self.can_be_added(table, c)) {
+            return Ok(None);
+        }
+        // Only SQLite can say whether nothing else is left to do.
+        self.scratch.execute_batch("SAVEPOINT trial").map_err(failed)?;
+        let enough = self.trial(table, &added).unwrap_or(false);
+        self.scratch.execute_batch("ROLLBACK TO trial; RELEASE trial").map_err(failed)?;
+        Ok(enough.then_some(added))
+    }
+
+    fn trial(&self, table: &Table, added: &[Column]) -> rusqlite::Result<bool> {
+        for column in added {
+            self.scratch.execute_batch(&add_column_sql(table, column))?;
+        }
+        let after = schema::read(&self.scratch, &[])?;
+        Ok(same_table(&after, &self.task.declared.schema, &table.name, self.task.settings.column_order))
+    }
+
+    /// What ALTER TABLE ADD COLUMN accepts on a table with rows (<https://www.sqlite.org/lang_altertable.html>, section 5).
+    fn can_be_added(&self, table: &Table, column: &Column) -> bool {
+        let computed = self
+            .task
+            .carry
+            .table_to(&table.name)
+            .and_then(|c| c.source_of(&column.name))
+            .is_some_and(|s| matches!(s, Source::Using { .. }));
+        let constant = column.default.as_deref().is_none_or(is_constant);
+        let null = column.default.as_deref().is_none_or(|d| d == "null");
+        let stored = column.generated.as_ref().is_some_and(|g| g.stored);
+        let not_null = column.not_null.is_some() && column.generated.is_none();
+        let refused = computed || !constant || stored || (not_null && null);
+        !refused
+    }
+
+    fn add_column(&mut self, table: &Table, column: &Column) -> Result<()> {
+        let checked = column.has_check || (column.generated.is_some() && column.not_null.is_some());
+        let cost = if checked {
+            Cost { class: CostClass::Scan, rows: self.rows_of(&table.name) }
+        } else {
+            Cost::default()
+        };
+        self.push(StepKind::Alter, &table.name, add_column_sql(table, column), cost)
+    }
+
+    /// The old table steps aside, so that the new one is created by the declared text itself and no other object is renamed with it.
+    fn rebuild(&mut self, table: &Table) -> Result<()> {
+        let old = self.now.table(&table.name).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::Planner, &table.name, format!("table {} is gone", table.name))
+        })?;
+        let aside = self.free_name(&format!("landfall_old_{}", table.name));
+        let name = &table.name;
+        let rows = self.rows_of(name);
+        // They would go with the old table.
+        let now = self.now.clone();
+        self.drop_triggers(now.triggers.iter().filter(|t| t.table.eq_ignore_ascii_case(&old.name)))?;
+        let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
+        self.constant(StepKind::Rebuild, name, sql)?;
+        self.constant(StepKind::Rebuild, name, table.sql.clone())?;
+        if let Some(sql) = self.copy_sql(&old, table, &aside) {
+            self.push(StepKind::Rebuild, name, sql, Cost { class: CostClass::Rewrite, rows })?;
+        }
+        if table.autoincrement && old.autoincrement {
+            self.carry_mark(name, &aside)?;
+        }
+        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
+    }
+
+    /// The mark says which rowids were ever used; the highest one that is left is not enough.
+    fn carry_mark(&mut self, name: &str, aside: &str) -> Result<()> {
+        let delete = format!("DELETE FROM sqlite_sequence WHERE name = {}", quote_text(name));
+        let update = format!(
+            "UPDATE sqlite_sequence SET name = {} WHERE name = {}",
+            quote_text(name),
+            quote_text(aside)
+        );
+        self.constant(StepKind::Metadata, name, delete)?;
+        self.constant(StepKind::Metadata, name, update)
+    }
+
+    fn copy_sql(&self, old: &Table, table: &Table, aside: &str) -> Option<String> {
+        let carry = self.task.carry.table_to(&table.name)?;
+        let mut targets = Vec::new();
+        let mut sources = Vec::new();
+        if let Rowid::Kept { read, written } = carry.rowid {
+            targets.push(written.to_owned());
+            sources.push(read.to_owned());
+        }
+        for column in &carry.columns {
+            // Renamed already, where ALTER TABLE did it.
+            let now = old.column(&column.to).filter(|_| matches!(column.source, Source::Column(_)));
+            if let Some(source) = now.map(|c| quote(&c.name)).or_else(|| column.source.sql()) {
+                targets.push(quote(&column.to));
+                sources.push(source);
+            }
+        }
+        if targets.is_empty() {
+            // Every column is new: one of them, written out, keeps the number of rows.
+            let column = table.columns.iter().find(|c| c.generated.is_none())?;
+            targets.push(quote(&column.name));
+            sources.push(column.default.as_ref().map_or_else(|| "NULL".to_owned(), |d| format!("({d})")));
+        }
+        // OR ABORT: a conflict clause of the table would drop rows without an error.
+        Some(format!(
+            "INSERT OR ABORT INTO {} ({}) SELECT {} FROM {}",
+            quote(&table.name),
+            targets.join(", "),
+            sources.join(", "),
+            quote(aside)
+        ))
+    }
+
+    fn free_name(&self, wanted: &str) -> String {
+        let taken = |name: &str| {
+            let any = |rows: &[schema::Row]| rows.iter().any(|r| r.name.eq_ignore_ascii_case(name));
+            any(&self.now.rows) || any(&self.task.declared.schema.rows) || any(&self.task.live.rows)
+        };
+        let mut name = wanted.to_owned();
+        let mut number = 2;
+        while taken(&name) {
+            name = format!("{wanted}_{number}");
+            number += 1;
+        }
+        name
+    }
+
+    fn change_virtual_tables(&mut self, rewritten: &[&Table]) -> Result<()> {
+        let declared = &self.task.declared.schema;
+        for table in &declared.virtual_tables {
+            match self.now.virtual_table(&table.name).cloned() {
+                None => self.create_virtual_table(table)?,
+                Some(old) if old.body != table.body => self.recreate_virtual_table(&old, table)?,
+                Some(_) => {
+                    let over = |t: &&&Table| table.content() == Content::In(t.name.clone());
+                    if rewritten.iter().find(over).is_some_and(|t| self.reads_differently(t)) {
+                        self.index_again(table)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn create_virtual_table(&mut self, table: &VirtualTable) -> Result<()> {
+        self.constant(StepKind::Create, &table.name, table.sql.clone())?;
+        self.index_again(table)
+    }
+
+    /// An index over another table does not know the rows that are there already.
+    fn index_again(&mut self, table: &VirtualTable) -> Result<()> {
+        let Content::In(content) = table.content() else { return Ok(()) };
+        let rows = self.rows_of(&content);
+        let name = quote(&table.name);
+        let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
+        self.push(StepKind::Rebuild, &table.name, sql, Cost { class: CostClass::Rewrite, rows })
+    }
+
+    /// Whether an index over the table's values or rowids is out of date after its rebuild.
+    fn reads_differently(&self, table: &Table) -> bool {
+        let Some(carry) = self.task.carry.table_to(&table.name) else { return true };
+        let Some(old) = self.task.live.table(&carry.from) else { return true };
+        let changes = |column: &ColumnCarry| match &column.source {
+            Source::Column(from) => {
+                let was = old.column(from).map(|c| c.affinity(old.strict));
+                was != table.column(&column.to).map(|c| c.affinity(table.strict))
+            }
+            Source::Using { .. } | Source::Default => true,
+        };
+        carry.rowid == Rowid::Renumbered || carry.columns.iter().any(changes)
+    }
+
+    fn recreate_virtual_table(&mut self, old: &VirtualTable, table: &VirtualTable) -> Result<()> {
+        let name = &table.name;
+        let Some(carry) = self.task.carry.table_to(name).filter(|c| !c.columns.is_empty()) else {
+            self.constant(StepKind::Drop, name, format!("DROP TABLE {}", quote(&old.name)))?;
+            return self.create_virtual_table(table);
+        };
+        let aside = self.free_name(&format!("landfall_old_{name}"));
+        let rows = self.rows_of(name);
+        let rename = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
+        self.constant(StepKind::Rebuild, name, rename)?;
+        self.constant(StepKind::Rebuild, name, table.sql.clone())?;
+        let rowid = (carry.rowid != Rowid::Elsewhere).then(|| "rowid".to_owned());
+        let columns: Vec<_> = rowid.into_iter().chain(carry.columns.iter().map(|c| quote(&c.to))).collect();
+        let columns = columns.join(", ");
+        let copy = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", quote(name), quote(&aside));
+        self.push(StepKind::Rebuild, name, copy, Cost { class: CostClass::Rewrite, rows })?;
+        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
+    }
+
+    /// Whatever the copy still lacks: indexes, views and triggers that are new, were changed, or went with a table.
+    fn create_what_is_missing(&mut self) -> Result<()> {
+        let declared = &self.task.declared.schema;
+        for index in &declared.indexes {
+            if self.now.index(&index.name).is_none() {
+                let cost = Cost { class: CostClass::Scan, rows: self.rows_of(&index.table) };
+                self.push(StepKind::Create, &index.table, index.sql.clone(), cost)?;
+            }
+        }
+        for view in &declared.views {
+            if self.now.view(&view.name).is_none() {
+                self.constant(StepKind::Create, &view.name, view.sql.clone())?;
+            }
+        }
+        for trigger in &declared.triggers {
+            if self.now.trigger(&trigger.name).is_none() {
+                self.constant(StepKind::Create, &trigger.table, trigger.sql.clone())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_column_sql(table: &Table, column: &Column) -> String {
+    format!("ALTER TABLE {} ADD COLUMN {}", quote(&table.name), column.text)
+}
+
+/// (table, live column, declared column) of every rename that ALTER TABLE can do.
+///
+/// Where `@using` computes a value of the same table, its expression needs the old names: the rebuild renames there.
+fn renamed_columns(table: &TableCarry) -> Vec<(&str, &str, &str)> {
+    if table.computes() {
+        return Vec::new();
+    }
+    let renamed = table.columns.iter().filter_map(|column| match &column.source {
+        Source::Column(from) if !from.eq_ignore_ascii_case(&column.to) => {
+            Some((table.to.as_str(), from.as_str(), column.to.as_str()))
+        }
+        _ => None,
+    });
+    renamed.collect()
+}
+
+/// A literal, with or without a sign; everything else SQLite may take for non-constant.
+fn is_constant(default: &str) -> bool {
+    let Ok(tokens) = tokenize(default) else { return false };
+    let literal = match tokens.as_slice() {
+        [only] => only,
+        [sign, only] if sign.is_symbol("-") || sign.is_symbol("+") => only,
+        _ => return false,
+    };
+    match literal.kind {
+        Kind::Number | Kind::Text | Kind::Blob => true,
+        Kind::Word => !literal.text.starts_with("current_"),
+        _ => false,
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Planner, "", error.to_string())
+}

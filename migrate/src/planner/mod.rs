@@ -1,0 +1,19 @@
+//! Planners turn (live, declared) into steps. They read schemas, never the database.
+
+pub(crate) mod atlas;
+pub(crate) mod builtin;
+
+use crate::carry::Carry;
+use crate::declared::Declared;
+use crate::schema::Schema;
+use crate::settings::Settings;
+
+/// What a planner may look at.
+pub(crate) struct Task<'t> {
+    pub(crate) live: &'t Schema,
+    pub(crate) declared: &'t Declared,
+    pub(crate) carry: &'t Carry,
+    pub(crate) settings: &'t Settings,
+    /// Rows of a live table, counted.
+    pub(crate) rows: &'t dyn Fn(&str) -> u64,
+}

@@ -1,0 +1,423 @@
+//! Read, compare, plan, prove, choose: everything before the database is opened for writing.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use crate::apply;
+use crate::carry::{Carry, Source, carry};
+use crate::declared::{Declared, ignore_patterns};
+use crate::difference::{Comparison, compare};
+use crate::error::{Error, ErrorKind, Result};
+use crate::evidence;
+use crate::execute::{Execution, Failure};
+use crate::hazard::{Hazard, HazardName};
+use crate::loss::Search;
+use crate::open::{self, breaks_constraint, explain, sqlite_message};
+use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
+use crate::planner::{self, Task};
+use crate::proof;
+use crate::report::{Outcome, Report};
+use crate::schema::{self, Schema};
+use crate::settings::{PlannerChoice, Settings};
+use crate::token::{fold, quote};
+use crate::watch::{Event, Watch};
+
+/// A plan that is proved and not yet run, or the finding that none is needed.
+#[derive(Debug)]
+pub struct Prepared<'d> {
+    database: PathBuf,
+    declared: &'d Declared,
+    settings: Settings,
+    live: Schema,
+    carry: Carry,
+    report: Report,
+}
+
+/// Reads, compares, plans and proves; never writes to `db`, does not even create it. A missing `db` is an empty one.
+///
+/// # Errors
+/// [`ErrorKind::Database`] and [`ErrorKind::Locked`] when it cannot be read, [`ErrorKind::Planner`] and [`ErrorKind::Proof`]
+/// when no plan holds, [`ErrorKind::Hazard`] when an empty `schema.sql` meets a database with tables.
+pub fn prepare<'d>(
+    db: &Path,
+    declared: &'d Declared,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+) -> Result<Prepared<'d>> {
+    let ground = Ground::read(db, declared, settings, watch)?;
+    let mut report = ground.report();
+    if report.outcome == Outcome::Planned {
+        let carry = carry(&ground.live, declared)?;
+        report.notes.extend(carry.removable.iter().cloned());
+        let hazards = ground.hazards(&carry)?;
+        // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
+        if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
+            return Err(refused(db, &hazards));
+        }
+        let chosen = Proposals { ground: &ground, carry: &carry, hazards: &hazards }.choose(watch)?;
+        report.proposals = chosen.1;
+        report.plan = Some(chosen.0);
+        return Ok(ground.prepared(carry, report));
+    }
+    Ok(ground.prepared(Carry::default(), report))
+}
+
+/// Only reads and compares; no planner runs. Never writes to `db`. The report's outcome is `InSync` or `Planned` (without a plan).
+///
+/// # Errors
+/// As [`prepare`], without the planners'.
+pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
+    Ok(Ground::read(db, declared, settings, watch)?.report())
+}
+
+impl Prepared<'_> {
+    /// Outcome `InSync` or `Planned`, differences, plan, hazards, proposals.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Refuses a plan with a hazard that nobody approved.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Hazard`] (exit 3), naming each such hazard, its object and what approves it.
+    pub fn guard(&self) -> Result<()> {
+        let Some(plan) = &self.report.plan else { return Ok(()) };
+        if plan.hazards.iter().any(Hazard::stops) {
+            Err(refused(&self.database, &plan.hazards))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Guards, then runs the plan in one transaction.
+    ///
+    /// # Errors
+    /// Any; then nothing of ours is committed. [`ErrorKind::Moved`] when the database changed since [`prepare`]: prepare again.
+    pub fn apply(&self, watch: &mut dyn Watch) -> Result<Report> {
+        self.guard()?;
+        let Some(plan) = &self.report.plan else { return Ok(self.report.clone()) };
+        let ignore = ignore_patterns(&self.settings);
+        let execution =
+            execution(&self.live, self.declared, &self.carry, &self.settings, &ignore, &plan.steps);
+        let applied = apply::apply(&self.database, plan, &execution, watch)?;
+        let mut report = self.report.clone();
+        report.outcome = Outcome::Applied;
+        report.evidence = applied.evidence;
+        report.seconds = Some(applied.seconds);
+        Ok(report)
+    }
+}
+
+fn execution<'e>(
+    live: &'e Schema,
+    declared: &'e Declared,
+    carry: &'e Carry,
+    settings: &'e Settings,
+    ignore: &'e [String],
+    steps: &'e [Step],
+) -> Execution<'e> {
+    let watched = evidence::watched(steps, carry, live, &declared.schema, settings.proof);
+    Execution { steps, live, declared, carry, settings, ignore, watched }
+}
+
+/// The refusal of a plan: every hazard that stops it, then what to do about each.
+fn refused(db: &Path, hazards: &[Hazard]) -> Error {
+    let file = db.display();
+    let mut message = format!("the change of {file} was refused; nothing was changed");
+    let mut remedies: Vec<&str> = Vec::new();
+    for hazard in hazards.iter().filter(|h| h.stops()) {
+        message.push_str(&format!("\n  {}: {}", hazard.name, hazard.message));
+        remedies.push(&hazard.remedy);
+    }
+    remedies.dedup();
+    let object = hazards.iter().find(|h| h.stops()).map_or_else(String::new, |h| h.object.clone());
+    Error::new(ErrorKind::Hazard, object, message).remedy(remedies.join("\n"))
+}
+
+/// What planning stands on.
+struct Ground<'g, 'd> {
+    database: &'g Path,
+    declared: &'d Declared,
+    settings: &'g Settings,
+    ignore: Vec<String>,
+    /// `None` when there is no database yet.
+    conn: Option<Connection>,
+    live: Schema,
+    comparison: Comparison,
+}
+
+impl<'g, 'd> Ground<'g, 'd> {
+    fn read(
+        db: &'g Path,
+        declared: &'d Declared,
+        settings: &'g Settings,
+        watch: &mut dyn Watch,
+    ) -> Result<Self> {
+        let ignore = ignore_patterns(settings);
+        let conn = open::reading(db, settings, watch)?;
+        let live = match &conn {
+            Some(conn) => open::patiently(db, settings, watch, || schema::read(conn, &ignore))
+                .map_err(|error| explain(db, &error, settings))?,
+            None => Schema::default(),
+        };
+        if declared.schema.is_empty() && !live.is_empty() {
+            return Err(nothing_declared(db, declared, &live));
+        }
+        let comparison = compare(&live, &declared.schema, settings.column_order);
+        Ok(Self { database: db, declared, settings, ignore, conn, live, comparison })
+    }
+
+    fn report(&self) -> Report {
+        let in_sync = self.comparison.differences.is_empty();
+        let declared = self.declared.fingerprint().to_owned();
+        Report {
+            outcome: if in_sync { Outcome::InSync } else { Outcome::Planned },
+            database: self.database.display().to_string(),
+            schema: self.declared.path.display().to_string(),
+            // Two spellings of one constraint have two fingerprints: what means the same is called the same.
+            live: if in_sync { declared.clone() } else { self.live.fingerprint() },
+            declared,
+            differences: self.comparison.differences.clone(),
+            notes: self.comparison.notes.clone(),
+            plan: None,
+            proposals: Vec::new(),
+            evidence: Vec::new(),
+            seconds: None,
+        }
+    }
+
+    fn hazards(&self, carry: &Carry) -> Result<Vec<Hazard>> {
+        self.check_expressions(carry)?;
+        let search = Search {
+            conn: self.conn.as_ref(),
+            live: &self.live,
+            declared: self.declared,
+            carry,
+            settings: self.settings,
+        };
+        search.hazards().map_err(|error| explain(self.database, &error, self.settings))
+    }
+
+    /// An `@using` expression that SQLite cannot read, told with its line.
+    fn check_expressions(&self, carry: &Carry) -> Result<()> {
+        let Some(conn) = &self.conn else { return Ok(()) };
+        for table in &carry.tables {
+            for column in &table.columns {
+                let Source::Using { expression, line } = &column.source else { continue };
+                let sql = format!("SELECT ({expression}) FROM {}", quote(&table.from));
+                if let Err(error) = conn.prepare(&sql) {
+                    let file = self.declared.path.display();
+                    let object = format!("{}.{}", table.to, column.to);
+                    let message = format!(
+                        "{file}:{line}: @using of {object} cannot be evaluated: {}\n  {expression}",
+                        sqlite_message(&error)
+                    );
+                    return Err(Error::new(ErrorKind::Schema, object, message)
+                        .remedy("the expression sees the columns of the row as it is before the change"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn prepared(self, carry: Carry, report: Report) -> Prepared<'d> {
+        Prepared {
+            database: self.database.to_owned(),
+            declared: self.declared,
+            settings: self.settings.clone(),
+            live: self.live,
+            carry,
+            report,
+        }
+    }
+}
+
+/// An empty schema never means "drop everything".
+fn nothing_declared(db: &Path, declared: &Declared, live: &Schema) -> Error {
+    let (file, schema) = (db.display(), declared.path.display());
+    let holds = match (live.tables.len() + live.virtual_tables.len(), live.rows.len()) {
+        (1, _) => "1 table".to_owned(),
+        (0, views) => format!("{views} views"),
+        (tables, _) => format!("{tables} tables"),
+    };
+    Error::new(
+        ErrorKind::Hazard,
+        schema.to_string(),
+        format!("{schema} declares nothing, and {file} has {holds}; nothing was changed"),
+    )
+    .remedy(format!("write the CREATE statements into {schema}; `inspect` shows those of a database"))
+}
+
+/// All planners' proposals for one change.
+struct Proposals<'p> {
+    ground: &'p Ground<'p, 'p>,
+    carry: &'p Carry,
+    hazards: &'p [Hazard],
+}
+
+impl Proposals<'_> {
+    fn choose(&self, watch: &mut dyn Watch) -> Result<(Plan, Vec<Proposal>)> {
+        let planners: &[Planner] = match self.ground.settings.planner {
+            PlannerChoice::Auto if self.ground.settings.atlas.is_none() => &[Planner::Builtin],
+            PlannerChoice::Auto => &[Planner::Atlas, Planner::Builtin],
+            PlannerChoice::Atlas => &[Planner::Atlas],
+            PlannerChoice::Builtin => &[Planner::Builtin],
+        };
+        let mut proved = Vec::new();
+        let mut proposals = Vec::new();
+        let mut errors = Vec::new();
+        for planner in planners {
+            match self.propose(*planner, watch) {
+                Ok(plan) => proved.push(plan),
+                Err(error) => {
+                    let verdict = if error.kind == ErrorKind::Planner {
+                        Verdict::Unavailable
+                    } else {
+                        Verdict::Disproved
+                    };
+                    proposals.push(Proposal { planner: *planner, verdict, reason: error.message.clone() });
+                    errors.push(error);
+                }
+            }
+        }
+        match plan::choose(proved) {
+            Some((chosen, mut others)) => {
+                others.extend(proposals);
+                Ok((chosen, others))
+            }
+            None => Err(self.no_plan(&proposals, errors)),
+        }
+    }
+
+    fn no_plan(&self, proposals: &[Proposal], errors: Vec<Error>) -> Error {
+        let file = self.ground.database.display();
+        let reasons: Vec<_> = proposals.iter().map(|p| format!("\n  {}: {}", p.planner, p.reason)).collect();
+        let reasons = reasons.concat();
+        // Where a plan only fails on the rows, the rows are what has to change.
+        if let Some(broken) = errors.iter().find(|e| e.kind == ErrorKind::Hazard) {
+            let message = format!(
+                "the change of {file} was refused; nothing was changed\n  {}: rows break a constraint of schema.sql{reasons}",
+                HazardName::ViolatedConstraint
+            );
+            return Error::new(ErrorKind::Hazard, &broken.object, message)
+                .remedy("correct those rows first, or declare what they are");
+        }
+        let kind = if errors.iter().any(|e| e.kind == ErrorKind::Proof) {
+            ErrorKind::Proof
+        } else {
+            ErrorKind::Planner
+        };
+        let remedy = errors.into_iter().map(|e| e.remedy).find(|r| !r.is_empty());
+        let remedy = remedy.unwrap_or_else(|| match self.ground.settings.planner {
+            PlannerChoice::Atlas => {
+                "choose the planner \"auto\", which falls back to the built-in one".to_owned()
+            }
+            _ => "make the change in two smaller steps".to_owned(),
+        });
+        let message =
+            format!("no plan brings {file} to the schema without loss; nothing was changed{reasons}");
+        Error::new(kind, file.to_string(), message).remedy(remedy)
+    }
+
+    fn propose(&self, planner: Planner, watch: &mut dyn Watch) -> Result<Plan> {
+        let ground = self.ground;
+        let counts = RefCell::new(BTreeMap::new());
+        let rows =
+            |table: &str| *counts.borrow_mut().entry(fold(table)).or_insert_with(|| ground.count(table));
+        let task = Task {
+            live: &ground.live,
+            declared: ground.declared,
+            carry: self.carry,
+            settings: ground.settings,
+            rows: &rows,
+        };
+        let steps = match planner {
+            Planner::Atlas => planner::atlas::plan(&task)?,
+            Planner::Builtin => planner::builtin::plan(&task)?,
+        };
+        watch.event(&Event::Proving { planner });
+        let execution =
+            execution(&ground.live, ground.declared, self.carry, ground.settings, &ground.ignore, &steps);
+        // On a sample checksums cost nothing.
+        let execution = Execution {
+            watched: evidence::watched(
+                &steps,
+                self.carry,
+                &ground.live,
+                &ground.declared.schema,
+                crate::settings::ProofLevel::Content,
+            ),
+            ..execution
+        };
+        proof::prove(&execution, ground.conn.as_ref()).map_err(disproved)?;
+        drop(execution);
+        Ok(self.plan(planner, steps))
+    }
+
+    fn plan(&self, planner: Planner, steps: Vec<Step>) -> Plan {
+        let mut hazards = self.hazards.to_vec();
+        hazards.extend(self.rewrites(&steps));
+        Plan { planner, fingerprint: self.fingerprint(&steps), cost: plan::cost(&steps), steps, hazards }
+    }
+
+    /// Told, never asked: how long it takes depends on the rows.
+    fn rewrites(&self, steps: &[Step]) -> Vec<Hazard> {
+        let rewritten: BTreeSet<_> = steps
+            .iter()
+            .filter(|s| s.cost.class == CostClass::Rewrite && s.kind == StepKind::Rebuild)
+            .map(|s| (s.table.clone(), s.cost.rows))
+            .collect();
+        let hazard = |(table, rows): (String, u64)| Hazard {
+            name: HazardName::RewritesTable,
+            message: format!("table {table} is written anew ({})", plan::plural(rows)),
+            object: table,
+            remedy: String::new(),
+            rows: Some(rows),
+            rowids: Vec::new(),
+            approved: None,
+        };
+        rewritten.into_iter().map(hazard).collect()
+    }
+
+    /// Covers both schemas and all statements, so that an approval counts for this very plan.
+    fn fingerprint(&self, steps: &[Step]) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.ground.live.fingerprint());
+        hash.update(self.ground.declared.fingerprint());
+        for step in steps {
+            hash.update((step.sql.len() as u64).to_le_bytes());
+            hash.update(&step.sql);
+        }
+        schema::hex(&hash.finalize())
+    }
+}
+
+impl Ground<'_, '_> {
+    fn count(&self, table: &str) -> u64 {
+        let known = self.live.table(table).is_some() || self.live.virtual_table(table).is_some();
+        let Some(conn) = self.conn.as_ref().filter(|_| known) else { return 0 };
+        conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).unwrap_or(0)
+    }
+}
+
+/// A constraint that sample rows break is the rows' matter; anything else is the plan's.
+fn disproved(failure: Failure) -> Error {
+    match failure {
+        Failure::Statement { sql, error } => {
+            let line: String =
+                sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
+            let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
+            Error::new(kind, "", format!("would fail: {} in `{line}`", sqlite_message(&error)))
+        }
+        Failure::Reading(error) => {
+            Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
+        }
+        Failure::ForeignKey { object, clause } => Error::new(ErrorKind::Hazard, object, clause),
+        Failure::Evidence { object, clause } => Error::new(ErrorKind::Proof, object, clause),
+    }
+}

@@ -1,0 +1,698 @@
+//! A schema as a value, read from a database.
+//!
+//! Structure comes from the CREATE text ([`crate::ddl`]); SQLite's own PRAGMAs check it. Where the two disagree, or the text
+//! cannot be cut, the object is *opaque*: compared token by token, never dropped silently.
+
+mod body;
+mod facts;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use self::body::Columns;
+use self::facts::{ColumnFacts, TableFacts};
+use crate::ddl::{self, Constraint, KeyColumnText};
+use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
+
+/// One row of `sqlite_schema`, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) table: String,
+    pub(crate) sql: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Schema {
+    pub(crate) tables: Vec<Table>,
+    pub(crate) virtual_tables: Vec<VirtualTable>,
+    pub(crate) indexes: Vec<Index>,
+    pub(crate) views: Vec<View>,
+    pub(crate) triggers: Vec<Trigger>,
+    /// What the model was read from, without ignored and shadow tables and automatic indexes.
+    pub(crate) rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) primary_key: Option<Key>,
+    /// The folded name of the INTEGER PRIMARY KEY column, which is the rowid.
+    pub(crate) rowid_alias: Option<String>,
+    pub(crate) autoincrement: bool,
+    pub(crate) uniques: BTreeSet<Key>,
+    pub(crate) checks: BTreeSet<String>,
+    pub(crate) foreign_keys: BTreeSet<ForeignKey>,
+    pub(crate) strict: bool,
+    pub(crate) without_rowid: bool,
+    /// The tokens as written, where the text could not be cut: then the rest is what the PRAGMAs tell.
+    pub(crate) opaque: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The type in canonical spelling; empty when there is none.
+    pub(crate) type_: String,
+    /// `Some` with the ON CONFLICT word (empty for ABORT) when NULL is not allowed.
+    pub(crate) not_null: Option<String>,
+    pub(crate) default: Option<String>,
+    /// Folded; `binary` when there is none.
+    pub(crate) collation: String,
+    pub(crate) generated: Option<Generated>,
+    /// The definition as written, for ADD COLUMN.
+    pub(crate) text: String,
+    pub(crate) has_check: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Generated {
+    pub(crate) expression: String,
+    pub(crate) stored: bool,
+}
+
+/// A PRIMARY KEY or UNIQUE constraint.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) columns: Vec<KeyColumn>,
+    /// The ON CONFLICT word; empty for ABORT.
+    pub(crate) conflict: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyColumn {
+    /// A folded column name, or a canonical expression.
+    pub(crate) expression: String,
+    pub(crate) collation: String,
+    pub(crate) descending: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ForeignKey {
+    pub(crate) columns: Vec<String>,
+    pub(crate) parent: String,
+    /// Resolved to the parent's primary key where the text names none and the parent is known.
+    pub(crate) parent_columns: Vec<String>,
+    pub(crate) on_delete: String,
+    pub(crate) on_update: String,
+    pub(crate) match_: String,
+    pub(crate) deferred: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) table: String,
+    pub(crate) sql: String,
+    pub(crate) unique: bool,
+    pub(crate) columns: Vec<KeyColumn>,
+    pub(crate) condition: Option<String>,
+    pub(crate) opaque: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trigger {
+    pub(crate) name: String,
+    pub(crate) table: String,
+    pub(crate) sql: String,
+    pub(crate) body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VirtualTable {
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) body: String,
+    /// The columns that can be read and written by name.
+    pub(crate) columns: Vec<String>,
+}
+
+/// How SQLite stores values in a column (<https://www.sqlite.org/datatype3.html>, section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affinity {
+    Integer,
+    Text,
+    Blob,
+    Real,
+    Numeric,
+}
+
+impl Column {
+    /// Determined by the five rules, or by the exact type in a STRICT table.
+    pub(crate) fn affinity(&self, strict: bool) -> Affinity {
+        let type_ = self.type_.as_str();
+        let has = |part: &str| type_.contains(part);
+        if strict && type_ == "any" {
+            Affinity::Blob
+        } else if has("int") {
+            Affinity::Integer
+        } else if has("char") || has("clob") || has("text") {
+            Affinity::Text
+        } else if has("blob") || type_.is_empty() {
+            Affinity::Blob
+        } else if has("real") || has("floa") || has("doub") {
+            Affinity::Real
+        } else {
+            Affinity::Numeric
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// A name under which the rowid can be read and written, unless columns hide all three or there is none.
+    pub(crate) fn rowid_name(&self) -> Option<&'static str> {
+        if self.without_rowid {
+            return None;
+        }
+        ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none())
+    }
+}
+
+impl Schema {
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn virtual_table(&self, name: &str) -> Option<&VirtualTable> {
+        self.virtual_tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Option<&Index> {
+        self.indexes.iter().find(|i| i.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn view(&self, name: &str) -> Option<&View> {
+        self.views.iter().find(|v| v.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.triggers.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// SHA-256 of the meaning, in hexadecimal: independent of the order of objects and of everything cosmetic.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut lines = BTreeSet::new();
+        for table in &self.tables {
+            lines.insert(table_line(table));
+        }
+        for table in &self.virtual_tables {
+            lines.insert(format!("virtual table {:?} {}", fold(&table.name), table.body));
+        }
+        for index in &self.indexes {
+            // A unique index that only repeats a UNIQUE constraint is told apart by its name alone.
+            lines.insert(format!(
+                "index {:?} {:?} {} {:?} {:?} {:?}",
+                fold(&index.name),
+                fold(&index.table),
+                index.unique,
+                index.columns,
+                index.condition,
+                index.opaque
+            ));
+        }
+        for view in &self.views {
+            lines.insert(format!("view {:?} {}", fold(&view.name), view.body));
+        }
+        for trigger in &self.triggers {
+            lines.insert(format!("trigger {:?} {}", fold(&trigger.name), trigger.body));
+        }
+        hex(&Sha256::digest(lines.into_iter().collect::<Vec<_>>().join("\n")))
+    }
+}
+
+fn table_line(table: &Table) -> String {
+    let mut columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|c| {
+            format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?}",
+                fold(&c.name),
+                c.type_,
+                c.not_null,
+                c.default,
+                c.collation,
+                c.generated
+            )
+        })
+        .collect();
+    columns.sort();
+    format!(
+        "table {:?} {columns:?} {:?} {:?} {} {:?} {:?} {:?} {} {} {:?}",
+        fold(&table.name),
+        table.primary_key,
+        table.rowid_alias,
+        table.autoincrement,
+        table.uniques,
+        table.checks,
+        table.foreign_keys,
+        table.strict,
+        table.without_rowid,
+        table.opaque
+    )
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reads `main` of a connection. Tables that match `ignore`, with their indexes and triggers, are not seen.
+pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Schema> {
+    let list = facts::list(conn)?;
+    let ignored = ignored_tables(conn, ignore)?;
+    let hidden = |table: &str| {
+        let key = fold(table);
+        key.starts_with("sqlite_") || ignored.contains(&key) || list.get(&key).is_some_and(|f| f.kind == "shadow")
+    };
+    let mut statement =
+        conn.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
+    })?;
+    let mut reading = Reading { conn, tables: HashMap::new(), columns: Columns::new(), schema: Schema::default() };
+    for row in rows {
+        let row = row?;
+        // By the table alone: a trigger may be called like a table that is not seen.
+        if !hidden(&row.table) {
+            reading.look_at(&row, &list)?;
+            reading.schema.rows.push(row);
+        }
+    }
+    reading.build()
+}
+
+fn ignored_tables(conn: &Connection, ignore: &[String]) -> rusqlite::Result<HashSet<String>> {
+    let mut ignored = HashSet::new();
+    for pattern in ignore {
+        ignored.extend(matching_tables(conn, pattern)?.iter().map(|name| fold(name)));
+    }
+    Ok(ignored)
+}
+
+/// The tables whose names match a GLOB pattern, letter case aside.
+pub(crate) fn matching_tables(conn: &Connection, pattern: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND lower(name) GLOB lower(?1)",
+    )?;
+    let names = statement.query_map([pattern], |row| row.get(0))?;
+    names.collect()
+}
+
+/// A schema on its way from `sqlite_schema`.
+struct Reading<'c> {
+    conn: &'c Connection,
+    /// What SQLite says of ordinary tables, by folded name.
+    tables: HashMap<String, TableFacts>,
+    columns: Columns,
+    schema: Schema,
+}
+
+impl Reading<'_> {
+    fn look_at(&mut self, row: &Row, list: &HashMap<String, facts::ListFacts>) -> rusqlite::Result<()> {
+        let key = fold(&row.name);
+        let folded = |columns: &[ColumnFacts]| columns.iter().map(|c| fold(&c.name)).collect();
+        let columns = match (row.kind.as_str(), list.get(&key)) {
+            ("table", Some(fact)) if fact.kind == "table" => {
+                let facts = TableFacts::read(self.conn, &row.name, fact)?;
+                let names = folded(&facts.columns);
+                self.tables.insert(key.clone(), facts);
+                names
+            }
+            ("table", _) => folded(&facts::columns(self.conn, &row.name)?),
+            // A view may be there that cannot be read: then nothing is known of its columns.
+            ("view", _) => facts::columns(self.conn, &row.name).map_or_else(|_| HashSet::new(), |c| folded(&c)),
+            _ => return Ok(()),
+        };
+        self.columns.insert(key, columns);
+        Ok(())
+    }
+
+    fn build(mut self) -> rusqlite::Result<Schema> {
+        let rows = std::mem::take(&mut self.schema.rows);
+        for row in &rows {
+            self.object(row)?;
+        }
+        self.schema.rows = rows;
+        resolve_parents(&mut self.schema);
+        Ok(self.schema)
+    }
+
+    fn object(&mut self, row: &Row) -> rusqlite::Result<()> {
+        let (name, table, sql) = (row.name.clone(), row.table.clone(), row.sql.clone());
+        let tokens = token::tokenize(&row.sql).unwrap_or_default();
+        match row.kind.as_str() {
+            "index" => {
+                let index = self.index(row, &tokens)?;
+                self.schema.indexes.push(index);
+            }
+            "view" => {
+                let body = body_of(row, &tokens, |tokens| body::view(tokens, &self.columns));
+                self.schema.views.push(View { name, sql, body });
+            }
+            "trigger" => {
+                let body = body_of(row, &tokens, |tokens| body::trigger(tokens, &self.columns));
+                self.schema.triggers.push(Trigger { name, table, sql, body });
+            }
+            _ => match self.tables.get(&fold(&row.name)) {
+                Some(facts) => self.schema.tables.push(read_table(row, &tokens, facts)),
+                None => {
+                    let table = self.virtual_table(row, &tokens)?;
+                    self.schema.virtual_tables.push(table);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn virtual_table(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<VirtualTable> {
+        let columns = facts::columns(self.conn, &row.name)?.into_iter();
+        Ok(VirtualTable {
+            name: row.name.clone(),
+            sql: row.sql.clone(),
+            body: body_of(row, tokens, |tokens| body::virtual_table(&row.sql, tokens)),
+            columns: columns.filter(|c| c.hidden == 0).map(|c| c.name).collect(),
+        })
+    }
+
+    fn index(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<Index> {
+        let mut index = Index {
+            name: row.name.clone(),
+            table: row.table.clone(),
+            sql: row.sql.clone(),
+            unique: ddl::head(tokens).is_some_and(|h| h.unique),
+            columns: Vec::new(),
+            condition: None,
+            opaque: None,
+        };
+        let none = HashSet::new();
+        let names = self.columns.get(&fold(&row.table)).unwrap_or(&none);
+        let facts = facts::index_columns(self.conn, &row.name)?;
+        let cut = ddl::index(tokens).map(|cut| {
+            let mut columns: Vec<_> = cut.columns.iter().map(|c| key_column(c, tokens, names)).collect();
+            for (key, fact) in columns.iter_mut().zip(&facts).filter(|(key, _)| key.collation.is_empty()) {
+                key.collation.clone_from(&fact.collation);
+            }
+            let condition = |range| canonical(without_parentheses(&tokens[range]), Scope::Exactly(names));
+            (columns, cut.condition.map(condition))
+        });
+        match cut.filter(|(columns, _)| facts::agree_on_index(&facts, columns)) {
+            Some((columns, condition)) => (index.columns, index.condition) = (columns, condition),
+            None => index.opaque = Some(body_of(row, tokens, verbatim)),
+        }
+        Ok(index)
+    }
+}
+
+/// The tokens behind the object's name, in a canonical spelling; the whole text where even that cannot be found.
+fn body_of(row: &Row, tokens: &[Token<'_>], spelling: impl FnOnce(&[Token<'_>]) -> String) -> String {
+    match ddl::head(tokens) {
+        Some(head) => spelling(without_semicolon(&tokens[head.body..])),
+        None => row.sql.clone(),
+    }
+}
+
+fn without_semicolon<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    match tokens.split_last() {
+        Some((last, rest)) if last.is_symbol(";") => rest,
+        _ => tokens,
+    }
+}
+
+fn read_table(row: &Row, tokens: &[Token<'_>], facts: &TableFacts) -> Table {
+    let cut = ddl::table(tokens).filter(|text| text.columns.len() == facts.columns.len());
+    let table = cut.map(|text| {
+        let names = facts.columns.iter().map(|c| fold(&c.name)).collect();
+        let mut reader = Reader { tokens, sql: &row.sql, names, table: empty_table(row) };
+        reader.read(&text, facts);
+        reader.table
+    });
+    table.filter(|table| facts.agree(table)).unwrap_or_else(|| opaque_table(row, tokens, facts))
+}
+
+fn empty_table(row: &Row) -> Table {
+    Table {
+        name: row.name.clone(),
+        sql: row.sql.clone(),
+        columns: Vec::new(),
+        primary_key: None,
+        rowid_alias: None,
+        autoincrement: false,
+        uniques: BTreeSet::new(),
+        checks: BTreeSet::new(),
+        foreign_keys: BTreeSet::new(),
+        strict: false,
+        without_rowid: false,
+        opaque: None,
+    }
+}
+
+fn opaque_table(row: &Row, tokens: &[Token<'_>], facts: &TableFacts) -> Table {
+    Table {
+        columns: facts.columns.iter().map(opaque_column).collect(),
+        primary_key: facts.primary_key(),
+        rowid_alias: facts.rowid_alias(),
+        autoincrement: tokens.iter().any(|t| t.is("AUTOINCREMENT")),
+        uniques: facts.uniques(),
+        strict: facts.strict,
+        without_rowid: facts.without_rowid,
+        opaque: Some(body_of(row, tokens, verbatim)),
+        ..empty_table(row)
+    }
+}
+
+fn opaque_column(fact: &ColumnFacts) -> Column {
+    Column {
+        name: fact.name.clone(),
+        type_: token::canonical_type(&fact.type_),
+        not_null: fact.not_null.then(String::new),
+        default: fact.default.clone(),
+        collation: "binary".to_owned(),
+        generated: (fact.hidden >= 2)
+            .then(|| Generated { expression: String::new(), stored: fact.hidden == 3 }),
+        text: String::new(),
+        has_check: false,
+    }
+}
+
+struct Reader<'r, 'a> {
+    tokens: &'r [Token<'a>],
+    sql: &'r str,
+    /// The folded names of the table's columns.
+    names: HashSet<String>,
+    table: Table,
+}
+
+impl Reader<'_, '_> {
+    fn read(&mut self, text: &ddl::TableText, facts: &TableFacts) {
+        self.table.strict = text.strict;
+        self.table.without_rowid = text.without_rowid;
+        for (column, fact) in text.columns.iter().zip(&facts.columns) {
+            self.column(column, fact);
+        }
+        for column in &text.columns {
+            for constraint in &column.constraints {
+                self.constraint(constraint, Some(column));
+            }
+        }
+        for constraint in &text.constraints {
+            self.constraint(constraint, None);
+        }
+        self.imply_not_null();
+        resolve_collations(&mut self.table);
+    }
+
+    fn canonical(&self, range: std::ops::Range<usize>) -> String {
+        canonical(without_parentheses(&self.tokens[range]), Scope::Exactly(&self.names))
+    }
+
+    /// Other than everywhere else in a table, in a CHECK the rowid is in scope.
+    fn check(&self, range: std::ops::Range<usize>) -> String {
+        let mut names = self.names.clone();
+        names.extend(["rowid", "_rowid_", "oid"].map(str::to_owned));
+        canonical(without_parentheses(&self.tokens[range]), Scope::Exactly(&names))
+    }
+
+    fn column(&mut self, text: &ddl::ColumnText, fact: &ColumnFacts) {
+        let span = self.tokens[text.tokens.start].start..self.tokens[text.tokens.end - 1].end();
+        let mut column = Column {
+            name: text.name.clone(),
+            type_: token::canonical_type(&fact.type_),
+            not_null: None,
+            default: None,
+            collation: "binary".to_owned(),
+            generated: None,
+            text: self.sql[span].to_owned(),
+            has_check: false,
+        };
+        for constraint in &text.constraints {
+            match constraint {
+                Constraint::NotNull { conflict } => column.not_null = Some(conflict.clone().unwrap_or_default()),
+                Constraint::Default { value } => {
+                    column.default = Some(token::canonical_default(&self.tokens[value.clone()]));
+                }
+                Constraint::Collate { name } => column.collation = fold(name),
+                Constraint::Generated { expression, stored } => {
+                    let expression = self.canonical(expression.clone());
+                    column.generated = Some(Generated { expression, stored: *stored });
+                }
+                Constraint::Check { .. } => column.has_check = true,
+                _ => {}
+            }
+        }
+        self.table.columns.push(column);
+    }
+
+    /// Constraints that mean the same inline and at table level.
+    fn constraint(&mut self, constraint: &Constraint, column: Option<&ddl::ColumnText>) {
+        match constraint {
+            Constraint::PrimaryKey { columns, descending, conflict, autoincrement } => {
+                let mut key = self.key(columns, column, *descending, conflict.as_ref());
+                self.table.autoincrement |= *autoincrement;
+                self.table.rowid_alias = self.rowid_alias(&key, column.is_some());
+                if let Some(alias) = &self.table.rowid_alias {
+                    key.columns = vec![facts::rowid_column(alias)];
+                }
+                self.table.primary_key = Some(key);
+            }
+            Constraint::Unique { columns, conflict } => {
+                let key = self.key(columns, column, false, conflict.as_ref());
+                self.table.uniques.insert(key);
+            }
+            Constraint::Check { expression } => {
+                let expression = self.check(expression.clone());
+                self.table.checks.insert(expression);
+            }
+            Constraint::ForeignKey(text) => {
+                let columns = match column {
+                    Some(column) => vec![fold(&column.name)],
+                    None => text.columns.iter().map(|c| fold(c)).collect(),
+                };
+                self.table.foreign_keys.insert(ForeignKey {
+                    columns,
+                    parent: fold(&text.parent),
+                    parent_columns: text.parent_columns.iter().map(|c| fold(c)).collect(),
+                    on_delete: text.on_delete.clone().unwrap_or_else(|| "NO ACTION".to_owned()),
+                    on_update: text.on_update.clone().unwrap_or_else(|| "NO ACTION".to_owned()),
+                    // SQLite parses MATCH and enforces MATCH SIMPLE whatever it says.
+                    match_: text.match_.as_ref().map_or_else(String::new, |m| fold(m)),
+                    deferred: text.deferred,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn key(
+        &self,
+        columns: &[KeyColumnText],
+        column: Option<&ddl::ColumnText>,
+        descending: bool,
+        conflict: Option<&String>,
+    ) -> Key {
+        let columns = match column {
+            Some(column) => vec![KeyColumn {
+                expression: canonical_name(&column.name),
+                collation: String::new(),
+                descending,
+            }],
+            None => columns.iter().map(|c| key_column(c, self.tokens, &self.names)).collect(),
+        };
+        Key { columns, conflict: conflict.cloned().unwrap_or_default() }
+    }
+
+    /// `INTEGER PRIMARY KEY DESC` on the column is no alias, `PRIMARY KEY (c DESC)` is: a documented quirk
+    /// (<https://www.sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key>).
+    fn rowid_alias(&self, key: &Key, inline: bool) -> Option<String> {
+        let [only] = key.columns.as_slice() else { return None };
+        let column =
+            self.table.columns.iter().find(|c| canonical_name(&c.name) == only.expression)?;
+        let alias = column.type_ == "integer" && !self.table.without_rowid && !(inline && only.descending);
+        alias.then(|| fold(&column.name))
+    }
+
+    /// Primary key columns of WITHOUT ROWID and STRICT tables are NOT NULL whether that is written or not, but for the rowid.
+    fn imply_not_null(&mut self) {
+        let implied = (self.table.without_rowid || self.table.strict) && self.table.rowid_alias.is_none();
+        let Some(key) = self.table.primary_key.as_ref().filter(|_| implied) else { return };
+        for column in &mut self.table.columns {
+            let in_key = key.columns.iter().any(|k| k.expression == canonical_name(&column.name));
+            if in_key && column.not_null.is_none() {
+                column.not_null = Some(String::new());
+            }
+        }
+    }
+}
+
+/// `names` are the folded names of the table's columns.
+fn key_column(text: &KeyColumnText, tokens: &[Token<'_>], names: &HashSet<String>) -> KeyColumn {
+    let expression = without_parentheses(&tokens[text.expression.clone()]);
+    let expression = match expression {
+        // In a key, a name in single quotes is a name too.
+        [only] if only.kind != token::Kind::Blob && names.contains(&fold(&only.name())) => canonical_name(&only.name()),
+        _ => canonical(expression, Scope::Exactly(names)),
+    };
+    KeyColumn {
+        expression,
+        collation: text.collation.as_ref().map_or_else(String::new, |c| fold(c)),
+        descending: text.descending,
+    }
+}
+
+/// A key column without COLLATE compares by the collation of its column.
+fn resolve_collations(table: &mut Table) {
+    let columns = &table.columns;
+    let resolved = |mut key: Key| {
+        for part in key.columns.iter_mut().filter(|part| part.collation.is_empty()) {
+            let column = columns.iter().find(|c| canonical_name(&c.name) == part.expression);
+            part.collation = column.map_or_else(|| "binary".to_owned(), |c| c.collation.clone());
+        }
+        key
+    };
+    table.primary_key = table.primary_key.take().map(resolved);
+    table.uniques = std::mem::take(&mut table.uniques).into_iter().map(resolved).collect();
+}
+
+/// `REFERENCES p` means p's primary key.
+fn resolve_parents(schema: &mut Schema) {
+    let keys: HashMap<String, Vec<String>> = schema
+        .tables
+        .iter()
+        .filter_map(|t| {
+            let key = t.primary_key.as_ref()?.columns.iter();
+            let column = |part: &KeyColumn| t.columns.iter().find(|c| canonical_name(&c.name) == part.expression);
+            let columns = key.map(|part| column(part).map(|c| fold(&c.name)));
+            Some((fold(&t.name), columns.collect::<Option<_>>()?))
+        })
+        .collect();
+    for table in &mut schema.tables {
+        table.foreign_keys = std::mem::take(&mut table.foreign_keys)
+            .into_iter()
+            .map(|mut key| {
+                if key.parent_columns.is_empty() {
+                    key.parent_columns = keys.get(&key.parent).cloned().unwrap_or_default();
+                }
+                key
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,142 @@
+//! Everything that a caller can decide.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind};
+use crate::hazard::Approval;
+
+/// Who may propose a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlannerChoice {
+    /// Every available planner; the cheapest proved plan wins, ties go to Atlas.
+    #[default]
+    Auto,
+    /// Atlas or nothing.
+    Atlas,
+    /// The planner in this crate or nothing.
+    Builtin,
+}
+
+/// How much of the rows is proved after the plan ran in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofLevel {
+    /// Checksums for tables that were rewritten, row counts for their relatives.
+    #[default]
+    Rewritten,
+    /// Row counts for all of them.
+    Counts,
+    /// Checksums for all of them.
+    Content,
+}
+
+/// What a different order of columns means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnOrder {
+    /// A note: `SELECT *` and positional INSERT see it, nothing is migrated for it.
+    #[default]
+    Report,
+    /// A difference: the table is rewritten in the declared order.
+    Exact,
+}
+
+/// A request to stop, shared with whoever handles signals. The migration is rolled back.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Ask the running migration to roll back and return [`ErrorKind::Interrupted`].
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Registers functions, collations and modules that the schema uses, on every connection made here.
+pub type Hook = fn(&Connection) -> rusqlite::Result<()>;
+
+/// Everything that a caller can decide. `Settings::default()` is what the command line does without flags.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who may propose a plan.
+    pub planner: PlannerChoice,
+    /// The Atlas binary; `None` when there is none on this machine.
+    pub atlas: Option<PathBuf>,
+    /// How long Atlas may take.
+    pub atlas_limit: Duration,
+    /// GLOB patterns of tables that no step sees; extends [`BUILTIN_IGNORE`].
+    pub ignore: Vec<String>,
+    /// What a different order of columns means.
+    pub column_order: ColumnOrder,
+    /// How much of the rows is proved.
+    pub proof: ProofLevel,
+    /// Hazards that somebody approved on the command line or in the environment.
+    pub allow: Vec<Approval>,
+    /// How long to wait for another connection's lock.
+    pub lock_wait: Duration,
+    /// Whether messages may carry values of the user's rows, not only rowids and counts.
+    pub show_values: bool,
+    /// Raised to stop and roll back.
+    pub interrupt: Interrupt,
+    /// Called on every connection that this crate opens.
+    pub hook: Option<Hook>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            planner: PlannerChoice::default(),
+            atlas: None,
+            atlas_limit: Duration::from_secs(60),
+            ignore: Vec::new(),
+            column_order: ColumnOrder::default(),
+            proof: ProofLevel::default(),
+            allow: Vec::new(),
+            lock_wait: Duration::from_secs(10),
+            show_values: false,
+            interrupt: Interrupt::default(),
+            hook: None,
+        }
+    }
+}
+
+/// Tables that belong to SQLite, Litestream, Atlas and libSQL: never compared, never touched.
+pub const BUILTIN_IGNORE: &[&str] =
+    &["sqlite_*", "_litestream_*", "atlas_schema_revisions", "libsql_*", "_libsql_*"];
+
+macro_rules! words {
+    ($type:ty, $what:literal, $($word:literal => $value:expr),+) => {
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(word: &str) -> Result<Self, Error> {
+                match word {
+                    $($word => Ok($value),)+
+                    _ => Err(Error::new(
+                        ErrorKind::Usage,
+                        $what,
+                        format!(concat!($what, " \"{}\" is not known"), word),
+                    )
+                    .remedy(concat!("use one of:" $(, " ", $word)+))),
+                }
+            }
+        }
+    };
+}
+words!(PlannerChoice, "planner", "auto" => Self::Auto, "atlas" => Self::Atlas, "builtin" => Self::Builtin);
+words!(ProofLevel, "proof", "counts" => Self::Counts, "content" => Self::Content);
+words!(ColumnOrder, "column-order", "report" => Self::Report, "exact" => Self::Exact);

@@ -1,0 +1,338 @@
+//! Death, a full disk and other connections, at every point of a migration: the old database or the new one, never between.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../../xtask/tests/support/requires.rs"]
+mod requires;
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use migrate::{Declared, ErrorKind, Event, Outcome, PlannerChoice, Settings, Watch};
+use rusqlite::Connection;
+use support::generate::Random;
+use support::{Bench, dump, query};
+
+const OLD: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, n INTEGER);
+    CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE, note TEXT);
+    CREATE TABLE plain (a TEXT, b TEXT NOT NULL);
+    CREATE INDEX child_note ON child (note);
+    CREATE VIEW names AS SELECT name FROM parent;
+    CREATE TRIGGER count_up AFTER UPDATE ON parent BEGIN UPDATE plain SET a = a || '!'; END;";
+const NEW: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, n TEXT, extra TEXT DEFAULT 'x');
+    CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE, note TEXT, CHECK (note <> ''));
+    CREATE TABLE plain (a TEXT, b TEXT);
+    CREATE TABLE more (id INTEGER PRIMARY KEY);
+    CREATE INDEX child_note ON child (note, parent);
+    CREATE INDEX parent_name ON parent (name COLLATE NOCASE);
+    CREATE VIEW names AS SELECT name FROM parent;
+    CREATE TRIGGER count_up AFTER UPDATE ON parent BEGIN UPDATE plain SET a = a || '?'; END;";
+
+fn fill(conn: &Connection, rows: u32) {
+    conn.execute_batch(&format!(
+        "BEGIN;
+         WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+         INSERT INTO parent (id, name, n) SELECT i * 3, 'name ' || i, i FROM n;
+         INSERT INTO child (parent, note) SELECT id, 'note of ' || name FROM parent;
+         INSERT INTO plain (rowid, a, b) SELECT id * 2, name, name FROM parent;
+         DELETE FROM parent WHERE id > {rows} * 3 - 9; DELETE FROM child WHERE parent > {rows} * 3 - 9;
+         COMMIT;"
+    ))
+    .unwrap();
+}
+
+fn settings() -> Settings {
+    Settings { planner: PlannerChoice::Builtin, ..Settings::default() }
+}
+
+fn migrate_here(db: &Path) -> Result<migrate::Report, migrate::Error> {
+    let declared = Declared::parse(Path::new("schema.sql"), NEW, &settings()).unwrap();
+    migrate::migrate(db, &declared, &settings(), &mut ())
+}
+
+/// Does nothing but in a process that another test starts to kill: then it migrates the database that is named.
+#[test]
+fn child_process() {
+    if let Some(db) = std::env::var_os("LANDFALL_CHILD") {
+        migrate_here(&PathBuf::from(db)).unwrap();
+    }
+}
+
+fn spawn_child(db: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_process", "--test-threads=1"])
+        .env("LANDFALL_CHILD", db)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A closed database file to copy from, with its dump, and the dump of what it becomes.
+struct Template {
+    bench: Bench,
+    old: String,
+    new: String,
+    /// How long a migration takes from the start of its process.
+    time: Duration,
+}
+
+impl Template {
+    fn new(journal_mode: &str) -> Self {
+        let bench = Bench::new(&format!("PRAGMA journal_mode = {journal_mode}; {OLD}"));
+        fill(&bench.open(), 1_500);
+        let old = bench.dump();
+        let copy = bench.db().with_file_name("done");
+        std::fs::copy(bench.db(), &copy).unwrap();
+        let begun = Instant::now();
+        assert!(spawn_child(&copy).wait().unwrap().success());
+        let time = begun.elapsed();
+        let new = dump(&Connection::open(&copy).unwrap());
+        assert_ne!(old, new);
+        Self { bench, old, new, time }
+    }
+
+    fn copy(&self, name: &str) -> PathBuf {
+        let copy = self.bench.db().with_file_name(name);
+        for end in ["", "-wal", "-shm", "-journal"] {
+            drop(std::fs::remove_file(format!("{}{end}", copy.display())));
+        }
+        std::fs::copy(self.bench.db(), &copy).unwrap();
+        copy
+    }
+}
+
+#[test]
+fn kill_9_at_500_points_leaves_the_old_database_or_the_new_one() {
+    let mut random = Random::new(9);
+    let (mut old, mut new) = (0, 0);
+    for mode in ["wal", "delete"] {
+        let template = Template::new(mode);
+        for number in 0..250 {
+            let db = template.copy("victim");
+            let mut child = spawn_child(&db);
+            let micros = template.time.as_micros() as usize * 11 / 10;
+            std::thread::sleep(Duration::from_micros(random.below(micros) as u64));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // What the next run of ours finds: first by reading only, then by migrating.
+            let declared = Declared::parse(Path::new("schema.sql"), NEW, &settings()).unwrap();
+            let found = migrate::check(&db, &declared, &settings(), &mut ()).unwrap().outcome;
+            let now = dump(&Connection::open(&db).unwrap());
+            let expected = if found == Outcome::InSync { &template.new } else { &template.old };
+            assert!(now == *expected, "neither old nor new after kill {number} in {mode} mode:\n{now}");
+            assert_eq!(query(&Connection::open(&db).unwrap(), "PRAGMA integrity_check"), "ok");
+            if found == Outcome::InSync {
+                new += 1
+            } else {
+                old += 1
+            }
+            migrate_here(&db).unwrap();
+            assert!(dump(&Connection::open(&db).unwrap()) == template.new);
+        }
+    }
+    println!("killed 500 times: {old} left the old database, {new} the new one");
+    assert!(old > 50 && new > 0, "{old} old, {new} new: the kills miss the migration");
+}
+
+/// A small file system in memory; gone when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new(kilobytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={kilobytes}k");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(self.0.path()).status());
+    }
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_says_so() {
+    let template = Template::new("wal");
+    let size = u32::try_from(std::fs::metadata(template.bench.db()).unwrap().len() / 1024).unwrap();
+    // From hardly more than the file itself to enough for everything.
+    let mut outcomes = Vec::new();
+    for percent in [105, 150, 200, 300, 450, 900] {
+        let Some(disk) = SmallDisk::new(size * percent / 100) else {
+            requires::skip("a_full_disk_changes_nothing_and_says_so", "mount");
+            return;
+        };
+        let db = disk.0.path().join("db");
+        std::fs::copy(template.bench.db(), &db).unwrap();
+        match migrate_here(&db) {
+            Err(error) => {
+                assert_eq!(error.kind, ErrorKind::Space, "{error}");
+                assert!(error.message.contains("nothing was changed"), "{error}");
+                outcomes.push("full");
+                assert!(dump(&elsewhere(&db)) == template.old);
+            }
+            Ok(_) => outcomes.push("done"),
+        }
+        assert_eq!(query(&elsewhere(&db), "PRAGMA integrity_check"), "ok");
+    }
+    assert_eq!((outcomes[0], outcomes[5]), ("full", "done"), "{outcomes:?}");
+}
+
+/// The database where there is room to open it.
+fn elsewhere(db: &Path) -> Connection {
+    let folder = tempfile::tempdir().unwrap().keep();
+    for end in ["", "-wal"] {
+        let from = format!("{}{end}", db.display());
+        if Path::new(&from).exists() {
+            std::fs::copy(from, folder.join(format!("db{end}"))).unwrap();
+        }
+    }
+    let conn = Connection::open(folder.join("db")).unwrap();
+    // Read once: from then on the open files are enough.
+    query(&conn, "SELECT count(*) FROM sqlite_schema");
+    std::fs::remove_dir_all(folder).unwrap();
+    conn
+}
+
+/// Counts what is told.
+#[derive(Default)]
+struct Told {
+    waiting: u32,
+    replanning: u32,
+}
+
+impl Watch for Told {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::WaitingForLock { .. } => self.waiting += 1,
+            Event::Replanning => self.replanning += 1,
+            _ => {}
+        }
+    }
+}
+
+fn small(sql: &str) -> Bench {
+    Bench::new(sql).with(|s| s.lock_wait = Duration::from_millis(200))
+}
+
+#[test]
+fn a_writer_that_stays_is_waited_for_told_once_and_given_up() {
+    for mode in ["wal", "delete"] {
+        let bench = small(&format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')"
+        ));
+        let declared = bench.declared("CREATE TABLE t (a TEXT)").unwrap();
+        let writer = bench.open();
+        writer.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES ('y')").unwrap();
+        let mut told = Told::default();
+        let error = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut told).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Locked, "{error}");
+        assert_eq!(told.waiting, 1, "{mode}");
+        writer.execute_batch("COMMIT").unwrap();
+        bench.reaches("CREATE TABLE t (a TEXT)");
+        assert_eq!(bench.query("SELECT a FROM t"), "x\ny");
+    }
+}
+
+#[test]
+fn a_reader_with_a_snapshot_only_stands_in_the_way_of_a_rollback_journal() {
+    for (mode, expected) in [("wal", None), ("delete", Some(ErrorKind::Locked))] {
+        let bench = small(&format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')"
+        ));
+        let before = bench.dump();
+        let reader = bench.open();
+        reader.execute_batch("BEGIN").unwrap();
+        assert_eq!(query(&reader, "SELECT a FROM t"), "x");
+        let result = bench.migrate("CREATE TABLE t (a TEXT)");
+        assert_eq!(result.as_ref().err().map(|e| e.kind), expected, "{mode}");
+        assert_eq!(query(&reader, "SELECT a FROM t"), "x", "the reader's snapshot moved");
+        reader.execute_batch("COMMIT").unwrap();
+        if expected.is_some() {
+            assert_eq!(bench.dump(), before);
+        }
+        bench.reaches("CREATE TABLE t (a TEXT)");
+    }
+}
+
+#[test]
+fn a_schema_that_moved_between_plan_and_apply_is_planned_again_or_refused() {
+    let bench = small("CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')");
+    let declared = bench.declared("CREATE TABLE t (a TEXT); CREATE INDEX i ON t (a)").unwrap();
+    let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+    bench.open().execute_batch("ALTER TABLE t ADD COLUMN b TEXT; UPDATE t SET b = 'mine'").unwrap();
+    let before = bench.dump();
+    let error = prepared.apply(&mut ()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Moved);
+    assert_eq!(bench.dump(), before);
+    let error = bench.refuses("CREATE TABLE t (a TEXT); CREATE INDEX i ON t (a)");
+    assert!(error.message.contains("DROPS_COLUMN: column t.b"), "{error}");
+}
+
+#[test]
+fn rows_that_came_between_plan_and_apply_are_kept_or_refused() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL)";
+    for (row, fits) in [("(2, 'y')", true), ("(2, NULL)", false)] {
+        let bench = small(sql);
+        let declared = bench.declared(new).unwrap();
+        let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        bench.open().execute_batch(&format!("INSERT INTO t VALUES {row}")).unwrap();
+        let before = bench.dump();
+        let result = prepared.apply(&mut ());
+        assert_eq!(result.as_ref().err().map(|e| e.kind), if fits { None } else { Some(ErrorKind::Moved) });
+        if fits {
+            assert_eq!(result.unwrap().evidence[0].rows_after, 2);
+        } else {
+            assert_eq!(bench.dump(), before);
+        }
+    }
+}
+
+/// Raises the interrupt when a certain step begins.
+struct StopAt(usize, migrate::Interrupt);
+
+impl Watch for StopAt {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Step { number, .. } if *number == self.0) {
+            self.1.raise();
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_at_every_step_rolls_back() {
+    let steps = {
+        let bench = Bench::new(OLD);
+        let declared = bench.declared(NEW).unwrap();
+        let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        prepared.report().plan.as_ref().unwrap().steps.len()
+    };
+    for step in 1..=steps {
+        let bench = Bench::new(OLD).with(|s| s.interrupt = migrate::Interrupt::default());
+        fill(&bench.open(), 50);
+        let before = bench.dump();
+        let declared = bench.declared(NEW).unwrap();
+        let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        let error = prepared.apply(&mut StopAt(step, bench.settings.interrupt.clone())).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted, "step {step}: {error}");
+        assert_eq!(bench.dump(), before, "step {step}");
+    }
+}
+
+#[test]
+fn a_new_database_that_cannot_be_finished_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("db");
+    let settings = settings();
+    settings.interrupt.raise();
+    let declared = Declared::parse(Path::new("schema.sql"), NEW, &settings).unwrap();
+    let error = migrate::migrate(&db, &declared, &settings, &mut ()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

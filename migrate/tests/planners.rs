@@ -1,0 +1,277 @@
+//! Both planners on one change: who wins, and what the report says the other would have lost.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../../xtask/tests/support/requires.rs"]
+mod requires;
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use migrate::{Error, ErrorKind, Planner, PlannerChoice, Report};
+use support::{Bench, proposal};
+
+/// The change by every planner: (what became of Atlas's proposal, what became of the built-in one).
+fn both(atlas: PathBuf, old: &str, new: &str) -> (String, String) {
+    let bench = Bench::new(old).with(|s| {
+        s.planner = PlannerChoice::Auto;
+        s.atlas = Some(atlas);
+    });
+    let report = bench.reaches(new);
+    (proposal(&report, Planner::Atlas), proposal(&report, Planner::Builtin))
+}
+
+/// The change by Atlas alone: applied with everything kept, or refused with the loss named and nothing changed.
+fn atlas_alone(atlas: PathBuf, old: &str, new: &str) -> Result<Report, Error> {
+    let bench = Bench::new(old).with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+    });
+    let before = bench.dump();
+    let result = bench.migrate(new);
+    if result.is_err() {
+        assert_eq!(bench.dump(), before);
+    }
+    result
+}
+
+#[test]
+fn equal_costs_go_to_atlas() {
+    let Some(atlas) = requires::atlas("equal_costs_go_to_atlas") else { return };
+    let (atlas, builtin) = both(
+        atlas,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)",
+    );
+    assert_eq!(atlas, "chosen: as cheap as builtin, and ties go to Atlas");
+    assert_eq!(builtin, "proved: proved, constant time");
+}
+
+#[test]
+fn what_atlas_would_lose_is_named_and_the_builtin_plan_wins() {
+    let Some(atlas) = requires::atlas("what_atlas_would_lose_is_named_and_the_builtin_plan_wins") else {
+        return;
+    };
+    let cases = [
+        (
+            "a UNIQUE constraint that Atlas did not make",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b TEXT)",
+            "disproved: would fail: no such index: t_a in `DROP INDEX `t_a``",
+        ),
+        (
+            "COLLATE",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE)",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE NOT NULL)",
+            "disproved: would not reach schema.sql: column t.a: COLLATE is BINARY, declared is NOCASE",
+        ),
+        (
+            "implicit rowids",
+            "CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t (rowid, a) VALUES (9, 'x')",
+            "CREATE TABLE t (a TEXT)",
+            "disproved: would change values or rowids of t",
+        ),
+        (
+            "the AUTOINCREMENT mark",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL);
+             INSERT INTO t VALUES (9, 'x'); DELETE FROM t",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT)",
+            "disproved: would lose the AUTOINCREMENT mark of t: 9 becomes 0",
+        ),
+        (
+            "a renamed column's values",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, NULL)",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY,\n b TEXT -- @renamed from=a\n)",
+            "disproved: would change values or rowids of t",
+        ),
+        (
+            "triggers of a rebuilt table",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE TABLE l (a TEXT);
+             CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO l VALUES (new.a); END",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE l (a TEXT);
+             CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO l VALUES (new.a); END",
+            "disproved: would not reach schema.sql: trigger tr is missing",
+        ),
+        (
+            "a view over a rebuilt table",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE VIEW v AS SELECT a FROM t",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE VIEW v AS SELECT a FROM t",
+            "disproved: would fail: error in view v: no such table: main.t in `ALTER TABLE `new_t` RENAME TO `t``",
+        ),
+        (
+            "a view that is new",
+            "CREATE TABLE t (a TEXT)",
+            "CREATE TABLE t (a TEXT); CREATE VIEW v AS SELECT a FROM t",
+            "disproved: would not reach schema.sql: view v is missing",
+        ),
+    ];
+    for (name, old, new, loss) in cases {
+        let (by_atlas, builtin) = both(atlas.clone(), old, new);
+        assert_eq!(by_atlas, loss, "{name}");
+        assert_eq!(builtin, "chosen: the only plan that was proved", "{name}");
+        let error = atlas_alone(atlas.clone(), old, new).unwrap_err();
+        let reason = loss.trim_start_matches("disproved: ");
+        assert!(error.message.contains(reason), "{name}: {error}");
+    }
+}
+
+#[test]
+fn atlas_alone_ends_in_the_same_schema_with_all_rows() {
+    let Some(atlas) = requires::atlas("atlas_alone_ends_in_the_same_schema_with_all_rows") else { return };
+    let old = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT NOT NULL);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
+         INSERT INTO p VALUES (1, 'x'), (2, 'y'); INSERT INTO c VALUES (1, 1), (2, 2)";
+    let new = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE)";
+    let report = atlas_alone(atlas, old, new).unwrap();
+    assert_eq!(report.plan.unwrap().planner, Planner::Atlas);
+    let rows: Vec<_> = report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after)).collect();
+    assert_eq!(rows, [("p", 2), ("c", 2)]);
+}
+
+#[test]
+fn statistics_survive_atlas() {
+    let Some(atlas) = requires::atlas("statistics_survive_atlas") else { return };
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT); CREATE INDEX t_b ON t (b);
+         INSERT INTO t VALUES (1, 'x', 'y'); ANALYZE";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT); CREATE INDEX t_b ON t (b);";
+    let bench = Bench::new(old).with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+    });
+    let before = bench.query("SELECT * FROM sqlite_stat1");
+    bench.reaches(new);
+    assert_eq!(bench.query("SELECT * FROM sqlite_stat1"), before);
+}
+
+/// A stand-in for Atlas that does what the script says.
+fn script(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("atlas");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+const OLD: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')";
+const NEW: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)";
+
+#[test]
+fn an_atlas_that_fails_hangs_or_prints_garbage_never_stands_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = r#"echo '{"Changes":{"Pending":["ALTER TABLE t ADD COLUMN c TEXT"]}}'"#;
+    let broken = r#"echo '{"Changes":{"Pending":["ALTER TABLE nowhere ADD COLUMN c TEXT"]}}'"#;
+    let cases = [
+        ("exit 1", "unavailable: failed (exit status: 1)"),
+        ("echo 'Error: no luck' >&2; exit 1", "unavailable: failed: no luck"),
+        ("echo garbage", "unavailable: printed something that is not a plan"),
+        (
+            r#"echo '{"Changes":{"Error":{"Stmt":"x","Text":"no such thing"}}}'"#,
+            "unavailable: failed: no such thing",
+        ),
+        ("sleep 600", "unavailable: had no plan within 1 seconds"),
+        (wrong, "disproved: would not reach schema.sql: column t.b is missing (and 1 more)"),
+        (broken, "disproved: would fail: no such table: nowhere in `ALTER TABLE nowhere ADD COLUMN c TEXT`"),
+    ];
+    for (text, expected) in cases {
+        let atlas = script(&folder, text);
+        let bench = Bench::new(OLD).with(|s| {
+            s.planner = PlannerChoice::Auto;
+            s.atlas = Some(atlas.clone());
+            s.atlas_limit = Duration::from_secs(1);
+        });
+        let report = bench.reaches(NEW);
+        assert_eq!(proposal(&report, Planner::Atlas), expected);
+        let bench = Bench::new(OLD).with(|s| {
+            s.planner = PlannerChoice::Atlas;
+            s.atlas = Some(atlas);
+            s.atlas_limit = Duration::from_secs(1);
+        });
+        let error = bench.refuses(NEW);
+        assert!(matches!(error.kind, ErrorKind::Planner | ErrorKind::Proof), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_atlas_is_named_only_when_it_is_forced() {
+    let bench = Bench::new(OLD).with(|s| s.planner = PlannerChoice::Atlas);
+    let error = bench.refuses(NEW);
+    insta::assert_snapshot!(error.to_string().replace(&bench.db().display().to_string(), "[DB]"), @r#"
+    no plan brings [DB] to the schema without loss; nothing was changed
+      atlas: was not found
+    put `atlas` on PATH or its path in ATLAS, or choose the planner "builtin"
+    "#);
+    let bench = Bench::new(OLD).with(|s| {
+        s.planner = PlannerChoice::Auto;
+        s.atlas = Some(PathBuf::from("/nowhere/atlas"));
+    });
+    let report = bench.reaches(NEW);
+    let reason = proposal(&report, Planner::Atlas);
+    assert!(reason.starts_with("unavailable: cannot be started"), "{reason}");
+}
+
+/// Plans that lose something, each refused on the replica before the database is opened for writing.
+#[test]
+fn the_proof_catches_a_planner_that_loses_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = "CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
+         CREATE TABLE r (a TEXT NOT NULL);
+         INSERT INTO p VALUES (1, 'x'), (2, 'y'), (50, 'z'); DELETE FROM p WHERE id = 50;
+         INSERT INTO c VALUES (1, 1), (2, 2); INSERT INTO r (rowid, a) VALUES (5, 'five'), (9, 'nine')";
+    let rebuild_p = |copy: &str, more: &str| {
+        format!(
+            "CREATE TABLE n (id INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT);{copy};DROP TABLE p;ALTER TABLE n RENAME TO p{more}"
+        )
+    };
+    let keep_mark = ";UPDATE sqlite_sequence SET seq = 50 WHERE name = 'p'";
+    let copy = "INSERT INTO n (id, b) SELECT id, a FROM p";
+    let cases = [
+        (
+            "values",
+            rebuild_p("INSERT INTO n (id) SELECT id FROM p", keep_mark),
+            "would change values or rowids of p",
+        ),
+        (
+            "a child row",
+            rebuild_p(copy, &format!("{keep_mark};DELETE FROM c WHERE id = 2")),
+            "would lose 1 of the 2 rows of c",
+        ),
+        (
+            "a row",
+            rebuild_p("INSERT INTO n (id, b) SELECT id, a FROM p WHERE id = 1", keep_mark),
+            "would lose 1 of the 2 rows of p",
+        ),
+        ("the mark", rebuild_p(copy, ""), "would lose the AUTOINCREMENT mark of p: 50 becomes 2"),
+        ("nothing", rebuild_p(copy, keep_mark), ""),
+    ];
+    let new = "CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT,\n b TEXT -- @renamed from=a\n);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
+         CREATE TABLE r (a TEXT NOT NULL)";
+    for (name, plan, loss) in cases {
+        check_loss(&folder, old, new, &plan, name, loss);
+    }
+    let new = "CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
+         CREATE TABLE r (a TEXT)";
+    let plan =
+        "CREATE TABLE n (a TEXT);INSERT INTO n (a) SELECT a FROM r;DROP TABLE r;ALTER TABLE n RENAME TO r";
+    check_loss(&folder, old, new, plan, "a rowid", "would change values or rowids of r");
+}
+
+fn check_loss(folder: &tempfile::TempDir, old: &str, new: &str, plan: &str, name: &str, loss: &str) {
+    let statements: Vec<_> = plan.split(';').collect();
+    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
+    let atlas = script(folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let bench = Bench::new(old).with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+    });
+    if loss.is_empty() {
+        bench.reaches(new);
+        return;
+    }
+    let error = bench.refuses(new);
+    assert_eq!(error.kind, ErrorKind::Proof, "{name}: {error}");
+    assert!(error.message.contains(loss), "{name}: {error}");
+}

@@ -1,0 +1,212 @@
+//! Random schemas with random rows to random schemas: nothing is lost, or nothing is changed.
+//!
+//! `LANDFALL_PAIRS=100000 cargo test --release -p migrate --test random` is the long run; `LANDFALL_SEED=7` runs one pair.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use migrate::{Approval, ErrorKind, HazardName, Report};
+use rusqlite::Connection;
+use support::generate::{self, Random};
+use support::{Bench, query};
+
+#[test]
+fn random_schemas_reach_random_schemas_and_lose_nothing() {
+    if let Ok(seed) = std::env::var("LANDFALL_SEED") {
+        pair(seed.parse().unwrap(), true);
+        return;
+    }
+    let pairs = std::env::var("LANDFALL_PAIRS").map_or(2_000, |n| n.parse().unwrap());
+    let mut outcomes = BTreeMap::new();
+    for seed in 0..pairs {
+        let outcome = std::panic::catch_unwind(|| pair(seed, false));
+        match outcome {
+            Ok(outcome) => *outcomes.entry(outcome).or_insert(0u32) += 1,
+            Err(_) => panic!("seed {seed} failed: LANDFALL_SEED={seed} shows it"),
+        }
+    }
+    println!("{pairs} pairs: {outcomes:?}");
+    assert!(
+        outcomes["applied"] > u32::try_from(pairs / 3).unwrap(),
+        "too few pairs reach the engine: {outcomes:?}"
+    );
+}
+
+/// One pair of schemas; the outcome in a word.
+fn pair(seed: u64, show: bool) -> String {
+    let mut random = Random::new(seed);
+    let old = generate::schema(&mut random);
+    let new = if random.percent(65) { old.edited(&mut random) } else { generate::schema(&mut random) };
+    let (old_sql, new_sql) = (old.sql(), new.sql());
+    if new_sql.is_empty() {
+        return "nothing declared".to_owned();
+    }
+    if show {
+        println!("-- old\n{old_sql}\n-- new\n{new_sql}");
+    }
+    let bench = Bench::new(&old_sql);
+    let with_rows = random.percent(80);
+    if with_rows {
+        generate::fill(&bench.open(), &mut random);
+    }
+    let bench = bench.with(|s| s.allow = approvals());
+    let before = Snapshot::of(&bench.open());
+    let dump = bench.dump();
+    match bench.migrate(&new_sql) {
+        Ok(report) => {
+            let again = bench.migrate(&new_sql).unwrap();
+            assert_eq!(again.outcome, migrate::Outcome::InSync);
+            check_result(&bench, &new_sql, &before, &renumbered(&report));
+            "applied".to_owned()
+        }
+        Err(error) => {
+            if show {
+                println!("{error}");
+            }
+            assert_eq!(bench.dump(), dump, "a refused migration changed something: {error}");
+            assert_eq!(error.kind, ErrorKind::Hazard, "{error}");
+            assert!(with_rows, "refused without a row: {error}");
+            let hazards = ["VIOLATED_CONSTRAINT", "NEEDS_BACKFILL"];
+            let hazard =
+                hazards.iter().find(|h| error.message.contains(**h)).unwrap_or_else(|| panic!("{error}"));
+            let late = if error.message.contains("rolled back") { " (only in the transaction)" } else { "" };
+            format!("{hazard}{late}")
+        }
+    }
+}
+
+fn approvals() -> Vec<Approval> {
+    let names = ["DROPS_TABLE", "DROPS_COLUMN", "LOOKS_LIKE_RENAME", "CHANGES_VALUES", "RENUMBERS_ROWIDS"];
+    names.iter().map(|n| format!("{n}:*").parse().unwrap()).collect()
+}
+
+/// What SQLite itself says of a database, table by table.
+struct Snapshot {
+    rows: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    types: BTreeMap<String, BTreeMap<String, String>>,
+    violations: String,
+}
+
+impl Snapshot {
+    fn of(conn: &Connection) -> Self {
+        let mut rows = BTreeMap::new();
+        let mut types = BTreeMap::new();
+        for table in tables(conn) {
+            rows.insert(table.clone(), rows_of(conn, &table));
+            let columns =
+                query(conn, &format!("SELECT lower(name), type FROM pragma_table_xinfo('{table}')"));
+            let columns = columns.lines().filter_map(|l| l.split_once('|'));
+            types.insert(table, columns.map(|(n, t)| (n.to_owned(), t.to_lowercase())).collect());
+        }
+        Self { rows, types, violations: violations(conn) }
+    }
+}
+
+fn violations(conn: &Connection) -> String {
+    query(conn, "SELECT count(*) FROM pragma_foreign_key_check")
+}
+
+fn tables(conn: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    query(conn, sql).lines().map(str::to_owned).collect()
+}
+
+/// Rows by key (the rowid, or the primary key), each value by its column.
+fn rows_of(conn: &Connection, table: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let names = query(conn, &format!("SELECT name FROM pragma_table_xinfo('{table}') WHERE hidden = 0"));
+    let names: Vec<_> = names.lines().collect();
+    let quoted: Vec<_> = names.iter().map(|n| format!("\"{n}\"")).collect();
+    let without =
+        query(conn, &format!("SELECT wr FROM pragma_table_list WHERE name = '{table}' AND schema = 'main'"))
+            == "1";
+    let hidden = query(
+        conn,
+        &format!("SELECT count(*) FROM pragma_table_xinfo('{table}') WHERE lower(name) = 'rowid'"),
+    ) == "1";
+    let key = match (without, hidden) {
+        (true, _) => {
+            let keys = query(
+                conn,
+                &format!("SELECT name FROM pragma_table_xinfo('{table}') WHERE pk > 0 ORDER BY pk"),
+            );
+            keys.lines().map(|k| format!("quote(\"{k}\")")).collect::<Vec<_>>().join(" || ',' || ")
+        }
+        (false, true) => "_rowid_".to_owned(),
+        (false, false) => "rowid".to_owned(),
+    };
+    let values: Vec<_> = quoted.iter().map(|n| format!("quote({n})")).collect();
+    let mut statement =
+        conn.prepare(&format!("SELECT {key}, {} FROM \"{table}\"", values.join(", "))).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next().unwrap() {
+        let key = format!("{:?}", row.get_ref(0).unwrap());
+        let values =
+            names.iter().enumerate().map(|(i, n)| (n.to_lowercase(), row.get::<_, String>(i + 1).unwrap()));
+        found.insert(key, values.collect());
+    }
+    found
+}
+
+/// The tables whose rowids could not be kept: their rows cannot be matched by key.
+fn renumbered(report: &Report) -> Vec<String> {
+    let hazards = report.plan.iter().flat_map(|p| &p.hazards);
+    hazards.filter(|h| h.name == HazardName::RenumbersRowids).map(|h| h.object.clone()).collect()
+}
+
+fn check_result(bench: &Bench, new_sql: &str, before: &Snapshot, renumbered: &[String]) {
+    let conn = bench.open();
+    let pristine = Connection::open_in_memory().unwrap();
+    pristine.execute_batch(new_sql).unwrap();
+    assert_eq!(meaning(&conn), meaning(&pristine));
+    assert_eq!(query(&conn, "PRAGMA integrity_check"), "ok");
+    let after = Snapshot::of(&conn);
+    for (table, old) in &before.rows {
+        let Some(new) = after.rows.get(table) else { continue };
+        assert_eq!(old.len(), new.len(), "rows of {table}");
+        if !renumbered.contains(table) {
+            check_values(table, before, &after);
+        }
+    }
+    assert!(after.violations.parse::<u64>().unwrap() <= before.violations.parse::<u64>().unwrap());
+}
+
+/// Values of columns that both have, row by row where the key persisted, of the same type where it did not change.
+fn check_values(table: &str, before: &Snapshot, after: &Snapshot) {
+    let (old, new) = (&before.rows[table], &after.rows[table]);
+    if old.keys().ne(new.keys()) {
+        return;
+    }
+    for (key, values) in old {
+        for (column, value) in values {
+            let same_type = before.types[table].get(column) == after.types[table].get(column);
+            if let Some(now) = new[key].get(column).filter(|_| same_type) {
+                assert_eq!(now, value, "{table}.{column} of row {key}");
+            }
+        }
+    }
+}
+
+/// What the PRAGMAs tell, independent of our own reading of the text.
+fn meaning(conn: &Connection) -> String {
+    let mut text = query(
+        conn,
+        "SELECT lower(name), type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' ORDER BY 1",
+    );
+    for table in tables(conn) {
+        let of = |sql: &str| query(conn, &sql.replace("TABLE", &table));
+        text.push_str(&of("\nSELECT lower(name), upper(type), \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo('TABLE') ORDER BY 1"));
+        text.push_str(&of("\nSELECT \"from\", \"table\", coalesce(\"to\", '-'), on_update, on_delete FROM pragma_foreign_key_list('TABLE') ORDER BY 1, 2, 3"));
+        let indexes = of(
+            "SELECT CASE origin WHEN 'c' THEN name ELSE '-' END, \"unique\", origin, partial, (SELECT group_concat(coalesce(name, 'expr') || \"desc\" || lower(coll) || key, ',') FROM pragma_index_xinfo(l.name) WHERE key) FROM pragma_index_list('TABLE') AS l ORDER BY 1, 2, 3, 4, 5",
+        );
+        text.push_str(&indexes);
+    }
+    text.push_str(&query(
+        conn,
+        "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger') ORDER BY name",
+    ));
+    text
+}

@@ -1,0 +1,93 @@
+//! Full-text and spatial tables: what they keep themselves survives, what they index over others stays in step.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use support::Bench;
+
+fn is_sound(bench: &Bench, index: &str) {
+    bench
+        .open()
+        .execute_batch(&format!("INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)"))
+        .unwrap();
+}
+
+#[test]
+fn a_full_text_table_with_its_own_rows_keeps_them_through_a_change_of_options() {
+    let bench = Bench::new(
+        "CREATE VIRTUAL TABLE f USING fts5 (title, body);
+         INSERT INTO f (rowid, title, body) VALUES (3, 'running', 'dogs run'), (90, 'cats', 'sleep');",
+    );
+    let report = bench.reaches("CREATE VIRTUAL TABLE f USING fts5 (title, body, tokenize = 'porter')");
+    assert_eq!(bench.query("SELECT rowid, title, body FROM f"), "3|running|dogs run\n90|cats|sleep");
+    assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'run' ORDER BY rowid"), "3");
+    is_sound(&bench, "f");
+    assert_eq!((report.evidence[0].table.as_str(), report.evidence[0].rows_after), ("f", 2));
+}
+
+#[test]
+fn a_spatial_table_keeps_its_boxes_through_a_change_of_columns() {
+    let bench = Bench::new(
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high); INSERT INTO r VALUES (7, 1.5, 2.5), (8, -1, 9);",
+    );
+    bench.reaches("CREATE VIRTUAL TABLE r USING rtree (id, low, high, +note)");
+    assert_eq!(bench.query("SELECT id, low, high FROM r"), "7|1.5|2.5\n8|-1.0|9.0");
+}
+
+#[test]
+fn a_new_index_over_a_table_with_rows_knows_them() {
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);";
+    let bench = Bench::new(&format!("{table} INSERT INTO t VALUES (4, 'four'), (9, 'nine');"));
+    bench.reaches(&format!(
+        "{table} CREATE VIRTUAL TABLE f USING fts5 (a, content = 't', content_rowid = 'id');"
+    ));
+    assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'nine'"), "9");
+    is_sound(&bench, "f");
+}
+
+#[test]
+fn an_index_follows_a_change_of_its_tables_values() {
+    let index = "CREATE VIRTUAL TABLE f USING fts5 (a, content = 't');";
+    let bench = Bench::new(&format!(
+        "CREATE TABLE t (a TEXT); {index} INSERT INTO t (rowid, a) VALUES (4, 'four'), (9, 'nine');
+         INSERT INTO f (rowid, a) SELECT rowid, a FROM t;"
+    ));
+    bench.reaches(&format!("CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more'\n); {index}"));
+    assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'more' ORDER BY rowid"), "4\n9");
+    is_sound(&bench, "f");
+}
+
+#[test]
+fn an_index_over_a_renamed_column_is_made_again() {
+    let bench = Bench::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (4, 'four');
+         CREATE VIRTUAL TABLE f USING fts5 (a, content = 't', content_rowid = 'id');
+         INSERT INTO f (f) VALUES ('rebuild');",
+    );
+    bench.reaches(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY,\n b TEXT -- @renamed from=a\n);
+         CREATE VIRTUAL TABLE f USING fts5 (b, content = 't', content_rowid = 'id');",
+    );
+    assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'four'"), "4");
+    is_sound(&bench, "f");
+}
+
+#[test]
+fn a_contentless_index_that_would_be_made_anew_is_refused_until_approved() {
+    let sql =
+        "CREATE VIRTUAL TABLE f USING fts5 (a, content = ''); INSERT INTO f (rowid, a) VALUES (1, 'one');";
+    let new = "CREATE VIRTUAL TABLE f USING fts5 (a, b, content = '')";
+    let error = Bench::new(sql).refuses(new);
+    assert!(error.message.contains("DROPS_TABLE: virtual table f would be made anew"), "{error}");
+    Bench::new(sql).with(|s| s.allow = vec!["DROPS_TABLE:f".parse().unwrap()]).reaches(new);
+}
+
+#[test]
+fn an_index_that_was_out_of_step_before_stands_in_nobodys_way() {
+    let index = "CREATE VIRTUAL TABLE f USING fts5 (a, content = 't');";
+    let bench = Bench::new(&format!(
+        "CREATE TABLE t (a TEXT NOT NULL); {index} INSERT INTO t VALUES ('never indexed');"
+    ));
+    bench.reaches(&format!("CREATE TABLE t (a TEXT); {index}"));
+    assert_eq!(bench.query("SELECT a FROM t"), "never indexed");
+}

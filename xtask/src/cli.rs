@@ -1,0 +1,190 @@
+//! Every flag, in one place.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use migrate::{Approval, PlannerChoice, ProofLevel};
+
+/// Ships a small web service that keeps its data in one SQLite file.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Migrate the local database, then build the app and serve it on http://127.0.0.1:8080
+    #[command(after_help = DEV_HELP)]
+    Dev,
+    /// Bring a database to schema.sql: plan, prove, ask, apply, show the evidence
+    #[command(after_help = MIGRATE_HELP)]
+    Migrate(Migrate),
+    /// Write the schema.sql of an existing database to stdout: its own statements, in an order that executes
+    Inspect(Inspect),
+    /// Run all checks: format, lints, tests, documentation
+    Ci(Ci),
+}
+
+const DEV_HELP: &str = "\
+Environment:
+  PORT    the port to listen on [default: 8080]
+  LISTEN  the address to listen on [default: 127.0.0.1]
+  ATLAS   the Atlas binary [default: the one on PATH]";
+
+const MIGRATE_HELP: &str = "\
+Environment:
+  ATLAS   the Atlas binary [default: the one on PATH]
+
+Exit codes:
+  0  done, or nothing to do
+  1  failed, interrupted, or answered with no; nothing was changed unless the message says what
+  2  wrong usage or configuration; or the question cannot be asked without a terminal
+  3  refused because of a hazard; nothing was changed
+  4  out of sync (--check)";
+
+/// Flags of `cargo xtask migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The database [default: local-db of the configuration, whose folder is made]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// The declared schema [default: schema of the configuration]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) schema: Option<PathBuf>,
+
+    /// Apply without the question; hazards still need their approval
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+
+    /// Plan and prove, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Only compare; exit code 4 when there is a difference
+    #[arg(long, conflicts_with_all = ["auto_approve", "dry_run"])]
+    pub(crate) check: bool,
+
+    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    #[arg(long, value_name = "HAZARD:OBJECT")]
+    pub(crate) allow: Vec<Approval>,
+
+    /// Who may propose a plan [default: planner of the configuration]
+    #[arg(long, value_name = "PLANNER", value_parser = PossibleValuesParser::new(["auto", "atlas", "builtin"])
+        .try_map(|word| word.parse::<PlannerChoice>()))]
+    pub(crate) planner: Option<PlannerChoice>,
+
+    /// What is proved of the rows afterwards [default: checksums of rewritten tables, counts of their relatives]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(["counts", "content"])
+        .try_map(|word| word.parse::<ProofLevel>()))]
+    pub(crate) proof: Option<ProofLevel>,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+
+    /// Let messages carry values of rows, not only rowids and counts (refused under CI)
+    #[arg(long)]
+    pub(crate) show_values: bool,
+
+    /// How long to wait for another connection's lock
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) lock_wait: u32,
+
+    /// Also tell what is no difference: column order, directives that can be removed, cosmetic changes
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// Flags of `cargo xtask inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The database [default: local-db of the configuration]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// What stdout carries: the SQL, or one JSON document with the SQL and its fingerprint
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+
+    /// How long to wait for another connection's lock
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) lock_wait: u32,
+}
+
+/// Flags of `cargo xtask ci`.
+#[derive(Debug, Args)]
+pub(crate) struct Ci {
+    /// Fail, rather than skip, the tests that need this tool (repeatable)
+    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
+    pub(crate) require: Vec<Tool>,
+}
+
+/// What stdout carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// A tool that some tests need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tool {
+    Atlas,
+}
+
+impl Command {
+    /// Its name on the command line.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Migrate(_) => "migrate",
+            Self::Inspect(_) => "inspect",
+            Self::Ci(_) => "ci",
+        }
+    }
+
+    /// What stdout carries.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Migrate(args) => args.format,
+            Self::Inspect(args) => args.format,
+            Self::Dev | Self::Ci(_) => Format::Text,
+        }
+    }
+}
+
+/// The command that arguments which could not be parsed are for.
+pub(crate) fn command_among(args: &[String]) -> Option<&str> {
+    let known = |arg: &&String| Cli::command().find_subcommand(arg).is_some();
+    args.iter().find(known).map(String::as_str)
+}
+
+/// Whether arguments that could not be parsed ask for JSON.
+pub(crate) fn wants_json(args: &[String]) -> bool {
+    let flag_and_value = args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    flag_and_value || args.iter().any(|arg| arg == "--format=json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_is_seen_in_either_spelling() {
+        let json = |line: &str| wants_json(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(json("migrate --format json --nonsense"));
+        assert!(json("migrate --nonsense --format=json"));
+        assert!(!json("migrate --format text json"));
+    }
+}

@@ -1,0 +1,6 @@
+//! One file a command. No command calls another.
+
+pub(crate) mod ci;
+pub(crate) mod dev;
+pub(crate) mod inspect;
+pub(crate) mod migrate;

@@ -1,0 +1,87 @@
+//! Errors that carry an exit code, and what a person and the JSON document are told of any error.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// In which way the command line itself stops. Its name in JSON is the kebab-case of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// A flag, the configuration or the environment is wrong.
+    Usage,
+    /// The question was answered with no.
+    Declined,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+    /// Something that was started failed.
+    Failed,
+}
+
+/// An error of the command line; the engine's are [`migrate::Error`].
+#[derive(Debug)]
+pub(crate) struct Error {
+    kind: Kind,
+    object: String,
+    message: String,
+    remedy: String,
+}
+
+impl Error {
+    /// An error of this kind about this file, flag or package.
+    pub(crate) fn new(kind: Kind, object: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, object: object.into(), message: message.into(), remedy: String::new() }
+    }
+
+    /// Wrong usage or configuration: exit code 2.
+    pub(crate) fn usage(object: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, object, message)
+    }
+
+    /// The same error with the line that says what to do next.
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What is told of an error: the `error` of the JSON document.
+#[derive(Debug, Serialize)]
+pub(crate) struct Told {
+    kind: serde_json::Value,
+    object: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What to do next; empty when there is nothing.
+    pub(crate) remedy: String,
+    /// The exit code.
+    #[serde(skip)]
+    pub(crate) exit: u8,
+}
+
+impl Told {
+    /// Of the engine's errors and ours by their kind; anything else failed, exit code 1.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if let Some(e) = error.downcast_ref::<migrate::Error>() {
+            return Self::new(e.kind, &e.object, &e.message, &e.remedy, e.kind.exit_code());
+        }
+        if let Some(e) = error.downcast_ref::<Error>() {
+            let exit = if e.kind == Kind::Usage { 2 } else { 1 };
+            return Self::new(e.kind, &e.object, &e.message, &e.remedy, exit);
+        }
+        Self::new(Kind::Failed, "", &format!("{error:#}"), "", 1)
+    }
+
+    fn new(kind: impl Serialize, object: &str, message: &str, remedy: &str, exit: u8) -> Self {
+        let kind = serde_json::to_value(kind).unwrap_or_default();
+        Self { kind, object: object.to_owned(), message: message.to_owned(), remedy: remedy.to_owned(), exit }
+    }
+}

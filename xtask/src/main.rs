@@ -1,0 +1,65 @@
+//! The automation of the project: `cargo xtask`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cli;
+mod command;
+mod error;
+mod highlight;
+mod local;
+mod project;
+mod signal;
+mod text;
+mod tool;
+mod ui;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+
+use crate::cli::{Cli, Command, Format};
+use crate::error::Error;
+use crate::project::Project;
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => {
+            let (name, mut ui) = (cli.command.name(), Ui::new(cli.command.format()));
+            let ended = run(cli.command, &mut ui);
+            ui.finish(Some(name), &ended)
+        }
+        Err(error) => not_parsed(&error),
+    };
+    exit.into()
+}
+
+fn run(command: Command, ui: &mut Ui) -> Result<u8> {
+    let interrupt = signal::listen().context("cannot listen for signals")?;
+    let here = env::current_dir().context("cannot read the working directory")?;
+    let project = Project::new(tool::cargo::metadata(&here)?, &here)?;
+    match command {
+        Command::Dev => command::dev::run(&project, &interrupt, ui),
+        Command::Migrate(args) => command::migrate::run(&project, args, &interrupt, ui),
+        Command::Inspect(args) => command::inspect::run(&project, args, &interrupt, ui),
+        Command::Ci(args) => command::ci::run(&project, &args, &interrupt, ui),
+    }
+}
+
+/// Help and version end well; anything else is wrong usage, in the format that was asked for.
+fn not_parsed(error: &clap::Error) -> u8 {
+    let args: Vec<_> = env::args().skip(1).collect();
+    if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        return Ui::help(&error.render());
+    }
+    if !cli::wants_json(&args) {
+        return Ui::wrong_usage(&error.render());
+    }
+    let text = error.render().to_string();
+    let (message, remedy) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
+    let usage = Error::usage("", message.trim_start_matches("error: ")).remedy(remedy);
+    Ui::new(Format::Json).finish(cli::command_among(&args), &Err(usage.into()))
+}

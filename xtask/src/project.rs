@@ -1,0 +1,169 @@
+//! The workspace and its configuration, `[workspace.metadata.landfall]`: read once, typed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cargo_metadata::{Metadata, TargetKind};
+use migrate::{ColumnOrder, PlannerChoice};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+const SECTION: &str = "[workspace.metadata.landfall]";
+const KEYS: &[&str] =
+    &["app", "schema", "local-db", "planner", "column-order", "fast-path", "ignore", "atlas"];
+const ATLAS_KEYS: &[&str] = &["version", "image"];
+
+/// What Landfall knows of the project it works in.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// The workspace's folder.
+    pub(crate) root: PathBuf,
+    /// The package that is shipped.
+    pub(crate) app: String,
+    /// `schema.sql`, as a path for messages: relative where it is below the working directory.
+    pub(crate) schema: PathBuf,
+    /// The local database, likewise.
+    pub(crate) local_db: PathBuf,
+    /// Who may propose a plan.
+    pub(crate) planner: PlannerChoice,
+    /// What a different order of columns means.
+    pub(crate) column_order: ColumnOrder,
+    /// GLOB patterns of tables that no step sees.
+    pub(crate) ignore: Vec<String>,
+    metadata: Metadata,
+}
+
+impl Project {
+    /// Takes what `cargo metadata` said in the folder `here`.
+    pub(crate) fn new(metadata: Metadata, here: &Path) -> Result<Self> {
+        let root = PathBuf::from(&metadata.workspace_root);
+        let manifest = near(root.join("Cargo.toml"), here);
+        let table = Table::landfall(&metadata, &manifest)?;
+        table.atlas()?;
+        table.word::<String>("fast-path", "proved", &["proved", "full", "off"])?;
+        Ok(Self {
+            app: table.text("app", "app", "the name of a package")?,
+            schema: near(root.join(table.text("schema", "schema.sql", "a path")?), here),
+            local_db: near(root.join(table.text("local-db", ".data/db", "a path")?), here),
+            planner: table.word("planner", "auto", &["auto", "atlas", "builtin"])?,
+            column_order: table.word("column-order", "report", &["report", "exact"])?,
+            ignore: table
+                .value("ignore", "a list of GLOB patterns, such as [\"cache_*\"]")?
+                .unwrap_or_default(),
+            root,
+            metadata,
+        })
+    }
+
+    /// The name of the binary that the shipped package runs as.
+    pub(crate) fn app_binary(&self) -> Result<String> {
+        let packages = self.metadata.workspace_packages();
+        let Some(package) = packages.iter().find(|package| package.name == self.app) else {
+            let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
+            return Err(Error::usage("app", format!("the workspace has no package \"{}\"", self.app))
+                .remedy(format!("set `app` in {SECTION} to one of: {}", names.join(", ")))
+                .into());
+        };
+        let binaries = package.targets.iter().filter(|target| target.is_kind(TargetKind::Bin));
+        let mut binaries: Vec<_> = binaries.map(|target| target.name.clone()).collect();
+        let preferred = package.default_run.as_deref().unwrap_or(&self.app);
+        if let Some(found) = binaries.iter().position(|name| name == preferred) {
+            return Ok(binaries.swap_remove(found));
+        }
+        match binaries.as_slice() {
+            [only] => Ok(only.clone()),
+            _ => Err(Error::usage("app", format!("the package \"{}\" has no binary to run", self.app))
+                .remedy("give it a src/main.rs, or name one of several with `default-run`")
+                .into()),
+        }
+    }
+}
+
+/// A path for messages: without the working directory in front.
+fn near(path: PathBuf, here: &Path) -> PathBuf {
+    path.strip_prefix(here).map(Path::to_path_buf).unwrap_or(path)
+}
+
+/// A table of the manifest whose keys are all known.
+struct Table<'a> {
+    map: Map<String, Value>,
+    prefix: &'static str,
+    manifest: &'a Path,
+}
+
+impl<'a> Table<'a> {
+    fn landfall(metadata: &Metadata, manifest: &'a Path) -> Result<Self> {
+        let value = metadata.workspace_metadata.get("landfall").cloned().unwrap_or(Value::Object(Map::new()));
+        Self::new(value, "", manifest, KEYS)
+    }
+
+    fn new(value: Value, prefix: &'static str, manifest: &'a Path, known: &[&str]) -> Result<Self> {
+        let Value::Object(map) = value else {
+            let name =
+                format!("[workspace.metadata.landfall{}]", if prefix.is_empty() { "" } else { ".atlas" });
+            let message = format!("{}: {name} is not a table", manifest.display());
+            return Err(Error::usage(name, message).into());
+        };
+        let table = Self { map, prefix, manifest };
+        match table.map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(table.unknown(key, known).into()),
+            None => Ok(table),
+        }
+    }
+
+    fn unknown(&self, key: &str, known: &[&str]) -> Error {
+        let near = |name: &&&str| (strsim::jaro_winkler(key, name) * 1000.0) as u32;
+        let remedy = match known.iter().max_by_key(near) {
+            Some(nearest) if near(&nearest) > 700 => {
+                format!("did you mean `{}{nearest}`?", self.prefix)
+            }
+            _ => format!("the keys are: {}", known.join(", ")),
+        };
+        let message = format!("{}: unknown key `{}{key}` in {SECTION}", self.manifest.display(), self.prefix);
+        Error::usage(format!("{}{key}", self.prefix), message).remedy(remedy)
+    }
+
+    /// The pinned Atlas, for the image: only its types are checked here.
+    fn atlas(&self) -> Result<()> {
+        let Some(value) = self.map.get("atlas") else {
+            return Ok(());
+        };
+        let atlas = Table::new(value.clone(), "atlas.", self.manifest, ATLAS_KEYS)?;
+        atlas.value::<String>("version", "a version, such as \"1.2.3\"")?;
+        atlas.value::<String>("image", "an image, such as \"arigaio/atlas:1.2.3-community-alpine\"")?;
+        Ok(())
+    }
+
+    fn value<T: DeserializeOwned>(&self, key: &str, allowed: &str) -> Result<Option<T>> {
+        let Some(value) = self.map.get(key) else {
+            return Ok(None);
+        };
+        match serde_json::from_value(value.clone()) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(self.wrong(key, value, allowed).into()),
+        }
+    }
+
+    fn text(&self, key: &str, default: &str, allowed: &str) -> Result<String> {
+        let text = self.value(key, allowed)?.unwrap_or_else(|| default.to_owned());
+        if text.is_empty() {
+            return Err(self.wrong(key, &Value::String(text), allowed).into());
+        }
+        Ok(text)
+    }
+
+    fn word<T: std::str::FromStr>(&self, key: &str, default: &str, words: &[&str]) -> Result<T> {
+        let allowed = format!("one of: {}", words.join(", "));
+        let word = self.text(key, default, &allowed)?;
+        let known = words.contains(&word.as_str()).then(|| word.parse().ok()).flatten();
+        known.ok_or_else(|| self.wrong(key, &Value::String(word), &allowed).into())
+    }
+
+    fn wrong(&self, key: &str, value: &Value, allowed: &str) -> Error {
+        let key = format!("{}{key}", self.prefix);
+        let message = format!("{}: `{key} = {value}` in {SECTION} is not accepted", self.manifest.display());
+        Error::usage(key.clone(), message).remedy(format!("`{key}` is {allowed}"))
+    }
+}

@@ -1,0 +1,136 @@
+//! Reports as text for a person: values in, text out.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use migrate::{ApprovedBy, Cost, CostClass, Evidence, Hazard, Plan, Planner, Report, Verdict};
+
+use crate::highlight;
+
+const TITLE: Style = Style::new().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// Differences, plan, hazards and the planners' proposals; notes only when `verbose`.
+pub(crate) fn plan(report: &Report, verbose: bool) -> String {
+    let mut sections = vec![differences(report)];
+    if verbose {
+        sections.push(list("Notes", report.notes.iter().map(String::as_str)));
+    }
+    if let Some(plan) = &report.plan {
+        sections.extend([statements(plan), hazards(&plan.hazards), proposals(report)]);
+    }
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n")
+}
+
+/// Rows before and after, and whether the checksums agree.
+pub(crate) fn evidence(evidence: &[Evidence]) -> String {
+    let width = evidence.iter().map(|e| e.table.chars().count()).max().unwrap_or(0).max("table".len());
+    let mut out = format!("{TITLE}Evidence{TITLE:#}\n");
+    if evidence.is_empty() {
+        return format!("{out}  no table with rows could have been touched\n");
+    }
+    let _ = writeln!(out, "  {:width$}  {:>12}  {:>12}  checksum", "table", "rows before", "rows after");
+    for e in evidence {
+        let (before, after) = (grouped(e.rows_before), grouped(e.rows_after));
+        let checksum = if e.checksum.is_some() { "ok" } else { "-" };
+        let _ = writeln!(out, "  {:width$}  {before:>12}  {after:>12}  {checksum}", e.table);
+    }
+    out
+}
+
+/// `1 row`, `12,000 rows`.
+pub(crate) fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+fn differences(report: &Report) -> String {
+    list("Differences", report.differences.iter().map(|difference| difference.message.as_str()))
+}
+
+fn list<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: String = lines.map(|line| format!("  {}\n", line.replace('\n', "\n  "))).collect();
+    if lines.is_empty() { lines } else { format!("{TITLE}{title}{TITLE:#}\n{lines}") }
+}
+
+/// Below the title, complete statements with everything else in comments: they can be pasted into a shell.
+fn statements(plan: &Plan) -> String {
+    let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}\n", plan.planner, cost(plan.cost));
+    for (number, step) in (1..).zip(&plan.steps) {
+        let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
+        let kind = format!("{:?}", step.kind).to_lowercase();
+        let total = plan.steps.len();
+        let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", cost(step.cost));
+        let _ = writeln!(out, "{};", highlight::sql(&step.sql));
+    }
+    out
+}
+
+fn cost(cost: Cost) -> String {
+    match cost.class {
+        CostClass::Constant => "constant time".to_owned(),
+        CostClass::Scan => format!("reads {}", count(cost.rows, "row")),
+        CostClass::Rewrite => format!("rewrites {}", count(cost.rows, "row")),
+    }
+}
+
+fn hazards(hazards: &[Hazard]) -> String {
+    let lines: Vec<_> = hazards.iter().map(hazard).collect();
+    list("Hazards", lines.iter().map(String::as_str))
+}
+
+fn hazard(hazard: &Hazard) -> String {
+    let state = match hazard.approved {
+        Some(ApprovedBy::Schema) => " (approved in schema.sql)".to_owned(),
+        Some(ApprovedBy::Caller) => " (approved by --allow)".to_owned(),
+        None if hazard.stops() => format!(" {BAD}stops the plan{BAD:#}"),
+        None => String::new(),
+    };
+    let mut out = format!("{} {}{state}\n  {}", hazard.name, hazard.object, hazard.message);
+    if hazard.stops() && !hazard.remedy.is_empty() {
+        let _ = write!(out, "\n  {}", hazard.remedy.replace('\n', "\n  "));
+    }
+    out
+}
+
+fn proposals(report: &Report) -> String {
+    let lines: Vec<_> = report.proposals.iter().map(|p| proposal(p.planner, p.verdict, &p.reason)).collect();
+    list("Planners", lines.iter().map(String::as_str))
+}
+
+fn proposal(planner: Planner, verdict: Verdict, reason: &str) -> String {
+    let verdict = match verdict {
+        Verdict::Chosen => "chosen",
+        Verdict::Proved => "not chosen",
+        Verdict::Disproved => "disproved",
+        Verdict::Unavailable => "no plan",
+    };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("{planner}: {verdict}{reason}")
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!(count(0, "row"), "0 rows");
+        assert_eq!(count(1, "row"), "1 row");
+        assert_eq!(count(999, "row"), "999 rows");
+        assert_eq!(count(1_234_567, "row"), "1,234,567 rows");
+    }
+}

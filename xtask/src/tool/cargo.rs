@@ -1,0 +1,83 @@
+//! cargo: what the workspace is, the app's build, the checks.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
+use duct::Expression;
+use migrate::Interrupt;
+use xshell::{Shell, cmd};
+
+use super::run::{self, Ended};
+use crate::error::{Error, Kind};
+
+/// What cargo knows of the workspace around the folder `here`. Reads no registry.
+pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.cargo_path(cargo()).current_dir(here).no_deps().other_options(["--offline".to_owned()]);
+    command.exec().map_err(|error| {
+        let reason = match error {
+            cargo_metadata::Error::CargoMetadata { stderr } => stderr,
+            other => other.to_string(),
+        };
+        let reason = reason.trim().trim_start_matches("error: ").to_owned();
+        let message = format!("cargo cannot read the workspace: {reason}");
+        Error::usage("Cargo.toml", message)
+            .remedy("run it inside the workspace, or mend its Cargo.toml")
+            .into()
+    })
+}
+
+/// Whether a component such as `clippy` is installed.
+pub(crate) fn has(component: &str) -> Result<bool> {
+    let (sh, cargo) = (Shell::new()?, cargo());
+    Ok(cmd!(sh, "{cargo} {component} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok())
+}
+
+/// Runs `cargo` with its output passed through; an error tells its code.
+pub(crate) fn check(
+    root: &Path,
+    args: &[&str],
+    env: &[(&str, OsString)],
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let command = env.iter().fold(command(root, args), |command, (name, value)| command.env(name, value));
+    finished(args, run::to_end(&command, interrupt, || ())?).map(drop)
+}
+
+/// Builds the binary `name` of the package `package`; where it is now.
+pub(crate) fn build(root: &Path, package: &str, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+    let args = ["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"];
+    let stdout = finished(&args, run::to_end(&command(root, &args).stdout_capture(), interrupt, || ())?)?;
+    let messages = Message::parse_stream(stdout.as_slice()).filter_map(Result::ok);
+    let binaries = messages.filter_map(|message| match message {
+        Message::CompilerArtifact(artifact) if artifact.target.name == name => artifact.executable,
+        _ => None,
+    });
+    let binary =
+        binaries.last().with_context(|| format!("cargo built {package} and named no binary {name}"))?;
+    Ok(binary.into())
+}
+
+fn finished(args: &[&str], ended: Ended) -> Result<Vec<u8>> {
+    let line = format!("cargo {}", args.join(" "));
+    match ended {
+        Ended::Stopped => Err(Error::new(Kind::Interrupted, line, "interrupted").into()),
+        Ended::Exited(output) if output.status.success() => Ok(output.stdout),
+        Ended::Exited(output) => {
+            let message = format!("`{line}` failed: {}", output.status);
+            Err(Error::new(Kind::Failed, line, message).remedy("its output above says why").into())
+        }
+    }
+}
+
+fn command(root: &Path, args: &[&str]) -> Expression {
+    duct::cmd(cargo(), args.iter().map(OsStr::new)).dir(root)
+}
+
+/// The cargo that runs us, so that the same toolchain is used.
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}

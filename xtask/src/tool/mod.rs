@@ -1,0 +1,6 @@
+//! The only folder that starts processes: one file per outside tool.
+
+pub(crate) mod app;
+pub(crate) mod atlas;
+pub(crate) mod cargo;
+pub(crate) mod run;

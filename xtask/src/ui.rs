@@ -1,0 +1,264 @@
+//! The only file that prints. Status lines and questions go to stderr, results to stdout.
+
+use std::fmt::{self, Display};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Result;
+use clap::builder::StyledStr;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use migrate::{Event, Interrupt, Watch};
+use serde::Serialize;
+
+use crate::cli::Format;
+use crate::error::{Error, Kind, Told};
+use crate::text;
+
+const VERB: Style = AnsiColor::Green.on_default().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+/// How often a progress that is no terminal gets a line.
+const PLAIN_EVERY: Duration = Duration::from_secs(3);
+
+/// The one JSON document that stdout carries with `--format json`.
+///
+/// `command` is null when the arguments name none; `report` is a [`migrate::Report`] (of `inspect` a
+/// [`migrate::Live`]), or null when it failed before there was one; `error` is null when all went well, else `kind` (kebab-case), `object`, `message` and `remedy`,
+/// which are empty where there is nothing to say.
+#[derive(Serialize)]
+struct Document<'a> {
+    command: Option<&'a str>,
+    exit: u8,
+    report: Option<serde_json::Value>,
+    error: Option<&'a Told>,
+}
+
+/// How a person, or a program, is told what happens.
+pub(crate) struct Ui {
+    format: Format,
+    report: Option<serde_json::Value>,
+}
+
+impl Ui {
+    /// Tells in this format.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, report: None }
+    }
+
+    /// A status line in cargo's manner.
+    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+        err(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"));
+    }
+
+    /// Something worth knowing that is no error.
+    pub(crate) fn note(&self, text: impl Display) {
+        err(&format!("{NOTE}note{NOTE:#}: {text}\n"));
+    }
+
+    /// Keeps the report for the JSON document, whatever happens next.
+    pub(crate) fn keep(&mut self, report: &impl Serialize) {
+        self.report = serde_json::to_value(report).ok();
+    }
+
+    /// What the command was asked for: stdout, unless that carries JSON.
+    pub(crate) fn result(&self, text: &str) {
+        match self.format {
+            Format::Text => out(text),
+            Format::Json => err(text),
+        }
+    }
+
+    /// Whether there is a person to ask.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks; no is the default. A signal is an error, so that the command ends at once.
+    pub(crate) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
+        err(&format!("{question} [y/N] "));
+        let (send, answers) = mpsc::channel();
+        // On a thread of its own: a read of the terminal does not end when a signal comes.
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = io::stdin().lock().read_line(&mut line);
+            let _ = send.send(line);
+        });
+        loop {
+            match answers.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => {
+                    return Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"));
+                }
+                Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() => {}
+                Err(_) => {
+                    err("\n");
+                    return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+                }
+            }
+        }
+    }
+
+    /// What tells of a running migration.
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        Progress { ui: self, bar: None, told: Instant::now() }
+    }
+
+    /// Help and version, which clap has laid out. Returns the exit code.
+    pub(crate) fn help(text: &StyledStr) -> u8 {
+        out(&text.ansi().to_string());
+        0
+    }
+
+    /// Arguments that could not be parsed, in clap's words. Returns the exit code.
+    pub(crate) fn wrong_usage(text: &StyledStr) -> u8 {
+        err(&text.ansi().to_string());
+        2
+    }
+
+    /// The end of a command, of whose name there is none when the arguments could not be parsed: the error or the
+    /// JSON document. Returns the exit code.
+    pub(crate) fn finish(self, command: Option<&str>, ended: &Result<u8>) -> u8 {
+        let error = ended.as_ref().err().map(Told::of);
+        let exit = error.as_ref().map_or_else(|| *ended.as_ref().unwrap_or(&1), |error| error.exit);
+        if let Some(error) = &error {
+            let remedy = if error.remedy.is_empty() { String::new() } else { format!("{}\n", error.remedy) };
+            err(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message));
+        }
+        if self.format == Format::Json {
+            let document = Document { command, exit, report: self.report, error: error.as_ref() };
+            out(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
+        }
+        exit
+    }
+}
+
+// A reader that went away (`| head`) is no failure of ours: nothing is made of an error of these two.
+fn out(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn err(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Tells of a running migration: a bar on a terminal, a line now and then elsewhere.
+pub(crate) struct Progress<'a> {
+    ui: &'a Ui,
+    bar: Option<(String, ProgressBar)>,
+    told: Instant,
+}
+
+impl Progress<'_> {
+    fn rows(&mut self, table: &str, done: u64, total: u64) {
+        let bar = self.bar("Copying", table, Some(total));
+        bar.set_position(done);
+        if self.is_plain_due(&bar) {
+            let pace = pace(done, total, bar.elapsed());
+            let (done, total) = (text::count(done, "row"), text::count(total, "row"));
+            self.ui.status("Copying", format!("{table}: {done} of {total}, {pace}"));
+        }
+    }
+
+    fn checking(&mut self, table: &str) {
+        let bar = self.bar("Checking", table, None);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        if self.is_plain_due(&bar) {
+            self.ui.status("Checking", table);
+        }
+    }
+
+    fn is_plain_due(&mut self, bar: &ProgressBar) -> bool {
+        let due = bar.is_hidden() && self.told.elapsed() >= PLAIN_EVERY;
+        if due {
+            self.told = Instant::now();
+        }
+        due
+    }
+
+    /// The bar (without an end, a spinner) of this work; another one's is taken away.
+    fn bar(&mut self, verb: &'static str, table: &str, total: Option<u64>) -> ProgressBar {
+        let name = format!("{verb} {table}");
+        if let Some((of, bar)) = &self.bar
+            && *of == name
+        {
+            return bar.clone();
+        }
+        self.clear();
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr())
+            .with_style(style(total.is_some()));
+        bar.set_prefix(verb);
+        bar.set_message(table.to_owned());
+        self.bar = Some((name, bar.clone()));
+        bar
+    }
+
+    fn clear(&mut self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(has_end: bool) -> ProgressStyle {
+    let template = if has_end {
+        "{prefix:>12.green.bold} {msg} [{wide_bar}] {human_pos} of {human_len} rows, {pace}"
+    } else {
+        "{prefix:>12.green.bold} {msg} {spinner}"
+    };
+    let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = out.write_str(&pace(state.pos(), state.len().unwrap_or_default(), state.elapsed()));
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("pace", pace).progress_chars("=> ")
+}
+
+/// Rate and time left, over the whole time: an estimate over the last moment jumps.
+fn pace(done: u64, total: u64, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
+    let left = total.saturating_sub(done) as f64 / rate.max(1.0);
+    format!("{}/s, {left:.0} s left", text::count(rate as u64, "row"))
+}
+
+impl Watch for Progress<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::WaitingForLock { database, limit } => {
+                let seconds = limit.as_secs();
+                let text = format!(
+                    "for the lock of another connection on {}, {seconds} s at most",
+                    database.display()
+                );
+                self.ui.status("Waiting", text);
+            }
+            Event::Proving { planner } => {
+                self.ui.status("Proving", format!("the plan of {planner} on a replica"))
+            }
+            Event::Replanning => self.ui.status("Replanning", "the database changed since the plan was made"),
+            Event::Rows { table, done, total } => self.rows(table, done, total),
+            Event::Checking { table } => self.checking(table),
+            _ => self.clear(),
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pace_is_that_of_the_whole_time() {
+        assert_eq!(pace(500, 2_000, Duration::from_secs(1)), "500 rows/s, 3 s left");
+        assert_eq!(pace(0, 10, Duration::ZERO), "0 rows/s, 10 s left");
+        assert_eq!(pace(10, 10, Duration::from_secs(2)), "5 rows/s, 0 s left");
+    }
+}

@@ -1,0 +1,44 @@
+//! Help, and arguments that cannot be parsed.
+
+use crate::world::{World, assert_said};
+
+#[test]
+fn help() {
+    let world = World::new("");
+    for (name, args) in [
+        ("help", &["--help"][..]),
+        ("help dev", &["dev", "--help"]),
+        ("help migrate", &["migrate", "--help"]),
+        ("help ci", &["ci", "--help"]),
+    ] {
+        let said = world.run(args);
+        assert_eq!(said.exit, 0);
+        assert_said!(name, said);
+    }
+}
+
+#[test]
+fn no_command_prints_the_help() {
+    let world = World::new("");
+    assert_eq!(world.run(&[]).stdout, world.run(&["-h"]).stdout);
+}
+
+#[test]
+fn wrong_usage() {
+    let world = World::new("");
+    for (name, args) in [
+        ("unknown command", &["migrat"][..]),
+        ("unknown flag", &["migrate", "--dryrun"]),
+        ("unknown hazard", &["migrate", "--allow", "DROPS:t.a"]),
+        ("hazard without object", &["migrate", "--allow", "DROPS_TABLE"]),
+        ("hazard that nobody can approve", &["migrate", "--allow", "NEEDS_BACKFILL:*"]),
+        ("unknown planner", &["migrate", "--planner", "liquibase"]),
+        ("unknown proof", &["migrate", "--proof", "none"]),
+        ("check and dry run", &["migrate", "--check", "--dry-run"]),
+        ("unknown tool", &["ci", "--require", "podman"]),
+    ] {
+        let said = world.run(args);
+        assert_eq!(said.exit, 2, "{said}");
+        assert_said!(name, said);
+    }
+}

@@ -1,0 +1,18 @@
+//! The real binary, run whole in a workspace of its own that has other names than the sample.
+
+#![allow(clippy::unwrap_used)]
+
+mod arguments;
+mod bad_input;
+mod changes;
+mod checks;
+mod configuration;
+mod planners;
+mod readme;
+mod report;
+#[path = "../support/requires.rs"]
+mod requires;
+mod rules;
+mod serving;
+mod terminal;
+mod world;

@@ -1,0 +1,56 @@
+//! The rules of the layout, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The sources below `src/` that hold one of these words outside their tests, but for those below `allowed`.
+fn offenders(words: &[&str], allowed: &str) -> Vec<PathBuf> {
+    let src = Path::new(ROOT).join("src");
+    let files = sources(&src).into_iter().filter(|file| !file.starts_with(src.join(allowed)));
+    files.filter(|file| words.iter().any(|word| code(file).contains(word))).collect()
+}
+
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned()
+}
+
+#[test]
+fn only_ui_prints() {
+    let words = ["print!(", "println!(", "io::stdout", "io::stderr", "indicatif", "anstream", "dbg!("];
+    assert_eq!(offenders(&words, "ui.rs"), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn only_tool_starts_processes() {
+    let words = ["process::Command", "Command::new", "duct", "cmd!(", ".exec()"];
+    assert_eq!(offenders(&words, "tool"), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn only_main_calls_commands_and_no_command_calls_another() {
+    let words = ["command::", "super::dev", "super::migrate", "super::ci"];
+    assert_eq!(offenders(&words, "main.rs"), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn only_cli_has_flags() {
+    assert_eq!(
+        offenders(&["#[arg(", "#[command(", "env::args"], "cli.rs"),
+        [Path::new(ROOT).join("src/main.rs")]
+    );
+}
+
+#[test]
+fn the_app_is_never_linked() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    assert!(!manifest.lines().any(|line| line.starts_with("app")), "{manifest}");
+}
