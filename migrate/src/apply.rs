@@ -170,7 +170,7 @@ impl Apply<'_, '_> {
         let execution = self.execution;
         let now = schema::read(conn, execution.ignore).map_err(|e| self.explain(&e))?;
         if now.rows != execution.live.rows {
-            return Err(self.moved("its schema"));
+            return Err(self.moved("the schema"));
         }
         let search = Search {
             conn: Some(conn),
@@ -181,13 +181,14 @@ impl Apply<'_, '_> {
         };
         let hazards = search.hazards().map_err(|e| self.explain(&e))?;
         let stops = hazards.iter().any(|h| h.stops());
-        if stops { Err(self.moved("rows of it")) } else { Ok(()) }
+        if stops { Err(self.moved("rows")) } else { Ok(()) }
     }
 
     fn moved(&self, what: &str) -> Error {
         let file = self.path.display().to_string();
-        let message =
-            format!("another connection changed {what} after {file} was planned for; nothing was changed");
+        let message = format!(
+            "another connection changed {what} of {file} after the plan was made; nothing was changed by this one"
+        );
         Error::new(ErrorKind::Moved, file, message).remedy("run the command again")
     }
 
@@ -204,7 +205,7 @@ impl Apply<'_, '_> {
     fn interrupted(&self) -> Error {
         let file = self.path.display().to_string();
         let message = format!("the migration of {file} was interrupted and rolled back; nothing was changed");
-        Error::new(ErrorKind::Interrupted, file, message)
+        Error::new(ErrorKind::Interrupted, file, message).remedy("run the command again")
     }
 
     fn explain(&self, error: &rusqlite::Error) -> Error {

@@ -37,7 +37,7 @@ pub fn backup(db: &Path, to: &Path, settings: &Settings) -> Result<Backup> {
             &file,
             format!("there is no database {file}; nothing was copied"),
         )
-        .remedy("name the database in DB_PATH"));
+        .remedy("name a database file that exists"));
     };
     // Made by us first: then it is ours alone from its first byte, and an existing file is never written over.
     OpenOptions::new()

@@ -14,8 +14,6 @@ pub(crate) struct Head {
     pub(crate) unique: bool,
     pub(crate) temporary: bool,
     pub(crate) name: String,
-    /// Token range of IF NOT EXISTS.
-    pub(crate) if_not_exists: Option<Range<usize>>,
     /// Index of the token after the name.
     pub(crate) body: usize,
 }
@@ -49,13 +47,14 @@ pub(crate) fn head(tokens: &[Token<'_>]) -> Option<Head> {
         ObjectKind::Trigger
     };
     let guarded = cursor.peek_is("IF") && cursor.peek_at(1).is_some_and(|t| t.is("NOT"));
-    let if_not_exists = guarded.then(|| cursor.at..cursor.at + 3);
-    cursor.at += if guarded { 3 } else { 0 };
+    if guarded {
+        cursor.at += 3;
+    }
     let mut name = cursor.next()?.name();
     if cursor.accept_symbol(".") {
         name = cursor.next()?.name();
     }
-    Some(Head { kind, unique, temporary, name, if_not_exists, body: cursor.at })
+    Some(Head { kind, unique, temporary, name, body: cursor.at })
 }
 
 /// A CREATE TABLE statement with a body in parentheses.

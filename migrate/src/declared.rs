@@ -1,5 +1,7 @@
 //! `schema.sql`, read: an allow-list of statements, executed in an empty in-memory database whose `sqlite_schema` is the truth.
 
+mod probe;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -51,14 +53,18 @@ impl Declared {
     pub fn read(path: &Path, settings: &Settings) -> Result<Self> {
         let file = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| {
+            let remedy = match error.kind() {
+                std::io::ErrorKind::NotFound => "write the CREATE statements of the database there, or name another file",
+                std::io::ErrorKind::IsADirectory => "name a file in it",
+                _ => "check the rights of the file and of its folder",
+            };
             Error::new(ErrorKind::Schema, &file, format!("the schema {file} cannot be read: {}", io_reason(&error)))
-                .remedy("write the CREATE statements of the database there, or name another file")
+                .remedy(remedy)
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
-            Error::new(ErrorKind::Schema, &file, format!("{file}:{line}: the schema is not valid UTF-8"))
-                .remedy("save the file as UTF-8")
+            let offset = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            Source { path, text: &text }.error(offset, "this is not valid UTF-8").remedy("save the file as UTF-8")
         })?;
         Self::parse(path, &text, settings)
     }
@@ -70,13 +76,19 @@ impl Declared {
     pub fn parse(path: &Path, text: &str, settings: &Settings) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = Source { path, text };
-        let tokens = tokenize(text).map_err(|bad| source.error(bad.offset, bad.reason))?;
+        let tokens = tokenize(text).map_err(|bad| source.error(bad.offset, bad.reason).remedy(CORRECT))?;
         let statements = split(&tokens);
         let comments = directive::comments(text, &tokens);
-        let directives = directive::attach(path, text, &statements, &comments)?;
         let pristine = execute(&source, &statements, &comments, settings)?;
-        let schema = schema::read(&pristine, &[])
-            .map_err(|error| Error::new(ErrorKind::Schema, source.file(), error.to_string()))?;
+        // After the statements: where one of them is wrong, the places of directives in it mean nothing.
+        let directives = directive::attach(path, text, &statements, &comments)?;
+        let schema = schema::read(&pristine, &[]).map_err(|error| source.internal(&error))?;
+        if let Some(message) = probe::unknown(&pristine, &schema).map_err(|error| source.internal(&error))? {
+            return Err(source.unknown(&tokens, &message));
+        }
+        for pattern in ignore_patterns(settings) {
+            check_hidden(&source, &statements, &pristine, &pattern)?;
+        }
         let declared = Self {
             path: path.to_owned(),
             text: blank(text, &comments, 0..text.len()),
@@ -84,7 +96,7 @@ impl Declared {
             schema,
             directives,
         };
-        declared.check_names(&pristine, settings)?;
+        declared.check_dropped()?;
         Ok(declared)
     }
 
@@ -94,47 +106,48 @@ impl Declared {
         &self.fingerprint
     }
 
-    fn check_names(&self, pristine: &Connection, settings: &Settings) -> Result<()> {
-        for pattern in ignore_patterns(settings) {
-            let ignored = schema::matching_tables(pristine, &pattern)
-                .map_err(|error| Error::new(ErrorKind::Schema, "", error.to_string()))?;
-            if let Some(name) = ignored.iter().find(|n| !token::fold(n).starts_with("sqlite_")) {
-                return Err(Error::new(
-                    ErrorKind::Schema,
-                    name,
-                    format!("{}: table {name} is declared, but the ignore pattern {pattern} hides it", self.path.display()),
-                )
-                .remedy("rename the table, or take the pattern out of `ignore`"));
-            }
-        }
-        self.check_dropped()
-    }
-
     /// `@dropped NAME` while NAME is declared contradicts itself.
     fn check_dropped(&self) -> Result<()> {
         for directive in &self.directives {
-            let declared = match &directive.action {
-                Action::DroppedTable { name } => {
-                    (self.schema.table(name).is_some() || self.schema.virtual_table(name).is_some()).then_some(name)
+            let (what, object) = match &directive.action {
+                Action::DroppedTable { name }
+                    if self.schema.table(name).is_some() || self.schema.virtual_table(name).is_some() =>
+                {
+                    ("table", name.clone())
                 }
-                Action::DroppedColumn { name } => {
-                    self.schema.table(&directive.table).is_some_and(|t| t.column(name).is_some()).then_some(name)
+                Action::DroppedColumn { name }
+                    if self.schema.table(&directive.table).is_some_and(|t| t.column(name).is_some()) =>
+                {
+                    ("column", format!("{}.{name}", directive.table))
                 }
-                _ => None,
+                _ => continue,
             };
-            if let Some(name) = declared {
-                let file = self.path.display();
-                return Err(Error::new(
-                    ErrorKind::Schema,
-                    name,
-                    format!("{file}:{}: @dropped {name} contradicts the declaration of {name}", directive.line),
-                )
-                .remedy("take out the directive, or the declaration"));
-            }
+            let place = format!("{}:{}", self.path.display(), directive.line);
+            let message = format!("{place}: the directive @dropped gives up {what} {object}, which is declared");
+            return Err(Error::new(ErrorKind::Schema, object, message)
+                .remedy(format!("take out the directive, or the declaration of the {what}")));
         }
         Ok(())
     }
 }
+
+/// Refuses a declared table that no step would see.
+fn check_hidden(source: &Source<'_>, statements: &[&[Token<'_>]], pristine: &Connection, pattern: &str) -> Result<()> {
+    let ignored = schema::matching_tables(pristine, pattern).map_err(|error| source.internal(&error))?;
+    let Some(name) = ignored.iter().find(|n| !token::fold(n).starts_with("sqlite_")) else { return Ok(()) };
+    let declares = |s: &&&[Token<'_>]| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name));
+    let offset = statements.iter().find(declares).map_or(0, |s| s[0].start);
+    let remedy = if BUILTIN_IGNORE.contains(&pattern) {
+        "rename the table: the pattern is built in"
+    } else {
+        "rename the table, or take the pattern out of `ignore`"
+    };
+    let what = format!("table {name} is declared, but the ignore pattern {pattern} hides it");
+    Err(source.error(offset, &what).remedy(remedy))
+}
+
+/// What to do about text that SQLite cannot read.
+const CORRECT: &str = "correct the statement; nothing was changed";
 
 /// The built-in ignore patterns and the configured ones.
 pub(crate) fn ignore_patterns(settings: &Settings) -> Vec<String> {
@@ -158,6 +171,20 @@ struct Source<'s> {
 impl Source<'_> {
     fn file(&self) -> String {
         self.path.display().to_string()
+    }
+
+    fn internal(&self, error: &rusqlite::Error) -> Error {
+        Error::new(ErrorKind::Schema, self.file(), format!("{}: {error}", self.file()))
+    }
+
+    /// An unknown function, collation or module, at its first mention.
+    fn unknown(&self, tokens: &[Token<'_>], message: &str) -> Error {
+        let name = probe::unknown_name(message).unwrap_or_default();
+        let mention = tokens.iter().find(|t| t.name().eq_ignore_ascii_case(name));
+        self.error(mention.map_or(0, |t| t.start), message).remedy(
+            "register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, \
+             or correct the name",
+        )
     }
 
     /// An error at a place: file, line, column and the line itself.
@@ -210,12 +237,16 @@ fn is_trigger(statement: &[Token<'_>]) -> bool {
 }
 
 /// Text with the directives in it blanked out: they are instructions, not part of a schema.
-fn blank(text: &str, comments: &[directive::Comment], range: std::ops::Range<usize>) -> String {
+pub(crate) fn blank(text: &str, comments: &[directive::Comment], range: std::ops::Range<usize>) -> String {
     let mut result = String::with_capacity(range.len());
     let mut at = range.start;
     for comment in comments.iter().filter(|c| c.start >= range.start && c.end <= range.end) {
         result.push_str(text[at..comment.start].trim_end_matches([' ', '\t']));
         at = comment.end;
+        // A line that holds nothing else goes with it.
+        if result.is_empty() || result.ends_with('\n') {
+            at = text[at..range.end].find('\n').map_or(range.end, |end| at + end + 1);
+        }
     }
     result.push_str(&text[at..range.end]);
     result
@@ -234,7 +265,7 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
             }
             if head.kind == ObjectKind::Table && statement.get(head.body).is_some_and(|t| t.is("AS")) {
                 return refuse(
-                    "CREATE TABLE AS holds rows, not a schema",
+                    "CREATE TABLE AS copies rows, and schema.sql only declares a schema",
                     "write the table's columns out",
                 );
             }
@@ -242,7 +273,8 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
         }
         "BEGIN" | "COMMIT" | "END" => Ok(()),
         "PRAGMA" => {
-            let name = statement.get(1).map(|t| token::fold(t.text)).unwrap_or_default();
+            let qualified = statement.get(2).is_some_and(|t| t.is_symbol("."));
+            let name = statement.get(if qualified { 3 } else { 1 }).map(|t| token::fold(&t.name())).unwrap_or_default();
             if PRAGMAS.contains(&name.as_str()) {
                 return Ok(());
             }
@@ -258,7 +290,7 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
         ),
         _ => refuse(
             &format!("{word} has no place in a schema"),
-            "only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared",
+            "take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared",
         ),
     }
 }
@@ -269,14 +301,15 @@ fn execute(
     comments: &[directive::Comment],
     settings: &Settings,
 ) -> Result<Connection> {
-    let internal = |error: rusqlite::Error| Error::new(ErrorKind::Schema, source.file(), error.to_string());
+    let internal = |error: rusqlite::Error| source.internal(&error);
     let mut pristine = Connection::open_in_memory().map_err(internal)?;
     if let Some(hook) = settings.hook {
         hook(&pristine).map_err(internal)?;
     }
     let denied = authorize(&mut pristine).map_err(internal)?;
-    for statement in statements {
+    for (at, statement) in statements.iter().enumerate() {
         allowed(source, statement)?;
+        declared_once(source, &statements[..at], statement)?;
         let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
         let sql = blank(source.text, comments, start..end);
         denied.allow_rows(ddl::head(statement).is_some_and(|h| h.kind == ObjectKind::VirtualTable));
@@ -285,11 +318,25 @@ fn execute(
             // Again with the directives in place: then SQLite's offset is the file's.
             let as_written = &source.text[start..end];
             let error = pristine.prepare(as_written).err().unwrap_or(error);
-            return Err(explain(source, start, as_written, &error, refused));
+            return Err(explain(source, statement, as_written, &error, refused));
         }
     }
     pristine.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(internal)?;
     Ok(pristine)
+}
+
+/// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word.
+fn declared_once(source: &Source<'_>, earlier: &[&[Token<'_>]], statement: &[Token<'_>]) -> Result<()> {
+    let Some(head) = ddl::head(statement) else { return Ok(()) };
+    // Triggers have names of their own.
+    let same = |other: &ddl::Head| {
+        other.name.eq_ignore_ascii_case(&head.name)
+            && (other.kind == ObjectKind::Trigger) == (head.kind == ObjectKind::Trigger)
+    };
+    let Some(first) = earlier.iter().find(|s| ddl::head(s).is_some_and(|h| same(&h))) else { return Ok(()) };
+    let line = position(source.text, first[0].start).0;
+    let what = format!("the name {} is declared on line {line} already", head.name);
+    Err(source.error(statement[0].start, &what).remedy("keep one of the two statements, or rename one"))
 }
 
 /// Runs one statement, rows or none.
@@ -300,7 +347,14 @@ fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn explain(source: &Source<'_>, start: usize, sql: &str, error: &rusqlite::Error, denied: Option<String>) -> Error {
+fn explain(
+    source: &Source<'_>,
+    statement: &[Token<'_>],
+    sql: &str,
+    error: &rusqlite::Error,
+    denied: Option<String>,
+) -> Error {
+    let start = statement[0].start;
     let (offset, message) = match error {
         rusqlite::Error::SqlInputError { msg, offset, .. } => (usize::try_from(*offset).unwrap_or(0), msg.clone()),
         rusqlite::Error::SqliteFailure(_, Some(msg)) => (0, msg.clone()),
@@ -309,16 +363,20 @@ fn explain(source: &Source<'_>, start: usize, sql: &str, error: &rusqlite::Error
     if let Some(what) = denied {
         return source
             .error(start, &format!("{what} has no place in a schema"))
-            .remedy("only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE in the main database can be declared");
+            .remedy("take out the statement; only objects of the main database can be declared");
+    }
+    if probe::unknown_name(&message).is_some() {
+        return source.unknown(statement, &message);
     }
     let at = if offset <= sql.len() && sql.is_char_boundary(offset) { start + offset } else { start };
-    let error = source.error(at, &message);
-    let unknown =
-        ["no such function", "no such collation sequence", "no such module"].iter().any(|u| message.contains(u));
-    if unknown {
-        error.remedy("register it: `migrate::Settings::hook` is called on every connection before the schema is read")
-    } else {
-        error.remedy("correct the statement; nothing was changed")
+    match message.as_str() {
+        "incomplete input" => source
+            .error(at, "the statement that begins here does not end")
+            .remedy("close its parentheses, and write END at the end of a trigger"),
+        missing if missing.starts_with("no such table") => {
+            source.error(at, missing).remedy("declare the table before the statements that need it")
+        }
+        _ => source.error(at, &message).remedy(CORRECT),
     }
 }
 
@@ -362,6 +420,9 @@ fn authorize(conn: &mut Connection) -> rusqlite::Result<Denied> {
 fn refusal(action: &AuthAction<'_>, rows: bool) -> Option<String> {
     let is_catalogue = |table: &str| matches!(table, "sqlite_master" | "sqlite_schema" | "sqlite_sequence");
     match action {
+        AuthAction::Insert { table_name: "sqlite_temp_master" | "sqlite_temp_schema" } => {
+            Some("a TEMP object".to_owned())
+        }
         AuthAction::Insert { table_name }
         | AuthAction::Delete { table_name }
         | AuthAction::Update { table_name, .. }

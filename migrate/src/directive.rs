@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::ddl::{self, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::{Token, fold, position};
+use crate::token::{Token, fold, line_at, position, tokenize};
 
 /// One directive and what it is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub(crate) fn attach(
         let directive = place.directive(path, text, comment)?;
         if let Some(twice) = found.iter().find(|d| same_place(d, &directive)) {
             return Err(wrong(path, text, comment, &format!("says again what line {} says", twice.line))
-                .remedy("keep one of the two"));
+                .remedy("keep one of the two lines"));
         }
         found.push(directive);
     }
@@ -102,11 +102,14 @@ pub(crate) fn attach(
 }
 
 fn same_place(a: &Directive, b: &Directive) -> bool {
-    let same = fold(&a.table) == fold(&b.table) && a.column == b.column;
-    match (&a.action, &b.action) {
-        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => same,
-        _ => same && a.action == b.action,
-    }
+    let same = fold(&a.table) == fold(&b.table) && a.column.as_deref().map(fold) == b.column.as_deref().map(fold);
+    let same_action = match (&a.action, &b.action) {
+        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => true,
+        (Action::DroppedColumn { name: a }, Action::DroppedColumn { name: b })
+        | (Action::DroppedTable { name: a }, Action::DroppedTable { name: b }) => fold(a) == fold(b),
+        _ => false,
+    };
+    same && same_action
 }
 
 /// Where a comment stands.
@@ -150,60 +153,72 @@ impl Place {
     }
 
     fn directive(self, path: &Path, text: &str, comment: &Comment) -> Result<Directive> {
+        let wrong = |what: &str, remedy: &str| Err(wrong(path, text, comment, what).remedy(remedy));
         let line = position(text, comment.start).0;
-        let wrong = |what: &str| wrong(path, text, comment, what);
-        let directive = |table: String, column, action| Directive { line, table, column, action };
+        let directive = |table: String, column, action| Ok(Directive { line, table, column, action });
         match comment.word.as_str() {
             "renamed" => {
-                let Some(from) = comment.rest.strip_prefix("from=").map(str::trim).filter(|n| is_name(n)) else {
-                    return Err(wrong("names no old name").remedy("write `-- @renamed from=old_name`"));
+                let from = comment.rest.strip_prefix("from=").map(str::trim).filter(|n| is_name(n));
+                let Some(from) = from.map(unquote) else {
+                    return wrong("does not name the old name", "write `-- @renamed from=old_name`, the old name in double quotes if it needs any");
                 };
-                let action = Action::Renamed { from: unquote(from) };
                 match self {
-                    Self::TopLevel { next_table: Some(table) } => Ok(directive(table, None, action)),
+                    Self::TopLevel { next_table: Some(table) } => directive(table, None, Action::Renamed { from }),
                     Self::InTable { table, columns } if columns.len() == 1 => {
-                        Ok(directive(table, columns.into_iter().next(), action))
+                        directive(table, columns.into_iter().next(), Action::Renamed { from })
                     }
-                    _ => Err(wrong("is on no column's line and not on the line before a CREATE TABLE")
-                        .remedy("put it at the end of the line of the one column that was renamed, or on the line before the table's CREATE TABLE")),
+                    _ => wrong(
+                        "stands neither on the line of one column nor on the line before a CREATE TABLE",
+                        "move it to the end of the line of the column that was renamed, or to the line before the table that was",
+                    ),
                 }
             }
             "using" => {
-                if comment.rest.is_empty() {
-                    return Err(wrong("has no expression").remedy("write `-- @using EXPRESSION`, which sees the old row's columns"));
-                }
+                let Some(expression) = expression(&comment.rest) else {
+                    return wrong(
+                        "has no expression that ends on its line",
+                        "write `-- @using EXPRESSION` on one line; the expression sees the columns of the old row",
+                    );
+                };
                 match self {
                     Self::InTable { table, columns } if columns.len() == 1 => {
-                        let action = Action::Using { expression: comment.rest.clone() };
-                        Ok(directive(table, columns.into_iter().next(), action))
+                        directive(table, columns.into_iter().next(), Action::Using { expression })
                     }
-                    _ => Err(wrong("is not on the line of one column")
-                        .remedy("put it at the end of the line of the column that it gives a value to")),
+                    _ => wrong(
+                        "does not stand on the line of one column",
+                        "move it to the end of the line of the column whose value it gives",
+                    ),
                 }
             }
-            "dropped" => match (self, comment.rest.split_once(char::is_whitespace)) {
-                (Self::InTable { table, .. }, None) if is_name(&comment.rest) => {
-                    Ok(directive(table, None, Action::DroppedColumn { name: unquote(&comment.rest) }))
+            "dropped" => match (self, table_in(&comment.rest)) {
+                (Self::TopLevel { .. }, Some(name)) if is_name(name) => {
+                    directive(String::new(), None, Action::DroppedTable { name: unquote(name) })
                 }
-                (Self::TopLevel { .. }, Some(("table", name))) if is_name(name.trim()) => {
-                    Ok(directive(String::new(), None, Action::DroppedTable { name: unquote(name.trim()) }))
+                (Self::InTable { table, .. }, _) if is_name(&comment.rest) => {
+                    directive(table, None, Action::DroppedColumn { name: unquote(&comment.rest) })
                 }
-                _ => Err(wrong("names neither a column inside a table nor a table at top level")
-                    .remedy("write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements")),
+                _ => wrong(
+                    "names neither a column inside its CREATE TABLE nor a table between statements",
+                    "write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements",
+                ),
             },
             word => {
-                let nearest = WORDS.iter().max_by(|a, b| {
-                    strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))
-                });
-                Err(wrong("is not known").remedy(format!("did you mean `-- @{}`?", nearest.unwrap_or(&WORDS[0]))))
+                let likeness = |known: &&str| strsim::jaro_winkler(word, known);
+                let nearest = WORDS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+                wrong("is not known", &format!("write `-- @{}`, or take the @ out of the comment", nearest.unwrap_or_default()))
             }
         }
     }
 }
 
+/// NAME in `table NAME`.
+fn table_in(rest: &str) -> Option<&str> {
+    rest.split_once(char::is_whitespace).filter(|(word, _)| *word == "table").map(|(_, name)| name.trim())
+}
+
 fn table_name(statement: Statement<'_, '_>) -> Option<String> {
     ddl::head(statement)
-        .filter(|h| matches!(h.kind, ObjectKind::Table | ObjectKind::VirtualTable))
+        .filter(|h| h.kind == ObjectKind::Table)
         .map(|h| h.name)
 }
 
@@ -222,9 +237,25 @@ fn unquote(name: &str) -> String {
 
 fn wrong(path: &Path, text: &str, comment: &Comment, what: &str) -> Error {
     let (line, column) = position(text, comment.start);
-    Error::new(
-        ErrorKind::Schema,
-        format!("{}:{line}", path.display()),
-        format!("{}:{line}:{column}: the directive @{} {what}", path.display(), comment.word),
-    )
+    let place = format!("{}:{line}", path.display());
+    let shown = line_at(text, comment.start).trim();
+    let message = format!("{place}:{column}: the directive @{} {what}\n  {shown}", comment.word);
+    Error::new(ErrorKind::Schema, place, message)
+}
+
+/// An expression, without a comment behind it, that can stand in parentheses.
+fn expression(text: &str) -> Option<String> {
+    let tokens = tokenize(text).ok()?;
+    let mut open = 0usize;
+    for token in &tokens {
+        if token.is_symbol("(") {
+            open += 1;
+        } else if token.is_symbol(")") {
+            open = open.checked_sub(1)?;
+        } else if token.is_symbol(";") {
+            return None;
+        }
+    }
+    let (first, last) = (tokens.first()?, tokens.last()?);
+    (open == 0).then(|| text[first.start..last.end()].to_owned())
 }

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::declared::ignore_patterns;
+use crate::declared::{blank, ignore_patterns};
+use crate::directive;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{self, explain};
-use crate::schema;
+use crate::schema::{self, Schema};
 use crate::settings::Settings;
+use crate::token::{Token, tokenize};
 
 /// A database's live schema.
 #[derive(Debug, Clone, Serialize)]
@@ -31,8 +33,23 @@ pub fn inspect(db: &Path, settings: &Settings) -> Result<Live> {
             .remedy("name a database file that exists"));
     };
     let schema = schema::read(&conn, &ignore_patterns(settings)).map_err(|e| explain(db, &e, settings))?;
-    // Rows of sqlite_schema stand in the order of creation, but for tables that were rebuilt: kind by kind is safe.
-    let of = |kind: &str| schema.rows.iter().filter(|r| r.kind == kind).map(|r| format!("{};\n", r.sql)).collect::<String>();
-    let sql = ["table", "index", "view", "trigger"].map(of).concat();
-    Ok(Live { fingerprint: schema.fingerprint(), sql })
+    Ok(Live { fingerprint: schema.fingerprint(), sql: text(&schema) })
+}
+
+/// Kind by kind: within a kind SQLite demands no order, but for virtual tables that read others when they are created.
+fn text(schema: &Schema) -> String {
+    let tables = schema.tables.iter().map(|t| &t.sql).chain(schema.virtual_tables.iter().map(|t| &t.sql));
+    let on_tables = schema.indexes.iter().map(|i| &i.sql).chain(schema.views.iter().map(|v| &v.sql));
+    let triggers = schema.triggers.iter().map(|t| &t.sql);
+    tables.chain(on_tables).chain(triggers).map(|sql| statement(sql)).collect()
+}
+
+/// Without directives: they are instructions for a change that happened long ago.
+fn statement(sql: &str) -> String {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let sql = blank(sql, &directive::comments(sql, &tokens), 0..sql.len());
+    let end = tokenize(&sql).ok().and_then(|tokens| tokens.last().map(Token::end));
+    // Before a comment that may stand behind the last word, else the comment would hold it.
+    let (words, rest) = sql.split_at(end.unwrap_or(sql.len()));
+    format!("{words};{}\n", rest.trim_end())
 }

@@ -143,8 +143,8 @@ impl Search<'_> {
                 continue;
             }
             let name = format!("{}.{}", new.name, column.name);
-            if new.column(&column.name).is_some_and(|c| c.generated.is_none()) {
-                // `@using` of the same column: its author says what becomes of the values.
+            if new.column(&column.name).is_some() {
+                // Computed from now on, by `@using` or as a generated column: a matter of values, not of the column.
                 continue;
             }
             let approved = self.is_dropped_by_directive(new, &column.name).then_some(ApprovedBy::Schema);
@@ -322,7 +322,7 @@ impl Rows<'_, '_> {
         self.violations(
             &object,
             &format!("{value} IS NULL"),
-            "hold NULL where NOT NULL is declared",
+            "NULL where NOT NULL is declared",
             &remedy,
             found,
         )
@@ -336,7 +336,12 @@ impl Rows<'_, '_> {
             let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { continue };
             if rows > 0 {
                 let rowids = self.rowids_from(&format!("{fed} WHERE NOT ({check})"));
-                found.push(self.violated(&self.new.name, &format!("break CHECK ({check})"), rows, rowids));
+                found.push(self.violated(
+                    &self.new.name,
+                    &format!("CHECK ({check}) does not hold"),
+                    rows,
+                    rowids,
+                ));
             }
         }
         Ok(())
@@ -409,8 +414,7 @@ impl Rows<'_, '_> {
             let more = if rows as usize > rowids.len() { ", …" } else { "" };
             format!(" (rowid {}{more})", ids.join(", "))
         };
-        let verb = what;
-        let message = format!("{} of table {} {verb}{which}", plural(rows), self.table.from);
+        let message = format!("{what}, in {} of {}{which}", plural(rows), self.table.from);
         let remedy = "correct those rows first, or declare what they are".to_owned();
         Hazard { rowids, ..hazard(HazardName::ViolatedConstraint, object, message, remedy, Some(rows), None) }
     }
@@ -468,7 +472,7 @@ impl Rows<'_, '_> {
             let names: Vec<_> = columns.iter().map(|c| c.split(" COLLATE ").next().unwrap_or(c)).collect();
             found.push(self.violated(
                 object,
-                &format!("repeat a value of UNIQUE ({})", names.join(", ")),
+                &format!("a repeated value where UNIQUE ({}) is declared", names.join(", ")),
                 rows,
                 rowids,
             ));
@@ -496,7 +500,7 @@ impl Rows<'_, '_> {
             let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { continue };
             if rows > 0 {
                 let rowids = self.rowids_from(&from);
-                let what = format!("refer to no row of {} by ({})", key.parent, key.columns.join(", "));
+                let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
                 found.push(self.violated(&self.new.name, &what, rows, rowids));
             }
         }
@@ -585,7 +589,7 @@ impl Rows<'_, '_> {
         }
         if refused.rows > 0 {
             let object = format!("{}.{}", self.new.name, column.name);
-            let what = "hold no integer where INTEGER PRIMARY KEY is declared";
+            let what = "no integer where INTEGER PRIMARY KEY is declared";
             found.push(self.violated(&object, what, refused.rows, refused.rowids));
         }
         Ok(())
@@ -615,7 +619,7 @@ impl Rows<'_, '_> {
         let object = format!("{}.{}", self.new.name, column.name);
         if refused.rows > 0 {
             let what =
-                format!("hold values of {object} that a STRICT {} refuses", column.type_.to_uppercase());
+                format!("a value of {} that a STRICT {} refuses", column.name, column.type_.to_uppercase());
             found.push(self.violated(&object, &what, refused.rows, refused.rowids));
         }
         if changed.rows > 0 {

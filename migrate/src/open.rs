@@ -115,7 +115,7 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings)
     let file = path.display();
     if is_busy(error) && settings.interrupt.is_raised() {
         let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
-        return Error::new(ErrorKind::Interrupted, file.to_string(), message);
+        return Error::new(ErrorKind::Interrupted, file.to_string(), message).remedy("run the command again");
     }
     if is_busy(error) {
         let limit = match settings.lock_wait.as_secs() {
@@ -137,7 +137,9 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings)
                 .remedy("put a backup back, or try `sqlite3 FILE .recover`; this one was not changed")
         }
         // Opening a WAL database needs some pages beside it: SQLite tells a full disk there as a failure of the disk.
-        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) if free_bytes(path).is_ok_and(|b| b < SCARCE) => {
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            if free_bytes(path).is_ok_and(|b| b < SCARCE) =>
+        {
             let message = format!("the disk of {file} is full; nothing was changed");
             Error::new(ErrorKind::Space, file.to_string(), message)
                 .remedy("free some space there and run the command again")
@@ -172,7 +174,7 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
 
 /// Bytes that are free on the file system of a database.
 pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
-    let facts = rustix::fs::statvfs(&folder_of(path))?;
+    let facts = rustix::fs::statvfs(folder_of(path))?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 

@@ -63,6 +63,7 @@ pub fn prepare<'d>(
         report.plan = Some(chosen.0);
         return Ok(ground.prepared(carry, report));
     }
+    report.notes.extend(ground.idle_directives());
     Ok(ground.prepared(Carry::default(), report))
 }
 
@@ -188,6 +189,14 @@ impl<'g, 'd> Ground<'g, 'd> {
             proposals: Vec::new(),
             evidence: Vec::new(),
             seconds: None,
+        }
+    }
+
+    /// In sync nothing is left to do for any directive; one that contradicts the schema is told, and stands in nobody's way.
+    fn idle_directives(&self) -> Vec<String> {
+        match carry(&self.live, self.declared) {
+            Ok(carry) => carry.removable,
+            Err(error) => vec![error.message],
         }
     }
 

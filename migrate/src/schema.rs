@@ -696,3 +696,7 @@ fn resolve_parents(schema: &mut Schema) {
             .collect();
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod oracle;

@@ -191,15 +191,19 @@ pub(crate) fn canonical(tokens: &[Token<'_>], scope: Scope<'_>) -> String {
 /// Tokens, each in its spelling, with spaces where a person would put them.
 fn joined(tokens: &[Token<'_>], spelling: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
-    for (at, token) in tokens.iter().enumerate() {
-        let closes = [")", ",", "."].iter().any(|s| token.is_symbol(s));
-        let opened = at > 0 && ["(", "."].iter().any(|s| tokens[at - 1].is_symbol(s));
-        if at > 0 && !closes && !opened {
+    for at in 0..tokens.len() {
+        if at > 0 && !touch(&tokens[at - 1], &tokens[at]) {
             text.push(' ');
         }
         text.push_str(&spelling(at));
     }
     text
+}
+
+fn touch(left: &Token<'_>, right: &Token<'_>) -> bool {
+    let is_one_of = |token: &Token<'_>, symbols: &[&str]| symbols.iter().any(|s| token.is_symbol(s));
+    let is_called = !matches!(left.kind, Kind::Symbol | Kind::Number) && !NOT_NAMES.contains(&fold(left.text).as_str());
+    is_one_of(left, &["(", "."]) || is_one_of(right, &[")", ",", "."]) || (is_called && right.is_symbol("("))
 }
 
 /// Beside a dot, only names can stand.
@@ -239,7 +243,12 @@ pub(crate) fn canonical_default(tokens: &[Token<'_>]) -> String {
     match tokens {
         [Token { kind: Kind::Word, text, .. }] if !VALUES.contains(&fold(text).as_str()) => quote_text(text),
         [name @ Token { kind: Kind::Quoted | Kind::DoubleQuoted, .. }] => quote_text(&name.name()),
-        _ => canonical(without_parentheses(tokens), Scope::Exactly(&HashSet::new())),
+        _ => match without_parentheses(tokens) {
+            [sign, number] if sign.kind == Kind::Symbol && number.kind == Kind::Number => {
+                format!("{}{}", sign.text, fold(number.text))
+            }
+            value => canonical(value, Scope::Exactly(&HashSet::new())),
+        },
     }
 }
 

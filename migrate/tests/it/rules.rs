@@ -1,6 +1,4 @@
 //! The rules of ARCHITECTURE.md, read from the sources.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
 use std::path::Path;
 
 /// (file under `src`, its text without tests), for every source of the crate.

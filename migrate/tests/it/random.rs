@@ -1,16 +1,12 @@
 //! Random schemas with random rows to random schemas: nothing is lost, or nothing is changed.
 //!
 //! `LANDFALL_PAIRS=100000 cargo test --release -p migrate --test random` is the long run; `LANDFALL_SEED=7` runs one pair.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::generate::{self, Random};
+use crate::support::{Bench, query};
 use migrate::{Approval, ErrorKind, HazardName, Report};
 use rusqlite::Connection;
-use support::generate::{self, Random};
-use support::{Bench, query};
 
 #[test]
 fn random_schemas_reach_random_schemas_and_lose_nothing() {

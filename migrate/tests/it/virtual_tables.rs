@@ -1,9 +1,5 @@
 //! Full-text and spatial tables: what they keep themselves survives, what they index over others stays in step.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
-use support::Bench;
+use crate::support::Bench;
 
 fn is_sound(bench: &Bench, index: &str) {
     bench

@@ -1,23 +1,18 @@
 //! Real histories of schemas: every version to the next one, with rows in every table.
 //!
 //! The histories lie in `../shared/corpus` beside the project, a folder each; without them the test names itself as skipped.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-#[path = "../../xtask/tests/support/requires.rs"]
-mod requires;
-mod support;
 
 use std::path::{Path, PathBuf};
 
+use crate::support::{Bench, query};
 use migrate::{ErrorKind, Outcome};
 use rusqlite::Connection;
-use support::{Bench, query};
 
 #[test]
 fn every_version_of_real_histories_reaches_the_next_one() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     if !corpus.is_dir() {
-        requires::skip("every_version_of_real_histories_reaches_the_next_one", "corpus");
+        crate::requires::skip("every_version_of_real_histories_reaches_the_next_one", "corpus");
         return;
     }
     for history in children(&corpus).into_iter().filter(|path| path.is_dir()) {

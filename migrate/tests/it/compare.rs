@@ -1,10 +1,7 @@
 //! The comparer notices each kind of change, and stays silent on every rewrite that means the same.
-#![allow(clippy::unwrap_used, reason = "a test")]
 
-mod support;
-
+use crate::support::Bench;
 use migrate::{ColumnOrder, Outcome, Report};
-use support::Bench;
 
 fn check(live: &str, declared: &str) -> Report {
     check_with(live, declared, ColumnOrder::Report)
@@ -154,8 +151,16 @@ mod objects {
     #[test]
     fn other_columns_of_a_view() {
         let changed = ["view v differs in its definition"];
-        notices(&with("CREATE VIEW v (x) AS SELECT a FROM t"), &with("CREATE VIEW v (y) AS SELECT a FROM t"), &changed);
-        notices(&with("CREATE VIEW v AS SELECT a FROM t"), &with("CREATE VIEW v (y) AS SELECT a FROM t"), &changed);
+        notices(
+            &with("CREATE VIEW v (x) AS SELECT a FROM t"),
+            &with("CREATE VIEW v (y) AS SELECT a FROM t"),
+            &changed,
+        );
+        notices(
+            &with("CREATE VIEW v AS SELECT a FROM t"),
+            &with("CREATE VIEW v (y) AS SELECT a FROM t"),
+            &changed,
+        );
     }
 
     #[test]
@@ -247,8 +252,16 @@ mod columns {
 
     #[test]
     fn the_size_of_a_type() {
-        notices_column("a DECIMAL", "a DECIMAL(10,2)", &["column t.a: type is DECIMAL, declared is DECIMAL(10, 2)"]);
-        notices_column("a VARCHAR(9)", "a VARCHAR(10)", &["column t.a: type is VARCHAR(9), declared is VARCHAR(10)"]);
+        notices_column(
+            "a DECIMAL",
+            "a DECIMAL(10,2)",
+            &["column t.a: type is DECIMAL, declared is DECIMAL(10, 2)"],
+        );
+        notices_column(
+            "a VARCHAR(9)",
+            "a VARCHAR(10)",
+            &["column t.a: type is VARCHAR(9), declared is VARCHAR(10)"],
+        );
     }
 
     #[test]
@@ -270,13 +283,21 @@ mod columns {
         notices_column("a", "a DEFAULT 1", &["column t.a: DEFAULT is none, declared is 1"]);
         notices_column("a DEFAULT 1", "a DEFAULT 1.0", &["column t.a: DEFAULT is 1, declared is 1.0"]);
         notices_column("a DEFAULT 1", "a DEFAULT '1'", &["column t.a: DEFAULT is 1, declared is '1'"]);
-        notices_column("a DEFAULT 1", "a DEFAULT -1", &["column t.a: DEFAULT is 1, declared is - 1"]);
+        notices_column("a DEFAULT 1", "a DEFAULT -1", &["column t.a: DEFAULT is 1, declared is -1"]);
     }
 
     #[test]
     fn a_default_that_is_a_blob() {
-        notices_column("a DEFAULT x'00ff'", "a DEFAULT x'00fe'", &["column t.a: DEFAULT is x'00ff', declared is x'00fe'"]);
-        notices_column("a DEFAULT 'x''00ff'''", "a DEFAULT x'00ff'", &["column t.a: DEFAULT is 'x''00ff''', declared is x'00ff'"]);
+        notices_column(
+            "a DEFAULT x'00ff'",
+            "a DEFAULT x'00fe'",
+            &["column t.a: DEFAULT is x'00ff', declared is x'00fe'"],
+        );
+        notices_column(
+            "a DEFAULT 'x''00ff'''",
+            "a DEFAULT x'00ff'",
+            &["column t.a: DEFAULT is 'x''00ff''', declared is x'00ff'"],
+        );
     }
 
     #[test]
@@ -286,7 +307,11 @@ mod columns {
         notices_column("a DEFAULT \"x\"", "a DEFAULT \"X\"", &expected);
         notices_column("a DEFAULT x", "a DEFAULT X", &expected);
         notices_column("a DEFAULT [x]", "a DEFAULT [X]", &expected);
-        notices_column("a DEFAULT \"a\"", "a DEFAULT \"A\"", &["column t.a: DEFAULT is 'a', declared is 'A'"]);
+        notices_column(
+            "a DEFAULT \"a\"",
+            "a DEFAULT \"A\"",
+            &["column t.a: DEFAULT is 'a', declared is 'A'"],
+        );
     }
 
     #[test]
@@ -294,13 +319,25 @@ mod columns {
         let clock = ["column t.a: DEFAULT is current_timestamp, declared is 'current_timestamp'"];
         notices_column("a DEFAULT current_timestamp", "a DEFAULT 'current_timestamp'", &clock);
         notices_column("a DEFAULT current_timestamp", "a DEFAULT \"current_timestamp\"", &clock);
-        notices_column("a DEFAULT true", "a DEFAULT \"true\"", &["column t.a: DEFAULT is true, declared is 'true'"]);
-        notices_column("a DEFAULT NULL", "a DEFAULT \"null\"", &["column t.a: DEFAULT is null, declared is 'null'"]);
+        notices_column(
+            "a DEFAULT true",
+            "a DEFAULT \"true\"",
+            &["column t.a: DEFAULT is true, declared is 'true'"],
+        );
+        notices_column(
+            "a DEFAULT NULL",
+            "a DEFAULT \"null\"",
+            &["column t.a: DEFAULT is null, declared is 'null'"],
+        );
     }
 
     #[test]
     fn the_collation_of_a_column() {
-        notices_column("a TEXT", "a TEXT COLLATE NOCASE", &["column t.a: COLLATE is BINARY, declared is NOCASE"]);
+        notices_column(
+            "a TEXT",
+            "a TEXT COLLATE NOCASE",
+            &["column t.a: COLLATE is BINARY, declared is NOCASE"],
+        );
     }
 
     #[test]
@@ -401,7 +438,11 @@ mod keys {
             "a INTEGER, PRIMARY KEY ('a' ASC AUTOINCREMENT)",
             "a INTEGER, CONSTRAINT k PRIMARY KEY (\"a\" /* ! */ AutoIncrement)",
         ] {
-            let without = if spelling.contains("NOT NULL") { "a INTEGER NOT NULL PRIMARY KEY" } else { "a INTEGER PRIMARY KEY" };
+            let without = if spelling.contains("NOT NULL") {
+                "a INTEGER NOT NULL PRIMARY KEY"
+            } else {
+                "a INTEGER PRIMARY KEY"
+            };
             notices_column(without, spelling, &["table t: AUTOINCREMENT is missing"]);
             notices_column(spelling, without, &["table t: AUTOINCREMENT is not declared"]);
         }
@@ -505,7 +546,10 @@ mod keys {
         notices_column(
             "a, \"null\", CHECK (a IS NOT NULL)",
             "a, \"null\", CHECK (a IS NOT [NULL])",
-            &["table t: CHECK (a is not \"null\") is missing", "table t: CHECK (a is not null) is not declared"],
+            &[
+                "table t: CHECK (a is not \"null\") is missing",
+                "table t: CHECK (a is not null) is not declared",
+            ],
         );
         notices(
             &with("CREATE VIEW v AS SELECT 1 FROM t LEFT JOIN t AS u"),
@@ -536,7 +580,11 @@ mod foreign_keys {
 
     #[track_caller]
     fn notices_key(live: &str, declared: &str, expected: &[&str]) {
-        notices(&format!("{P} CREATE TABLE t ({live})"), &format!("{P} CREATE TABLE t ({declared})"), expected);
+        notices(
+            &format!("{P} CREATE TABLE t ({live})"),
+            &format!("{P} CREATE TABLE t ({declared})"),
+            expected,
+        );
     }
 
     #[test]
@@ -547,7 +595,13 @@ mod foreign_keys {
 
     #[test]
     fn actions() {
-        for action in ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON DELETE SET DEFAULT", "ON DELETE RESTRICT", "ON UPDATE CASCADE"] {
+        for action in [
+            "ON DELETE CASCADE",
+            "ON DELETE SET NULL",
+            "ON DELETE SET DEFAULT",
+            "ON DELETE RESTRICT",
+            "ON UPDATE CASCADE",
+        ] {
             let missing = format!("table t: FOREIGN KEY (a) REFERENCES p (id) {action} is missing");
             notices_key(
                 "a REFERENCES p",
@@ -573,9 +627,21 @@ mod foreign_keys {
     #[test]
     fn columns_and_parents() {
         let from_a = "table t: FOREIGN KEY (a) REFERENCES p (id) is not declared";
-        notices_key("a REFERENCES p, b", "a, b REFERENCES p", &["table t: FOREIGN KEY (b) REFERENCES p (id) is missing", from_a]);
-        notices_key("a REFERENCES p", "a REFERENCES p (code)", &["table t: FOREIGN KEY (a) REFERENCES p (code) is missing", from_a]);
-        notices_key("a REFERENCES p", "a REFERENCES t", &["table t: FOREIGN KEY (a) REFERENCES t is missing", from_a]);
+        notices_key(
+            "a REFERENCES p, b",
+            "a, b REFERENCES p",
+            &["table t: FOREIGN KEY (b) REFERENCES p (id) is missing", from_a],
+        );
+        notices_key(
+            "a REFERENCES p",
+            "a REFERENCES p (code)",
+            &["table t: FOREIGN KEY (a) REFERENCES p (code) is missing", from_a],
+        );
+        notices_key(
+            "a REFERENCES p",
+            "a REFERENCES t",
+            &["table t: FOREIGN KEY (a) REFERENCES t is missing", from_a],
+        );
         notices_key(
             "a, b, FOREIGN KEY (a, b) REFERENCES p (code, name)",
             "a, b, FOREIGN KEY (a, b) REFERENCES p (name, code)",
@@ -597,18 +663,30 @@ mod indexes {
 
     #[test]
     fn unique() {
-        notices_index("INDEX i ON t (a)", "UNIQUE INDEX i ON t (a)", "index i is ON t (a), declared is UNIQUE ON t (a)");
+        notices_index(
+            "INDEX i ON t (a)",
+            "UNIQUE INDEX i ON t (a)",
+            "index i is ON t (a), declared is UNIQUE ON t (a)",
+        );
     }
 
     #[test]
     fn columns_and_their_order() {
         notices_index("INDEX i ON t (a)", "INDEX i ON t (b)", "index i is ON t (a), declared is ON t (b)");
-        notices_index("INDEX i ON t (a, b)", "INDEX i ON t (b, a)", "index i is ON t (a, b), declared is ON t (b, a)");
+        notices_index(
+            "INDEX i ON t (a, b)",
+            "INDEX i ON t (b, a)",
+            "index i is ON t (a, b), declared is ON t (b, a)",
+        );
     }
 
     #[test]
     fn direction() {
-        notices_index("INDEX i ON t (a)", "INDEX i ON t (a DESC)", "index i is ON t (a), declared is ON t (a DESC)");
+        notices_index(
+            "INDEX i ON t (a)",
+            "INDEX i ON t (a DESC)",
+            "index i is ON t (a), declared is ON t (a DESC)",
+        );
     }
 
     #[test]
@@ -619,7 +697,11 @@ mod indexes {
 
     #[test]
     fn condition() {
-        notices_index("INDEX i ON t (a)", "INDEX i ON t (a) WHERE b > 1", "index i is ON t (a), declared is ON t (a) WHERE b > 1");
+        notices_index(
+            "INDEX i ON t (a)",
+            "INDEX i ON t (a) WHERE b > 1",
+            "index i is ON t (a), declared is ON t (a) WHERE b > 1",
+        );
         notices_index(
             "INDEX i ON t (a) WHERE b > 1",
             "INDEX i ON t (a) WHERE b > 2",
@@ -629,7 +711,11 @@ mod indexes {
 
     #[test]
     fn expression() {
-        notices_index("INDEX i ON t (a)", "INDEX i ON t (lower(a))", "index i is ON t (a), declared is ON t (lower (a))");
+        notices_index(
+            "INDEX i ON t (a)",
+            "INDEX i ON t (lower(a))",
+            "index i is ON t (a), declared is ON t (lower(a))",
+        );
         notices_index(
             "INDEX i ON t (a || 'x')",
             "INDEX i ON t (a || 'X')",
@@ -648,8 +734,16 @@ mod indexes {
 
     #[test]
     fn a_string_instead_of_a_column() {
-        notices_index("INDEX i ON t (\"a\")", "INDEX i ON t (\"c\")", "index i is ON t (a), declared is ON t ('c')");
-        notices_index("INDEX i ON t (\"c\")", "INDEX i ON t (\"C\")", "index i is ON t ('c'), declared is ON t ('C')");
+        notices_index(
+            "INDEX i ON t (\"a\")",
+            "INDEX i ON t (\"c\")",
+            "index i is ON t (a), declared is ON t ('c')",
+        );
+        notices_index(
+            "INDEX i ON t (\"c\")",
+            "INDEX i ON t (\"C\")",
+            "index i is ON t ('c'), declared is ON t ('C')",
+        );
     }
 }
 
@@ -671,14 +765,19 @@ mod double_quotes_in_views_and_triggers {
 
     #[test]
     fn a_column_of_another_statement_is_not_in_scope() {
-        notices_view("SELECT \"x\" FROM t UNION SELECT x FROM u", "SELECT \"X\" FROM t UNION SELECT x FROM u");
+        notices_view(
+            "SELECT \"x\" FROM t UNION SELECT x FROM u",
+            "SELECT \"X\" FROM t UNION SELECT x FROM u",
+        );
         notices_view("SELECT a AS x, \"x\" FROM t", "SELECT a AS x, \"X\" FROM t");
     }
 
     #[test]
     fn values_see_no_column() {
         let schema = |values: &str| {
-            with(&format!("CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t (a) VALUES ({values}); END"))
+            with(&format!(
+                "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t (a) VALUES ({values}); END"
+            ))
         };
         notices(&schema("\"b\""), &schema("\"B\""), &["trigger r differs in its definition"]);
     }
@@ -689,7 +788,10 @@ mod cosmetic {
 
     #[test]
     fn comments_and_white_space() {
-        silent_on_columns("a TEXT NOT NULL, b INT DEFAULT 1", "a/**/TEXT -- a, b (\n NOT\tNULL\n,\r\n/* ' */ b INT DEFAULT/**/1 -- ''\n");
+        silent_on_columns(
+            "a TEXT NOT NULL, b INT DEFAULT 1",
+            "a/**/TEXT -- a, b (\n NOT\tNULL\n,\r\n/* ' */ b INT DEFAULT/**/1 -- ''\n",
+        );
         stays_silent(
             &with("CREATE INDEX i ON t (a) WHERE a > 1; CREATE VIEW v AS SELECT a FROM t"),
             "CREATE TABLE t(a TEXT,b TEXT); CREATE INDEX i ON t(a)WHERE/* really */a>1 -- end\n; CREATE VIEW v AS SELECT a -- x\n FROM t -- y\n;",
@@ -700,31 +802,61 @@ mod cosmetic {
     fn four_kinds_of_quotes() {
         for quoted in ["\"a\"", "`a`", "[a]", "'a'"] {
             silent_on_columns("a TEXT PRIMARY KEY", &format!("{quoted} TEXT PRIMARY KEY"));
-            silent_on_columns("a TEXT, PRIMARY KEY (a), UNIQUE (a)", &format!("a TEXT, PRIMARY KEY ({quoted}), UNIQUE ({quoted})"));
+            silent_on_columns(
+                "a TEXT, PRIMARY KEY (a), UNIQUE (a)",
+                &format!("a TEXT, PRIMARY KEY ({quoted}), UNIQUE ({quoted})"),
+            );
             stays_silent("CREATE TABLE a (b)", &format!("CREATE TABLE {quoted} (b)"));
             silent_on_columns("a REFERENCES t (a)", &format!("a REFERENCES t ({quoted})"));
-            stays_silent("CREATE TABLE a (a UNIQUE, b REFERENCES a (a))", &format!("CREATE TABLE a (a UNIQUE, b REFERENCES {quoted} ({quoted}))"));
-            stays_silent(&with("CREATE INDEX a ON t (a)"), &with(&format!("CREATE INDEX {quoted} ON t ({quoted})")));
-            stays_silent("CREATE TABLE a (b); CREATE INDEX i ON a (b)", &format!("CREATE TABLE a (b); CREATE INDEX i ON {quoted} (b)"));
-            stays_silent(&with("CREATE VIEW a (a) AS SELECT 1"), &with(&format!("CREATE VIEW {quoted} ({quoted}) AS SELECT 1")));
+            stays_silent(
+                "CREATE TABLE a (a UNIQUE, b REFERENCES a (a))",
+                &format!("CREATE TABLE a (a UNIQUE, b REFERENCES {quoted} ({quoted}))"),
+            );
+            stays_silent(
+                &with("CREATE INDEX a ON t (a)"),
+                &with(&format!("CREATE INDEX {quoted} ON t ({quoted})")),
+            );
+            stays_silent(
+                "CREATE TABLE a (b); CREATE INDEX i ON a (b)",
+                &format!("CREATE TABLE a (b); CREATE INDEX i ON {quoted} (b)"),
+            );
+            stays_silent(
+                &with("CREATE VIEW a (a) AS SELECT 1"),
+                &with(&format!("CREATE VIEW {quoted} ({quoted}) AS SELECT 1")),
+            );
             silent_on_columns("a COLLATE NOCASE", &format!("{quoted} COLLATE 'nocase'"));
         }
         for quoted in ["\"a\"", "`a`", "[a]"] {
-            silent_on_columns("a CHECK (a > 1), b AS (a)", &format!("a CHECK ({quoted} > 1), b AS ({quoted})"));
-            stays_silent(&with("CREATE INDEX i ON t (lower(a)) WHERE a > 1"), &with(&format!("CREATE INDEX i ON t (lower({quoted})) WHERE {quoted} > 1")));
-            stays_silent(&with("CREATE VIEW v AS SELECT a AS a FROM t WHERE t.a > 1"), &with(&format!("CREATE VIEW v AS SELECT {quoted} AS {quoted} FROM t WHERE t.{quoted} > 1")));
+            silent_on_columns(
+                "a CHECK (a > 1), b AS (a)",
+                &format!("a CHECK ({quoted} > 1), b AS ({quoted})"),
+            );
+            stays_silent(
+                &with("CREATE INDEX i ON t (lower(a)) WHERE a > 1"),
+                &with(&format!("CREATE INDEX i ON t (lower({quoted})) WHERE {quoted} > 1")),
+            );
+            stays_silent(
+                &with("CREATE VIEW v AS SELECT a AS a FROM t WHERE t.a > 1"),
+                &with(&format!("CREATE VIEW v AS SELECT {quoted} AS {quoted} FROM t WHERE t.{quoted} > 1")),
+            );
             stays_silent(
                 &with("CREATE TRIGGER r AFTER UPDATE OF a ON t WHEN new.a > 1 BEGIN UPDATE t SET a = old.a WHERE b = a; INSERT INTO t (a) VALUES (new.a); DELETE FROM t WHERE a = 1; END"),
                 &with("CREATE TRIGGER r AFTER UPDATE OF Q ON \"t\" WHEN new.Q > 1 BEGIN UPDATE \"t\" SET Q = old.Q WHERE b = Q; INSERT INTO [t] (Q) VALUES (new.Q); DELETE FROM `t` WHERE Q = 1; END".replace('Q', quoted).as_str()),
             );
-            stays_silent("CREATE VIRTUAL TABLE f USING fts5 (a)", &format!("CREATE VIRTUAL TABLE f USING fts5({quoted})"));
+            stays_silent(
+                "CREATE VIRTUAL TABLE f USING fts5 (a)",
+                &format!("CREATE VIRTUAL TABLE f USING fts5({quoted})"),
+            );
         }
     }
 
     #[test]
     fn names_that_need_quotes() {
         let list = "a, b, CHECK (a > \"order by\")";
-        silent_on_columns(&format!("\"order by\", {list}"), &format!("[Order By], {}", list.replace('"', "`")));
+        silent_on_columns(
+            &format!("\"order by\", {list}"),
+            &format!("[Order By], {}", list.replace('"', "`")),
+        );
     }
 
     #[test]
@@ -745,7 +877,10 @@ mod cosmetic {
         silent_on_columns("a INTEGER PRIMARY KEY", "a INTEGER, PRIMARY KEY (a)");
         silent_on_columns("a INTEGER PRIMARY KEY", "a INTEGER, PRIMARY KEY (a DESC)");
         silent_on_columns("a INTEGER PRIMARY KEY AUTOINCREMENT", "a INTEGER, PRIMARY KEY (a AUTOINCREMENT)");
-        silent_on_columns("a TEXT PRIMARY KEY DESC ON CONFLICT FAIL", "a TEXT, PRIMARY KEY (a DESC) ON CONFLICT FAIL");
+        silent_on_columns(
+            "a TEXT PRIMARY KEY DESC ON CONFLICT FAIL",
+            "a TEXT, PRIMARY KEY (a DESC) ON CONFLICT FAIL",
+        );
         silent_on_columns("a UNIQUE ON CONFLICT IGNORE", "a, UNIQUE (a) ON CONFLICT IGNORE");
         silent_on_columns("a COLLATE NOCASE UNIQUE", "a COLLATE NOCASE, UNIQUE (a COLLATE nocase)");
         silent_on_columns("a CHECK (a > 1)", "a, CHECK (a > 1)");
@@ -761,13 +896,19 @@ mod cosmetic {
             "a NOT NULL DEFAULT 1 UNIQUE CHECK (a > 1) REFERENCES t (a)",
             "a CONSTRAINT n NOT NULL CONSTRAINT d DEFAULT 1 CONSTRAINT u UNIQUE CONSTRAINT c CHECK (a > 1) CONSTRAINT f REFERENCES t (a)",
         );
-        silent_on_columns("a, PRIMARY KEY (a), CHECK (a > 1)", "a, CONSTRAINT \"p k\" PRIMARY KEY (a), CONSTRAINT 'c' CHECK (a > 1)");
+        silent_on_columns(
+            "a, PRIMARY KEY (a), CHECK (a > 1)",
+            "a, CONSTRAINT \"p k\" PRIMARY KEY (a), CONSTRAINT 'c' CHECK (a > 1)",
+        );
         silent_on_columns("a, CHECK (a > 1)", "a CONSTRAINT dangling, CHECK (a > 1) CONSTRAINT also");
     }
 
     #[test]
     fn table_constraints_without_commas() {
-        silent_on_columns("a, b, UNIQUE (a), UNIQUE (b), CHECK (a > 1)", "a, b, UNIQUE (a) UNIQUE (b) CONSTRAINT c CHECK (a > 1)");
+        silent_on_columns(
+            "a, b, UNIQUE (a), UNIQUE (b), CHECK (a > 1)",
+            "a, b, UNIQUE (a) UNIQUE (b) CONSTRAINT c CHECK (a > 1)",
+        );
     }
 
     #[test]
@@ -777,8 +918,14 @@ mod cosmetic {
         silent_on_columns("a DEFAULT -1", "a DEFAULT (-1)");
         silent_on_columns("a DEFAULT CURRENT_TIMESTAMP", "a DEFAULT (current_timestamp)");
         silent_on_columns("a CHECK (a > 1), b AS (a)", "a CHECK (((a > 1))), b AS ((a))");
-        stays_silent(&with("CREATE INDEX i ON t (a COLLATE NOCASE DESC)"), &with("CREATE INDEX i ON t ((a COLLATE NOCASE) DESC)"));
-        stays_silent(&with("CREATE INDEX i ON t (lower(a)) WHERE a > 1"), &with("CREATE INDEX i ON t ((lower(a))) WHERE (a > 1)"));
+        stays_silent(
+            &with("CREATE INDEX i ON t (a COLLATE NOCASE DESC)"),
+            &with("CREATE INDEX i ON t ((a COLLATE NOCASE) DESC)"),
+        );
+        stays_silent(
+            &with("CREATE INDEX i ON t (lower(a)) WHERE a > 1"),
+            &with("CREATE INDEX i ON t ((lower(a))) WHERE (a > 1)"),
+        );
     }
 
     #[test]
@@ -820,13 +967,25 @@ mod cosmetic {
     fn what_sqlite_does_without_the_words() {
         silent_on_columns("a NOT NULL UNIQUE", "a NOT NULL ON CONFLICT ABORT UNIQUE ON CONFLICT ABORT");
         silent_on_columns("a, b AS (a)", "a, b GENERATED ALWAYS AS (a) VIRTUAL");
-        silent_on_columns("a REFERENCES t (a)", "a REFERENCES t (a) ON DELETE NO ACTION ON UPDATE NO ACTION NOT DEFERRABLE");
+        silent_on_columns(
+            "a REFERENCES t (a)",
+            "a REFERENCES t (a) ON DELETE NO ACTION ON UPDATE NO ACTION NOT DEFERRABLE",
+        );
         silent_on_columns("a REFERENCES t (a)", "a REFERENCES t (a) DEFERRABLE INITIALLY IMMEDIATE");
         silent_on_columns("a REFERENCES t (a)", "a REFERENCES t (a) NOT DEFERRABLE INITIALLY DEFERRED");
         silent_on_columns("a", "a NULL");
-        stays_silent("CREATE TABLE t (a TEXT PRIMARY KEY) WITHOUT ROWID", "CREATE TABLE t (a TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID");
-        stays_silent("CREATE TABLE t (a TEXT PRIMARY KEY) STRICT", "CREATE TABLE t (a TEXT NOT NULL PRIMARY KEY) STRICT");
-        stays_silent("CREATE TABLE t (a INT, PRIMARY KEY (a)) STRICT, WITHOUT ROWID", "CREATE TABLE t (a INT, PRIMARY KEY (a)) WITHOUT ROWID, STRICT");
+        stays_silent(
+            "CREATE TABLE t (a TEXT PRIMARY KEY) WITHOUT ROWID",
+            "CREATE TABLE t (a TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+        );
+        stays_silent(
+            "CREATE TABLE t (a TEXT PRIMARY KEY) STRICT",
+            "CREATE TABLE t (a TEXT NOT NULL PRIMARY KEY) STRICT",
+        );
+        stays_silent(
+            "CREATE TABLE t (a INT, PRIMARY KEY (a)) STRICT, WITHOUT ROWID",
+            "CREATE TABLE t (a INT, PRIMARY KEY (a)) WITHOUT ROWID, STRICT",
+        );
     }
 
     #[test]
@@ -837,13 +996,23 @@ mod cosmetic {
     #[test]
     fn if_not_exists_and_a_byte_order_mark() {
         let plain = with("CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT a FROM t");
-        let report = check(&plain, &format!("\u{feff}{}", plain.replace("TABLE t", "TABLE IF NOT EXISTS t").replace("INDEX i", "INDEX IF NOT EXISTS main.i").replace("VIEW v", "VIEW IF NOT EXISTS v")));
+        let report = check(
+            &plain,
+            &format!(
+                "\u{feff}{}",
+                plain
+                    .replace("TABLE t", "TABLE IF NOT EXISTS t")
+                    .replace("INDEX i", "INDEX IF NOT EXISTS main.i")
+                    .replace("VIEW v", "VIEW IF NOT EXISTS v")
+            ),
+        );
         assert_eq!(messages(&report), [""; 0]);
     }
 
     #[test]
     fn order_of_objects() {
-        let (u, i, v) = ("CREATE TABLE u (a);", "CREATE INDEX i ON t (a);", "CREATE VIEW v AS SELECT a FROM u;");
+        let (u, i, v) =
+            ("CREATE TABLE u (a);", "CREATE INDEX i ON t (a);", "CREATE VIEW v AS SELECT a FROM u;");
         stays_silent(&format!("{T} {u} {i} {v}"), &format!("{u} {v} {T} {i}"));
     }
 
@@ -851,8 +1020,14 @@ mod cosmetic {
     fn a_unique_index_that_holds_the_declared_constraint() {
         for (index, declared) in [
             ("CREATE UNIQUE INDEX t_a ON t (a)", "CREATE TABLE t (a TEXT UNIQUE, b TEXT)"),
-            ("CREATE UNIQUE INDEX t_ab ON t (a, b DESC)", "CREATE TABLE t (a TEXT, b TEXT, UNIQUE (a, b DESC))"),
-            ("CREATE UNIQUE INDEX t_a ON t (a COLLATE NOCASE)", "CREATE TABLE t (a TEXT, b TEXT, UNIQUE (a COLLATE NOCASE))"),
+            (
+                "CREATE UNIQUE INDEX t_ab ON t (a, b DESC)",
+                "CREATE TABLE t (a TEXT, b TEXT, UNIQUE (a, b DESC))",
+            ),
+            (
+                "CREATE UNIQUE INDEX t_a ON t (a COLLATE NOCASE)",
+                "CREATE TABLE t (a TEXT, b TEXT, UNIQUE (a COLLATE NOCASE))",
+            ),
         ] {
             let report = check(&with(index), declared);
             assert_eq!(messages(&report), [""; 0]);

@@ -1,9 +1,5 @@
 //! What a table rebuild loses elsewhere, kept here: each trap with rows.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod support;
-
-use support::Bench;
+use crate::support::Bench;
 
 #[test]
 fn a_new_column_table_and_index_reach_a_database_with_rows() {

@@ -1,16 +1,11 @@
 //! Both planners on one change: who wins, and what the report says the other would have lost.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-#[path = "../../xtask/tests/support/requires.rs"]
-mod requires;
-mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::{Bench, proposal};
 use migrate::{Error, ErrorKind, Planner, PlannerChoice, Report};
-use support::{Bench, proposal};
 
 /// The change by every planner: (what became of Atlas's proposal, what became of the built-in one).
 fn both(atlas: PathBuf, old: &str, new: &str) -> (String, String) {
@@ -38,7 +33,7 @@ fn atlas_alone(atlas: PathBuf, old: &str, new: &str) -> Result<Report, Error> {
 
 #[test]
 fn equal_costs_go_to_atlas() {
-    let Some(atlas) = requires::atlas("equal_costs_go_to_atlas") else { return };
+    let Some(atlas) = crate::requires::atlas("equal_costs_go_to_atlas") else { return };
     let (atlas, builtin) = both(
         atlas,
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')",
@@ -50,7 +45,8 @@ fn equal_costs_go_to_atlas() {
 
 #[test]
 fn what_atlas_would_lose_is_named_and_the_builtin_plan_wins() {
-    let Some(atlas) = requires::atlas("what_atlas_would_lose_is_named_and_the_builtin_plan_wins") else {
+    let Some(atlas) = crate::requires::atlas("what_atlas_would_lose_is_named_and_the_builtin_plan_wins")
+    else {
         return;
     };
     let cases = [
@@ -118,7 +114,9 @@ fn what_atlas_would_lose_is_named_and_the_builtin_plan_wins() {
 
 #[test]
 fn atlas_alone_ends_in_the_same_schema_with_all_rows() {
-    let Some(atlas) = requires::atlas("atlas_alone_ends_in_the_same_schema_with_all_rows") else { return };
+    let Some(atlas) = crate::requires::atlas("atlas_alone_ends_in_the_same_schema_with_all_rows") else {
+        return;
+    };
     let old = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT NOT NULL);
          CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE);
          INSERT INTO p VALUES (1, 'x'), (2, 'y'); INSERT INTO c VALUES (1, 1), (2, 2)";
@@ -132,7 +130,7 @@ fn atlas_alone_ends_in_the_same_schema_with_all_rows() {
 
 #[test]
 fn statistics_survive_atlas() {
-    let Some(atlas) = requires::atlas("statistics_survive_atlas") else { return };
+    let Some(atlas) = crate::requires::atlas("statistics_survive_atlas") else { return };
     let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT); CREATE INDEX t_b ON t (b);
          INSERT INTO t VALUES (1, 'x', 'y'); ANALYZE";
     let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT); CREATE INDEX t_b ON t (b);";
@@ -274,4 +272,22 @@ fn check_loss(folder: &tempfile::TempDir, old: &str, new: &str, plan: &str, name
     let error = bench.refuses(new);
     assert_eq!(error.kind, ErrorKind::Proof, "{name}: {error}");
     assert!(error.message.contains(loss), "{name}: {error}");
+}
+
+#[test]
+fn an_update_of_the_plans_own_fires_no_trigger() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = "CREATE TABLE log (a TEXT); CREATE TRIGGER tr AFTER UPDATE ON t BEGIN INSERT INTO log VALUES ('fired'); END";
+    let statements = ["ALTER TABLE t ADD COLUMN b TEXT NOT NULL DEFAULT 'x'", "UPDATE t SET b = 'x'"];
+    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
+    let atlas = script(&folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let bench =
+        Bench::new(&format!("CREATE TABLE t (a TEXT); {objects}; INSERT INTO t VALUES ('x')")).with(|s| {
+            s.planner = PlannerChoice::Atlas;
+            s.atlas = Some(atlas);
+        });
+    bench.reaches(&format!("CREATE TABLE t (a TEXT, b TEXT NOT NULL DEFAULT 'x'); {objects}"));
+    assert_eq!(bench.query("SELECT count(*) FROM log"), "0");
+    bench.open().execute_batch("UPDATE t SET a = 'y'").unwrap();
+    assert_eq!(bench.query("SELECT a FROM log"), "fired");
 }

@@ -1,18 +1,13 @@
 //! Death, a full disk and other connections, at every point of a migration: the old database or the new one, never between.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-#[path = "../../xtask/tests/support/requires.rs"]
-mod requires;
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::generate::Random;
+use crate::support::{Bench, dump, query};
 use migrate::{Declared, ErrorKind, Event, Outcome, PlannerChoice, Settings, Watch};
 use rusqlite::Connection;
-use support::generate::Random;
-use support::{Bench, dump, query};
 
 const OLD: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, n INTEGER);
     CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE, note TEXT);
@@ -61,7 +56,7 @@ fn child_process() {
 
 fn spawn_child(db: &Path) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_process", "--test-threads=1"])
+        .args(["--exact", "faults::child_process", "--test-threads=1"])
         .env("LANDFALL_CHILD", db)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -164,7 +159,7 @@ fn a_full_disk_changes_nothing_and_says_so() {
     let mut outcomes = Vec::new();
     for percent in [105, 150, 200, 300, 450, 900] {
         let Some(disk) = SmallDisk::new(size * percent / 100) else {
-            requires::skip("a_full_disk_changes_nothing_and_says_so", "mount");
+            crate::requires::skip("a_full_disk_changes_nothing_and_says_so", "mount");
             return;
         };
         let db = disk.0.path().join("db");

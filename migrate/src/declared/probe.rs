@@ -1,0 +1,51 @@
+//! What CREATE accepts and the first use refuses: unknown functions and collations.
+
+use rusqlite::Connection;
+
+use crate::schema::Schema;
+use crate::token::{fold, quote};
+
+/// What SQLite says when a schema needs something that nobody registered.
+const UNKNOWN: [&str; 3] = ["no such function: ", "no such collation sequence: ", "no such module: "];
+
+/// The name in such a message.
+pub(super) fn unknown_name(message: &str) -> Option<&str> {
+    UNKNOWN.iter().find_map(|prefix| message.strip_prefix(prefix))
+}
+
+/// SQLite's message about the first unknown function or collation. Views and triggers that cannot be used for another reason,
+/// such as a missing table, are SQLite's own affair: it allows them.
+pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Option<String>> {
+    for collation in schema.tables.iter().flat_map(|t| &t.columns).map(|c| &c.collation) {
+        let known = "SELECT EXISTS (SELECT 1 FROM pragma_collation_list WHERE lower(name) = ?1)";
+        if !conn.prepare_cached(known)?.query_row([collation], |row| row.get::<_, bool>(0))? {
+            return Ok(Some(format!("no such collation sequence: {collation}")));
+        }
+    }
+    let views = schema.views.iter().map(|v| format!("SELECT 1 FROM {}", quote(&v.name)));
+    let mut uses: Vec<String> = views.collect();
+    for trigger in &schema.triggers {
+        uses.extend(firing(conn, &trigger.table)?);
+    }
+    let errors = uses.iter().filter_map(|sql| conn.prepare(sql).err());
+    let messages = errors.filter_map(|error| match error {
+        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => Some(msg),
+        _ => None,
+    });
+    Ok(messages.into_iter().find(|message| unknown_name(message).is_some()))
+}
+
+/// Statements that together compile every trigger of a table or view.
+fn firing(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1, 'main')")?;
+    let columns = statement.query_map([table], |row| row.get::<_, String>(0));
+    // A view that cannot be read has no columns.
+    let columns: Vec<_> = columns.map(|c| c.filter_map(Result::ok).collect()).unwrap_or_default();
+    let set: Vec<_> = columns.iter().map(|c| format!("{0} = {0}", quote(c))).collect();
+    let table = quote(&fold(table));
+    Ok(vec![
+        format!("DELETE FROM {table}"),
+        format!("INSERT INTO {table} DEFAULT VALUES"),
+        format!("UPDATE {table} SET {}", set.join(", ")),
+    ])
+}

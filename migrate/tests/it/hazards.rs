@@ -1,0 +1,263 @@
+//! Every hazard: named before anything is written, for its object, with its rows, and lifted by its approval alone.
+use crate::support::Bench;
+use migrate::{ErrorKind, HazardName};
+
+/// The refusal, with the database's path taken out.
+fn refusal(bench: &Bench, schema: &str) -> String {
+    let error = bench.refuses(schema);
+    assert_eq!(error.kind, ErrorKind::Hazard);
+    assert_eq!(error.kind.exit_code(), 3);
+    error.to_string().replace(&bench.db().display().to_string(), "[DB]")
+}
+
+fn allowing(sql: &str, approvals: &[&str]) -> Bench {
+    Bench::new(sql).with(|s| s.allow = approvals.iter().map(|a| a.parse().unwrap()).collect())
+}
+
+#[test]
+fn changes_values_counts_and_names_rows_and_shows_values_only_when_asked() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT);
+         INSERT INTO t VALUES (1, '007'), (2, '7'), (3, '1e3'), (4, 'abc'), (5, NULL), (6, x'00'), (7, ' 8'), (8, '9.50'),
+           (9, '+1'), (10, '0x10'), (11, '01'), (12, '02'), (13, '03')";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, code INTEGER)";
+    insta::assert_snapshot!(refusal(&Bench::new(old), new), @"
+    the change of [DB] was refused; nothing was changed
+      CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …)
+    write `-- @using EXPRESSION` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    ");
+    let shown = Bench::new(old).with(|s| s.show_values = true);
+    insta::assert_snapshot!(refusal(&shown, new), @"
+    the change of [DB] was refused; nothing was changed
+      CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …): '007', '1e3', ' 8', '9.50', '+1'
+    write `-- @using EXPRESSION` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    ");
+    let bench = allowing(old, &["CHANGES_VALUES:t.code"]);
+    bench.reaches(new);
+    let expected = "7|7|1000|abc|NULL|[00]|8|9.5|1|0x10|1|2|3";
+    assert_eq!(bench.query("SELECT code FROM t").replace('\n', "|"), expected);
+    let bench = Bench::new(old);
+    bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY,\n code INTEGER -- @using NULL\n)");
+    assert_eq!(bench.query("SELECT count(code) FROM t"), "0");
+}
+
+#[test]
+fn conversions_that_can_be_undone_change_no_value() {
+    let cases = [
+        ("TEXT", "INTEGER", "'7', NULL, 'abc', '-12'"),
+        ("INTEGER", "TEXT", "7, NULL, 9223372036854775807, 'abc'"),
+        ("REAL", "NUMERIC", "1.0, 1.5, NULL"),
+        ("INTEGER", "REAL", "1, 4503599627370496"),
+        ("BLOB", "TEXT", "x'00', 'a'"),
+    ];
+    for (from, to, values) in cases {
+        let rows = values.replace(", ", "), (");
+        let bench = Bench::new(&format!("CREATE TABLE t (a {from}); INSERT INTO t VALUES ({rows})"));
+        bench.reaches(&format!("CREATE TABLE t (a {to})"));
+    }
+}
+
+#[test]
+fn an_integer_that_no_real_holds_changes_its_value() {
+    let bench = Bench::new("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (9007199254740993)");
+    let text = refusal(&bench, "CREATE TABLE t (a REAL)");
+    assert!(
+        text.contains("CHANGES_VALUES: 1 value of t.a would be stored differently as REAL (rowid 1)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_renamed_column_or_table_is_suspected_and_the_line_to_write_is_told() {
+    let old = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT ''); INSERT INTO clients VALUES (1, 'x')";
+    insta::assert_snapshot!(refusal(
+        &Bench::new(old),
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, full_title TEXT NOT NULL DEFAULT '')"
+    ), @"
+    the change of [DB] was refused; nothing was changed
+      DROPS_COLUMN: column clients.name would be dropped with its values
+      LOOKS_LIKE_RENAME: column clients.name goes and full_title comes: its values would be lost if that is a rename
+    write `-- @dropped name` inside CREATE TABLE clients, or approve DROPS_COLUMN:clients.name
+    on the line of full_title, write `-- @renamed from=name`; if it is no rename, write `-- @dropped name` inside CREATE TABLE clients
+    ");
+    insta::assert_snapshot!(refusal(
+        &Bench::new(old),
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '')"
+    ), @"
+    the change of [DB] was refused; nothing was changed
+      DROPS_TABLE: table clients would be dropped with its 1 row
+      LOOKS_LIKE_RENAME: table clients goes and table customers comes: its rows would be lost if that is a rename
+    write `-- @dropped table clients` in schema.sql, or approve DROPS_TABLE:clients
+    on the line before CREATE TABLE customers, write `-- @renamed from=clients`; if it is no rename, write `-- @dropped table clients`
+    ");
+    // Neither alike nor near: only the drop.
+    let text = refusal(&Bench::new(old), "CREATE TABLE clients (id INTEGER PRIMARY KEY, born INTEGER)");
+    assert!(!text.contains("LOOKS_LIKE_RENAME"), "{text}");
+    // By an edit distance alone.
+    let text = refusal(&Bench::new(old), "CREATE TABLE clients (id INTEGER PRIMARY KEY, names INTEGER)");
+    assert!(text.contains("LOOKS_LIKE_RENAME"), "{text}");
+}
+
+#[test]
+fn needs_backfill_tells_the_line_to_write() {
+    let bench = Bench::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')",
+    );
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT NOT NULL)";
+    insta::assert_snapshot!(refusal(&bench, new), @"
+    the change of [DB] was refused; nothing was changed
+      NEEDS_BACKFILL: column t.b is NOT NULL without a default, and 2 rows would have no value
+    on the line of b, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT
+    ");
+    bench.open().execute_batch("DELETE FROM t").unwrap();
+    bench.reaches(new);
+}
+
+#[test]
+fn violated_constraints_are_counted_before_anything_is_written() {
+    let old = "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1);
+         CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INTEGER, p INTEGER);
+         INSERT INTO t VALUES (1, 'x', 5, 1), (2, NULL, -5, 2), (3, 'X', -6, NULL), (4, 'x', 7, 9)";
+    let p = "CREATE TABLE p (id INTEGER PRIMARY KEY);";
+    let cases = [
+        ("id INTEGER PRIMARY KEY, a TEXT NOT NULL, n INTEGER, p INTEGER", "t.a: 1 row"),
+        ("id INTEGER PRIMARY KEY, a TEXT, n INTEGER CHECK (n > 0), p INTEGER", "CHECK"),
+        ("id INTEGER PRIMARY KEY, a TEXT UNIQUE, n INTEGER, p INTEGER", "UNIQUE"),
+        ("id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE UNIQUE, n INTEGER, p INTEGER", "UNIQUE nocase"),
+        ("id INTEGER PRIMARY KEY, a TEXT, n INTEGER, p INTEGER REFERENCES p (id)", "FK"),
+        ("id INTEGER PRIMARY KEY, a TEXT, n INTEGER, p INTEGER REFERENCES fresh (id)", "FK to a new table"),
+        ("id INTEGER, a TEXT PRIMARY KEY, n INTEGER, p INTEGER", "PK"),
+        ("id INTEGER, a INTEGER PRIMARY KEY, n INTEGER, p INTEGER", "rowid"),
+    ];
+    let mut told = String::new();
+    for (columns, name) in cases {
+        let bench = allowing(old, &["RENUMBERS_ROWIDS:*", "CHANGES_VALUES:*"]);
+        let fresh =
+            if name.contains("new table") { "CREATE TABLE fresh (id INTEGER PRIMARY KEY);" } else { "" };
+        let text = refusal(&bench, &format!("{p} {fresh} CREATE TABLE t ({columns})"));
+        assert!(!text.contains("rolled back"), "{name}: {text}");
+        let line = text.lines().find(|l| l.contains("VIOLATED_CONSTRAINT")).unwrap();
+        told.push_str(&format!("{name}\n{line}\n"));
+    }
+    insta::assert_snapshot!(told, @"
+    t.a: 1 row
+      VIOLATED_CONSTRAINT: NULL where NOT NULL is declared, in 1 row of t (rowid 2)
+    CHECK
+      VIOLATED_CONSTRAINT: CHECK (n > 0) does not hold, in 2 rows of t (rowid 2, 3)
+    UNIQUE
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t (rowid 4)
+    UNIQUE nocase
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 2 rows of t (rowid 4, …)
+    FK
+      VIOLATED_CONSTRAINT: no row of p for FOREIGN KEY (p), in 2 rows of t (rowid 2, 4)
+    FK to a new table
+      VIOLATED_CONSTRAINT: no row of fresh for FOREIGN KEY (p), in 3 rows of t (rowid 1, 2, 4)
+    PK
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t (rowid 4)
+    rowid
+      VIOLATED_CONSTRAINT: no integer where INTEGER PRIMARY KEY is declared, in 4 rows of t (rowid 1, 2, 3, 4)
+    ");
+}
+
+#[test]
+fn a_strict_table_refuses_what_it_cannot_hold() {
+    let bench = Bench::new(
+        "CREATE TABLE t (a INTEGER, b ANY); INSERT INTO t VALUES (1, 'x'), ('one', 2.5), (NULL, NULL)",
+    );
+    let text = refusal(&bench, "CREATE TABLE t (a INTEGER, b ANY) STRICT");
+    assert!(text.contains("a value of a that a STRICT INTEGER refuses, in 1 row of t (rowid 2)"), "{text}");
+}
+
+#[test]
+fn a_unique_index_over_repeated_values_is_refused_and_a_partial_one_only_for_its_rows() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'x'), (3, NULL), (4, NULL)";
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);";
+    let text = refusal(&Bench::new(old), &format!("{table} CREATE UNIQUE INDEX i ON t (a)"));
+    assert!(
+        text.contains("VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t"),
+        "{text}"
+    );
+    Bench::new(old).reaches(&format!("{table} CREATE UNIQUE INDEX i ON t (a) WHERE id > 1"));
+}
+
+#[test]
+fn rowids_that_cannot_be_kept_are_told() {
+    let old =
+        "CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t (rowid, a, b) VALUES (40, 1, 'x'), (50, 2, 'y')";
+    let new = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)";
+    insta::assert_snapshot!(refusal(&Bench::new(old), new), @"
+    the change of [DB] was refused; nothing was changed
+      RENUMBERS_ROWIDS: the rowids of table t cannot be kept
+    if nothing refers to them, approve RENUMBERS_ROWIDS:t
+    ");
+    let bench = allowing(old, &["RENUMBERS_ROWIDS:t"]);
+    bench.reaches(new);
+    assert_eq!(bench.query("SELECT a, b FROM t"), "1|x\n2|y");
+}
+
+#[test]
+fn a_column_that_becomes_generated_is_told_when_its_values_differ() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, twice INTEGER); INSERT INTO t VALUES (1, 2, 4), (2, 3, 6)";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, twice INTEGER AS (a * 2))";
+    Bench::new(old).reaches(new);
+    let bench = Bench::new(&format!("{old}; UPDATE t SET twice = 7 WHERE id = 2"));
+    let text = refusal(&bench, new);
+    assert!(text.contains("CHANGES_VALUES: 1 value of t.twice would show its expression"), "{text}");
+}
+
+#[test]
+fn an_approval_counts_for_that_hazard_on_that_object_alone() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT); CREATE TABLE u (x); INSERT INTO t VALUES (1, 'x', 'y')";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY)";
+    for approvals in [
+        vec!["DROPS_COLUMN:t.a", "DROPS_TABLE:u"],
+        vec!["DROPS_COLUMN:t", "DROPS_TABLE:*"],
+        vec!["DROPS_TABLE:*"],
+        vec!["DROPS_COLUMN:*"],
+        vec!["DROPS_TABLE:t.a", "DROPS_TABLE:t.b", "DROPS_TABLE:u"],
+    ] {
+        refusal(&allowing(old, &approvals), new);
+    }
+    allowing(old, &["DROPS_COLUMN:T.A", "DROPS_COLUMN:t.b", "DROPS_TABLE:u"]).reaches(new);
+    allowing(old, &["DROPS_COLUMN:*", "DROPS_TABLE:*"]).reaches(new);
+}
+
+#[test]
+fn a_rewrite_is_told_and_asks_for_nothing() {
+    let report = Bench::new("CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')")
+        .reaches("CREATE TABLE t (a TEXT)");
+    let hazards: Vec<_> =
+        report.plan.unwrap().hazards.into_iter().map(|h| (h.name, h.object, h.rows)).collect();
+    assert_eq!(hazards, [(HazardName::RewritesTable, "t".to_owned(), Some(1))]);
+}
+
+#[test]
+fn an_empty_schema_never_drops_everything() {
+    for schema in ["", " \n", "-- nothing\n", "/* nothing */", "PRAGMA foreign_keys = ON;"] {
+        let bench = allowing("CREATE TABLE t (a); INSERT INTO t VALUES (1)", &["DROPS_TABLE:*"]);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refusal(&bench, schema), @"
+            schema.sql declares nothing, and [DB] has 1 table; nothing was changed
+            write the CREATE statements into schema.sql; `inspect` shows those of a database
+            ");
+        }
+    }
+    let nothing = Bench::new("");
+    assert_eq!(nothing.migrate("").unwrap().outcome, migrate::Outcome::InSync);
+}
+
+#[test]
+fn the_levels_of_proof_are_what_they_say() {
+    let old = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE TABLE c (p INTEGER REFERENCES p (id));
+         CREATE TABLE apart (x); INSERT INTO p VALUES (1, 'x'); INSERT INTO c VALUES (1)";
+    let new = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE c (p INTEGER REFERENCES p (id)); CREATE TABLE apart (x)";
+    for (level, expected) in [
+        (migrate::ProofLevel::Rewritten, [("p", true), ("c", false)]),
+        (migrate::ProofLevel::Counts, [("p", false), ("c", false)]),
+        (migrate::ProofLevel::Content, [("p", true), ("c", true)]),
+    ] {
+        let report = Bench::new(old).with(|s| s.proof = level).reaches(new);
+        let found: Vec<_> =
+            report.evidence.iter().map(|e| (e.table.as_str(), e.checksum.is_some())).collect();
+        assert_eq!(found, expected);
+    }
+}

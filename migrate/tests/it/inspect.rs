@@ -1,0 +1,157 @@
+//! `inspect` writes a `schema.sql` that means what the database holds; reading SQL never panics.
+
+use crate::support::Bench;
+use crate::support::generate::Random;
+use crate::support::nasty;
+use migrate::{Live, Outcome, Settings};
+
+fn inspect(bench: &Bench) -> Live {
+    migrate::inspect(&bench.db(), &bench.settings).unwrap()
+}
+
+/// The text of a database is a schema that the database fits, and the text of its own database.
+#[track_caller]
+fn comes_back(name: &str, sql: &str) {
+    let bench = Bench::new(sql);
+    let live = inspect(&bench);
+    let declared = bench.declared(&live.sql).unwrap_or_else(|error| panic!("{name}: {error}\n{}", live.sql));
+    assert_eq!(declared.fingerprint(), live.fingerprint, "{name}:\n{}", live.sql);
+    let report = migrate::check(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+    assert_eq!(report.outcome, Outcome::InSync, "{name}: {:?}\n{}", report.differences, live.sql);
+    assert_eq!(report.notes, [""; 0], "{name}");
+    assert_eq!(inspect(&Bench::new(&live.sql)).fingerprint, live.fingerprint, "{name}");
+}
+
+#[test]
+fn nasty_schemas_come_back() {
+    for (at, sql) in nasty::SCHEMAS.iter().enumerate() {
+        comes_back(&format!("nasty schema {at}"), sql);
+    }
+}
+
+#[test]
+fn real_schemas_come_back() {
+    let Some(corpus) = nasty::corpus() else {
+        return crate::requires::skip("real_schemas_come_back", "corpus");
+    };
+    for (name, sql) in corpus {
+        comes_back(&name, &sql);
+    }
+}
+
+#[test]
+fn objects_come_in_an_order_that_executes() {
+    let live = inspect(&Bench::new(
+        "CREATE VIEW w AS SELECT * FROM v;
+         CREATE VIEW v AS SELECT a FROM t;
+         CREATE TRIGGER on_v INSTEAD OF INSERT ON v BEGIN SELECT 1; END;
+         CREATE TABLE stepped_aside (a);
+         CREATE VIRTUAL TABLE f USING fts4 (content=\"stepped_aside\");
+         CREATE TABLE t (a REFERENCES u);
+         CREATE INDEX i ON t (a);
+         DROP TABLE stepped_aside;
+         CREATE TABLE stepped_aside (a);
+         CREATE TABLE u (id INTEGER PRIMARY KEY);
+         CREATE TRIGGER on_u AFTER INSERT ON u BEGIN SELECT 1; END;",
+    ));
+    insta::assert_snapshot!(live.sql, @r#"
+    CREATE TABLE t (a REFERENCES u);
+    CREATE TABLE stepped_aside (a);
+    CREATE TABLE u (id INTEGER PRIMARY KEY);
+    CREATE VIRTUAL TABLE f USING fts4 (content="stepped_aside");
+    CREATE INDEX i ON t (a);
+    CREATE VIEW w AS SELECT * FROM v;
+    CREATE VIEW v AS SELECT a FROM t;
+    CREATE TRIGGER on_v INSTEAD OF INSERT ON v BEGIN SELECT 1; END;
+    CREATE TRIGGER on_u AFTER INSERT ON u BEGIN SELECT 1; END;
+    "#);
+}
+
+#[test]
+fn the_text_is_verbatim_but_for_directives() {
+    let live = inspect(&Bench::new(
+        "CREATE  TABLE IF NOT EXISTS \"t\" ( -- what it is\n  a TEXT, -- @renamed from=b\n  -- @dropped c\n  d  Int DEFAULT '-- @using 1' /* @using 2 */ -- @using 3\n) STRICT -- the end\n;
+         CREATE VIEW v AS SELECT 1 -- one\n  -- @dropped table x\n;",
+    ));
+    insta::assert_snapshot!(live.sql, @r#"
+    CREATE TABLE "t" ( -- what it is
+      a TEXT,
+      d  Int DEFAULT '-- @using 1' /* @using 2 */
+    ) STRICT; -- the end
+    CREATE VIEW v AS SELECT 1; -- one
+    "#);
+}
+
+#[test]
+fn ignored_tables_are_not_written() {
+    let live = inspect(&Bench::new(
+        "CREATE TABLE _litestream_seq (a); CREATE TABLE t (a); CREATE INDEX _litestream_i ON _litestream_seq (a)",
+    ));
+    assert_eq!(live.sql, "CREATE TABLE t (a);\n");
+}
+
+#[test]
+fn reading_mutated_text_never_panics() {
+    let mut random = Random::new(4);
+    let settings = Settings::default();
+    let mut read = 0;
+    for round in 0..2_000 {
+        let sql = mutated(nasty::SCHEMAS[round % nasty::SCHEMAS.len()], &mut random);
+        read += usize::from(
+            migrate::Declared::parse(std::path::Path::new("schema.sql"), &sql, &settings).is_ok(),
+        );
+    }
+    assert!((100..1_900).contains(&read), "{read} of 2000 were read: the mutations are too mild or too wild");
+}
+
+/// One to three pieces of the text taken out, doubled, or replaced by what DDL is made of.
+fn mutated(sql: &str, random: &mut Random) -> String {
+    const PIECES: [&str; 32] = [
+        "(",
+        ")",
+        ",",
+        ";",
+        "'",
+        "\"",
+        "`",
+        "[",
+        "]",
+        "--",
+        "/*",
+        "*/",
+        "\n",
+        ".",
+        "-- @using 1\n",
+        "-- @renamed from=a\n",
+        "CHECK",
+        "COLLATE",
+        "CREATE",
+        "DESC",
+        "DEFAULT",
+        "END",
+        "FOREIGN KEY",
+        "GENERATED ALWAYS",
+        "NOT",
+        "NULL",
+        "PRIMARY KEY",
+        "UNIQUE",
+        "é",
+        "\u{feff}",
+        "x'",
+        "1e",
+    ];
+    let mut chars: Vec<char> = sql.chars().collect();
+    for _ in 0..1 + random.below(3) {
+        let at = random.below(chars.len());
+        let end = (at + 1 + random.below(6)).min(chars.len());
+        match random.below(3) {
+            0 => drop(chars.drain(at..end)),
+            1 => drop(chars.splice(at..at, chars[at..end].to_vec())),
+            _ => drop(chars.splice(at..at, random.pick(&PIECES).chars())),
+        }
+        if chars.is_empty() {
+            chars.push(' ');
+        }
+    }
+    chars.into_iter().collect()
+}

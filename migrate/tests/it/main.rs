@@ -1,0 +1,21 @@
+//! The engine through its public face, on real databases.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod atlas_traps;
+mod compare;
+mod declared;
+mod errors;
+mod faults;
+mod hazards;
+mod histories;
+mod inspect;
+mod planners;
+mod plans;
+mod random;
+mod rebuild;
+#[path = "../../../xtask/tests/support/requires.rs"]
+mod requires;
+mod rules;
+mod support;
+mod virtual_tables;

@@ -1,0 +1,158 @@
+//! What the built-in planner does for a change, and what it says that costs.
+
+use migrate::{CostClass, Report, StepKind};
+
+use crate::support::Bench;
+
+const TABLE: &str =
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z')";
+
+fn cost(report: &Report) -> (CostClass, u64) {
+    let cost = report.plan.as_ref().unwrap().cost;
+    (cost.class, cost.rows)
+}
+
+fn reached(old: &str, new: &str) -> (Bench, Report) {
+    let bench = Bench::new(old);
+    let report = bench.reaches(new);
+    (bench, report)
+}
+
+#[test]
+fn costs_carry_the_rows_that_are_read_or_written() {
+    let (_, report) =
+        reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX i ON t (a)");
+    assert_eq!(cost(&report), (CostClass::Scan, 3));
+    let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT CHECK (a <> 'q'))");
+    assert_eq!(cost(&report), (CostClass::Rewrite, 3));
+    let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)");
+    assert_eq!(cost(&report), (CostClass::Constant, 0));
+    let (_, report) =
+        reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT CHECK (b <> 'q'))");
+    assert_eq!(cost(&report), (CostClass::Scan, 3));
+    let (_, report) =
+        reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b AS (a || a) NOT NULL)");
+    assert_eq!(cost(&report), (CostClass::Scan, 3));
+    let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b AS (a || a))");
+    assert_eq!(cost(&report), (CostClass::Constant, 0));
+    let (_, report) =
+        reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b INTEGER NOT NULL DEFAULT 7)");
+    assert_eq!(cost(&report), (CostClass::Constant, 0));
+}
+
+#[test]
+fn a_rename_alone_is_constant_and_touches_no_row() {
+    let (bench, report) =
+        reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY,\n b TEXT -- @renamed from=a\n)");
+    assert_eq!(cost(&report), (CostClass::Constant, 0));
+    assert_eq!(bench.query("SELECT b FROM t WHERE id = 2"), "y");
+    let (bench, report) =
+        reached(TABLE, "-- @renamed from=t\nCREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT)");
+    assert_eq!(cost(&report), (CostClass::Constant, 0));
+    assert_eq!(bench.query("SELECT a FROM u WHERE id = 2"), "y");
+}
+
+#[test]
+fn a_change_of_letter_case_alone_is_no_change() {
+    let bench = Bench::new(TABLE);
+    let report = bench.migrate("create table T (ID integer primary key, A text)").unwrap();
+    assert_eq!(report.outcome, migrate::Outcome::InSync);
+}
+
+#[test]
+fn a_unique_index_that_holds_a_declared_constraint_stays() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE UNIQUE INDEX t_a ON t (a); INSERT INTO t VALUES (1, 'x')";
+    let (bench, report) = reached(old, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b TEXT)");
+    assert_eq!(report.plan.unwrap().steps.len(), 1);
+    assert!(bench.dump().contains("t_a"));
+    // A rebuild writes the constraint itself, and the index has nothing left to hold.
+    let (bench, _) = reached(old, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL UNIQUE)");
+    assert!(!bench.dump().contains("t_a"));
+    // Of two, one is too many.
+    let old = format!("{old}; CREATE UNIQUE INDEX t_b ON t (a)");
+    let (_, report) = reached(&old, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)");
+    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| (s.kind, s.sql)).collect();
+    assert_eq!(steps, [(StepKind::Drop, "DROP INDEX \"t_b\"".to_owned())]);
+}
+
+#[test]
+fn columns_that_add_column_cannot_add_to_a_table_with_rows_are_added_all_the_same() {
+    let table = |column: &str| format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, {column})");
+    let (bench, _) = reached(TABLE, &table("b TEXT DEFAULT CURRENT_TIMESTAMP"));
+    assert_eq!(bench.query("SELECT count(*) FROM t WHERE b LIKE '2%'"), "3");
+    let (bench, _) = reached(TABLE, &table("b TEXT DEFAULT (upper('q'))"));
+    assert_eq!(bench.query("SELECT b FROM t WHERE id = 1"), "Q");
+    let (bench, _) = reached(TABLE, &table("b AS (a || '!') STORED"));
+    assert_eq!(bench.query("SELECT b FROM t WHERE id = 1"), "x!");
+    let (bench, _) = reached(TABLE, &table("b TEXT UNIQUE"));
+    assert_eq!(bench.query("SELECT count(*) FROM t"), "3");
+    let (bench, _) = reached(TABLE, &table("\nb TEXT NOT NULL -- @using a || '?'\n"));
+    assert_eq!(bench.query("SELECT b FROM t WHERE id = 1"), "x?");
+    let (bench, _) = reached(TABLE, &table("\nb TEXT -- @using a || '?'\n"));
+    assert_eq!(bench.query("SELECT b FROM t WHERE id = 1"), "x?");
+    let (bench, _) = reached("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)", &table("b TEXT NOT NULL"));
+    assert_eq!(bench.query("SELECT count(*) FROM t"), "0");
+}
+
+#[test]
+fn an_autoincrement_that_is_new_begins_after_the_highest_row() {
+    let (bench, _) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT)");
+    assert_eq!(bench.query("SELECT seq FROM sqlite_sequence WHERE name = 't'"), "3");
+    let (bench, _) = reached(
+        &bench.query("SELECT sql || ';' FROM sqlite_schema WHERE name = 't'"),
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)",
+    );
+    assert_eq!(bench.query("SELECT count(*) FROM sqlite_sequence"), "0");
+}
+
+#[test]
+fn every_column_may_be_new_and_every_row_stays() {
+    let old = "CREATE TABLE t (a TEXT) ; INSERT INTO t VALUES ('x'), ('y')";
+    let bench = Bench::new(old).with(|s| {
+        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()]
+    });
+    bench.reaches("CREATE TABLE t (b INTEGER NOT NULL DEFAULT 5)");
+    assert_eq!(bench.query("SELECT rowid, b FROM t"), "1|5\n2|5");
+    let old = "CREATE TABLE t (a TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES ('x')";
+    let bench = Bench::new(old).with(|s| {
+        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()]
+    });
+    bench.reaches("CREATE TABLE t (b INTEGER DEFAULT 5)");
+    assert_eq!(bench.query("SELECT b FROM t"), "5");
+}
+
+#[test]
+fn views_and_triggers_that_change_go_and_come_in_an_order_that_works() {
+    let old = "CREATE TABLE t (a TEXT); CREATE VIEW v AS SELECT a FROM t; CREATE VIEW w AS SELECT a FROM v;
+         CREATE TRIGGER tr INSTEAD OF INSERT ON v BEGIN INSERT INTO t VALUES (new.a); END; INSERT INTO t VALUES ('x')";
+    let (bench, _) = reached(
+        old,
+        "CREATE TABLE t (a TEXT); CREATE VIEW v AS SELECT upper(a) AS a FROM t; CREATE VIEW w AS SELECT a FROM v;
+         CREATE TRIGGER tr INSTEAD OF INSERT ON v BEGIN INSERT INTO t VALUES (new.a); END;",
+    );
+    bench.open().execute_batch("INSERT INTO v VALUES ('y')").unwrap();
+    assert_eq!(bench.query("SELECT a FROM w"), "X\nY");
+    // A table becomes a view of the same name, and a view a table.
+    let bench = Bench::new(old)
+        .with(|s| s.allow = vec!["DROPS_TABLE:t".parse().unwrap(), "LOOKS_LIKE_RENAME:t".parse().unwrap()]);
+    bench.reaches("CREATE TABLE v (a TEXT); CREATE VIEW t AS SELECT a FROM v");
+}
+
+#[test]
+fn column_order_is_a_note_or_a_difference_as_one_likes() {
+    let new = "CREATE TABLE t (a TEXT, id INTEGER PRIMARY KEY)";
+    let (_, report) = {
+        let bench = Bench::new(TABLE);
+        let report = bench.migrate(new).unwrap();
+        (bench, report)
+    };
+    assert_eq!(report.notes, ["table t: the order of columns is (id, a), declared is (a, id)"]);
+    let bench = Bench::new(TABLE).with(|s| s.column_order = migrate::ColumnOrder::Exact);
+    let report = bench.reaches(new);
+    assert_eq!(cost(&report), (CostClass::Rewrite, 3));
+    assert_eq!(bench.query("SELECT * FROM t WHERE id = 2"), "y|2");
+    // A column in the middle, in that order.
+    let bench = Bench::new(TABLE).with(|s| s.column_order = migrate::ColumnOrder::Exact);
+    bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT, a TEXT)");
+    assert_eq!(bench.query("SELECT * FROM t WHERE id = 2"), "2|NULL|y");
+}

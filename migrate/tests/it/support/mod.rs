@@ -1,0 +1,142 @@
+//! A database in a folder of its own, migrated by the crate's public face.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod generate;
+pub(crate) mod nasty;
+
+use std::path::PathBuf;
+
+use migrate::{Declared, Error, Planner, PlannerChoice, Report, Settings, Verdict};
+use rusqlite::Connection;
+
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    pub(crate) settings: Settings,
+}
+
+impl Bench {
+    /// A database made by this SQL, migrated by the built-in planner.
+    pub(crate) fn new(sql: &str) -> Self {
+        // In memory where there is such a folder: thousands of commits wait for a disk otherwise.
+        let memory = std::path::Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let settings = Settings { planner: PlannerChoice::Builtin, ..Settings::default() };
+        let bench = Self { folder, settings };
+        bench.open().execute_batch(sql).unwrap();
+        bench
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    pub(crate) fn db(&self) -> PathBuf {
+        self.folder.path().join("db")
+    }
+
+    pub(crate) fn open(&self) -> Connection {
+        let conn = Connection::open(self.db()).unwrap();
+        conn.pragma_update(None, "foreign_keys", false).unwrap();
+        conn
+    }
+
+    pub(crate) fn declared(&self, schema: &str) -> Result<Declared, Error> {
+        Declared::parse(std::path::Path::new("schema.sql"), schema, &self.settings)
+    }
+
+    pub(crate) fn migrate(&self, schema: &str) -> Result<Report, Error> {
+        migrate::migrate(&self.db(), &self.declared(schema)?, &self.settings, &mut ())
+    }
+
+    /// Migrates; a second run must find nothing to do, the database must be sound.
+    pub(crate) fn reaches(&self, schema: &str) -> Report {
+        let report = self.migrate(schema).unwrap_or_else(|error| panic!("{error}\n{schema}"));
+        let again = self.migrate(schema).unwrap();
+        assert_eq!(again.outcome, migrate::Outcome::InSync, "{:?}", again.differences);
+        assert_eq!(self.query("PRAGMA integrity_check"), "ok");
+        report
+    }
+
+    /// Migrates, must be refused or fail, and must leave everything as it was.
+    pub(crate) fn refuses(&self, schema: &str) -> Error {
+        let before = self.dump();
+        let error = self.migrate(schema).expect_err("must be refused");
+        assert_eq!(self.dump(), before, "something was changed: {error}");
+        error
+    }
+
+    /// All rows of a query, columns by `|`, rows by newline.
+    pub(crate) fn query(&self, sql: &str) -> String {
+        query(&self.open(), sql)
+    }
+
+    /// Schema, rows, rowids, marks and header pragmas.
+    pub(crate) fn dump(&self) -> String {
+        dump(&self.open())
+    }
+}
+
+pub(crate) fn query(conn: &Connection, sql: &str) -> String {
+    let mut statement = conn.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).unwrap();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let cells: Vec<_> = (0..columns).map(|i| cell(row.get_ref(i).unwrap())).collect();
+        lines.push(cells.join("|"));
+    }
+    lines.join("\n")
+}
+
+fn cell(value: rusqlite::types::ValueRef<'_>) -> String {
+    use rusqlite::types::ValueRef;
+    match value {
+        ValueRef::Null => "NULL".to_owned(),
+        ValueRef::Integer(i) => i.to_string(),
+        ValueRef::Real(r) => format!("{r:?}"),
+        ValueRef::Text(t) => String::from_utf8_lossy(t).into_owned(),
+        ValueRef::Blob(b) => format!("{b:02x?}"),
+    }
+}
+
+pub(crate) fn dump(conn: &Connection) -> String {
+    let mut text = query(conn, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid");
+    for pragma in ["user_version", "application_id", "page_size", "auto_vacuum", "journal_mode"] {
+        text.push_str(&format!("\n{pragma} {}", query(conn, &format!("PRAGMA {pragma}"))));
+    }
+    let tables = query(
+        conn,
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND name NOT LIKE 'sqlite_schema' ORDER BY name",
+    );
+    for table in tables.lines() {
+        let quoted = format!("\"{}\"", table.replace('"', "\"\""));
+        let mut rows = String::new();
+        for rowid in ["rowid, ", ""] {
+            let sql = format!("SELECT {rowid}* FROM {quoted} ORDER BY 1, 2");
+            let sql1 = format!("SELECT {rowid}* FROM {quoted} ORDER BY 1");
+            if conn.prepare(&sql).is_ok() {
+                rows = query(conn, &sql);
+                break;
+            } else if conn.prepare(&sql1).is_ok() {
+                rows = query(conn, &sql1);
+                break;
+            }
+        }
+        text.push_str(&format!("\n[{table}]\n{rows}"));
+    }
+    text
+}
+
+/// What became of a planner's proposal, as `verdict: reason`.
+pub(crate) fn proposal(report: &Report, planner: Planner) -> String {
+    let found = report.proposals.iter().find(|p| p.planner == planner).unwrap();
+    let verdict = match found.verdict {
+        Verdict::Chosen => "chosen",
+        Verdict::Proved => "proved",
+        Verdict::Disproved => "disproved",
+        Verdict::Unavailable => "unavailable",
+    };
+    format!("{verdict}: {}", found.reason)
+}
