@@ -82,13 +82,6 @@ impl TableCarry {
         self.columns.iter().find(|c| c.to.eq_ignore_ascii_case(declared)).map(|c| &c.source)
     }
 
-    /// Whether the values of a live column persist somewhere.
-    pub(crate) fn keeps(&self, live_column: &str) -> bool {
-        self.columns
-            .iter()
-            .any(|c| matches!(&c.source, Source::Column(n) if n.eq_ignore_ascii_case(live_column)))
-    }
-
     /// Whether some value is computed by `@using`.
     pub(crate) fn computes(&self) -> bool {
         self.columns.iter().any(|c| matches!(c.source, Source::Using { .. }))
@@ -171,12 +164,15 @@ fn renamed_table<'s>(
     Ok(Some(old))
 }
 
+/// `from` and `new` are objects: `table`, or `table.column`.
 fn ambiguous(declared: &Declared, line: usize, what: &str, from: &str, new: &str) -> Error {
     let file = declared.path.display();
     Error::new(
         ErrorKind::Schema,
         new,
-        format!("{file}:{line}: @renamed from={from}: {what} {from} and {what} {new} both exist"),
+        format!(
+            "{file}:{line}: the directive @renamed cannot act: {what} {from} and {what} {new} both exist"
+        ),
     )
     .remedy(format!(
         "keep one: rename {from} away, or take out the directive and declare what is to happen to {from}"
@@ -231,7 +227,8 @@ fn column_source(
             continue;
         };
         if old.column(&column.name).is_some() || new.column(from).is_some() {
-            return Err(ambiguous(declared, directive.line, "column", from, &column.name));
+            let from = format!("{}.{from}", new.name);
+            return Err(ambiguous(declared, directive.line, "column", &from, &object));
         }
         source = Source::Column(was.name.clone());
     }

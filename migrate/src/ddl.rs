@@ -78,14 +78,33 @@ pub(crate) struct ColumnText {
 #[derive(Debug)]
 pub(crate) enum Constraint {
     Null,
-    NotNull { conflict: Option<String> },
-    Default { value: Range<usize> },
-    PrimaryKey { columns: Vec<KeyColumnText>, descending: bool, conflict: Option<String>, autoincrement: bool },
-    Unique { columns: Vec<KeyColumnText>, conflict: Option<String> },
-    Check { expression: Range<usize> },
+    NotNull {
+        conflict: Option<String>,
+    },
+    Default {
+        value: Range<usize>,
+    },
+    PrimaryKey {
+        columns: Vec<KeyColumnText>,
+        descending: bool,
+        conflict: Option<String>,
+        autoincrement: bool,
+    },
+    Unique {
+        columns: Vec<KeyColumnText>,
+        conflict: Option<String>,
+    },
+    Check {
+        expression: Range<usize>,
+    },
     ForeignKey(ForeignKeyText),
-    Collate { name: String },
-    Generated { expression: Range<usize>, stored: bool },
+    Collate {
+        name: String,
+    },
+    Generated {
+        expression: Range<usize>,
+        stored: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -154,7 +173,7 @@ pub(crate) fn index(tokens: &[Token<'_>]) -> Option<IndexText> {
     cursor.next()?;
     let columns = key_columns(&mut cursor)?;
     let end = tokens.len() - usize::from(tokens.last()?.is_symbol(";"));
-    let condition = cursor.accept("WHERE").then(|| cursor.at..end);
+    let condition = cursor.accept("WHERE").then_some(cursor.at..end);
     (condition.is_some() || cursor.at == end).then_some(IndexText { columns, condition })
 }
 
@@ -181,9 +200,8 @@ fn begins_table_constraint(token: &Token<'_>) -> bool {
 }
 
 fn begins_column_constraint(cursor: &Cursor<'_, '_>) -> bool {
-    const WORDS: [&str; 10] = [
-        "CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "AS",
-    ];
+    const WORDS: [&str; 10] =
+        ["CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "AS"];
     let ahead = |at: usize, word: &str| cursor.peek_at(at).is_some_and(|t| t.is(word));
     // Without AS, SQLite takes the two words for a part of the type.
     let generated = ahead(0, "GENERATED") && ahead(1, "ALWAYS") && ahead(2, "AS");
@@ -262,7 +280,11 @@ fn column_constraint(cursor: &mut Cursor<'_, '_>, constraints: &mut Vec<Constrai
 }
 
 /// SQLite lets table constraints follow each other without a comma.
-fn table_constraints(tokens: &[Token<'_>], item: Range<usize>, constraints: &mut Vec<Constraint>) -> Option<()> {
+fn table_constraints(
+    tokens: &[Token<'_>],
+    item: Range<usize>,
+    constraints: &mut Vec<Constraint>,
+) -> Option<()> {
     let mut cursor = Cursor { tokens: &tokens[..item.end], at: item.start };
     while cursor.peek().is_some() {
         if cursor.accept("CONSTRAINT") {
@@ -324,7 +346,8 @@ fn key_column(tokens: &[Token<'_>], mut item: Range<usize>) -> Option<KeyColumnT
     }
     item = inside_parentheses(tokens, item);
     let mut collation = None;
-    if item.len() >= 3 && tokens[item.end - 2].is("COLLATE") && is_primary(&tokens[item.start..item.end - 2]) {
+    if item.len() >= 3 && tokens[item.end - 2].is("COLLATE") && is_primary(&tokens[item.start..item.end - 2])
+    {
         collation = Some(tokens[item.end - 1].name());
         item = inside_parentheses(tokens, item.start..item.end - 2);
     }
@@ -344,7 +367,10 @@ fn is_primary(tokens: &[Token<'_>]) -> bool {
 }
 
 fn inside_parentheses(tokens: &[Token<'_>], mut range: Range<usize>) -> Range<usize> {
-    while range.len() > 2 && tokens[range.start].is_symbol("(") && closing(tokens, range.start) == Some(range.end - 1) {
+    while range.len() > 2
+        && tokens[range.start].is_symbol("(")
+        && closing(tokens, range.start) == Some(range.end - 1)
+    {
         range = range.start + 1..range.end - 1;
     }
     range

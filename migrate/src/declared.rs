@@ -54,17 +54,25 @@ impl Declared {
         let file = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| {
             let remedy = match error.kind() {
-                std::io::ErrorKind::NotFound => "write the CREATE statements of the database there, or name another file",
+                std::io::ErrorKind::NotFound => {
+                    "write the CREATE statements of the database there, or name another file"
+                }
                 std::io::ErrorKind::IsADirectory => "name a file in it",
                 _ => "check the rights of the file and of its folder",
             };
-            Error::new(ErrorKind::Schema, &file, format!("the schema {file} cannot be read: {}", io_reason(&error)))
-                .remedy(remedy)
+            Error::new(
+                ErrorKind::Schema,
+                &file,
+                format!("the schema {file} cannot be read: {}", io_reason(&error)),
+            )
+            .remedy(remedy)
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
-            Source { path, text: &text }.error(offset, "this is not valid UTF-8").remedy("save the file as UTF-8")
+            Source { path, text: &text }
+                .error(offset, "this is not valid UTF-8")
+                .remedy("save the file as UTF-8")
         })?;
         Self::parse(path, &text, settings)
     }
@@ -123,7 +131,8 @@ impl Declared {
                 _ => continue,
             };
             let place = format!("{}:{}", self.path.display(), directive.line);
-            let message = format!("{place}: the directive @dropped gives up {what} {object}, which is declared");
+            let message =
+                format!("{place}: the directive @dropped gives up {what} {object}, which is declared");
             return Err(Error::new(ErrorKind::Schema, object, message)
                 .remedy(format!("take out the directive, or the declaration of the {what}")));
         }
@@ -132,7 +141,12 @@ impl Declared {
 }
 
 /// Refuses a declared table that no step would see.
-fn check_hidden(source: &Source<'_>, statements: &[&[Token<'_>]], pristine: &Connection, pattern: &str) -> Result<()> {
+fn check_hidden(
+    source: &Source<'_>,
+    statements: &[&[Token<'_>]],
+    pristine: &Connection,
+    pattern: &str,
+) -> Result<()> {
     let ignored = schema::matching_tables(pristine, pattern).map_err(|error| source.internal(&error))?;
     let Some(name) = ignored.iter().find(|n| !token::fold(n).starts_with("sqlite_")) else { return Ok(()) };
     let declares = |s: &&&[Token<'_>]| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name));
@@ -214,9 +228,7 @@ pub(crate) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
         }
         let statement = &tokens[start..at];
         let in_trigger = is_trigger(statement)
-            && !(statement.len() >= 2
-                && tokens[at - 1].is("END")
-                && tokens[at - 2].is_symbol(";"));
+            && !(statement.len() >= 2 && tokens[at - 1].is("END") && tokens[at - 2].is_symbol(";"));
         if in_trigger && tokens[at..].iter().any(|t| t.is("END")) {
             continue;
         }
@@ -261,7 +273,10 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
         "CREATE" => {
             let Some(head) = ddl::head(statement) else { return Ok(()) };
             if head.temporary {
-                return refuse("TEMP objects do not belong to a schema", "take out the statement, or the word TEMP");
+                return refuse(
+                    "TEMP objects do not belong to a schema",
+                    "take out the statement, or the word TEMP",
+                );
             }
             if head.kind == ObjectKind::Table && statement.get(head.body).is_some_and(|t| t.is("AS")) {
                 return refuse(
@@ -274,7 +289,10 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
         "BEGIN" | "COMMIT" | "END" => Ok(()),
         "PRAGMA" => {
             let qualified = statement.get(2).is_some_and(|t| t.is_symbol("."));
-            let name = statement.get(if qualified { 3 } else { 1 }).map(|t| token::fold(&t.name())).unwrap_or_default();
+            let name = statement
+                .get(if qualified { 3 } else { 1 })
+                .map(|t| token::fold(&t.name()))
+                .unwrap_or_default();
             if PRAGMAS.contains(&name.as_str()) {
                 return Ok(());
             }
@@ -356,7 +374,9 @@ fn explain(
 ) -> Error {
     let start = statement[0].start;
     let (offset, message) = match error {
-        rusqlite::Error::SqlInputError { msg, offset, .. } => (usize::try_from(*offset).unwrap_or(0), msg.clone()),
+        rusqlite::Error::SqlInputError { msg, offset, .. } => {
+            (usize::try_from(*offset).unwrap_or(0), msg.clone())
+        }
         rusqlite::Error::SqliteFailure(_, Some(msg)) => (0, msg.clone()),
         other => (0, other.to_string()),
     };
@@ -417,26 +437,25 @@ fn authorize(conn: &mut Connection) -> rusqlite::Result<Denied> {
     Ok(denied)
 }
 
+const TEMPORARY: &str = "a TEMP object";
+
 fn refusal(action: &AuthAction<'_>, rows: bool) -> Option<String> {
     let is_catalogue = |table: &str| matches!(table, "sqlite_master" | "sqlite_schema" | "sqlite_sequence");
     match action {
-        AuthAction::Insert { table_name: "sqlite_temp_master" | "sqlite_temp_schema" } => {
-            Some("a TEMP object".to_owned())
-        }
         AuthAction::Insert { table_name }
         | AuthAction::Delete { table_name }
         | AuthAction::Update { table_name, .. }
             if !rows && !is_catalogue(table_name) =>
         {
-            Some(format!("writing rows of {table_name}"))
+            let temporary = matches!(*table_name, "sqlite_temp_master" | "sqlite_temp_schema");
+            Some(if temporary { TEMPORARY.to_owned() } else { format!("writing rows of {table_name}") })
         }
         AuthAction::Attach { .. } => Some("ATTACH".to_owned()),
         AuthAction::Detach { .. } => Some("DETACH".to_owned()),
         AuthAction::CreateTempTable { .. }
         | AuthAction::CreateTempIndex { .. }
         | AuthAction::CreateTempTrigger { .. }
-        | AuthAction::CreateTempView { .. } => Some("a TEMP object".to_owned()),
+        | AuthAction::CreateTempView { .. } => Some(TEMPORARY.to_owned()),
         _ => None,
     }
 }
-

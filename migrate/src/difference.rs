@@ -142,7 +142,11 @@ fn compare_columns(table: &str, old: &Column, new: &Column, found: &mut Vec<Diff
         differ("NOT NULL", &not_null_text(old), &not_null_text(new));
     }
     if old.default != new.default {
-        differ("DEFAULT", &or_none(old.default.as_deref().unwrap_or("")), &or_none(new.default.as_deref().unwrap_or("")));
+        differ(
+            "DEFAULT",
+            &or_none(old.default.as_deref().unwrap_or("")),
+            &or_none(new.default.as_deref().unwrap_or("")),
+        );
     }
     if old.collation != new.collation {
         differ("COLLATE", &old.collation.to_uppercase(), &new.collation.to_uppercase());
@@ -244,7 +248,12 @@ fn compare_flag(old: bool, new: bool, word: &str, table: &str, found: &mut Vec<D
     if new && !old {
         push(found, DifferenceKind::Missing, table.to_owned(), format!("table {table}: {word} is missing"));
     } else if old && !new {
-        push(found, DifferenceKind::Extra, table.to_owned(), format!("table {table}: {word} is not declared"));
+        push(
+            found,
+            DifferenceKind::Extra,
+            table.to_owned(),
+            format!("table {table}: {word} is not declared"),
+        );
     }
 }
 
@@ -257,8 +266,12 @@ fn compare_order(old: &Table, new: &Table, order: ColumnOrder, comparison: &mut 
     if was == is {
         return;
     }
-    let message =
-        format!("table {}: the order of columns is ({}), declared is ({})", new.name, was.join(", "), is.join(", "));
+    let message = format!(
+        "table {}: the order of columns is ({}), declared is ({})",
+        new.name,
+        was.join(", "),
+        is.join(", ")
+    );
     match order {
         ColumnOrder::Report => comparison.notes.push(message),
         ColumnOrder::Exact => changed(new.name.clone(), message, &mut comparison.differences),
@@ -323,7 +336,9 @@ fn compare_views(live: &Schema, declared: &Schema, found: &mut Vec<Difference>) 
     for view in &declared.views {
         match live.view(&view.name) {
             Some(old) if old.body == view.body => {}
-            Some(_) => changed(view.name.clone(), format!("view {} differs in its definition", view.name), found),
+            Some(_) => {
+                changed(view.name.clone(), format!("view {} differs in its definition", view.name), found);
+            }
             None => missing("view", &view.name, found),
         }
     }

@@ -102,9 +102,12 @@ pub(crate) fn attach(
 }
 
 fn same_place(a: &Directive, b: &Directive) -> bool {
-    let same = fold(&a.table) == fold(&b.table) && a.column.as_deref().map(fold) == b.column.as_deref().map(fold);
+    let same =
+        fold(&a.table) == fold(&b.table) && a.column.as_deref().map(fold) == b.column.as_deref().map(fold);
     let same_action = match (&a.action, &b.action) {
-        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => true,
+        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => {
+            true
+        }
         (Action::DroppedColumn { name: a }, Action::DroppedColumn { name: b })
         | (Action::DroppedTable { name: a }, Action::DroppedTable { name: b }) => fold(a) == fold(b),
         _ => false,
@@ -121,7 +124,8 @@ enum Place {
 
 impl Place {
     fn of(text: &str, statements: &[Statement<'_, '_>], comment: &Comment) -> Self {
-        let inside = statements.iter().find(|s| s[0].start < comment.start && comment.start < s[s.len() - 1].end());
+        let inside =
+            statements.iter().find(|s| s[0].start < comment.start && comment.start < s[s.len() - 1].end());
         let line = position(text, comment.start).0;
         // A one-line CREATE TABLE ends before the comment on its line.
         let on_line = || {
@@ -160,10 +164,15 @@ impl Place {
             "renamed" => {
                 let from = comment.rest.strip_prefix("from=").map(str::trim).filter(|n| is_name(n));
                 let Some(from) = from.map(unquote) else {
-                    return wrong("does not name the old name", "write `-- @renamed from=old_name`, the old name in double quotes if it needs any");
+                    return wrong(
+                        "has no old name",
+                        "write `-- @renamed from=old_name`, the old name in double quotes if it needs any",
+                    );
                 };
                 match self {
-                    Self::TopLevel { next_table: Some(table) } => directive(table, None, Action::Renamed { from }),
+                    Self::TopLevel { next_table: Some(table) } => {
+                        directive(table, None, Action::Renamed { from })
+                    }
                     Self::InTable { table, columns } if columns.len() == 1 => {
                         directive(table, columns.into_iter().next(), Action::Renamed { from })
                     }
@@ -205,7 +214,10 @@ impl Place {
             word => {
                 let likeness = |known: &&str| strsim::jaro_winkler(word, known);
                 let nearest = WORDS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-                wrong("is not known", &format!("write `-- @{}`, or take the @ out of the comment", nearest.unwrap_or_default()))
+                wrong(
+                    "is not known",
+                    &format!("write `-- @{}`, or take the @ out of the comment", nearest.unwrap_or_default()),
+                )
             }
         }
     }
@@ -217,14 +229,11 @@ fn table_in(rest: &str) -> Option<&str> {
 }
 
 fn table_name(statement: Statement<'_, '_>) -> Option<String> {
-    ddl::head(statement)
-        .filter(|h| h.kind == ObjectKind::Table)
-        .map(|h| h.name)
+    ddl::head(statement).filter(|h| h.kind == ObjectKind::Table).map(|h| h.name)
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && (is_quoted(text) || text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
+    !text.is_empty() && (is_quoted(text) || text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
 }
 
 fn is_quoted(text: &str) -> bool {

@@ -99,6 +99,19 @@ pub struct Hazard {
 }
 
 impl Hazard {
+    /// Not approved yet, and without rows.
+    pub(crate) fn new(name: HazardName, object: &str, message: String, remedy: String) -> Self {
+        Self {
+            name,
+            object: object.to_owned(),
+            message,
+            remedy,
+            rows: None,
+            rowids: Vec::new(),
+            approved: None,
+        }
+    }
+
     /// Whether the plan must not run because of it.
     #[must_use]
     pub fn stops(&self) -> bool {

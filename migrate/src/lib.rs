@@ -47,6 +47,7 @@ mod prepare;
 mod proof;
 mod replica;
 mod report;
+mod rows;
 mod schema;
 mod settings;
 mod token;

@@ -282,14 +282,18 @@ pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Sch
     let ignored = ignored_tables(conn, ignore)?;
     let hidden = |table: &str| {
         let key = fold(table);
-        key.starts_with("sqlite_") || ignored.contains(&key) || list.get(&key).is_some_and(|f| f.kind == "shadow")
+        key.starts_with("sqlite_")
+            || ignored.contains(&key)
+            || list.get(&key).is_some_and(|f| f.kind == "shadow")
     };
-    let mut statement =
-        conn.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")?;
+    let mut statement = conn.prepare(
+        "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
+    )?;
     let rows = statement.query_map([], |row| {
         Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
     })?;
-    let mut reading = Reading { conn, tables: HashMap::new(), columns: Columns::new(), schema: Schema::default() };
+    let mut reading =
+        Reading { conn, tables: HashMap::new(), columns: Columns::new(), schema: Schema::default() };
     for row in rows {
         let row = row?;
         // By the table alone: a trigger may be called like a table that is not seen.
@@ -340,7 +344,9 @@ impl Reading<'_> {
             }
             ("table", _) => folded(&facts::columns(self.conn, &row.name)?),
             // A view may be there that cannot be read: then nothing is known of its columns.
-            ("view", _) => facts::columns(self.conn, &row.name).map_or_else(|_| HashSet::new(), |c| folded(&c)),
+            ("view", _) => {
+                facts::columns(self.conn, &row.name).map_or_else(|_| HashSet::new(), |c| folded(&c))
+            }
             _ => return Ok(()),
         };
         self.columns.insert(key, columns);
@@ -546,7 +552,9 @@ impl Reader<'_, '_> {
         };
         for constraint in &text.constraints {
             match constraint {
-                Constraint::NotNull { conflict } => column.not_null = Some(conflict.clone().unwrap_or_default()),
+                Constraint::NotNull { conflict } => {
+                    column.not_null = Some(conflict.clone().unwrap_or_default());
+                }
                 Constraint::Default { value } => {
                     column.default = Some(token::canonical_default(&self.tokens[value.clone()]));
                 }
@@ -624,8 +632,7 @@ impl Reader<'_, '_> {
     /// (<https://www.sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key>).
     fn rowid_alias(&self, key: &Key, inline: bool) -> Option<String> {
         let [only] = key.columns.as_slice() else { return None };
-        let column =
-            self.table.columns.iter().find(|c| canonical_name(&c.name) == only.expression)?;
+        let column = self.table.columns.iter().find(|c| canonical_name(&c.name) == only.expression)?;
         let alias = column.type_ == "integer" && !self.table.without_rowid && !(inline && only.descending);
         alias.then(|| fold(&column.name))
     }
@@ -648,7 +655,9 @@ fn key_column(text: &KeyColumnText, tokens: &[Token<'_>], names: &HashSet<String
     let expression = without_parentheses(&tokens[text.expression.clone()]);
     let expression = match expression {
         // In a key, a name in single quotes is a name too.
-        [only] if only.kind != token::Kind::Blob && names.contains(&fold(&only.name())) => canonical_name(&only.name()),
+        [only] if only.kind != token::Kind::Blob && names.contains(&fold(&only.name())) => {
+            canonical_name(&only.name())
+        }
         _ => canonical(expression, Scope::Exactly(names)),
     };
     KeyColumn {
@@ -679,7 +688,8 @@ fn resolve_parents(schema: &mut Schema) {
         .iter()
         .filter_map(|t| {
             let key = t.primary_key.as_ref()?.columns.iter();
-            let column = |part: &KeyColumn| t.columns.iter().find(|c| canonical_name(&c.name) == part.expression);
+            let column =
+                |part: &KeyColumn| t.columns.iter().find(|c| canonical_name(&c.name) == part.expression);
             let columns = key.map(|part| column(part).map(|c| fold(&c.name)));
             Some((fold(&t.name), columns.collect::<Option<_>>()?))
         })

@@ -235,7 +235,7 @@ impl Watch for Progress<'_> {
                 self.ui.status("Waiting", text);
             }
             Event::Proving { planner } => {
-                self.ui.status("Proving", format!("the plan of {planner} on a replica"))
+                self.ui.status("Proving", format!("the plan of {planner} on a replica"));
             }
             Event::Replanning => self.ui.status("Replanning", "the database changed since the plan was made"),
             Event::Rows { table, done, total } => self.rows(table, done, total),

@@ -29,7 +29,9 @@ pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Op
     }
     let errors = uses.iter().filter_map(|sql| conn.prepare(sql).err());
     let messages = errors.filter_map(|error| match error {
-        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => Some(msg),
+        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => {
+            Some(msg)
+        }
         _ => None,
     });
     Ok(messages.into_iter().find(|message| unknown_name(message).is_some()))

@@ -268,17 +268,10 @@ impl<'t> Builder<'t> {
     }
 
     fn free_name(&self, wanted: &str) -> String {
-        let taken = |name: &str| {
-            let any = |rows: &[schema::Row]| rows.iter().any(|r| r.name.eq_ignore_ascii_case(name));
-            any(&self.now.rows) || any(&self.task.declared.schema.rows) || any(&self.task.live.rows)
-        };
-        let mut name = wanted.to_owned();
-        let mut number = 2;
-        while taken(&name) {
-            name = format!("{wanted}_{number}");
-            number += 1;
-        }
-        name
+        let taken = |name: &String| self.now.rows.iter().any(|row| row.name.eq_ignore_ascii_case(name));
+        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+        names.find(|name| !taken(name)).unwrap_or_default()
     }
 
     fn change_virtual_tables(&mut self, rewritten: &[&Table]) -> Result<()> {

@@ -7,7 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ddl::items;
-use crate::token::{Kind, Scope, Token, canonical, canonical_name, canonical_names, closing, fold, follows_from, quote, verbatim};
+use crate::token::{
+    Kind, Scope, Token, canonical, canonical_name, canonical_names, closing, fold, follows_from, quote,
+    verbatim,
+};
 
 /// The folded names of columns, by the folded name of their table or view.
 pub(super) type Columns = HashMap<String, HashSet<String>>;
@@ -23,7 +26,11 @@ pub(super) fn trigger(tokens: &[Token<'_>], columns: &Columns) -> String {
     let begin = tokens.iter().position(|t| t.is("BEGIN")).unwrap_or(0);
     let when = tokens[..begin].iter().position(|t| t.is("WHEN")).unwrap_or(begin);
     // Only NEW and OLD are in scope in the condition, and their columns stand behind a dot.
-    let head = format!("{} {}", canonical_names(&tokens[..when]), canonical(&tokens[when..begin], Scope::AtLeast(&HashSet::new())));
+    let head = format!(
+        "{} {}",
+        canonical_names(&tokens[..when]),
+        canonical(&tokens[when..begin], Scope::AtLeast(&HashSet::new()))
+    );
     let statements = tokens[begin..].split(|t| t.is_symbol(";")).map(|s| statement(s, columns));
     std::iter::once(head).chain(statements).collect::<Vec<_>>().join(" ; ")
 }
@@ -57,8 +64,11 @@ fn scope(tokens: &[Token<'_>], columns: &Columns) -> HashSet<String> {
     if scopes != 1 || tokens.iter().any(|t| t.is("INTO")) {
         return HashSet::new();
     }
-    let reads = |at: usize| follows_from(tokens, at) || (at > 0 && ["JOIN", "UPDATE"].iter().any(|w| tokens[at - 1].is(w)));
-    let tables = (0..tokens.len()).filter(|at| reads(*at)).filter_map(|at| columns.get(&fold(&tokens[at].name())));
+    let reads = |at: usize| {
+        follows_from(tokens, at) || (at > 0 && ["JOIN", "UPDATE"].iter().any(|w| tokens[at - 1].is(w)))
+    };
+    let tables =
+        (0..tokens.len()).filter(|at| reads(*at)).filter_map(|at| columns.get(&fold(&tokens[at].name())));
     tables.flatten().cloned().collect()
 }
 
@@ -82,7 +92,8 @@ pub(super) fn virtual_table(sql: &str, tokens: &[Token<'_>]) -> String {
 
 /// A column, whose name SQLite compares without letter case, or an option, whose value may depend on it.
 fn argument(tokens: &[Token<'_>]) -> String {
-    let is_option = tokens.first().is_some_and(|t| t.is("TOKENIZE")) || tokens.iter().any(|t| t.is_symbol("="));
+    let is_option =
+        tokens.first().is_some_and(|t| t.is("TOKENIZE")) || tokens.iter().any(|t| t.is_symbol("="));
     match tokens.split_first() {
         Some((key, value)) if is_option => format!("{} {}", fold(key.text), verbatim(value)),
         _ => {

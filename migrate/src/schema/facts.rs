@@ -51,8 +51,9 @@ struct ForeignKeyFacts {
 
 /// Every table of `main` by its folded name.
 pub(super) fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
-    let mut statement =
-        conn.prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'")?;
+    let mut statement = conn.prepare(
+        "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'",
+    )?;
     let rows = statement.query_map([], |row| {
         let name: String = row.get(0)?;
         Ok((fold(&name), ListFacts { kind: row.get(1)?, without_rowid: row.get(2)?, strict: row.get(3)? }))
@@ -155,7 +156,10 @@ impl TableFacts {
         let cut: BTreeSet<_> = table.uniques.iter().chain(primary).map(|k| &k.columns).collect();
         let same_but_for_direction = |key: &[KeyColumn], fact: &[KeyColumn]| {
             key.len() == fact.len()
-                && key.iter().zip(fact).all(|(a, b)| a.expression == b.expression && a.collation == b.collation)
+                && key
+                    .iter()
+                    .zip(fact)
+                    .all(|(a, b)| a.expression == b.expression && a.collation == b.collation)
         };
         self.unique_keys.iter().all(|fact| cut.contains(fact))
             && cut.iter().all(|key| self.unique_keys.iter().any(|fact| same_but_for_direction(key, fact)))
@@ -169,8 +173,9 @@ pub(super) fn rowid_column(name: &str) -> KeyColumn {
 
 /// The key columns of an index; the expression is empty where it is none of the table's columns.
 pub(super) fn index_columns(conn: &Connection, index: &str) -> rusqlite::Result<Vec<KeyColumn>> {
-    let mut statement = conn
-        .prepare_cached("SELECT name, coll, \"desc\" FROM pragma_index_xinfo(?1, 'main') WHERE \"key\" ORDER BY seqno")?;
+    let mut statement = conn.prepare_cached(
+        "SELECT name, coll, \"desc\" FROM pragma_index_xinfo(?1, 'main') WHERE \"key\" ORDER BY seqno",
+    )?;
     let rows = statement.query_map([index], |row| {
         let name: Option<String> = row.get(0)?;
         Ok(KeyColumn {

@@ -52,9 +52,17 @@ fn agrees(name: &str, sql: &str) {
 }
 
 fn table_agrees(conn: &Connection, table: &Table, place: &str) {
-    let facts = rows(conn, "SELECT wr || '', strict || '' FROM pragma_table_list WHERE schema = 'main' AND name = ?1", &table.name);
+    let facts = rows(
+        conn,
+        "SELECT wr || '', strict || '' FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+        &table.name,
+    );
     assert_eq!(facts, [format!("{}|{}", u8::from(table.without_rowid), u8::from(table.strict))], "{place}");
-    let mark = rows(conn, "SELECT name FROM pragma_table_info('sqlite_sequence') WHERE ?1 <> '' AND name = 'seq'", &table.name);
+    let mark = rows(
+        conn,
+        "SELECT name FROM pragma_table_info('sqlite_sequence') WHERE ?1 <> '' AND name = 'seq'",
+        &table.name,
+    );
     assert!(!table.autoincrement || !mark.is_empty(), "{place}");
 }
 
@@ -64,7 +72,15 @@ fn columns_agree(conn: &Connection, table: &Table, place: &str) {
         .into_iter()
         .map(|row| {
             let cells: Vec<_> = row.rsplitn(6, '|').collect();
-            format!("{}|{}|{}|{}|{}|{}", cells[5], canonical_type(cells[4]), cells[3], cells[2], cells[1], cells[0])
+            format!(
+                "{}|{}|{}|{}|{}|{}",
+                cells[5],
+                canonical_type(cells[4]),
+                cells[3],
+                cells[2],
+                cells[1],
+                cells[0]
+            )
         })
         .collect();
     let cut: Vec<_> = table
@@ -72,7 +88,8 @@ fn columns_agree(conn: &Connection, table: &Table, place: &str) {
         .iter()
         .map(|c| {
             let key = table.primary_key.as_ref().map(|k| &k.columns);
-            let place = key.and_then(|k| k.iter().position(|k| k.expression == super::canonical_name(&c.name)));
+            let place =
+                key.and_then(|k| k.iter().position(|k| k.expression == super::canonical_name(&c.name)));
             let hidden = c.generated.as_ref().map_or(0, |g| if g.stored { 3 } else { 2 });
             let (not_null, default) = (u8::from(c.not_null.is_some()), u8::from(c.default.is_some()));
             format!("{}|{}|{not_null}|{default}|{}|{hidden}", c.name, c.type_, place.map_or(0, |p| p + 1))
@@ -96,10 +113,12 @@ fn keys_agree(conn: &Connection, table: &Table, place: &str) {
     };
     let text = |key: &Key| {
         let parts = key.columns.iter();
-        let parts = parts.map(|c| format!("{} {} {}", name(&c.expression), c.collation, u8::from(c.descending)));
+        let parts =
+            parts.map(|c| format!("{} {} {}", name(&c.expression), c.collation, u8::from(c.descending)));
         parts.collect::<Vec<_>>().join(", ")
     };
-    let primary: BTreeSet<_> = table.primary_key.iter().filter(|_| table.rowid_alias.is_none()).map(text).collect();
+    let primary: BTreeSet<_> =
+        table.primary_key.iter().filter(|_| table.rowid_alias.is_none()).map(text).collect();
     assert_eq!(primary, indexes("pk"), "{place}");
     // SQLite makes no second index for a key that it has, in whatever direction.
     let undirected = |key: &String| key.replace(" 1", " 0");
@@ -114,7 +133,14 @@ fn foreign_keys_agree(conn: &Connection, table: &Table, place: &str) {
                FROM (SELECT * FROM pragma_foreign_key_list(?1) ORDER BY id, seq) GROUP BY id";
     let facts: BTreeSet<_> = rows(conn, sql, &table.name).into_iter().collect();
     let cut = table.foreign_keys.iter().map(|k| {
-        let explicit = format!("{} {} {} {} {}", k.columns.join(","), k.parent, k.parent_columns.join(","), k.on_delete, k.on_update);
+        let explicit = format!(
+            "{} {} {} {} {}",
+            k.columns.join(","),
+            k.parent,
+            k.parent_columns.join(","),
+            k.on_delete,
+            k.on_update
+        );
         let implicit = format!("{} {}  {} {}", k.columns.join(","), k.parent, k.on_delete, k.on_update);
         if facts.contains(&implicit) { implicit } else { explicit }
     });
@@ -128,13 +154,18 @@ fn indexes_agree(conn: &Connection, schema: &Schema, name: &str) {
         let list = "SELECT l.\"unique\" || '', l.partial || '' FROM sqlite_schema AS s, pragma_index_list(s.tbl_name) AS l WHERE l.name = s.name AND s.name = ?1";
         let flags = format!("{}|{}", u8::from(index.unique), u8::from(index.condition.is_some()));
         assert_eq!(rows(conn, list, &index.name), [flags], "{place}");
-        let facts = rows(conn, "SELECT coalesce(name, '-'), lower(coll), desc || '' FROM pragma_index_xinfo(?1) WHERE key", &index.name);
+        let facts = rows(
+            conn,
+            "SELECT coalesce(name, '-'), lower(coll), desc || '' FROM pragma_index_xinfo(?1) WHERE key",
+            &index.name,
+        );
         let columns = &schema.table(&index.table).unwrap().columns;
         let cut: Vec<_> = index
             .columns
             .iter()
             .map(|c| {
-                let column = columns.iter().find(|column| super::canonical_name(&column.name) == c.expression);
+                let column =
+                    columns.iter().find(|column| super::canonical_name(&column.name) == c.expression);
                 let name = column.map_or("-", |column| column.name.as_str());
                 format!("{name}|{}|{}", c.collation, u8::from(c.descending))
             })
@@ -163,7 +194,10 @@ fn real_schemas_are_read_as_sqlite_reads_them() {
 
 #[test]
 fn a_table_that_cannot_be_cut_is_read_from_the_pragmas() {
-    let (_, schema) = read("opaque", "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a REFERENCES t, b TEXT UNIQUE DEFERRABLE)");
+    let (_, schema) = read(
+        "opaque",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a REFERENCES t, b TEXT UNIQUE DEFERRABLE)",
+    );
     let table = schema.table("t").unwrap();
     assert!(table.opaque.is_some());
     assert_eq!(table.rowid_alias.as_deref(), Some("id"));

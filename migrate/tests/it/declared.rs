@@ -156,7 +156,7 @@ mod syntax {
         correct the statement; nothing was changed
         ");
         assert_snapshot!(refused("CREATE TABLE t (a DEFAULT x'0')"), @"
-        [db/schema.sql:1] db/schema.sql:1:27: this blob is not pairs of hexadecimal digits
+        [db/schema.sql:1] db/schema.sql:1:27: this blob is not made of pairs of hexadecimal digits
           CREATE TABLE t (a DEFAULT x'0')
         correct the statement; nothing was changed
         ");
@@ -253,7 +253,7 @@ mod statements {
         take out the statement, or the word TEMP
         ");
         assert_snapshot!(refused("CREATE TABLE temp.t (a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: writing rows of sqlite_temp_master has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: a TEMP object has no place in a schema
           CREATE TABLE temp.t (a);
         take out the statement; only objects of the main database can be declared
         ");
@@ -439,12 +439,12 @@ mod directives {
     #[test]
     fn renamed_without_the_old_name() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @renamed b\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed does not name the old name
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name
           a TEXT -- @renamed b
         write `-- @renamed from=old_name`, the old name in double quotes if it needs any
         ");
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @renamed from=b c\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed does not name the old name
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name
           a TEXT -- @renamed from=b c
         write `-- @renamed from=old_name`, the old name in double quotes if it needs any
         ");
@@ -560,13 +560,13 @@ mod directives {
     fn renamed_where_both_names_exist() {
         let two = "CREATE TABLE t (a TEXT); CREATE TABLE u (a TEXT)";
         assert_snapshot!(refused_change(two, "CREATE TABLE t (a TEXT);\n-- @renamed from=t\nCREATE TABLE u (a TEXT, b TEXT);"), @"
-        [u] schema.sql:2: @renamed from=t: table t and table u both exist
+        [u] schema.sql:2: the directive @renamed cannot act: table t and table u both exist
         keep one: rename t away, or take out the directive and declare what is to happen to t
         ");
         let live = "CREATE TABLE t (a TEXT, b TEXT)";
         assert_snapshot!(refused_change(live, "CREATE TABLE t (\n  b TEXT NOT NULL -- @renamed from=a\n);"), @"
-        [b] schema.sql:2: @renamed from=a: column a and column b both exist
-        keep one: rename a away, or take out the directive and declare what is to happen to a
+        [t.b] schema.sql:2: the directive @renamed cannot act: column t.a and column t.b both exist
+        keep one: rename t.a away, or take out the directive and declare what is to happen to t.a
         ");
     }
 

@@ -149,11 +149,11 @@ fn the_directives_contradict_the_database() {
     let texts: Vec<_> = cases.iter().map(|new| told(&bench, &bench.refuses(new))).collect();
     insta::assert_snapshot!(texts.join("\n\n"), @"
     [Schema, exit 1]
-    schema.sql:2: @renamed from=a: column a and column b both exist
-    keep one: rename a away, or take out the directive and declare what is to happen to a
+    schema.sql:2: the directive @renamed cannot act: column t.a and column t.b both exist
+    keep one: rename t.a away, or take out the directive and declare what is to happen to t.a
 
     [Schema, exit 1]
-    schema.sql:1: @renamed from=t: table t and table u both exist
+    schema.sql:1: the directive @renamed cannot act: table t and table u both exist
     keep one: rename t away, or take out the directive and declare what is to happen to t
 
     [Schema, exit 1]

@@ -120,9 +120,9 @@ fn kill_9_at_500_points_leaves_the_old_database_or_the_new_one() {
             assert!(now == *expected, "neither old nor new after kill {number} in {mode} mode:\n{now}");
             assert_eq!(query(&Connection::open(&db).unwrap(), "PRAGMA integrity_check"), "ok");
             if found == Outcome::InSync {
-                new += 1
+                new += 1;
             } else {
-                old += 1
+                old += 1;
             }
             migrate_here(&db).unwrap();
             assert!(dump(&Connection::open(&db).unwrap()) == template.new);

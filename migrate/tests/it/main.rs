@@ -5,6 +5,7 @@
 mod atlas_traps;
 mod compare;
 mod declared;
+mod directives;
 mod errors;
 mod faults;
 mod hazards;

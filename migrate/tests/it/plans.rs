@@ -109,13 +109,13 @@ fn an_autoincrement_that_is_new_begins_after_the_highest_row() {
 fn every_column_may_be_new_and_every_row_stays() {
     let old = "CREATE TABLE t (a TEXT) ; INSERT INTO t VALUES ('x'), ('y')";
     let bench = Bench::new(old).with(|s| {
-        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()]
+        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()];
     });
     bench.reaches("CREATE TABLE t (b INTEGER NOT NULL DEFAULT 5)");
     assert_eq!(bench.query("SELECT rowid, b FROM t"), "1|5\n2|5");
     let old = "CREATE TABLE t (a TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES ('x')";
     let bench = Bench::new(old).with(|s| {
-        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()]
+        s.allow = vec!["DROPS_COLUMN:t.a".parse().unwrap(), "LOOKS_LIKE_RENAME:t.a".parse().unwrap()];
     });
     bench.reaches("CREATE TABLE t (b INTEGER DEFAULT 5)");
     assert_eq!(bench.query("SELECT b FROM t"), "5");

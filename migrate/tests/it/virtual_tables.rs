@@ -87,3 +87,43 @@ fn an_index_that_was_out_of_step_before_stands_in_nobodys_way() {
     bench.reaches(&format!("CREATE TABLE t (a TEXT); {index}"));
     assert_eq!(bench.query("SELECT a FROM t"), "never indexed");
 }
+
+fn steps_on(report: &migrate::Report, table: &str) -> usize {
+    report.plan.as_ref().unwrap().steps.iter().filter(|s| s.table == table).count()
+}
+
+#[test]
+fn an_index_is_left_alone_where_nothing_changes_for_it() {
+    let virtual_tables =
+        "CREATE VIRTUAL TABLE f USING fts5 (a, content = 't'); CREATE VIRTUAL TABLE own USING fts5 (a);";
+    let bench = Bench::new(&format!(
+        "CREATE TABLE t (a TEXT NOT NULL, n INTEGER); CREATE TABLE u (x); {virtual_tables}
+         INSERT INTO t (rowid, a) VALUES (4, 'four'); INSERT INTO f (f) VALUES ('rebuild'); INSERT INTO own VALUES ('x');"
+    ));
+    // Another table, then the table itself with the same values.
+    let report = bench.reaches(&format!(
+        "CREATE TABLE t (a TEXT NOT NULL, n INTEGER); CREATE TABLE u (x, y); {virtual_tables}"
+    ));
+    assert_eq!((steps_on(&report, "f"), steps_on(&report, "own")), (0, 0));
+    let report = bench
+        .reaches(&format!("CREATE TABLE t (a TEXT, n INTEGER); CREATE TABLE u (x, y); {virtual_tables}"));
+    assert_eq!((steps_on(&report, "f"), steps_on(&report, "own")), (0, 0));
+    // The table with values that are stored differently.
+    let report =
+        bench.reaches(&format!("CREATE TABLE t (a TEXT, n TEXT); CREATE TABLE u (x, y); {virtual_tables}"));
+    assert_eq!((steps_on(&report, "f"), steps_on(&report, "own")), (1, 0));
+    is_sound(&bench, "f");
+}
+
+#[test]
+fn an_index_follows_rowids_that_cannot_be_kept() {
+    let index = "CREATE VIRTUAL TABLE f USING fts5 (b, content = 't');";
+    let bench = Bench::new(&format!(
+        "CREATE TABLE t (a INTEGER, b TEXT); {index} INSERT INTO t (rowid, a, b) VALUES (40, 1, 'one'), (50, 2, 'two');
+         INSERT INTO f (f) VALUES ('rebuild');"
+    ))
+    .with(|s| s.allow = vec!["RENUMBERS_ROWIDS:t".parse().unwrap()]);
+    bench.reaches(&format!("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT); {index}"));
+    assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'two'"), "2");
+    is_sound(&bench, "f");
+}

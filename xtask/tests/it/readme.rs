@@ -47,7 +47,12 @@ fn run_again(world: &World, transcript: &str) -> String {
 fn shell(world: &World, command: &str) -> String {
     let path = format!("{}:{}", world.path("bin").display(), path_without_atlas().display());
     let mut shell = Command::new("sh");
-    shell.args(["-c", command]).current_dir(world.path("")).env_clear().env("PATH", path).env("NO_COLOR", "1");
+    shell
+        .args(["-c", command])
+        .current_dir(world.path(""))
+        .env_clear()
+        .env("PATH", path)
+        .env("NO_COLOR", "1");
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR"] {
         shell.envs(std::env::var_os(name).map(|value| (name, value)));
     }
