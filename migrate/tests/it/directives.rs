@@ -93,3 +93,28 @@ fn a_renamed_parent_and_its_renamed_key_take_the_children_along() {
     conn.execute_batch("PRAGMA foreign_keys = ON; DELETE FROM q").unwrap();
     assert_eq!(bench.query("SELECT count(*) FROM c"), "0");
 }
+
+#[test]
+fn using_acts_only_on_a_new_affinity_or_a_new_not_null() {
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, '5')";
+    for (column, expected) in [
+        ("a TEXT", "5"),
+        ("a VARCHAR(9)", "5"),
+        ("a TEXT COLLATE NOCASE", "5"),
+        ("a TEXT NOT NULL", "new"),
+        ("a INTEGER", "new"),
+    ] {
+        let bench = Bench::new(old);
+        bench.reaches(&format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY,\n {column} -- @using 'new'\n); CREATE TABLE more (x);"
+        ));
+        assert_eq!(bench.query("SELECT a FROM t"), expected, "{column}");
+    }
+    // NOT NULL that was there already asks for nothing new.
+    let bench =
+        Bench::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); INSERT INTO t VALUES (1, '5')");
+    bench.reaches(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY,\n a TEXT NOT NULL COLLATE NOCASE -- @using 'new'\n)",
+    );
+    assert_eq!(bench.query("SELECT a FROM t"), "5");
+}

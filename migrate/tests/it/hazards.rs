@@ -261,3 +261,31 @@ fn the_levels_of_proof_are_what_they_say() {
         assert_eq!(found, expected);
     }
 }
+
+#[test]
+fn rowids_are_lost_only_where_there_were_some() {
+    let told = |old: &str, new: &str| {
+        let bench = Bench::new(old);
+        match bench.migrate(new) {
+            Ok(_) => "kept".to_owned(),
+            Err(error) if error.message.contains("RENUMBERS_ROWIDS") => "renumbered".to_owned(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let rows = "; INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y')";
+    let implicit = format!("CREATE TABLE t (a INT PRIMARY KEY, b TEXT){rows}");
+    let alias = format!("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT){rows}");
+    let without = format!("CREATE TABLE t (a INT PRIMARY KEY, b TEXT) WITHOUT ROWID{rows}");
+    assert_eq!(told(&implicit, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT) WITHOUT ROWID"), "renumbered");
+    assert_eq!(told(&alias, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID"), "kept");
+    assert_eq!(told(&without, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT)"), "kept");
+    assert_eq!(told(&without, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT NOT NULL) WITHOUT ROWID"), "kept");
+    assert_eq!(told(&implicit, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)"), "renumbered");
+    assert_eq!(told(&alias, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT)"), "kept");
+    // Columns that hide all three names of the rowid.
+    let hidden = "CREATE TABLE t (a INT, rowid INT, _rowid_ INT, oid INT); INSERT INTO t VALUES (1, 2, 3, 4)";
+    assert_eq!(
+        told(hidden, "CREATE TABLE t (a INT NOT NULL, rowid INT, _rowid_ INT, oid INT)"),
+        "renumbered"
+    );
+}

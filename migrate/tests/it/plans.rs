@@ -156,3 +156,34 @@ fn column_order_is_a_note_or_a_difference_as_one_likes() {
     bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT, a TEXT)");
     assert_eq!(bench.query("SELECT * FROM t WHERE id = 2"), "2|NULL|y");
 }
+
+#[test]
+fn a_default_that_is_a_literal_is_added_in_constant_time() {
+    for (default, class, value) in [
+        ("-1", CostClass::Constant, "-1"),
+        ("+1.5", CostClass::Constant, "1.5"),
+        ("'x'", CostClass::Constant, "x"),
+        ("x'0a'", CostClass::Constant, "[0a]"),
+        ("true", CostClass::Constant, "1"),
+        ("NULL", CostClass::Constant, "NULL"),
+        ("(7)", CostClass::Constant, "7"),
+        ("(~ 1)", CostClass::Rewrite, "-2"),
+        ("(NOT 1)", CostClass::Rewrite, "0"),
+        ("(1 + 1)", CostClass::Rewrite, "2"),
+    ] {
+        let (bench, report) = reached(
+            TABLE,
+            &format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB DEFAULT {default})"),
+        );
+        assert_eq!(cost(&report).0, class, "{default}");
+        assert_eq!(bench.query("SELECT b FROM t WHERE id = 1"), value, "{default}");
+    }
+}
+
+#[test]
+fn a_renamed_table_is_proved_under_its_new_name() {
+    let (_, report) = reached(TABLE, "-- @renamed from=t\nCREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT)");
+    let evidence: Vec<_> =
+        report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after, e.checksum.is_some())).collect();
+    assert_eq!(evidence, [("u", 3, true)]);
+}
