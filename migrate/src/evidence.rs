@@ -173,8 +173,7 @@ fn push_value(value: ValueRef<'_>, buffer: &mut Vec<u8>) {
     match value {
         ValueRef::Null => push(0, &[]),
         ValueRef::Integer(i) => push(1, &i.to_le_bytes()),
-        // SQLite stores -0.0 as 0.0.
-        ValueRef::Real(r) => push(2, &(r + 0.0).to_bits().to_le_bytes()),
+        ValueRef::Real(r) => push(2, &r.to_bits().to_le_bytes()),
         ValueRef::Text(t) => push(3, t),
         ValueRef::Blob(b) => push(4, b),
     }

@@ -155,6 +155,11 @@ const TRAPS: &[Trap] = &[
         "CREATE TABLE t (a, b TEXT)",
     ),
     trap(
+        "PRAGMA, BEGIN and COMMIT around the schema",
+        "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x')",
+        "PRAGMA foreign_keys = OFF; BEGIN; CREATE TABLE t (a TEXT, b TEXT); COMMIT;",
+    ),
+    trap(
         "tables of others",
         "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY); CREATE TABLE t (a TEXT); INSERT INTO _litestream_seq VALUES (1)",
         "CREATE TABLE t (a TEXT, b TEXT)",

@@ -257,6 +257,38 @@ fn the_proof_catches_a_planner_that_loses_something() {
     check_loss(&folder, old, new, plan, "a rowid", "would change values or rowids of r");
 }
 
+/// Every storage class, every kind of neighbour: a checksum that overlooks one of them proves nothing.
+#[test]
+fn the_proof_sees_a_change_of_any_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b);
+         INSERT INTO t VALUES (1, 'ab', 'c'), (2, 'x', 1.5), (3, 'x', 7), (4, 'x', x'00ff'), (5, 'x', NULL), (6, 'x', -0.0)";
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b)";
+    let changes = [
+        "",
+        "UPDATE n SET b = 2.5 WHERE id = 2",
+        "UPDATE n SET b = 1 WHERE id = 2",
+        "UPDATE n SET b = 8 WHERE id = 3",
+        "UPDATE n SET b = 7.0 WHERE id = 3",
+        "UPDATE n SET b = '7' WHERE id = 3",
+        "UPDATE n SET b = x'00fe' WHERE id = 4",
+        "UPDATE n SET b = '' WHERE id = 5",
+        "UPDATE n SET b = x'' WHERE id = 5",
+        "UPDATE n SET b = 0 WHERE id = 5",
+        "UPDATE n SET a = 'a', b = 'bc' WHERE id = 1",
+        "UPDATE n SET a = 'ab ' WHERE id = 1",
+        "UPDATE n SET id = 60 WHERE id = 6",
+        "UPDATE n SET b = (SELECT b FROM t WHERE id = 5 - n.id) WHERE id IN (2, 3)",
+    ];
+    for change in changes {
+        let plan = format!(
+            "CREATE TABLE n (id INTEGER PRIMARY KEY, a TEXT, b);INSERT INTO n SELECT * FROM t;{change};DROP TABLE t;ALTER TABLE n RENAME TO t"
+        );
+        let loss = if change.is_empty() { "" } else { "would change values or rowids of t" };
+        check_loss(&folder, old, new, &plan.replace(";;", ";"), change, loss);
+    }
+}
+
 fn check_loss(folder: &tempfile::TempDir, old: &str, new: &str, plan: &str, name: &str, loss: &str) {
     let statements: Vec<_> = plan.split(';').collect();
     let answer = serde_json::json!({ "Changes": { "Pending": statements } });
