@@ -38,16 +38,6 @@ pub enum CostClass {
     Rewrite,
 }
 
-impl fmt::Display for CostClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Constant => "constant",
-            Self::Scan => "scan",
-            Self::Rewrite => "rewrite",
-        })
-    }
-}
-
 /// Cost class and the number of rows it applies to. Ordered by class, then by rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 pub struct Cost {
@@ -55,6 +45,16 @@ pub struct Cost {
     pub class: CostClass,
     /// Rows read or written; 0 for constant.
     pub rows: u64,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.class {
+            CostClass::Constant => f.write_str("constant time"),
+            CostClass::Scan => write!(f, "a scan of {}", plural(self.rows)),
+            CostClass::Rewrite => write!(f, "a rewrite of {}", plural(self.rows)),
+        }
+    }
 }
 
 /// What a step does.
@@ -149,24 +149,16 @@ pub(crate) fn choose(proved: Vec<Plan>) -> Option<(Plan, Vec<Proposal>)> {
             format!("as cheap as {}, and ties go to Atlas", other.planner)
         }
         Some(other) => {
-            format!("{}, where {} needs {}", in_words(chosen.cost), other.planner, in_words(other.cost))
+            format!("{}, where {} needs {}", chosen.cost, other.planner, other.cost)
         }
     };
     let mut proposals = vec![Proposal { planner: chosen.planner, verdict: Verdict::Chosen, reason }];
     proposals.extend(others.iter().map(|other| Proposal {
         planner: other.planner,
         verdict: Verdict::Proved,
-        reason: format!("proved, {}", in_words(other.cost)),
+        reason: other.cost.to_string(),
     }));
     Some((chosen, proposals))
-}
-
-fn in_words(cost: Cost) -> String {
-    match cost.class {
-        CostClass::Constant => "constant time".to_owned(),
-        CostClass::Scan => format!("a scan of {}", plural(cost.rows)),
-        CostClass::Rewrite => format!("a rewrite of {}", plural(cost.rows)),
-    }
 }
 
 /// A number of rows, in words.

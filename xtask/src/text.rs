@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Cost, CostClass, Evidence, Hazard, Plan, Planner, Report, Verdict};
+use migrate::{ApprovedBy, Evidence, Hazard, Plan, Planner, Report, Verdict};
 
 use crate::highlight;
 
@@ -56,23 +56,15 @@ fn list<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
 
 /// Below the title, complete statements with everything else in comments: they can be pasted into a shell.
 fn statements(plan: &Plan) -> String {
-    let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}\n", plan.planner, cost(plan.cost));
+    let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}\n", plan.planner, plan.cost);
     for (number, step) in (1..).zip(&plan.steps) {
         let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
         let kind = format!("{:?}", step.kind).to_lowercase();
         let total = plan.steps.len();
-        let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", cost(step.cost));
+        let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", step.cost);
         let _ = writeln!(out, "{};", highlight::sql(&step.sql));
     }
     out
-}
-
-fn cost(cost: Cost) -> String {
-    match cost.class {
-        CostClass::Constant => "constant time".to_owned(),
-        CostClass::Scan => format!("reads {}", count(cost.rows, "row")),
-        CostClass::Rewrite => format!("rewrites {}", count(cost.rows, "row")),
-    }
 }
 
 fn hazards(hazards: &[Hazard]) -> String {
