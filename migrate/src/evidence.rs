@@ -11,7 +11,8 @@ use crate::declared::Declared;
 use crate::plan::{Step, StepKind};
 use crate::schema::{Affinity, Schema};
 use crate::settings::ProofLevel;
-use crate::token::{fold, quote};
+use crate::token::{fold, quote, tokenize};
+use crate::virtual_table::Content;
 
 /// A table whose rows are compared.
 #[derive(Debug)]
@@ -20,7 +21,8 @@ pub(crate) struct Watched<'c> {
     pub(crate) checksum: bool,
 }
 
-/// Every carried table that the steps touch, and every table tied to those by foreign keys, in either direction.
+/// Every carried table that the steps touch, and every table tied to those: by foreign keys in either direction, by triggers,
+/// or as the content of a full-text index.
 pub(crate) fn watched<'c>(
     steps: &[Step],
     carry: &'c Carry,
@@ -52,12 +54,25 @@ pub(crate) fn watched<'c>(
         .collect()
 }
 
-/// The names reachable over foreign keys of either schema; both names of a renamed table are one.
+/// The names reachable over the ties of either schema; both names of a renamed table are one.
 fn tied(touched: &BTreeSet<String>, carry: &Carry, live: &Schema, declared: &Schema) -> BTreeSet<String> {
     let mut edges: Vec<(String, String)> =
         carry.tables.iter().map(|t| (fold(&t.from), fold(&t.to))).collect();
-    for table in live.tables.iter().chain(&declared.tables) {
-        edges.extend(table.foreign_keys.iter().map(|key| (fold(&table.name), key.parent.clone())));
+    for schema in [live, declared] {
+        for table in &schema.tables {
+            edges.extend(table.foreign_keys.iter().map(|key| (fold(&table.name), key.parent.clone())));
+        }
+        for table in &schema.virtual_tables {
+            if let Content::In(content) = table.content() {
+                edges.push((fold(&table.name), fold(&content)));
+            }
+        }
+        for trigger in &schema.triggers {
+            let tokens = tokenize(&trigger.sql).unwrap_or_default();
+            let mentioned =
+                tokens.iter().map(|token| fold(&token.name())).filter(|name| schema.table(name).is_some());
+            edges.extend(mentioned.map(|name| (fold(&trigger.table), name)));
+        }
     }
     let mut reached = touched.clone();
     loop {

@@ -289,6 +289,41 @@ fn rows_that_came_between_plan_and_apply_are_kept_or_refused() {
     }
 }
 
+/// Writes down which steps begin and how many rows are told in them.
+#[derive(Default)]
+struct Steps {
+    begun: Vec<(usize, usize)>,
+    rows: Vec<(u64, u64)>,
+}
+
+impl Watch for Steps {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Step { number, total, .. } => self.begun.push((*number, *total)),
+            Event::Rows { done, total, .. } => self.rows.push((*done, *total)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_long_step_tells_how_far_it_is() {
+    let slow = "CHECK (length(hex(zeroblob(60000 + length(a)))) > 0)";
+    let bench = Bench::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
+         WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i, 'x' FROM n",
+    );
+    let declared =
+        bench.declared(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT {slow})")).unwrap();
+    let mut steps = Steps::default();
+    let report = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut steps).unwrap();
+    let total = report.plan.unwrap().steps.len();
+    assert_eq!(steps.begun, (1..=total).map(|number| (number, total)).collect::<Vec<_>>());
+    assert!(!steps.rows.is_empty());
+    assert!(steps.rows.iter().all(|(done, total)| *total == 20_000 && 0 < *done && done <= total));
+    assert!(steps.rows.is_sorted());
+}
+
 /// Raises the interrupt when a certain step begins.
 struct StopAt(usize, migrate::Interrupt);
 

@@ -289,3 +289,57 @@ fn rowids_are_lost_only_where_there_were_some() {
         "renumbered"
     );
 }
+
+#[test]
+fn rows_that_already_break_a_foreign_key_are_the_users_and_stay() {
+    for (options, id) in [("", "INTEGER PRIMARY KEY"), (" WITHOUT ROWID", "INT PRIMARY KEY")] {
+        let table = |column: &str| {
+            format!(
+                "CREATE TABLE p (id INTEGER PRIMARY KEY);
+                 CREATE TABLE t (id {id}, p INTEGER REFERENCES p (id), {column}){options};"
+            )
+        };
+        let old = format!(
+            "{} INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1, 'x'), (2, 7, 'y')",
+            table("a TEXT NOT NULL")
+        );
+        let bench = Bench::new(&old);
+        bench.reaches(&table("a TEXT"));
+        assert_eq!(bench.query("SELECT id, p FROM t"), "1|1\n2|7");
+        // Also where the key changes its action.
+        let bench = Bench::new(&old);
+        bench.reaches(&table("a TEXT NOT NULL").replace("(id),", "(id) ON DELETE CASCADE,"));
+        // And where rowids change, so that rows can only be counted.
+        let bench = Bench::new(&old).with(|s| s.allow = vec!["RENUMBERS_ROWIDS:*".parse().unwrap()]);
+        let renumbered =
+            table("a TEXT").replace("id INTEGER PRIMARY KEY, p", "id INTEGER, n INTEGER PRIMARY KEY, p");
+        bench.reaches(&renumbered);
+    }
+}
+
+#[test]
+fn a_foreign_key_to_a_key_that_only_comes_with_the_change_is_checked_all_the_same() {
+    let old = "CREATE TABLE t (a INTEGER, b TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES (1, 'x'), (9, 'y')";
+    let text = refusal(
+        &Bench::new(old),
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER REFERENCES t (id), b TEXT)",
+    );
+    insta::assert_snapshot!(text, @"
+    the change of [DB] was refused; nothing was changed
+      VIOLATED_CONSTRAINT: rows break a constraint of schema.sql
+      builtin: would leave 1 row of t without their parent in t
+    correct those rows first, or declare what they are
+    ");
+    Bench::new(&old.replace('9', "2"))
+        .reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER REFERENCES t (id), b TEXT)");
+}
+
+#[test]
+fn tables_tied_by_a_trigger_are_counted() {
+    let rest = "CREATE TABLE log (a TEXT); CREATE TABLE apart (a TEXT);
+         CREATE TRIGGER tr AFTER DELETE ON t BEGIN INSERT INTO log VALUES (old.a); END;";
+    let bench = Bench::new(&format!("CREATE TABLE t (a TEXT NOT NULL); {rest} INSERT INTO log VALUES ('x')"));
+    let report = bench.reaches(&format!("CREATE TABLE t (a TEXT); {rest}"));
+    let counted: Vec<_> = report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after)).collect();
+    assert_eq!(counted, [("t", 0), ("log", 1)]);
+}

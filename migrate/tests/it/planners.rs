@@ -241,6 +241,11 @@ fn the_proof_catches_a_planner_that_loses_something() {
             "would lose 1 of the 2 rows of p",
         ),
         ("the mark", rebuild_p(copy, ""), "would lose the AUTOINCREMENT mark of p: 50 becomes 2"),
+        (
+            "nothing, and adds a row",
+            rebuild_p(copy, &format!("{keep_mark};INSERT INTO c VALUES (3, 1)")),
+            "would add 1 row to c",
+        ),
         ("nothing", rebuild_p(copy, keep_mark), ""),
     ];
     let new = "CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT,\n b TEXT -- @renamed from=a\n);
@@ -345,4 +350,20 @@ fn the_cheaper_plan_wins_whoever_made_it() {
         "chosen: constant time, where atlas needs a rewrite of 1 row"
     );
     assert_eq!(proposal(&report, Planner::Atlas), "proved: a rewrite of 1 row");
+}
+
+#[test]
+fn an_index_that_the_plan_leaves_out_of_step_disproves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = "CREATE VIRTUAL TABLE f USING fts5 (a, content = 't')";
+    let loss = "would leave the index f out of step with the rows it is over";
+    let old = "CREATE TABLE t (a TEXT); INSERT INTO t (rowid, a) VALUES (4, 'four')";
+    let with_index = format!("{old}; {index}; INSERT INTO f (f) VALUES ('rebuild')");
+    let new = format!("CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more'\n); {index}");
+    let rebuild = "CREATE TABLE n (a TEXT NOT NULL);INSERT INTO n (rowid, a) SELECT rowid, a || ' more' FROM t;DROP TABLE t;ALTER TABLE n RENAME TO t";
+    check_loss(&folder, &with_index, &new, rebuild, "values that the index does not know", loss);
+    let again = format!("{rebuild};INSERT INTO f (f) VALUES ('rebuild')");
+    check_loss(&folder, &with_index, &new, &again, "made again", "");
+    let new = format!("CREATE TABLE t (a TEXT); {index}");
+    check_loss(&folder, old, &new, index, "a new index over rows that are there", loss);
 }

@@ -231,3 +231,15 @@ fn a_dropped_column_or_table_is_refused_until_it_is_approved() {
     let bench = Bench::new(sql).with(|s| s.allow = allow);
     bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);");
 }
+
+#[test]
+fn statistics_of_an_index_that_changes_go_with_it() {
+    let bench = Bench::new(
+        "CREATE TABLE t (a TEXT, b TEXT); CREATE INDEX i ON t (a); CREATE INDEX j ON t (b); CREATE TABLE gone (a TEXT);
+         INSERT INTO t VALUES ('x', 'y'); INSERT INTO gone VALUES ('x'); ANALYZE;",
+    )
+    .with(|s| s.allow = vec!["DROPS_TABLE:gone".parse().unwrap()]);
+    bench.reaches("CREATE TABLE t (a TEXT, b TEXT); CREATE INDEX i ON t (b, a); CREATE INDEX j ON t (b);");
+    assert_eq!(bench.query("SELECT tbl, idx FROM sqlite_stat1"), "t|j");
+    assert_eq!(bench.query("SELECT DISTINCT tbl, idx FROM sqlite_stat4"), "t|j");
+}
