@@ -12,7 +12,7 @@ use rusqlite::hooks::Action;
 
 use crate::carry::{Carry, Rowid};
 use crate::declared::Declared;
-use crate::difference::compare;
+use crate::difference::{compare, same_index};
 use crate::evidence::{self, Measure, Side, Watched};
 use crate::plan::{Step, plural};
 use crate::report::Evidence;
@@ -294,13 +294,13 @@ impl Execution<'_> {
             _ => None,
         };
         let Some(table) = text(0) else { return false };
-        let Some(carry) = self.carry.table_from(table).filter(|c| c.to == *table) else { return false };
-        match text(1) {
-            Some(index) => match (self.live.index(index), self.declared.schema.index(index)) {
-                (Some(old), Some(new)) => crate::difference::same_index(old, new),
-                _ => false,
-            },
-            None => !carry.from.is_empty(),
+        if self.carry.table_from(table).is_none_or(|c| c.to != table) {
+            return false;
+        }
+        match text(1).map(|index| (self.live.index(index), self.declared.schema.index(index))) {
+            None => true,
+            Some((Some(old), Some(new))) => same_index(old, new),
+            Some(_) => false,
         }
     }
 }
@@ -367,4 +367,23 @@ fn statistics_of(conn: &Connection, name: &str) -> rusqlite::Result<Vec<Vec<Valu
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect())?;
     rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_header_that_changed_is_a_failure() {
+        for pragma in ["user_version", "application_id"] {
+            let conn = Connection::open_in_memory().unwrap();
+            conn.pragma_update(None, pragma, 41).unwrap();
+            let before = header(&conn).unwrap();
+            assert!(compare_header(before, &conn).is_ok());
+            conn.pragma_update(None, pragma, 42).unwrap();
+            assert!(matches!(compare_header(before, &conn), Err(Failure::Evidence { .. })));
+        }
+    }
 }

@@ -193,3 +193,49 @@ pub(crate) fn sqlite_message(error: &rusqlite::Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    /// Counts how often the waiting is told.
+    #[derive(Default)]
+    struct Told(u32);
+
+    impl Watch for Told {
+        fn event(&mut self, event: &Event<'_>) {
+            self.0 += u32::from(matches!(event, Event::WaitingForLock { .. }));
+        }
+    }
+
+    fn failure(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn busy_and_locked_are_tried_again_and_told_once() {
+        for code in
+            [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_LOCKED_SHAREDCACHE, ffi::SQLITE_BUSY_SNAPSHOT]
+        {
+            let (mut tries, mut told) = (0, Told::default());
+            let result = patiently(Path::new("db"), &Settings::default(), &mut told, || {
+                tries += 1;
+                if tries < 4 { Err(failure(code)) } else { Ok(tries) }
+            });
+            assert_eq!((result.unwrap(), told.0), (4, 1));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not_tried_again() {
+        let (mut tries, mut told) = (0, Told::default());
+        let result = patiently(Path::new("db"), &Settings::default(), &mut told, || {
+            tries += 1;
+            Err::<(), _>(failure(ffi::SQLITE_CORRUPT))
+        });
+        assert!(result.is_err());
+        assert_eq!((tries, told.0), (1, 0));
+    }
+}
