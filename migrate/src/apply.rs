@@ -25,6 +25,10 @@ const CACHE: i64 = -16_384;
 /// Virtual machine steps between two looks at the request to stop.
 const STEPS: i32 = 10_000;
 
+/// Bytes of a table with its indexes (<https://www.sqlite.org/dbstat.html>).
+const TABLE_SIZE: &str = "SELECT coalesce(sum(pgsize), 0) FROM dbstat
+    WHERE aggregate = TRUE AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE)";
+
 /// What was committed.
 pub(crate) struct Applied {
     pub(crate) evidence: Vec<Evidence>,
@@ -78,7 +82,7 @@ impl Apply<'_, '_> {
     fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Applied> {
         let settings = self.execution.settings;
         self.configure(conn).map_err(|e| self.explain(&e))?;
-        self.make_room(conn)?;
+        self.make_room(conn, watch)?;
         stop_when_raised(conn, &settings.interrupt).map_err(|e| self.explain(&e))?;
         patiently(self.path, settings, watch, || conn.execute_batch("BEGIN IMMEDIATE"))
             .map_err(|e| self.explain(&e))?;
@@ -117,27 +121,28 @@ impl Apply<'_, '_> {
     }
 
     /// Sorting and the new tables need room; the sorter's files go beside the database, where the room was looked for.
-    fn make_room(&self, conn: &Connection) -> Result<()> {
+    fn make_room(&self, conn: &Connection, watch: &mut dyn Watch) -> Result<()> {
         if self.plan.cost.class == CostClass::Constant || self.plan.cost.rows == 0 {
             return Ok(());
         }
         let folder = open::folder_of(self.path);
         let folder = folder.canonicalize().unwrap_or(folder);
-        let needed = self.bytes_needed(conn).map_err(|e| self.explain(&e))?;
+        let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn))
+            .map_err(|e| self.explain(&e))?;
         let free = open::free_bytes(self.path).map_err(|e| {
             let message = format!("free space cannot be read: {e}; nothing was changed");
             Error::new(ErrorKind::Space, folder.display().to_string(), message)
         })?;
         if free < needed {
-            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            const MIB: u64 = 1 << 20;
             return Err(Error::new(
                 ErrorKind::Space,
                 folder.display().to_string(),
                 format!(
                     "the plan needs up to {} MiB beside {} and only {} MiB are free; nothing was changed",
-                    mib(needed),
+                    needed.div_ceil(MIB),
                     self.path.display(),
-                    mib(free)
+                    free / MIB
                 ),
             )
             .remedy("free some space there, or move the database to a larger volume"));
@@ -148,14 +153,14 @@ impl Apply<'_, '_> {
         conn.execute_batch(&pragma).map_err(|e| self.explain(&e))
     }
 
-    /// The tables that are written or sorted, three times over: the copy, the log of the transaction, the sorter's runs.
+    /// The tables that are written or sorted, with their indexes, three times over: the copy, the log of the transaction, the
+    /// sorter's runs.
     fn bytes_needed(&self, conn: &Connection) -> rusqlite::Result<u64> {
         let mut names: Vec<_> =
             self.plan.steps.iter().filter(|s| s.cost.rows > 0).map(|s| s.table.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let mut statement =
-            conn.prepare("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = TRUE")?;
+        let mut statement = conn.prepare(TABLE_SIZE)?;
         let mut bytes: u64 = 0;
         for name in names {
             let live = self.execution.carry.table_to(name).map_or(name, |c| c.from.as_str());
