@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::hooks::Action;
+use rusqlite::{Connection, ffi};
 
 use crate::carry::{Carry, Rowid};
 use crate::declared::Declared;
@@ -96,6 +96,10 @@ impl Execution<'_> {
         let total = self.steps.len();
         for (index, step) in self.steps.iter().enumerate() {
             watch.event(&Event::Step { number: index + 1, total, step });
+            // Short steps end before SQLite looks whether it is to stop.
+            if self.settings.interrupt.is_raised() {
+                return Err(Failure::Reading(interrupted()));
+            }
             let result = if step.cost.rows > 0 {
                 execute_with_progress(conn, step, watch)
             } else {
@@ -303,6 +307,10 @@ impl Execution<'_> {
             Some(_) => false,
         }
     }
+}
+
+fn interrupted() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)
 }
 
 /// Executes a step while a second thread tells how many rows were written so far.

@@ -82,6 +82,10 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+pub(crate) fn is_interrupted(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+}
+
 /// Tries again while another connection holds a lock. SQLite's own busy timeout does not cover `SQLITE_LOCKED`.
 pub(crate) fn patiently<T>(
     path: &Path,

@@ -16,7 +16,7 @@ use crate::evidence;
 use crate::execute::{Execution, Failure};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
-use crate::open::{self, breaks_constraint, explain, sqlite_message};
+use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
 use crate::proof;
@@ -283,6 +283,7 @@ impl Proposals<'_> {
         for planner in planners {
             match self.propose(*planner, watch) {
                 Ok(plan) => proved.push(plan),
+                Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
                 Err(error) => {
                     let verdict = if error.kind == ErrorKind::Planner {
                         Verdict::Unavailable
@@ -417,6 +418,10 @@ impl Ground<'_, '_> {
 /// A constraint that sample rows break is the rows' matter; anything else is the plan's.
 fn disproved(failure: Failure) -> Error {
     match failure {
+        Failure::Statement { error, .. } | Failure::Reading(error) if is_interrupted(&error) => {
+            Error::new(ErrorKind::Interrupted, "", "interrupted while planning; nothing was changed")
+                .remedy("run the command again")
+        }
         Failure::Statement { sql, error } => {
             let line: String =
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();

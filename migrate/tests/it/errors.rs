@@ -40,7 +40,7 @@ fn it_was_interrupted() {
     bench.settings.interrupt.raise();
     insta::assert_snapshot!(told(&bench, &bench.refuses(NEW)), @"
     [Interrupted, exit 1]
-    the migration of [DIR]/db was interrupted and rolled back; nothing was changed
+    interrupted while planning; nothing was changed
     run the command again
     ");
 }

@@ -309,15 +309,20 @@ impl Watch for Steps {
     }
 }
 
-#[test]
-fn a_long_step_tells_how_far_it_is() {
-    let slow = "CHECK (length(hex(zeroblob(60000 + length(a)))) > 0)";
+/// A table, and a schema that its rows take seconds to reach.
+fn slow_copy() -> (Bench, String) {
     let bench = Bench::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
          WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i, 'x' FROM n",
     );
-    let declared =
-        bench.declared(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT {slow})")).unwrap();
+    let slow = "CHECK (length(hex(zeroblob(60000 + length(a)))) > 0)";
+    (bench, format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT {slow})"))
+}
+
+#[test]
+fn a_long_step_tells_how_far_it_is() {
+    let (bench, slow) = slow_copy();
+    let declared = bench.declared(&slow).unwrap();
     let mut steps = Steps::default();
     let report = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut steps).unwrap();
     let total = report.plan.unwrap().steps.len();
@@ -338,6 +343,31 @@ impl Watch for StopAt {
     }
 }
 
+/// Raises the interrupt when the first rows of a step are told.
+struct StopAmongRows(Steps, migrate::Interrupt);
+
+impl Watch for StopAmongRows {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.event(event);
+        if matches!(event, Event::Rows { .. }) {
+            self.1.raise();
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_long_step_at_once() {
+    let (bench, slow) = slow_copy();
+    let before = bench.dump();
+    let declared = bench.declared(&slow).unwrap();
+    let mut watch = StopAmongRows(Steps::default(), bench.settings.interrupt.clone());
+    let error = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut watch).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted, "{error}");
+    let (done, total) = *watch.0.rows.last().unwrap();
+    assert!(done * 10 < total * 9, "{done} of {total} rows were copied all the same");
+    assert_eq!(bench.dump(), before);
+}
+
 #[test]
 fn an_interrupt_at_every_step_rolls_back() {
     let steps = {
@@ -354,6 +384,7 @@ fn an_interrupt_at_every_step_rolls_back() {
         let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
         let error = prepared.apply(&mut StopAt(step, bench.settings.interrupt.clone())).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Interrupted, "step {step}: {error}");
+        assert!(error.message.contains("was interrupted and rolled back"), "step {step}: {error}");
         assert_eq!(bench.dump(), before, "step {step}");
     }
 }
@@ -368,4 +399,20 @@ fn a_new_database_that_cannot_be_finished_leaves_no_file() {
     let error = migrate::migrate(&db, &declared, &settings, &mut ()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Interrupted);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_statement_that_fails_in_the_transaction_alone_is_rolled_back_and_named() {
+    // The planner does not see ignored tables, so its own name for the old table clashes with one.
+    let bench = Bench::new(
+        "CREATE TABLE t (a TEXT NOT NULL); CREATE TABLE landfall_old_t (a TEXT); INSERT INTO t VALUES ('x')",
+    )
+    .with(|s| s.ignore = vec!["landfall_*".to_owned()]);
+    let error = bench.refuses("CREATE TABLE t (a TEXT)");
+    assert_eq!(error.kind, ErrorKind::Apply);
+    let text = error.to_string().replace(&bench.db().display().to_string(), "[DB]");
+    insta::assert_snapshot!(text, @r#"
+    a statement failed in [DB]: there is already another table or index with this name: landfall_old_t; it was rolled back and nothing was changed
+      ALTER TABLE "t" RENAME TO "landfall_old_t"
+    "#);
 }

@@ -187,3 +187,20 @@ fn a_renamed_table_is_proved_under_its_new_name() {
         report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after, e.checksum.is_some())).collect();
     assert_eq!(evidence, [("u", 3, true)]);
 }
+
+#[test]
+fn an_index_that_is_declared_itself_holds_no_constraint() {
+    let index = "CREATE UNIQUE INDEX i ON t (a);";
+    let (bench, report) = reached(
+        &format!("CREATE TABLE t (a TEXT); {index} INSERT INTO t VALUES ('x')"),
+        &format!("CREATE TABLE t (a TEXT UNIQUE); {index}"),
+    );
+    assert_eq!(report.differences[0].message, "table t: UNIQUE (a) is missing");
+    assert_eq!(bench.query("SELECT count(*) FROM pragma_index_list('t')"), "2");
+    // Nor does one of another table.
+    let (_, report) = reached(
+        "CREATE TABLE t (a TEXT); CREATE TABLE u (a TEXT); CREATE UNIQUE INDEX u_a ON u (a)",
+        "CREATE TABLE t (a TEXT UNIQUE); CREATE TABLE u (a TEXT)",
+    );
+    assert_eq!(report.differences.len(), 2);
+}
