@@ -343,3 +343,15 @@ fn tables_tied_by_a_trigger_are_counted() {
     let counted: Vec<_> = report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after)).collect();
     assert_eq!(counted, [("t", 0), ("log", 1)]);
 }
+
+#[test]
+fn a_plan_that_an_approval_could_let_pass_is_made_and_proved_and_shown() {
+    let bench = Bench::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')");
+    let declared = bench.declared("CREATE TABLE t (id INTEGER PRIMARY KEY)").unwrap();
+    let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+    let hazards = &prepared.report().plan.as_ref().unwrap().hazards;
+    assert!(hazards.iter().any(|h| h.name == HazardName::DropsColumn && h.stops()));
+    assert_eq!(prepared.guard().unwrap_err().kind, ErrorKind::Hazard);
+    assert_eq!(prepared.apply(&mut ()).unwrap_err().kind, ErrorKind::Hazard);
+    assert_eq!(bench.query("SELECT a FROM t"), "x");
+}
