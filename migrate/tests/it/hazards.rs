@@ -241,6 +241,9 @@ fn an_empty_schema_never_drops_everything() {
             ");
         }
     }
+    let both =
+        Bench::new("CREATE TABLE t (a); CREATE VIRTUAL TABLE f USING fts5 (a); CREATE VIEW v AS SELECT 1;");
+    assert!(refusal(&both, "").contains("[DB] has 2 tables"));
     let nothing = Bench::new("");
     assert_eq!(nothing.migrate("").unwrap().outcome, migrate::Outcome::InSync);
 }

@@ -367,3 +367,44 @@ fn an_index_that_the_plan_leaves_out_of_step_disproves_it() {
     let new = format!("CREATE TABLE t (a TEXT); {index}");
     check_loss(&folder, old, &new, index, "a new index over rows that are there", loss);
 }
+
+#[test]
+fn without_atlas_only_the_builtin_planner_is_told_of() {
+    let bench = Bench::new(OLD).with(|s| s.planner = PlannerChoice::Auto);
+    let planners: Vec<_> = bench.reaches(NEW).proposals.into_iter().map(|p| p.planner).collect();
+    assert_eq!(planners, [Planner::Builtin]);
+}
+
+#[test]
+fn a_wrong_plan_that_is_forced_ends_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let atlas = script(&folder, r#"echo '{"Changes":{"Pending":["ALTER TABLE t ADD COLUMN c TEXT"]}}'"#);
+    let bench = Bench::new(OLD).with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+    });
+    insta::assert_snapshot!(bench.refuses(NEW).to_string().replace(&bench.db().display().to_string(), "[DB]"), @r#"
+    no plan brings [DB] to the schema without loss; nothing was changed
+      atlas: would not reach schema.sql: column t.b is missing (and 1 more)
+    choose the planner "auto", which falls back to the built-in one
+    "#);
+}
+
+#[test]
+fn the_proof_compares_values_also_where_the_migration_only_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [
+        "CREATE TABLE n (a TEXT)",
+        "INSERT INTO n (rowid, a) SELECT rowid, 'lost' FROM t",
+        "DROP TABLE t",
+        "ALTER TABLE n RENAME TO t",
+    ];
+    let answer = serde_json::json!({ "Changes": { "Pending": plan } });
+    let atlas = script(&folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let bench = Bench::new("CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')").with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+        s.proof = migrate::ProofLevel::Counts;
+    });
+    assert_eq!(bench.refuses("CREATE TABLE t (a TEXT)").kind, ErrorKind::Proof);
+}

@@ -204,3 +204,21 @@ fn an_index_that_is_declared_itself_holds_no_constraint() {
     );
     assert_eq!(report.differences.len(), 2);
 }
+
+#[test]
+fn a_fingerprint_is_of_both_schemas_and_of_every_statement() {
+    let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)";
+    let fingerprint = |old: &str, new: &str| {
+        let bench = Bench::new(old);
+        let declared = bench.declared(new).unwrap();
+        let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        prepared.report().plan.as_ref().unwrap().fingerprint.clone()
+    };
+    let first = fingerprint(TABLE, new);
+    assert_eq!(first.len(), 64);
+    // Rows and what is cosmetic do not count, everything else does.
+    assert_eq!(first, fingerprint("create table T (id integer primary key, a text)", new));
+    assert_ne!(first, fingerprint(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB)"));
+    let more = format!("{TABLE}; CREATE TABLE more (x)");
+    assert_ne!(first, fingerprint(&more, &format!("{new}; CREATE TABLE more (x)")));
+}
