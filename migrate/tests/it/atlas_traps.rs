@@ -262,3 +262,47 @@ fn atlas_alone_is_right_or_refused_with_its_loss_named_and_together_they_are_rig
     }
     insta::assert_snapshot!(told);
 }
+
+/// A database that the real Atlas makes of a schema.
+fn made_by_atlas(atlas: &std::path::Path, schema: &str) -> Bench {
+    let bench = Bench::new("");
+    let folder = bench.db().parent().unwrap().to_owned();
+    std::fs::write(folder.join("made.sql"), schema).unwrap();
+    let output = std::process::Command::new(atlas)
+        .args(["schema", "apply", "--auto-approve", "--url", "sqlite://db", "--to", "file://made.sql"])
+        .args(["--dev-url", "sqlite://dev?mode=memory"])
+        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
+        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    bench
+}
+
+#[test]
+fn a_database_made_by_atlas_is_in_sync_where_atlas_lost_nothing() {
+    let Some(atlas) = crate::requires::atlas("a_database_made_by_atlas_is_in_sync_where_atlas_lost_nothing")
+    else {
+        return;
+    };
+    let kept = "CREATE TABLE Parents (ID INTEGER PRIMARY KEY, Code TEXT NOT NULL UNIQUE, n INT DEFAULT 5, CHECK (n > 0));
+         CREATE TABLE \"child\" (id INTEGER PRIMARY KEY AUTOINCREMENT, p INTEGER NOT NULL REFERENCES Parents (ID) ON DELETE CASCADE, a TEXT, UNIQUE (p, a));
+         CREATE INDEX child_a ON child (a DESC) WHERE a IS NOT NULL;";
+    let bench = made_by_atlas(&atlas, kept);
+    assert!(bench.dump().contains('`'), "Atlas writes otherwise than it did");
+    let report = bench.migrate(kept).unwrap();
+    assert_eq!(report.outcome, migrate::Outcome::InSync, "{:?}", report.differences);
+    assert_eq!(report.live, report.declared);
+    let lost = "CREATE TABLE t (a TEXT COLLATE NOCASE, b DECIMAL(10,2), c)";
+    let report = made_by_atlas(&atlas, lost).reaches(lost);
+    let told: Vec<_> = report.differences.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "column t.a: COLLATE is BINARY, declared is NOCASE",
+            "column t.b: type is DECIMAL, declared is DECIMAL(10, 2)",
+            "column t.c: type is BLOB, declared is none",
+        ]
+    );
+}
