@@ -408,3 +408,44 @@ fn the_proof_compares_values_also_where_the_migration_only_counts() {
     });
     assert_eq!(bench.refuses("CREATE TABLE t (a TEXT)").kind, ErrorKind::Proof);
 }
+
+#[test]
+fn a_plan_from_outside_is_classified_statement_by_statement() {
+    use migrate::CostClass::{Constant, Rewrite, Scan};
+    use migrate::StepKind::{Alter, Create, Drop, Rebuild, Update};
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [
+        ("PRAGMA foreign_keys = off", None),
+        ("DROP INDEX `i`", Some((Drop, "t", Constant, 0))),
+        (
+            "CREATE TABLE `new_t` (`id` integer NULL, `a` text NULL, PRIMARY KEY (`id`))",
+            Some((Create, "new_t", Constant, 0)),
+        ),
+        ("INSERT INTO `new_t` (`id`, `a`) SELECT `id`, `a` FROM `t`", Some((Rebuild, "t", Rewrite, 2))),
+        ("DROP TABLE `t`", Some((Drop, "t", Constant, 0))),
+        ("ALTER TABLE `new_t` RENAME TO `t`", Some((Alter, "new_t", Constant, 0))),
+        ("CREATE INDEX `j` ON `t` (`a`)", Some((Create, "t", Scan, 2))),
+        ("ALTER TABLE `u` ADD COLUMN `b` text NULL", Some((Alter, "u", Constant, 0))),
+        ("UPDATE `u` SET `b` = NULL", Some((Update, "u", Rewrite, 1))),
+        ("PRAGMA foreign_keys = on", None),
+    ];
+    let statements: Vec<_> = plan.iter().map(|(sql, _)| sql).collect();
+    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
+    // Slow, and still within its time.
+    let atlas = script(&folder, &format!("sleep 0.4\ncat <<'EOF'\n{answer}\nEOF"));
+    let bench = Bench::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE INDEX i ON t (a); CREATE TABLE u (x);
+         INSERT INTO t VALUES (1, 'x'), (2, 'y'); INSERT INTO u VALUES (1)",
+    )
+    .with(|s| {
+        s.planner = PlannerChoice::Atlas;
+        s.atlas = Some(atlas);
+    });
+    let report = bench.reaches(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX j ON t (a); CREATE TABLE u (x, b TEXT);",
+    );
+    let steps = report.plan.unwrap().steps;
+    let found: Vec<_> = steps.iter().map(|s| (s.kind, s.table.as_str(), s.cost.class, s.cost.rows)).collect();
+    let expected: Vec<_> = plan.iter().filter_map(|(_, step)| *step).collect();
+    assert_eq!(found, expected);
+}
