@@ -222,3 +222,19 @@ fn a_fingerprint_is_of_both_schemas_and_of_every_statement() {
     let more = format!("{TABLE}; CREATE TABLE more (x)");
     assert_ne!(first, fingerprint(&more, &format!("{new}; CREATE TABLE more (x)")));
 }
+
+#[test]
+fn a_trigger_that_changes_is_made_anew_and_the_others_are_left_alone() {
+    let same = "CREATE TRIGGER same AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone'); END;";
+    let trigger = |word: &str| {
+        format!(
+            "CREATE TABLE t (a TEXT); CREATE TABLE log (a TEXT); {same}
+             CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES ('{word}'); END;"
+        )
+    };
+    let (bench, report) = reached(&trigger("old"), &trigger("new"));
+    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| s.kind).collect();
+    assert_eq!(steps, [StepKind::Drop, StepKind::Create]);
+    bench.open().execute_batch("INSERT INTO t VALUES ('x'); DELETE FROM t").unwrap();
+    assert_eq!(bench.query("SELECT a FROM log"), "new\ngone");
+}
