@@ -121,10 +121,15 @@ impl Search<'_> {
         let names = |t: &Table| t.columns.iter().map(|c| crate::token::fold(&c.name)).collect::<Vec<_>>();
         let like = new.into_iter().find(|t| names(t) == names(old) || near(&t.name, &old.name));
         if let Some(like) = like {
-            found.push(Hazard::new(HazardName::LooksLikeRename, dropped, format!("table {dropped} goes and table {} comes: its rows would be lost if that is a rename", like.name), format!(
-                    "on the line before CREATE TABLE {}, write `-- @renamed from={dropped}`; if it is no rename, write `-- @dropped table {dropped}`",
-                    like.name
-                )));
+            let like = &like.name;
+            let message = format!(
+                "table {dropped} goes and table {like} comes: its rows would be lost if that is a rename"
+            );
+            let remedy = format!(
+                "on the line before CREATE TABLE {like}, write `-- @renamed from={dropped}`; \
+                 if it is no rename, write `-- @dropped table {dropped}`"
+            );
+            found.push(Hazard::new(HazardName::LooksLikeRename, dropped, message, remedy));
         }
     }
 
@@ -204,10 +209,14 @@ fn column_like(table: &TableCarry, old: &Table, new: &Table, dropped: &Column, f
     });
     let Some(like) = like else { return };
     let (name, dropped) = (format!("{}.{}", new.name, dropped.name), &dropped.name);
-    found.push(Hazard::new(HazardName::LooksLikeRename, &name, format!("column {name} goes and {} comes: its values would be lost if that is a rename", like.name), format!(
-            "on the line of {}, write `-- @renamed from={dropped}`; if it is no rename, write `-- @dropped {dropped}` inside CREATE TABLE {}",
-            like.name, new.name
-        )));
+    let (like, table) = (&like.name, &new.name);
+    let message =
+        format!("column {name} goes and {like} comes: its values would be lost if that is a rename");
+    let remedy = format!(
+        "on the line of {like}, write `-- @renamed from={dropped}`; \
+         if it is no rename, write `-- @dropped {dropped}` inside CREATE TABLE {table}"
+    );
+    found.push(Hazard::new(HazardName::LooksLikeRename, &name, message, remedy));
 }
 
 /// A third of the longer name may differ.

@@ -70,7 +70,16 @@ impl Rows<'_, '_> {
         let rows = self.search.count(&self.table.from)?.unwrap_or(0);
         if rows > 0 {
             let object = format!("{}.{}", self.new.name, column.name);
-            found.push(Hazard { rows: Some(rows), ..Hazard::new(HazardName::NeedsBackfill, &object, format!("column {object} is NOT NULL without a default, and {} would have no value", plural(rows)), format!("on the line of {}, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT", column.name)) });
+            let message = format!(
+                "column {object} is NOT NULL without a default, and {} would have no value",
+                plural(rows)
+            );
+            let remedy = format!(
+                "on the line of {}, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT",
+                column.name
+            );
+            let hazard = Hazard::new(HazardName::NeedsBackfill, &object, message, remedy);
+            found.push(Hazard { rows: Some(rows), ..hazard });
         }
         Ok(())
     }
@@ -336,11 +345,15 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
+    /// Rowid (NULL where there is none) and value of a live column, of every row.
+    fn values_sql(&self, column: &Column) -> String {
+        let rowid = self.old.rowid_name().unwrap_or("NULL");
+        format!("SELECT {rowid}, {} FROM {}", quote(&column.name), quote(&self.table.from))
+    }
+
     /// Only integers can be rowids, and a NULL would become a new one.
     fn not_integers(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let rowid = self.old.rowid_name().unwrap_or("NULL");
-        let sql = format!("SELECT {rowid}, {} FROM {}", quote(&was.name), quote(&self.table.from));
-        let mut statement = self.conn.prepare(&sql)?;
+        let mut statement = self.conn.prepare(&self.values_sql(was))?;
         let mut rows = statement.query([])?;
         let mut store = Store::new()?;
         let mut refused = Finding::default();
@@ -360,9 +373,7 @@ impl Rows<'_, '_> {
 
     /// Values that the declared affinity stores differently and that cannot be had back from what it stores.
     fn conversions(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let rowid = self.old.rowid_name().unwrap_or("NULL");
-        let sql = format!("SELECT {rowid}, {} FROM {}", quote(&was.name), quote(&self.table.from));
-        let mut statement = self.conn.prepare(&sql)?;
+        let mut statement = self.conn.prepare(&self.values_sql(was))?;
         let mut rows = statement.query([])?;
         let (mut there, mut back) = (Store::new()?, Store::new()?);
         let (to, from) = (column.affinity(self.new.strict), was.affinity(self.old.strict));

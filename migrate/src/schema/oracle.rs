@@ -10,7 +10,6 @@ use crate::token::canonical_type;
 #[path = "../../tests/it/support/nasty.rs"]
 mod nasty;
 #[path = "../../../xtask/tests/support/requires.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
 mod requires;
 
 fn read(name: &str, sql: &str) -> (Connection, Schema) {

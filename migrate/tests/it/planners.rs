@@ -151,6 +151,12 @@ fn script(folder: &tempfile::TempDir, text: &str) -> PathBuf {
     path
 }
 
+/// A script that prints this plan as Atlas does.
+fn answering(statements: &[&str]) -> String {
+    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
+    format!("cat <<'EOF'\n{answer}\nEOF")
+}
+
 const OLD: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')";
 const NEW: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)";
 
@@ -296,8 +302,7 @@ fn the_proof_sees_a_change_of_any_value() {
 
 fn check_loss(folder: &tempfile::TempDir, old: &str, new: &str, plan: &str, name: &str, loss: &str) {
     let statements: Vec<_> = plan.split(';').collect();
-    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
-    let atlas = script(folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let atlas = script(folder, &answering(&statements));
     let bench = Bench::new(old).with(|s| {
         s.planner = PlannerChoice::Atlas;
         s.atlas = Some(atlas);
@@ -316,8 +321,7 @@ fn an_update_of_the_plans_own_fires_no_trigger() {
     let folder = tempfile::tempdir().unwrap();
     let objects = "CREATE TABLE log (a TEXT); CREATE TRIGGER tr AFTER UPDATE ON t BEGIN INSERT INTO log VALUES ('fired'); END";
     let statements = ["ALTER TABLE t ADD COLUMN b TEXT NOT NULL DEFAULT 'x'", "UPDATE t SET b = 'x'"];
-    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
-    let atlas = script(&folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let atlas = script(&folder, &answering(&statements));
     let bench =
         Bench::new(&format!("CREATE TABLE t (a TEXT); {objects}; INSERT INTO t VALUES ('x')")).with(|s| {
             s.planner = PlannerChoice::Atlas;
@@ -338,8 +342,7 @@ fn the_cheaper_plan_wins_whoever_made_it() {
         "DROP TABLE t",
         "ALTER TABLE n RENAME TO t",
     ];
-    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
-    let atlas = script(&folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let atlas = script(&folder, &answering(&statements));
     let bench = Bench::new(OLD).with(|s| {
         s.planner = PlannerChoice::Auto;
         s.atlas = Some(atlas);
@@ -399,8 +402,7 @@ fn the_proof_compares_values_also_where_the_migration_only_counts() {
         "DROP TABLE t",
         "ALTER TABLE n RENAME TO t",
     ];
-    let answer = serde_json::json!({ "Changes": { "Pending": plan } });
-    let atlas = script(&folder, &format!("cat <<'EOF'\n{answer}\nEOF"));
+    let atlas = script(&folder, &answering(&plan));
     let bench = Bench::new("CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')").with(|s| {
         s.planner = PlannerChoice::Atlas;
         s.atlas = Some(atlas);
@@ -429,10 +431,9 @@ fn a_plan_from_outside_is_classified_statement_by_statement() {
         ("UPDATE `u` SET `b` = NULL", Some((Update, "u", Rewrite, 1))),
         ("PRAGMA foreign_keys = on", None),
     ];
-    let statements: Vec<_> = plan.iter().map(|(sql, _)| sql).collect();
-    let answer = serde_json::json!({ "Changes": { "Pending": statements } });
+    let statements: Vec<_> = plan.iter().map(|(sql, _)| *sql).collect();
     // Slow, and still within its time.
-    let atlas = script(&folder, &format!("sleep 0.4\ncat <<'EOF'\n{answer}\nEOF"));
+    let atlas = script(&folder, &format!("sleep 0.4\n{}", answering(&statements)));
     let bench = Bench::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE INDEX i ON t (a); CREATE TABLE u (x);
          INSERT INTO t VALUES (1, 'x'), (2, 'y'); INSERT INTO u VALUES (1)",
