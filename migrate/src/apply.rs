@@ -9,11 +9,10 @@ use rusqlite::{Connection, ErrorCode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
 use crate::loss::Search;
-use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message};
+use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
 use crate::plan::{CostClass, Plan};
 use crate::report::Evidence;
 use crate::schema;
-use crate::settings::Interrupt;
 use crate::watch::Watch;
 
 /// SQLite's heap, in bytes, however large the tables are.
@@ -21,9 +20,6 @@ const HEAP: i64 = 64 << 20;
 
 /// Page cache while applying, in KiB (negative as the PRAGMA wants it): a larger one makes sorting slower, not faster.
 const CACHE: i64 = -16_384;
-
-/// Virtual machine steps between two looks at the request to stop.
-const STEPS: i32 = 10_000;
 
 /// Bytes of a table with its indexes (<https://www.sqlite.org/dbstat.html>).
 const TABLE_SIZE: &str = "SELECT coalesce(sum(pgsize), 0) FROM dbstat
@@ -275,9 +271,4 @@ fn is_read_only(error: &rusqlite::Error) -> bool {
 fn first_line(sql: &str) -> String {
     let line: String = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() > 160 { line.chars().take(159).chain(['…']).collect() } else { line }
-}
-
-fn stop_when_raised(conn: &mut Connection, interrupt: &Interrupt) -> rusqlite::Result<()> {
-    let interrupt = interrupt.clone();
-    conn.progress_handler(STEPS, Some(move || interrupt.is_raised()))
 }

@@ -112,6 +112,13 @@ impl Hazard {
         }
     }
 
+    /// Takes back what the caller approved: it was approved for another plan.
+    pub(crate) fn forget_caller(&mut self) {
+        if self.approved == Some(ApprovedBy::Caller) {
+            self.approved = None;
+        }
+    }
+
     /// Whether the plan must not run because of it.
     #[must_use]
     pub fn stops(&self) -> bool {

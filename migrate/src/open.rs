@@ -7,11 +7,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::Settings;
+use crate::settings::{Interrupt, Settings};
 use crate::watch::{Event, Watch};
 
 /// Less than this many free bytes make a failure of the disk one of its being full.
 const SCARCE: u64 = 1 << 20;
+
+/// Virtual machine steps between two looks at the request to stop.
+const STEPS: i32 = 10_000;
 
 /// Between two tries for a lock.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -166,6 +169,12 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings)
         .remedy("check who owns the file and its folder, and whether the file system is mounted read-only"),
         _ => unreadable(path, &sqlite_message(error)),
     }
+}
+
+/// From here on a statement of this connection ends as interrupted once somebody asks to stop.
+pub(crate) fn stop_when_raised(conn: &mut Connection, interrupt: &Interrupt) -> rusqlite::Result<()> {
+    let interrupt = interrupt.clone();
+    conn.progress_handler(STEPS, Some(move || interrupt.is_raised()))
 }
 
 /// The folder that a database is in.

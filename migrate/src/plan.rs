@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::hazard::Hazard;
+use crate::hazard::{Hazard, HazardName};
 
 /// Who made a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,6 +101,15 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What may be lost, approved or not.
     pub hazards: Vec<Hazard>,
+}
+
+impl Plan {
+    /// Whether the database should be copied first: the plan drops or changes values on purpose, or writes rows anew.
+    #[must_use]
+    pub fn wants_copy(&self) -> bool {
+        let rewrites = self.cost.class == CostClass::Rewrite && self.cost.rows > 0;
+        rewrites || self.hazards.iter().any(|hazard| hazard.name != HazardName::RewritesTable)
+    }
 }
 
 /// What became of one planner's proposal.

@@ -14,6 +14,7 @@ use crate::difference::{Comparison, compare};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence;
 use crate::execute::{Execution, Failure};
+use crate::fit::{self, Fit};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
@@ -73,6 +74,15 @@ pub fn prepare<'d>(
 /// As [`prepare`], without the planners'.
 pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
     Ok(Ground::read(db, declared, settings, watch)?.report())
+}
+
+/// Only reads and compares: whether a release that declares this schema can serve `db` as it is. Never writes to `db`.
+///
+/// # Errors
+/// As [`check`].
+pub fn fit(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Fit> {
+    let ground = Ground::read(db, declared, settings, watch)?;
+    Ok(fit::fit(&ground.live, &declared.schema, settings.column_order))
 }
 
 impl Prepared<'_> {
@@ -370,9 +380,13 @@ impl Proposals<'_> {
     }
 
     fn plan(&self, planner: Planner, steps: Vec<Step>) -> Plan {
+        let fingerprint = self.fingerprint(&steps);
         let mut hazards = self.hazards.to_vec();
+        if self.ground.settings.allow_for.as_ref().is_some_and(|plan| *plan != fingerprint) {
+            hazards.iter_mut().for_each(Hazard::forget_caller);
+        }
         hazards.extend(self.rewrites(&steps));
-        Plan { planner, fingerprint: self.fingerprint(&steps), cost: plan::cost(&steps), steps, hazards }
+        Plan { planner, fingerprint, cost: plan::cost(&steps), steps, hazards }
     }
 
     /// Told, never asked: how long it takes depends on the rows.

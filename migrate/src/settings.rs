@@ -86,6 +86,8 @@ pub struct Settings {
     pub proof: ProofLevel,
     /// Hazards that somebody approved on the command line or in the environment.
     pub allow: Vec<Approval>,
+    /// The fingerprint of the one plan that [`Settings::allow`] counts for; `None` is any plan.
+    pub allow_for: Option<String>,
     /// How long to wait for another connection's lock.
     pub lock_wait: Duration,
     /// Whether messages may carry values of the user's rows, not only rowids and counts.
@@ -106,6 +108,7 @@ impl Default for Settings {
             column_order: ColumnOrder::default(),
             proof: ProofLevel::default(),
             allow: Vec::new(),
+            allow_for: None,
             lock_wait: Duration::from_secs(10),
             show_values: false,
             interrupt: Interrupt::default(),

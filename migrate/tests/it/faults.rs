@@ -133,15 +133,19 @@ fn kill_9_at_500_points_leaves_the_old_database_or_the_new_one() {
 }
 
 /// A small file system in memory; gone when dropped.
-struct SmallDisk(tempfile::TempDir);
+pub(crate) struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn new(kilobytes: u32) -> Option<Self> {
+    pub(crate) fn new(kilobytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={kilobytes}k");
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 
@@ -163,7 +167,7 @@ fn a_full_disk_changes_nothing_and_says_so() {
             crate::requires::skip("a_full_disk_changes_nothing_and_says_so", "mount");
             return;
         };
-        let db = disk.0.path().join("db");
+        let db = disk.path().join("db");
         std::fs::copy(template.bench.db(), &db).unwrap();
         match migrate_here(&db) {
             Err(error) => {
@@ -187,13 +191,13 @@ fn a_disk_that_fills_up_in_the_transaction_changes_nothing() {
         crate::requires::skip("a_disk_that_fills_up_in_the_transaction_changes_nothing", "mount");
         return;
     };
-    let db = disk.0.path().join("db");
+    let db = disk.path().join("db");
     // A change in constant time: no room is looked for beforehand.
     let conn = Connection::open(&db).unwrap();
     conn.execute_batch("CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x')").unwrap();
     let before = dump(&conn);
     drop(conn);
-    drop(std::fs::write(disk.0.path().join("filler"), vec![0; 1 << 20]));
+    drop(std::fs::write(disk.path().join("filler"), vec![0; 1 << 20]));
     let declared =
         Declared::parse(Path::new("schema.sql"), "CREATE TABLE t (a TEXT, b TEXT)", &settings()).unwrap();
     let error = migrate::migrate(&db, &declared, &settings(), &mut ()).unwrap_err();

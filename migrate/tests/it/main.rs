@@ -4,10 +4,12 @@
 
 mod atlas_traps;
 mod compare;
+mod copies;
 mod declared;
 mod directives;
 mod errors;
 mod faults;
+mod fit;
 mod hazards;
 mod histories;
 mod inspect;

@@ -1,0 +1,40 @@
+//! How many rows the tables of a database have.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::declared::ignore_patterns;
+use crate::error::Result;
+use crate::open::{self, explain};
+use crate::schema;
+use crate::settings::Settings;
+use crate::token::quote;
+
+/// The rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableRows {
+    /// The table.
+    pub table: String,
+    /// How many it has.
+    pub rows: u64,
+}
+
+/// Counts the rows of every table, virtual ones included, in the order of the schema. A missing database has no tables.
+///
+/// # Errors
+/// [`crate::ErrorKind::Database`] when it cannot be read, [`crate::ErrorKind::Locked`] when it stays locked.
+pub fn rows(db: &Path, settings: &Settings) -> Result<Vec<TableRows>> {
+    let Some(conn) = open::reading(db, settings, &mut ())? else { return Ok(Vec::new()) };
+    let count = || -> rusqlite::Result<Vec<TableRows>> {
+        let live = schema::read(&conn, &ignore_patterns(settings))?;
+        let names = live.tables.iter().map(|t| &t.name).chain(live.virtual_tables.iter().map(|t| &t.name));
+        let counted = names.map(|name| {
+            let sql = format!("SELECT count(*) FROM {}", quote(name));
+            let rows = conn.query_row(&sql, [], |row| row.get(0))?;
+            Ok(TableRows { table: name.clone(), rows })
+        });
+        counted.collect()
+    };
+    open::patiently(db, settings, &mut (), count).map_err(|error| explain(db, &error, settings))
+}

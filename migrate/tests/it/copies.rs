@@ -1,0 +1,98 @@
+//! What boot does before a plan runs: counts, copies, approvals that are bound to one plan.
+
+use migrate::{ErrorKind, Interrupt, backup};
+use rusqlite::Connection;
+
+use crate::support::{Bench, dump, query};
+
+const OLD: &str = "CREATE TABLE t (a TEXT, b TEXT); INSERT INTO t VALUES ('x', 'y'), ('z', 'w');";
+const NEW: &str = "CREATE TABLE t (a TEXT)";
+
+#[test]
+fn a_copy_keeps_rowids_marks_and_header_pragmas() {
+    let bench = Bench::new(
+        "PRAGMA user_version = 7; PRAGMA application_id = 8; PRAGMA auto_vacuum = 2; VACUUM;
+         CREATE TABLE implicit (a); INSERT INTO implicit (rowid, a) VALUES (3, 'c'), (70000, 'd');
+         CREATE TABLE marked (id INTEGER PRIMARY KEY AUTOINCREMENT);
+         INSERT INTO marked VALUES (9); DELETE FROM marked;",
+    );
+    let to = bench.db().with_file_name("copy");
+    backup(&bench.db(), &to, &bench.settings).unwrap();
+    assert_eq!(dump(&Connection::open(&to).unwrap()), bench.dump());
+}
+
+#[test]
+fn a_copy_that_is_interrupted_leaves_no_file() {
+    let bench = Bench::new(
+        "CREATE TABLE t (a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+         INSERT INTO t SELECT i FROM n",
+    )
+    .with(|settings| settings.interrupt = Interrupt::default());
+    bench.settings.interrupt.raise();
+    let to = bench.db().with_file_name("copy");
+    let error = backup(&bench.db(), &to, &bench.settings).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted, "{error}");
+    assert!(!to.exists());
+}
+
+#[test]
+fn rows_are_counted_by_table_and_a_missing_database_has_none() {
+    let bench =
+        Bench::new(&format!("{OLD} CREATE TABLE \"empty one\" (a); CREATE VIRTUAL TABLE f USING fts5 (a);"));
+    let rows = migrate::rows(&bench.db(), &bench.settings).unwrap();
+    let rows: Vec<_> = rows.iter().map(|t| (t.table.as_str(), t.rows)).collect();
+    assert_eq!(rows, [("t", 2), ("empty one", 0), ("f", 0)]);
+    assert!(migrate::rows(&bench.db().with_file_name("missing"), &bench.settings).unwrap().is_empty());
+}
+
+#[test]
+fn an_approval_for_one_plan_counts_for_no_other() {
+    let allowed = |plan: &str| {
+        Bench::new(OLD).with(|settings| {
+            settings.allow = vec!["DROPS_COLUMN:t.b".parse().unwrap()];
+            settings.allow_for = Some(plan.to_owned());
+        })
+    };
+    let other = allowed("another plan");
+    let refused = other.refuses(NEW);
+    assert_eq!(refused.kind, ErrorKind::Hazard);
+    let declared = other.declared(NEW).unwrap();
+    let prepared = migrate::prepare(&other.db(), &declared, &other.settings, &mut ()).unwrap();
+    let plan = prepared.report().plan.clone().unwrap();
+
+    let this = allowed(&plan.fingerprint);
+    this.reaches(NEW);
+    assert_eq!(this.query("SELECT * FROM t"), "x\nz");
+}
+
+#[test]
+fn a_plan_wants_a_copy_where_it_costs_values_or_writes_rows_anew() {
+    let wants = |old: &str, new: &str| {
+        let bench = Bench::new(old);
+        let declared = bench.declared(new).unwrap();
+        let prepared = migrate::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        prepared.report().plan.as_ref().unwrap().wants_copy()
+    };
+    assert!(wants(OLD, "CREATE TABLE t (a TEXT -- @dropped b\n)"), "approved, and still lost");
+    assert!(!wants(OLD, "CREATE TABLE t (a TEXT, b TEXT); CREATE TABLE u (a)"), "nothing is lost");
+    assert!(wants(OLD, "CREATE TABLE t (a TEXT PRIMARY KEY, b TEXT)"), "written anew");
+    assert!(
+        !wants("CREATE TABLE t (a TEXT, b TEXT)", "CREATE TABLE t (a TEXT PRIMARY KEY, b TEXT)"),
+        "no rows"
+    );
+    assert!(wants("CREATE TABLE u (a); CREATE TABLE t (a)", "CREATE TABLE t (a);\n-- @dropped table u\n"));
+}
+
+#[test]
+fn a_copy_is_refused_where_there_is_no_room() {
+    let Some(disk) = crate::faults::SmallDisk::new(256) else {
+        return crate::requires::skip("a_copy_is_refused_where_there_is_no_room", "mount");
+    };
+    let bench = Bench::new("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(1000000))");
+    let to = disk.path().join("copy");
+    let error = backup(&bench.db(), &to, &bench.settings).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Space, "{error}");
+    assert!(error.message.ends_with("only 0 MiB are free; nothing was copied"), "{error}");
+    assert!(!to.exists());
+    assert_eq!(query(&bench.open(), "SELECT count(*) FROM t"), "1");
+}
