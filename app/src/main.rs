@@ -2,15 +2,20 @@
 
 mod about;
 mod boot;
+mod bring;
 mod command;
 mod config;
+mod copy;
 mod customer;
 mod ending;
 mod failure;
+mod lock;
 mod log;
+mod owner;
 mod server;
 mod stop;
 mod store;
+mod volume;
 mod web;
 
 use std::env;
@@ -21,19 +26,23 @@ use config::{Command, Config};
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
     match Config::read(&arguments, &|name| env::var_os(name)) {
-        Ok(config) => run(&config),
+        Ok(config) => run(config),
         Err(code) => code,
     }
 }
 
-fn run(config: &Config) -> ExitCode {
+fn run(config: Config) -> ExitCode {
     log::init();
-    match &config.command {
-        Command::Start(address) => boot::exit(boot::start(config, *address)),
-        Command::Serve(address) => boot::exit(boot::serve(config, *address)),
-        Command::Migrate(mode, format) => command::migrate::run(config, *mode).print("migrate", *format),
-        Command::Inspect(format) => command::inspect::run(config).print("inspect", *format),
-        Command::Backup(file, format) => command::backup::run(config, file).print("backup", *format),
-        Command::Version(format) => command::version::run(config).print("version", *format),
+    // Before anything else: later there are threads, and files.
+    if let Err(error) = owner::become_owner(&config.database) {
+        return config.command.fail(error.into());
+    }
+    match config.command.clone() {
+        Command::Start(address) => boot::exit(boot::start(config, address)),
+        Command::Serve(address) => boot::exit(boot::serve(config, address)),
+        Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
+        Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
+        Command::Backup(file, format) => command::backup::run(&config, &file).print("backup", format),
+        Command::Version(format) => command::version::run(&config).print("version", format),
     }
 }

@@ -1,5 +1,6 @@
 //! The listening socket, from bind to the last request.
 
+use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::time::Duration;
@@ -7,12 +8,14 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::task;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::failure::Failure;
+use crate::lock::Lock;
 use crate::stop::Stop;
-use crate::web::Site;
+use crate::web::{Door, Site};
 
 /// How long requests under way may take once somebody asked to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -41,33 +44,82 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// Serves until somebody asks to stop, then ends the requests under way and leaves no WAL behind.
-pub(crate) fn run(listener: net::TcpListener, site: &Site, stop: Stop) -> Result<(), Failure> {
+/// What is served once the database is ready.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) site: Site,
+    /// Held as long as it is served.
+    #[expect(dead_code, reason = "held, and let go of when it is dropped")]
+    pub(crate) lock: Option<Lock>,
+}
+
+/// Answers "back in a moment" while `prepare` runs; then serves what it gives until somebody asks to stop, ends the requests
+/// under way and leaves no WAL behind. What `prepare` refuses is never served.
+pub(crate) fn run(
+    listener: net::TcpListener,
+    stop: Stop,
+    prepare: impl FnOnce() -> Result<Ready, Failure> + Send + 'static,
+) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|error| failed(&error))?;
-    let served = runtime.block_on(async {
-        let served = answer(listener, site.router(), stop, DRAIN_LIMIT).await;
-        match timeout(CLOSE_LIMIT, site.store().close()).await {
-            Ok(Ok(())) => info!("stopped"),
-            Ok(Err(error)) => warn!("stopped, and the WAL is left to the next start: {error}"),
-            Err(_) => {
-                warn!("stopped in the middle of a request: the WAL is left to the next start");
-            }
-        }
-        served
+    let ended = runtime.block_on(async {
+        let (listener, address) = listening(listener).map_err(|error| failed(&error))?;
+        info!("listening on http://{address}");
+        let door = Door::default();
+        let serving = answer(listener, door.router(), stop, DRAIN_LIMIT);
+        let preparing = async {
+            let ready = task::spawn_blocking(prepare).await.map_err(|panic| failed(&panic))??;
+            door.open(ready.site.router());
+            info!("serving on http://{address}");
+            Ok(ready)
+        };
+        let ready = served_while(serving, preparing).await?;
+        close(&ready.site).await;
+        Ok(())
     });
     // A request that outlived both limits must not hold the process.
     runtime.shutdown_background();
-    served.map_err(|error| failed(&error))
+    ended
 }
 
-fn failed(error: &io::Error) -> Failure {
+fn listening(listener: net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Runs both: a failed preparation ends the serving at once, and serving ends only after the preparation did.
+async fn served_while(
+    serving: impl Future<Output = io::Result<()>>,
+    preparing: impl Future<Output = Result<Ready, Failure>>,
+) -> Result<Ready, Failure> {
+    tokio::pin!(serving, preparing);
+    let (served, ready) = tokio::select! {
+        ready = &mut preparing => {
+            let ready = ready?;
+            (serving.await, ready)
+        }
+        served = &mut serving => (served, preparing.await?),
+    };
+    served.map_err(|error| failed(&error))?;
+    Ok(ready)
+}
+
+async fn close(site: &Site) {
+    match timeout(CLOSE_LIMIT, site.store().close()).await {
+        Ok(Ok(())) => info!("stopped"),
+        Ok(Err(error)) => warn!("stopped, and the WAL is left to the next start: {error}"),
+        Err(_) => {
+            warn!("stopped in the middle of a request: the WAL is left to the next start");
+        }
+    }
+}
+
+fn failed(error: &impl fmt::Display) -> Failure {
     Failure::serving("", format!("cannot serve: {error}"))
 }
 
-async fn answer(listener: net::TcpListener, router: Router, stop: Stop, limit: Duration) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    info!("serving on http://{}", listener.local_addr()?);
+async fn answer(listener: TcpListener, router: Router, stop: Stop, limit: Duration) -> io::Result<()> {
     let server = axum::serve(listener, router).with_graceful_shutdown(closing(stop.clone()));
     tokio::select! {
         served = async { server.await } => served,
@@ -105,8 +157,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_never_ends_is_cut_off_at_the_limit() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let mut visitor = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (listener, address) = listening(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let mut visitor = net::TcpStream::connect(address).unwrap();
         let arrived = Arc::new(Notify::new());
         let notify = Arc::clone(&arrived);
         let endless = get(async move || {

@@ -1,15 +1,16 @@
 //! `app migrate`: brings the database to `schema.sql`, without a question.
 
-use std::fs;
-
-use migrate::{Declared, Error, ErrorKind, Outcome, PlannerChoice, Report, Settings};
-use tracing::info;
+use migrate::{Declared, ErrorKind, Outcome};
 
 use super::report::Findings;
-use crate::config::{Config, Database, Mode};
+use crate::bring::{bring, tell_missing_atlas};
+use crate::config::{Config, Mode};
 use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::lock::Lock;
 use crate::log::Narrator;
 use crate::stop;
+use crate::volume;
 
 const OUT_OF_SYNC: u8 = 4;
 
@@ -28,21 +29,11 @@ pub(crate) fn run(config: &Config, mode: Mode) -> Ending<Findings> {
     }
 }
 
-/// Brings the database to the declared schema; `start` does it in the same way.
-pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {
-    let Config { database, settings, .. } = config;
-    make_default_folder(database)?;
-    let report = migrate::migrate(&database.path, declared, settings, &mut Narrator::default())?;
-    tell_missing_atlas(&report, settings);
-    Ok(Findings(report))
-}
-
 fn apply(config: &Config, declared: &Declared) -> Ending<Findings> {
-    let Config { database, settings, .. } = config;
-    match bring(config, declared) {
+    match locked(config, declared) {
         Err(refused) if refused.kind == ErrorKind::Hazard => {
             // The error does not carry the plan that was refused: it is made again, to be shown.
-            let again = migrate::prepare(&database.path, declared, settings, &mut ());
+            let again = migrate::prepare(&config.database.path, declared, &config.settings, &mut ());
             let ending = Ending::failed(refused.into());
             match again {
                 Ok(prepared) => ending.with(Findings(prepared.report().clone())),
@@ -51,6 +42,14 @@ fn apply(config: &Config, declared: &Declared) -> Ending<Findings> {
         }
         result => result.into(),
     }
+}
+
+/// Not beside a service, which migrates when it starts.
+fn locked(config: &Config, declared: &Declared) -> Result<Findings, migrate::Error> {
+    volume::make_default_folder(&config.database)?;
+    volume::check(config)?;
+    let _lock = Lock::take(&config.database, &config.settings)?;
+    bring(config, declared)
 }
 
 fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
@@ -62,16 +61,10 @@ fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
             let findings = Findings(report.clone());
             match prepared.guard() {
                 Ok(()) => Ending::done(findings),
-                Err(refused) => Ending::failed(refused.into()).with(findings),
+                Err(refused) => Ending::failed(Failure::from(refused)).with(findings),
             }
         }
         Err(error) => Ending::failed(error.into()),
-    }
-}
-
-fn tell_missing_atlas(report: &Report, settings: &Settings) {
-    if report.plan.is_some() && settings.planner == PlannerChoice::Auto && settings.atlas.is_none() {
-        info!("Atlas was not found: planned with the built-in planner");
     }
 }
 
@@ -82,15 +75,4 @@ fn check(config: &Config, declared: &Declared) -> Ending<Findings> {
         Ok(report) => Ending::done(Findings(report)).exit(OUT_OF_SYNC),
         Err(error) => Ending::failed(error.into()),
     }
-}
-
-fn make_default_folder(database: &Database) -> Result<(), Error> {
-    let Some(folder) = database.path.parent().filter(|_| database.by_default) else {
-        return Ok(());
-    };
-    fs::create_dir_all(folder).map_err(|error| {
-        let shown = folder.display();
-        Error::new(ErrorKind::Database, shown.to_string(), format!("cannot make the folder {shown}: {error}"))
-            .remedy("name a database in a folder that can be written, with DB_PATH")
-    })
 }

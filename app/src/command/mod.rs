@@ -5,3 +5,5 @@ pub(crate) mod inspect;
 pub(crate) mod migrate;
 mod report;
 pub(crate) mod version;
+
+pub(crate) use report::Findings;

@@ -22,6 +22,10 @@ Environment:
   LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between
   LANDFALL_COLUMN_ORDER  report or exact [default: report]
   LANDFALL_COMMIT        the commit that /version reports
+  LANDFALL_SCHEMA        keep: start migrates nothing, and serves only where this release fits
+  LANDFALL_CREATE        1: a database that is missing on Fly's volume may be made
+  LANDFALL_ALLOW         hazards that are approved, as HAZARD:OBJECT with commas between …
+  LANDFALL_ALLOW_FOR     … for the plan with this fingerprint, and no other
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for a hazard, 4 out of sync (migrate --check)";
 
@@ -116,7 +120,10 @@ impl MigrateFlags {
             .remedy("leave it out, or run it where CI is not set"));
         }
         settings.show_values = self.show_values;
-        settings.allow.clone_from(&self.allow);
+        if !self.allow.is_empty() {
+            settings.allow.clone_from(&self.allow);
+            settings.allow_for = None;
+        }
         settings.planner = self.planner.unwrap_or(settings.planner);
         settings.proof = self.proof.unwrap_or(settings.proof);
         Ok(())

@@ -7,22 +7,48 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use migrate::{Error, ErrorKind, Settings};
+use migrate::{Approval, Error, ErrorKind, Settings};
 
-use super::{Database, Lookup};
+use super::{Boot, Database, Fly, Lookup};
 
 pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
 
 impl Environment<'_> {
     pub(super) fn settings(&self) -> Result<Settings, Error> {
-        let ignore = self.text("LANDFALL_IGNORE")?.unwrap_or_default();
+        let (allow, allow_for) = self.approvals()?;
         Ok(Settings {
+            allow,
+            allow_for,
             planner: self.word("LANDFALL_PLANNER")?.unwrap_or_default(),
             column_order: self.word("LANDFALL_COLUMN_ORDER")?.unwrap_or_default(),
-            ignore: ignore.split(',').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+            ignore: self.list("LANDFALL_IGNORE")?,
             atlas: self.atlas()?,
             ..Settings::default()
         })
+    }
+
+    pub(super) fn boot(&self) -> Result<Boot, Error> {
+        let create = match self.text("LANDFALL_CREATE")?.as_deref() {
+            None => false,
+            Some("1") => true,
+            Some(other) => {
+                return Err(wrong("LANDFALL_CREATE", format!("LANDFALL_CREATE=\"{other}\" is not known"))
+                    .remedy("set it to 1 where a missing database may be made, or unset it"));
+            }
+        };
+        match self.text("LANDFALL_SCHEMA")?.as_deref() {
+            None => Ok(Boot::Migrate { create }),
+            Some("keep") => Ok(Boot::Keep),
+            Some(other) => Err(wrong("LANDFALL_SCHEMA", format!("LANDFALL_SCHEMA=\"{other}\" is not known"))
+                .remedy("set it to keep where the database must stay as it is, or unset it to migrate")),
+        }
+    }
+
+    pub(super) fn fly(&self) -> Result<Option<Fly>, Error> {
+        if self.value("FLY_MACHINE_ID").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
     }
 
     pub(super) fn database(&self) -> Database {
@@ -64,6 +90,29 @@ impl Environment<'_> {
 
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.value(name).map(PathBuf::from)
+    }
+
+    /// Approvals, and the plan that they are for: without one they would pass for any later plan, too.
+    fn approvals(&self) -> Result<(Vec<Approval>, Option<String>), Error> {
+        let texts = self.list("LANDFALL_ALLOW")?;
+        let allow = texts.iter().map(|text| text.parse()).collect::<Result<Vec<Approval>, Error>>();
+        let allow = allow.map_err(|error| {
+            wrong("LANDFALL_ALLOW", format!("LANDFALL_ALLOW: {}", error.message)).remedy(error.remedy)
+        })?;
+        let plan = self.text("LANDFALL_ALLOW_FOR")?;
+        if plan.is_none() && !allow.is_empty() {
+            return Err(wrong(
+                "LANDFALL_ALLOW",
+                "LANDFALL_ALLOW is set without LANDFALL_ALLOW_FOR".to_owned(),
+            )
+            .remedy("set LANDFALL_ALLOW_FOR to the fingerprint of the plan that it approves"));
+        }
+        Ok((allow, plan))
+    }
+
+    fn list(&self, name: &str) -> Result<Vec<String>, Error> {
+        let text = self.text(name)?.unwrap_or_default();
+        Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
     }
 
     fn atlas(&self) -> Result<Option<PathBuf>, Error> {
@@ -118,6 +167,7 @@ mod tests {
             .settings()
             .map(drop)
             .and_then(|()| environment.address().map(drop))
+            .and_then(|()| environment.boot().map(drop))
             .unwrap_err()
             .to_string()
     }
@@ -143,6 +193,22 @@ mod tests {
         assert_snapshot!(error("LANDFALL_COLUMN_ORDER", "any"), @r#"
         LANDFALL_COLUMN_ORDER: column-order "any" is not known
         use one of: report exact
+        "#);
+        assert_snapshot!(error("LANDFALL_ALLOW", "DROPS_TABLE:t"), @"
+        LANDFALL_ALLOW is set without LANDFALL_ALLOW_FOR
+        set LANDFALL_ALLOW_FOR to the fingerprint of the plan that it approves
+        ");
+        assert_snapshot!(error("LANDFALL_ALLOW", "DROPS:t"), @r#"
+        LANDFALL_ALLOW: hazard "DROPS" is not known
+        write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS
+        "#);
+        assert_snapshot!(error("LANDFALL_SCHEMA", "leave"), @r#"
+        LANDFALL_SCHEMA="leave" is not known
+        set it to keep where the database must stay as it is, or unset it to migrate
+        "#);
+        assert_snapshot!(error("LANDFALL_CREATE", "yes"), @r#"
+        LANDFALL_CREATE="yes" is not known
+        set it to 1 where a missing database may be made, or unset it
         "#);
         assert_snapshot!(error("ATLAS", "/nowhere/atlas"), @r#"
         ATLAS=/nowhere/atlas is not a program

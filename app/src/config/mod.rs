@@ -21,17 +21,39 @@ use environment::Environment;
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Everything that a command needs to know.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) command: Command,
     pub(crate) database: Database,
     pub(crate) schema: PathBuf,
     pub(crate) commit: String,
     pub(crate) settings: Settings,
+    pub(crate) boot: Boot,
+    /// The machine's platform, when that is Fly.
+    pub(crate) fly: Option<Fly>,
+}
+
+/// What `start` may do with a database that is not what `schema.sql` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// Bring it there.
+    Migrate {
+        /// Whether a database that is missing may be made, where one is expected.
+        create: bool,
+    },
+    /// Leave it, and serve only if this release fits it: how an older release is gone back to.
+    Keep,
+}
+
+/// A machine on Fly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fly {
+    /// The app's name, for the commands that a message names.
+    pub(crate) app: String,
 }
 
 /// What to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Command {
     Start(SocketAddr),
     Serve(SocketAddr),
@@ -50,11 +72,26 @@ pub(crate) enum Mode {
 }
 
 /// Where the data is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) path: PathBuf,
     /// Nobody named it: its folder may be made. A named folder that is missing is more likely a missing mount.
     pub(crate) by_default: bool,
+}
+
+impl Command {
+    /// Ends with this failure, in the format that the command was to end in.
+    pub(crate) fn fail(&self, failure: Failure) -> ExitCode {
+        let (name, format) = match self {
+            Self::Start(_) => ("start", Format::Text),
+            Self::Serve(_) => ("serve", Format::Text),
+            Self::Migrate(_, format) => ("migrate", *format),
+            Self::Inspect(format) => ("inspect", *format),
+            Self::Backup(_, format) => ("backup", *format),
+            Self::Version(format) => ("version", *format),
+        };
+        Ending::<&str>::failed(failure).print(name, format)
+    }
 }
 
 impl Config {
@@ -106,11 +143,25 @@ impl Config {
             schema: environment.path("SCHEMA_PATH").unwrap_or_else(|| "schema.sql".into()),
             commit: environment.commit()?,
             settings,
+            boot: environment.boot()?,
+            fly: environment.fly()?,
         })
     }
 }
 
 impl Database {
+    /// The folder that it is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// The file in the same folder whose name goes on with this.
+    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = OsString::from(&self.path);
+        path.push(suffix);
+        path.into()
+    }
+
     /// The path, of a database that must exist.
     pub(crate) fn existing(&self) -> Result<&Path, Error> {
         if self.path.exists() {
@@ -172,6 +223,31 @@ mod tests {
         assert_eq!(config.settings.planner, migrate::PlannerChoice::Builtin);
         assert_eq!(config.settings.column_order, migrate::ColumnOrder::Exact);
         assert_eq!(config.settings.ignore, ["a_*", "b"]);
+    }
+
+    #[test]
+    fn what_deploy_and_rollback_set_reaches_boot() {
+        let boot = |variables: &[(&str, &str)]| read(&["start"], variables).unwrap().boot;
+        assert_eq!(boot(&[]), Boot::Migrate { create: false });
+        assert_eq!(boot(&[("LANDFALL_CREATE", "1")]), Boot::Migrate { create: true });
+        assert_eq!(boot(&[("LANDFALL_SCHEMA", "keep")]), Boot::Keep);
+        assert_eq!(read(&["start"], &[("FLY_APP_NAME", "shop")]).unwrap().fly, None);
+        let fly = read(&["start"], &[("FLY_APP_NAME", "shop"), ("FLY_MACHINE_ID", "1")]).unwrap().fly;
+        assert_eq!(fly, Some(Fly { app: "shop".to_owned() }));
+    }
+
+    #[test]
+    fn an_approval_of_the_environment_counts_for_its_plan_and_a_flag_for_any() {
+        let variables =
+            [("LANDFALL_ALLOW", "DROPS_TABLE:a, DROPS_COLUMN:b.c"), ("LANDFALL_ALLOW_FOR", "0123")];
+        let texts =
+            |config: &Config| config.settings.allow.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let environment = read(&["start"], &variables).unwrap();
+        assert_eq!(texts(&environment), ["DROPS_TABLE:a", "DROPS_COLUMN:b.c"]);
+        assert_eq!(environment.settings.allow_for.as_deref(), Some("0123"));
+        let flag = read(&["migrate", "--allow", "DROPS_TABLE:d"], &variables).unwrap();
+        assert_eq!(texts(&flag), ["DROPS_TABLE:d"]);
+        assert_eq!(flag.settings.allow_for, None);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 mod asset;
 mod customers;
+mod door;
 mod health;
 mod page;
 mod version;
+
+pub(crate) use door::Door;
 
 use std::path::PathBuf;
 use std::sync::Arc;

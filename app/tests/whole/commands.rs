@@ -258,6 +258,10 @@ fn help_tells_every_variable_and_exit_code() {
       LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between
       LANDFALL_COLUMN_ORDER  report or exact [default: report]
       LANDFALL_COMMIT        the commit that /version reports
+      LANDFALL_SCHEMA        keep: start migrates nothing, and serves only where this release fits
+      LANDFALL_CREATE        1: a database that is missing on Fly's volume may be made
+      LANDFALL_ALLOW         hazards that are approved, as HAZARD:OBJECT with commas between …
+      LANDFALL_ALLOW_FOR     … for the plan with this fingerprint, and no other
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for a hazard, 4 out of sync (migrate --check)
     "#);

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod boot;
 mod commands;
 mod page;
 mod project;
+#[path = "../../../xtask/tests/support/requires.rs"]
+mod requires;
 mod start;
 mod stop;

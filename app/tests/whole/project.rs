@@ -149,9 +149,15 @@ impl Server {
     /// Starts it, and waits until it says where it serves.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut server = Self::spawn_without_waiting(command);
-        let line = server.wait_for_line("serving on http://");
-        server.address = line.split("http://").nth(1).unwrap().to_owned();
+        server.listens();
+        server.wait_for_line("serving on http://");
         server
+    }
+
+    /// Waits until it can be asked, whatever it answers.
+    pub(crate) fn listens(&mut self) {
+        let line = self.wait_for_line("listening on http://");
+        self.address = line.split("http://").nth(1).unwrap().to_owned();
     }
 
     pub(crate) fn spawn_without_waiting(command: &mut Command) -> Self {

@@ -14,6 +14,7 @@ fn the_log_says_what_was_migrated_and_where_it_is_served() {
     assert_eq!(exit, 0);
     let _stable = stable();
     assert_snapshot!(log, @r#"
+    INFO listening on http://127.0.0.1:[port]
     INFO proving the plan of builtin on a replica
     INFO step 1 of 1: CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL)
     INFO Atlas was not found: planned with the built-in planner
@@ -32,7 +33,7 @@ fn a_schema_that_cannot_be_read_never_serves_and_changes_nothing() {
     let start = refused(&mut project.app(&["start"]));
     assert_eq!(start.exit, 1);
     assert_eq!(fs::read(project.database()).unwrap(), before);
-    assert_snapshot!(start.stderr, @r#"
+    assert_snapshot!(start.error(), @r#"
     error: schema.sql:1:48: near ",": syntax error
       CREATE TABLE customers (id INTEGER PRIMARY KEY,,);
     correct the statement; nothing was changed
@@ -46,7 +47,7 @@ fn a_missing_schema_never_serves_and_makes_no_database() {
     let start = refused(&mut project.app(&["start"]));
     assert_eq!(start.exit, 1);
     assert!(!project.path(".data").exists());
-    assert_snapshot!(start.stderr, @r#"
+    assert_snapshot!(start.error(), @r#"
     error: the schema schema.sql cannot be read: it does not exist
     write the CREATE statements of the database there, or name the file with SCHEMA_PATH
     "#);
@@ -84,7 +85,7 @@ fn a_named_database_in_a_missing_folder_is_refused() {
     assert_eq!(start.exit, 1);
     assert!(!project.path("volume").exists());
     assert_snapshot!(start.error(), @r#"
-    error: the database volume/db cannot be opened: its folder does not exist
+    error: the database volume/db cannot be opened: its folder does not exist; nothing was changed
     make the folder first, or name another file
     "#);
 }

@@ -21,6 +21,16 @@ pub(crate) fn atlas(test: &str) -> Option<PathBuf> {
     found
 }
 
+/// Whether this runs as root (without which no other user can be tried), or the test `test` has to be skipped.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn root(test: &str) -> bool {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if !is_root {
+        skip(test, "root");
+    }
+    is_root
+}
+
 /// Records that `test` is skipped for want of `tool`; panics where that tool is required.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn skip(test: &str, tool: &str) {

@@ -1,33 +1,34 @@
 //! What happens before the first request: the database is brought to `schema.sql`, or nothing is served.
 
-use std::net::{SocketAddr, TcpListener};
+mod keep;
+
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use migrate::Declared;
+use migrate::{Declared, Error};
 use tracing::{info, warn};
 
 use crate::about;
-use crate::command;
-use crate::config::Config;
+use crate::bring;
+use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::server;
-use crate::stop::{self, Stop};
+use crate::lock::Lock;
+use crate::server::{self, Ready};
+use crate::stop;
 use crate::store::Store;
+use crate::volume;
 use crate::web::Site;
 
 /// Migrates, then serves.
-pub(crate) fn start(config: &Config, address: SocketAddr) -> Result<(), Failure> {
+pub(crate) fn start(config: Config, address: SocketAddr) -> Result<(), Failure> {
     let stop = stop::on_signal(config.settings.interrupt.clone())?;
     // Before the migration: a port that is taken must not be found out after it.
     let listener = server::bind(address)?;
-    let declared = config.declared()?;
-    let done = command::migrate::bring(config, &declared)?;
-    info!("{}", done.summary());
-    open(config, listener, stop, Some(declared))
+    server::run(listener, stop, move || ready(&config))
 }
 
 /// Serves a database that exists, whatever its schema.
-pub(crate) fn serve(config: &Config, address: SocketAddr) -> Result<(), Failure> {
+pub(crate) fn serve(config: Config, address: SocketAddr) -> Result<(), Failure> {
     let database = config.database.existing()?;
     let declared = config.declared_if_readable();
     let live = about::live(database, declared.as_ref(), &config.settings)?;
@@ -36,17 +37,25 @@ pub(crate) fn serve(config: &Config, address: SocketAddr) -> Result<(), Failure>
     if declared.as_ref().is_some_and(|declared| declared.fingerprint() != live) {
         warn!("the database is out of sync with schema.sql; for the differences: app migrate --check");
     }
-    open(config, listener, stop, declared)
+    server::run(listener, stop, move || Ok(Ready { site: site(&config, declared)?, lock: None }))
 }
 
-fn open(
-    config: &Config,
-    listener: TcpListener,
-    stop: Stop,
-    declared: Option<Declared>,
-) -> Result<(), Failure> {
+/// The order matters: nothing is written before it is known where, and by whom.
+fn ready(config: &Config) -> Result<Ready, Failure> {
+    let declared = config.declared()?;
+    volume::make_default_folder(&config.database)?;
+    volume::check(config)?;
+    let lock = Lock::take(&config.database, &config.settings)?;
+    match config.boot {
+        config::Boot::Migrate { .. } => info!("{}", bring::bring(config, &declared)?.summary()),
+        config::Boot::Keep => keep::check(config, &declared)?,
+    }
+    Ok(Ready { site: site(config, Some(declared))?, lock: Some(lock) })
+}
+
+fn site(config: &Config, declared: Option<Declared>) -> Result<Site, Error> {
     let store = Store::open(&config.database.path)?;
-    server::run(listener, &Site::new(store, declared, config), stop)
+    Ok(Site::new(store, declared, config))
 }
 
 /// Tells an error, and gives the exit code.

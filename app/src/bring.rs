@@ -1,0 +1,57 @@
+//! Brings the database to `schema.sql`, without a question: what `start` and `migrate` do.
+
+use migrate::{Declared, Error, ErrorKind, Outcome, PlannerChoice, Prepared, Report, Settings};
+use tracing::info;
+
+use crate::command::Findings;
+use crate::config::Config;
+use crate::copy::Copy;
+use crate::log::Narrator;
+
+/// How often a plan is made again because another connection changed the database meanwhile.
+const TRIES: u32 = 3;
+
+/// The report of what was done; an error is told after everything was rolled back.
+pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {
+    let mut narrator = Narrator::default();
+    let mut tries = 1;
+    loop {
+        let database = &config.database.path;
+        let prepared = migrate::prepare(database, declared, &config.settings, &mut narrator)?;
+        if prepared.report().outcome == Outcome::InSync {
+            return Ok(Findings(prepared.report().clone()));
+        }
+        match apply(config, &prepared, &mut narrator) {
+            Err(error) if error.kind == ErrorKind::Moved && tries < TRIES => {
+                tries += 1;
+                info!("the database changed since the plan was made: planning again");
+            }
+            result => {
+                let report = result?;
+                tell_missing_atlas(&report, &config.settings);
+                return Ok(Findings(report));
+            }
+        }
+    }
+}
+
+/// A risky plan runs only beside a copy of what was before it; a copy before a change that did not happen is of no use.
+fn apply(config: &Config, prepared: &Prepared<'_>, narrator: &mut Narrator) -> Result<Report, Error> {
+    prepared.guard()?;
+    let risky = prepared.report().plan.as_ref().filter(|plan| plan.wants_copy());
+    let copy = risky.map(|plan| Copy::make(&config.database, plan, &config.settings)).transpose()?;
+    let result = prepared.apply(narrator);
+    match (copy, &result) {
+        (Some(copy), Ok(_)) => copy.keep(),
+        (Some(copy), Err(_)) => copy.remove(),
+        (None, _) => {}
+    }
+    result
+}
+
+/// Says that Atlas did not take part, where it could have.
+pub(crate) fn tell_missing_atlas(report: &Report, settings: &Settings) {
+    if report.plan.is_some() && settings.planner == PlannerChoice::Auto && settings.atlas.is_none() {
+        info!("Atlas was not found: planned with the built-in planner");
+    }
+}

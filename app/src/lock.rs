@@ -1,0 +1,79 @@
+//! One process at a time migrates and serves a database: `flock` on a file beside it (<https://man7.org/linux/man-pages/man2/flock.2.html>).
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use migrate::{Error, ErrorKind, Settings};
+use tracing::info;
+
+use crate::config::Database;
+
+/// What its name adds to the database's.
+pub(crate) const SUFFIX: &str = ".lock";
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Held until it is dropped; the system lets go of it, too, however the process dies. The file stays: one that is removed
+/// while another process waits for it would be locked twice.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for it as long as for a lock of the database.
+    pub(crate) fn take(database: &Database, settings: &Settings) -> Result<Self, Error> {
+        let path = database.beside(SUFFIX);
+        let database = &database.path;
+        let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = options.map_err(|error| cannot_lock(&path, &error))?;
+        let deadline = Instant::now() + settings.lock_wait;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(&path, &error)),
+                Err(TryLockError::WouldBlock) if settings.interrupt.is_raised() => {
+                    return Err(interrupted(database));
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(held(database, settings.lock_wait));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    if !told {
+                        info!("{} is served by another process: waiting", database.display());
+                        told = true;
+                    }
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+}
+
+fn held(database: &Path, limit: Duration) -> Error {
+    let shown = database.display().to_string();
+    let message = format!(
+        "another process has served {shown} for more than {} s; nothing was changed",
+        limit.as_secs()
+    );
+    Error::new(ErrorKind::Locked, shown, message)
+        .remedy("stop that one first: a service migrates when it starts")
+}
+
+fn interrupted(database: &Path) -> Error {
+    let shown = database.display().to_string();
+    let message =
+        format!("the wait for another process that serves {shown} was interrupted; nothing was changed");
+    Error::new(ErrorKind::Interrupted, shown, message).remedy("run the command again")
+}
+
+fn cannot_lock(path: &Path, error: &io::Error) -> Error {
+    let shown = path.display().to_string();
+    let message = format!("the lock {shown} cannot be taken: {error}; nothing was changed");
+    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
+}

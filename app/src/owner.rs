@@ -1,0 +1,91 @@
+//! Whose the database's files are. Run as root, a command becomes their owner, so that it leaves no file which the service cannot
+//! use; run as anybody else it is told which file is not its own.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use migrate::{Error, ErrorKind};
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, Gid, Uid, User, access, geteuid, setgid, setgroups, setuid};
+
+use crate::config::{Config, Database};
+use crate::lock;
+
+/// Run as root on somebody else's database (or folder, while there is none), becomes that user; for good.
+///
+/// Only while this process has one thread: user and group belong to threads, and must change for all of them.
+pub(crate) fn become_owner(database: &Database) -> Result<(), Error> {
+    let owner = database.path.metadata().or_else(|_| database.folder().metadata());
+    match owner {
+        Ok(owner) if geteuid().is_root() && owner.uid() != 0 => {
+            let (user, group) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
+            // The user last: afterwards nothing else may be changed.
+            let become_user = || setgroups(&[group]).and_then(|()| setgid(group)).and_then(|()| setuid(user));
+            become_user().map_err(|error| cannot_become(&database.path, user, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a database of which a file, or the folder, cannot be written by this user.
+pub(crate) fn check(config: &Config) -> Result<(), Error> {
+    for file in files(&config.database) {
+        let Ok(facts) = file.metadata() else { continue };
+        match access(&file, AccessFlags::W_OK) {
+            Err(Errno::EACCES | Errno::EPERM) => return Err(not_ours(config, &file, &facts)),
+            Err(error) => return Err(cannot_write(&file, error)),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a migration or the service writes.
+fn files(database: &Database) -> Vec<PathBuf> {
+    let beside = [lock::SUFFIX, "-wal", "-shm", "-journal"].map(|suffix| database.beside(suffix));
+    [database.folder().to_owned(), database.path.clone()].into_iter().chain(beside).collect()
+}
+
+fn not_ours(config: &Config, file: &Path, facts: &Metadata) -> Error {
+    let (file, folder) = (file.display().to_string(), config.database.folder().display());
+    let (ours, group) = (geteuid(), nix::unistd::getegid());
+    let message = format!(
+        "{file} belongs to {}, and this process, {}, cannot write it; nothing was changed",
+        named(Uid::from_raw(facts.uid())),
+        named(ours)
+    );
+    let command = format!("chown -R {ours}:{group} {folder}");
+    let remedy = match &config.fly {
+        Some(fly) => format!(
+            "while a release that starts is on the machine: fly ssh console -a {} -C \"{command}\"",
+            fly.app
+        ),
+        None => format!("as root, where the volume is: {command}"),
+    };
+    Error::new(ErrorKind::Database, file, message).remedy(remedy)
+}
+
+fn cannot_write(file: &Path, error: Errno) -> Error {
+    let file = file.display().to_string();
+    let message = format!("{file} cannot be written: {}; nothing was changed", error.desc());
+    Error::new(ErrorKind::Database, file, message).remedy("check how its file system is mounted")
+}
+
+fn cannot_become(database: &Path, user: Uid, error: Errno) -> Error {
+    let file = database.display().to_string();
+    let message = format!(
+        "run as root, and cannot become {}, the owner of {file}: {}; nothing was changed",
+        named(user),
+        error.desc()
+    );
+    Error::new(ErrorKind::Database, file, message)
+        .remedy("run it as that user, or with the capabilities SETUID and SETGID")
+}
+
+fn named(user: Uid) -> String {
+    match User::from_uid(user) {
+        Ok(Some(known)) => format!("{} (user {user})", known.name),
+        _ => format!("user {user}"),
+    }
+}

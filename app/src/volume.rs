@@ -1,0 +1,82 @@
+//! Where the database is to be: a folder that is there, is ours, and on Fly is the volume.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use migrate::{Error, ErrorKind};
+
+use crate::config::{Boot, Config, Database, Fly};
+use crate::copy;
+use crate::owner;
+
+/// Refuses a place that would take the data and lose it, and an empty one that passes for success.
+pub(crate) fn check(config: &Config) -> Result<(), Error> {
+    let database = &config.database;
+    refuse_missing_folder(database)?;
+    if let Some(fly) = &config.fly {
+        refuse_missing_mount(database, fly)?;
+        if config.boot != (Boot::Migrate { create: true }) {
+            refuse_missing_database(database, fly)?;
+        }
+    }
+    owner::check(config)
+}
+
+/// Nobody named the default database: its folder may be made. A named folder that is missing is more likely a missing mount.
+pub(crate) fn make_default_folder(database: &Database) -> Result<(), Error> {
+    let Some(folder) = database.path.parent().filter(|_| database.by_default) else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).map_err(|error| {
+        let shown = folder.display();
+        Error::new(ErrorKind::Database, shown.to_string(), format!("cannot make the folder {shown}: {error}"))
+            .remedy("name a database in a folder that can be written, with DB_PATH")
+    })
+}
+
+fn refuse_missing_folder(database: &Database) -> Result<(), Error> {
+    if database.folder().is_dir() {
+        return Ok(());
+    }
+    let shown = database.path.display().to_string();
+    let message =
+        format!("the database {shown} cannot be opened: its folder does not exist; nothing was changed");
+    Err(Error::new(ErrorKind::Database, shown, message).remedy("make the folder first, or name another file"))
+}
+
+/// What lies on the root's own file system is gone with the machine.
+fn refuse_missing_mount(database: &Database, fly: &Fly) -> Result<(), Error> {
+    let folder = database.folder();
+    let device = |path: &Path| path.metadata().map(|facts| facts.dev());
+    if let (Ok(here), Ok(root)) = (device(folder), device(Path::new("/")))
+        && here != root
+    {
+        return Ok(());
+    }
+    let shown = folder.display().to_string();
+    let message = format!(
+        "no volume is mounted at {shown}: what is written there goes with the machine; nothing was changed"
+    );
+    Err(Error::new(ErrorKind::Database, &shown, message).remedy(format!(
+        "give fly.toml a [[mounts]] with destination = \"{shown}\", and look at: fly volumes list -a {}",
+        fly.app
+    )))
+}
+
+/// An empty volume beside a service that had data is the wrong volume.
+fn refuse_missing_database(database: &Database, fly: &Fly) -> Result<(), Error> {
+    if database.path.metadata().is_ok_and(|facts| facts.len() > 0) {
+        return Ok(());
+    }
+    let shown = database.path.display().to_string();
+    let copies: String = copy::copies(database)
+        .iter()
+        .map(|copy| format!("\n  there is a copy: {}", copy.display()))
+        .collect();
+    let message = format!("there is no database at {shown} on this volume; nothing was changed{copies}");
+    Err(Error::new(ErrorKind::Database, &shown, message).remedy(format!(
+        "if there never was one, start once with LANDFALL_CREATE=1; else find the volume that has it: fly volumes list -a {}",
+        fly.app
+    )))
+}

@@ -1,0 +1,54 @@
+//! What stands in front of the site: "back in a moment" until the database is ready.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt as _;
+
+use super::{page, with_headers};
+
+/// In seconds: most migrations take less.
+const AGAIN: HeaderValue = HeaderValue::from_static("5");
+
+/// One listener from the first request to the last, so that none is turned away in between.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Door(Arc<OnceLock<Router>>);
+
+#[derive(Template)]
+#[template(path = "moment.html")]
+struct Moment;
+
+impl Door {
+    /// From here on this router answers.
+    pub(crate) fn open(&self, router: Router) {
+        // Opened once; a second router would be dropped.
+        let _ = self.0.set(router);
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        let closed = Router::new().fallback(moment).layer(map_response(with_headers));
+        let door = self.clone();
+        Router::new().fallback(async move |request: Request| -> Result<Response, Infallible> {
+            door.0.get().unwrap_or(&closed).clone().oneshot(request).await
+        })
+    }
+}
+
+/// 503 for everything: in a line for whatever watches over the service, and as a page for a visitor.
+async fn moment(request: Request) -> Response {
+    let mut response = match request.uri().path() {
+        "/healthz" => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database is being migrated\n").into_response()
+        }
+        _ => page::html(StatusCode::SERVICE_UNAVAILABLE, &Moment),
+    };
+    response.headers_mut().insert(RETRY_AFTER, AGAIN);
+    response
+}
