@@ -26,6 +26,9 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// Write the schema.sql of an existing database to stdout: its own statements, in an order that executes
     Inspect(Inspect),
+    /// Build the image that is shipped, and prove it by booting it
+    #[command(after_help = IMAGE_HELP)]
+    Image(Image),
     /// Run all checks: format, lints, tests, documentation
     Ci(Ci),
 }
@@ -46,6 +49,15 @@ Exit codes:
   2  wrong usage or configuration; or the question cannot be asked without a terminal
   3  refused because of a hazard; nothing was changed
   4  out of sync (--check)";
+
+const IMAGE_HELP: &str = "\
+The image has the app, Atlas and schema.sql in it; fly.toml says where its data will be. After the build it is booted on an
+empty volume, on a copy of the local database, and on a database at the last deployed schema.
+
+Exit codes:
+  0  built, and proved
+  1  failed; the message says at which step, and what is left
+  2  wrong usage or configuration";
 
 /// Flags of `cargo xtask migrate`.
 #[derive(Debug, Args)]
@@ -117,6 +129,41 @@ pub(crate) struct Inspect {
     pub(crate) lock_wait: u32,
 }
 
+/// Flags of `cargo xtask image`.
+#[derive(Debug, Args)]
+pub(crate) struct Image {
+    /// The image's name [default: the app of fly.toml and the commit, as in shop:0123456789ab]
+    #[arg(long, value_name = "NAME:TAG")]
+    pub(crate) tag: Option<String>,
+
+    /// Only build it
+    #[arg(long)]
+    pub(crate) no_smoke: bool,
+
+    #[command(flatten)]
+    pub(crate) bases: Bases,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// Other images to build from, for every command that builds.
+#[derive(Debug, Args)]
+pub(crate) struct Bases {
+    /// Where the app is compiled [default: BUILDER_IMAGE of the Dockerfile]
+    #[arg(long, value_name = "IMAGE", env = "LANDFALL_BUILDER_IMAGE", hide_env_values = true)]
+    pub(crate) builder_image: Option<String>,
+
+    /// Where Atlas comes from [default: atlas.image of the configuration, or ATLAS_IMAGE of the Dockerfile]
+    #[arg(long, value_name = "IMAGE", env = "LANDFALL_ATLAS_IMAGE", hide_env_values = true)]
+    pub(crate) atlas_image: Option<String>,
+
+    /// What the app runs on [default: BASE_IMAGE of the Dockerfile]
+    #[arg(long, value_name = "IMAGE", env = "LANDFALL_BASE_IMAGE", hide_env_values = true)]
+    pub(crate) base_image: Option<String>,
+}
+
 /// Flags of `cargo xtask ci`.
 #[derive(Debug, Args)]
 pub(crate) struct Ci {
@@ -136,6 +183,7 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
     Atlas,
+    Docker,
 }
 
 impl Command {
@@ -145,6 +193,7 @@ impl Command {
             Self::Dev => "dev",
             Self::Migrate(_) => "migrate",
             Self::Inspect(_) => "inspect",
+            Self::Image(_) => "image",
             Self::Ci(_) => "ci",
         }
     }
@@ -154,6 +203,7 @@ impl Command {
         match self {
             Self::Migrate(args) => args.format,
             Self::Inspect(args) => args.format,
+            Self::Image(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }
     }

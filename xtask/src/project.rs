@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use cargo_metadata::{Metadata, TargetKind};
+use cargo_metadata::{Metadata, Package, TargetKind};
 use migrate::{ColumnOrder, PlannerChoice};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -24,7 +24,9 @@ pub(crate) struct Project {
     pub(crate) app: String,
     /// `schema.sql`, as a path for messages: relative where it is below the working directory.
     pub(crate) schema: PathBuf,
-    /// The local database, likewise.
+    /// The same, relative to the workspace's folder.
+    pub(crate) schema_in_root: PathBuf,
+    /// The local database, as a path for messages.
     pub(crate) local_db: PathBuf,
     /// Who may propose a plan.
     pub(crate) planner: PlannerChoice,
@@ -32,6 +34,8 @@ pub(crate) struct Project {
     pub(crate) column_order: ColumnOrder,
     /// GLOB patterns of tables that no step sees.
     pub(crate) ignore: Vec<String>,
+    /// The image that Atlas comes from, where the configuration names one.
+    pub(crate) atlas_image: Option<String>,
     metadata: Metadata,
 }
 
@@ -41,31 +45,32 @@ impl Project {
         let root = PathBuf::from(&metadata.workspace_root);
         let manifest = near(root.join("Cargo.toml"), here);
         let table = Table::landfall(&metadata, &manifest)?;
-        table.atlas()?;
+        let schema = PathBuf::from(table.text("schema", "schema.sql", "a path")?);
         table.word::<String>("fast-path", "proved", &["proved", "full", "off"])?;
         Ok(Self {
             app: table.text("app", "app", "the name of a package")?,
-            schema: near(root.join(table.text("schema", "schema.sql", "a path")?), here),
+            schema: near(root.join(&schema), here),
+            schema_in_root: schema,
             local_db: near(root.join(table.text("local-db", ".data/db", "a path")?), here),
             planner: table.word("planner", "auto", &["auto", "atlas", "builtin"])?,
             column_order: table.word("column-order", "report", &["report", "exact"])?,
             ignore: table
                 .value("ignore", "a list of GLOB patterns, such as [\"cache_*\"]")?
                 .unwrap_or_default(),
+            atlas_image: table.atlas_image()?,
             root,
             metadata,
         })
     }
 
+    /// The version of the shipped package.
+    pub(crate) fn app_version(&self) -> Result<String> {
+        Ok(self.app_package()?.version.to_string())
+    }
+
     /// The name of the binary that the shipped package runs as.
     pub(crate) fn app_binary(&self) -> Result<String> {
-        let packages = self.metadata.workspace_packages();
-        let Some(package) = packages.iter().find(|package| package.name == self.app) else {
-            let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
-            return Err(Error::usage("app", format!("the workspace has no package \"{}\"", self.app))
-                .remedy(format!("set `app` in {SECTION} to one of: {}", names.join(", ")))
-                .into());
-        };
+        let package = self.app_package()?;
         let binaries = package.targets.iter().filter(|target| target.is_kind(TargetKind::Bin));
         let mut binaries: Vec<_> = binaries.map(|target| target.name.clone()).collect();
         let preferred = package.default_run.as_deref().unwrap_or(&self.app);
@@ -78,6 +83,18 @@ impl Project {
                 .remedy("give it a src/main.rs, or name one of several with `default-run`")
                 .into()),
         }
+    }
+}
+
+impl Project {
+    fn app_package(&self) -> Result<&Package> {
+        let packages = self.metadata.workspace_packages();
+        packages.iter().find(|package| package.name == self.app).copied().ok_or_else(|| {
+            let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
+            Error::usage("app", format!("the workspace has no package \"{}\"", self.app))
+                .remedy(format!("set `app` in {SECTION} to one of: {}", names.join(", ")))
+                .into()
+        })
     }
 }
 
@@ -125,15 +142,14 @@ impl<'a> Table<'a> {
         Error::usage(format!("{}{key}", self.prefix), message).remedy(remedy)
     }
 
-    /// The pinned Atlas, for the image: only its types are checked here.
-    fn atlas(&self) -> Result<()> {
+    /// The image of the pinned Atlas.
+    fn atlas_image(&self) -> Result<Option<String>> {
         let Some(value) = self.map.get("atlas") else {
-            return Ok(());
+            return Ok(None);
         };
         let atlas = Table::new(value.clone(), "atlas.", self.manifest, ATLAS_KEYS)?;
         atlas.value::<String>("version", "a version, such as \"1.2.3\"")?;
-        atlas.value::<String>("image", "an image, such as \"arigaio/atlas:1.2.3-community-alpine\"")?;
-        Ok(())
+        atlas.value("image", "an image, such as \"arigaio/atlas:1.2.3-community\"")
     }
 
     fn value<T: DeserializeOwned>(&self, key: &str, allowed: &str) -> Result<Option<T>> {

@@ -40,6 +40,20 @@ pub(crate) fn evidence(evidence: &[Evidence]) -> String {
     out
 }
 
+/// The line above a section.
+pub(crate) fn title(text: &str) -> String {
+    format!("{TITLE}{text}{TITLE:#}")
+}
+
+/// `74.8 MB`, `1.2 kB`, `100 B`: in thousands, as Docker counts.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
 /// `1 row`, `12,000 rows`.
 pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
@@ -117,6 +131,14 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_reads_best() {
+        assert_eq!(
+            [0, 999, 1_000, 99_900, 100_000, 74_800_000].map(size),
+            ["0 B", "999 B", "1.0 kB", "99.9 kB", "0.1 MB", "74.8 MB"]
+        );
+    }
 
     #[test]
     fn counts_are_grouped() {

@@ -12,7 +12,7 @@ use xshell::Shell;
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::project::Project;
-use crate::tool::{atlas, cargo};
+use crate::tool::{atlas, cargo, docker};
 use crate::ui::Ui;
 
 /// What is run, in this order; the first failure ends it.
@@ -86,6 +86,7 @@ fn refuse_missing_tools(required: &[cli::Tool]) -> Result<()> {
                     .remedy("put the atlas binary on PATH, or set ATLAS to it")
                     .into());
             }
+            cli::Tool::Docker => docker::refuse_missing()?,
             cli::Tool::Atlas => {}
         }
     }

@@ -2,5 +2,6 @@
 
 pub(crate) mod ci;
 pub(crate) mod dev;
+pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod migrate;

@@ -3,4 +3,6 @@
 pub(crate) mod app;
 pub(crate) mod atlas;
 pub(crate) mod cargo;
+pub(crate) mod docker;
+pub(crate) mod git;
 pub(crate) mod run;

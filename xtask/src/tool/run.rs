@@ -1,7 +1,8 @@
 //! Commands that run for a while: they end by themselves, or because we are asked to stop.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::process::Output;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -43,6 +44,37 @@ pub(crate) fn to_end(
     Ok(Ended::Stopped)
 }
 
+/// Runs it to its end, and hands on each line of its output as it comes, whichever of the two it was written to.
+pub(crate) fn lines(
+    command: Expression,
+    interrupt: &Interrupt,
+    mut line: impl FnMut(&str),
+) -> io::Result<Ended> {
+    let (output, ours) = io::pipe()?;
+    let running = command.stderr_to_stdout().stdout_file(ours).unchecked().start()?;
+    // It holds our end of the pipe: reading would never end.
+    drop(command);
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for text in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let _ = send.send(String::from_utf8_lossy(&text).trim_end().to_owned());
+        }
+    });
+    loop {
+        match lines.recv_timeout(TICK) {
+            Ok(text) => line(&text),
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() => {}
+            Err(RecvTimeoutError::Timeout) => {
+                stop(&running)?;
+                return Ok(Ended::Stopped);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let output = running.into_output()?;
+    Ok(if interrupt.is_raised() { Ended::Stopped } else { Ended::Exited(output) })
+}
+
 /// SIGTERM, so that it can finish what is under way; killed when that takes too long.
 fn stop(running: &Handle) -> io::Result<()> {
     // It may have ended meanwhile, of the same Ctrl-C.
@@ -64,6 +96,23 @@ mod tests {
     fn ends_by_itself_with_its_code() {
         let ended = to_end(&duct::cmd!("sh", "-c", "exit 7"), &Interrupt::default(), || ()).unwrap();
         assert!(matches!(ended, Ended::Exited(output) if output.status.code() == Some(7)));
+    }
+
+    #[test]
+    fn its_lines_come_as_they_are_written_and_its_code_at_the_end() {
+        let mut seen = Vec::new();
+        let command = duct::cmd!("sh", "-c", "echo one; echo two >&2; printf three; exit 7");
+        let ended = lines(command, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
+        assert!(matches!(ended, Ended::Exited(output) if output.status.code() == Some(7)));
+        assert_eq!(seen, ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn a_request_to_stop_reaches_what_prints_lines() {
+        let interrupt = Interrupt::default();
+        let ended =
+            lines(duct::cmd!("sh", "-c", "echo one; exec sleep 60"), &interrupt, |_| interrupt.raise());
+        assert!(matches!(ended, Ok(Ended::Stopped)));
     }
 
     #[test]

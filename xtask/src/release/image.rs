@@ -1,0 +1,271 @@
+//! The image: what it is built from, what is written on it, what came out.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use migrate::{ColumnOrder, Declared, Interrupt, PlannerChoice, Settings};
+use serde::Serialize;
+
+use super::build_log::{BuildLog, Stage, Step, Told};
+use crate::cli::Bases;
+use crate::error::{Error, Kind};
+use crate::fly_toml::FlyToml;
+use crate::project::Project;
+use crate::text;
+use crate::tool::run::Ended;
+use crate::tool::{docker, git};
+use crate::ui::Ui;
+
+/// As many characters of a commit as a tag has.
+const SHORT: usize = 12;
+
+/// An image that was built.
+#[derive(Debug, Serialize)]
+pub(crate) struct Built {
+    /// The name that it can be run by.
+    pub(crate) tag: String,
+    /// Its id: a digest over its configuration and its layers. A registry adds a digest of its own when it is pushed.
+    pub(crate) digest: String,
+    /// What `/version` is to say: the commit, with `-dirty` where the work tree held something else.
+    pub(crate) commit: String,
+    /// The declared schema's fingerprint.
+    pub(crate) schema: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Its layers, the lowest first.
+    pub(crate) layers: Vec<Layer>,
+    /// Its stages, and how long each took.
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// A layer with something in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Layer {
+    /// In bytes.
+    pub(crate) size: u64,
+    /// The instruction that made it.
+    pub(crate) instruction: String,
+}
+
+/// Builds the image of this workspace; `tag` is made from app and commit where none is given.
+pub(crate) fn build(
+    project: &Project,
+    fly: &FlyToml,
+    bases: &Bases,
+    tag: Option<String>,
+    interrupt: &Interrupt,
+    ui: &Ui,
+) -> Result<Built> {
+    refuse_missing_dockerfile(project)?;
+    docker::refuse_missing()?;
+    let commit = commit(project)?;
+    let schema = declared(project)?.fingerprint().to_owned();
+    let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
+    let args = arguments(project, fly, bases, &commit, &schema)?;
+    ui.status("Building", format!("{tag} from {}", project.root.display()));
+    let mut log = BuildLog::default();
+    let ended =
+        docker::build(&project.root, &tag, &args, interrupt, |line| tell(log.line(line).as_ref(), ui))?;
+    match ended {
+        Ended::Stopped => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
+        Ended::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
+        Ended::Exited(_) => Err(explain(&log).into()),
+    }
+}
+
+/// `schema.sql`, as the image reads it.
+pub(crate) fn declared(project: &Project) -> Result<Declared> {
+    Ok(Declared::read(&project.schema, &Settings { ignore: project.ignore.clone(), ..Settings::default() })?)
+}
+
+fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
+    if project.root.join("Dockerfile").is_file() {
+        return Ok(());
+    }
+    let message = format!("there is no Dockerfile in {}; nothing was built", project.root.display());
+    Err(Error::usage("Dockerfile", message).remedy("take Landfall's own as a beginning").into())
+}
+
+fn commit(project: &Project) -> Result<String> {
+    Ok(match git::head(&project.root)? {
+        Some(commit) if commit.dirty => format!("{}-dirty", commit.id),
+        Some(commit) => commit.id,
+        None => "unknown".to_owned(),
+    })
+}
+
+/// A commit as a tag has it.
+fn short(commit: &str) -> String {
+    let (id, dirty) = commit.split_once('-').map_or((commit, ""), |(id, _)| (id, "-dirty"));
+    format!("{}{dirty}", id.chars().take(SHORT).collect::<String>())
+}
+
+/// What the Dockerfile has no default for; and the bases that somebody chose.
+fn arguments(
+    project: &Project,
+    fly: &FlyToml,
+    bases: &Bases,
+    commit: &str,
+    schema: &str,
+) -> Result<Vec<(&'static str, String)>> {
+    let planner = match project.planner {
+        PlannerChoice::Auto => "auto",
+        PlannerChoice::Atlas => "atlas",
+        PlannerChoice::Builtin => "builtin",
+    };
+    let column_order = match project.column_order {
+        ColumnOrder::Report => "report",
+        ColumnOrder::Exact => "exact",
+    };
+    let mut args = vec![
+        ("PACKAGE", project.app.clone()),
+        ("BINARY", project.app_binary()?),
+        ("SCHEMA", project.schema_in_root.display().to_string()),
+        ("DB_PATH", fly.db_path.clone()),
+        ("VOLUME", fly.volume.clone()),
+        ("PORT", fly.port.to_string()),
+        ("PLANNER", planner.to_owned()),
+        ("COLUMN_ORDER", column_order.to_owned()),
+        ("IGNORE", project.ignore.join(",")),
+        ("COMMIT", commit.to_owned()),
+        ("CREATED", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
+        ("VERSION", project.app_version()?),
+        ("SOURCE", git::source(&project.root)?.unwrap_or_default()),
+        ("SCHEMA_FINGERPRINT", schema.to_owned()),
+    ];
+    let atlas = bases.atlas_image.as_ref().or(project.atlas_image.as_ref());
+    let chosen = [
+        ("BUILDER_IMAGE", bases.builder_image.as_ref()),
+        ("ATLAS_IMAGE", atlas),
+        ("BASE_IMAGE", bases.base_image.as_ref()),
+    ];
+    args.extend(chosen.into_iter().filter_map(|(name, image)| Some((name, image?.clone()))));
+    Ok(args)
+}
+
+fn tell(told: Option<&Told<'_>>, ui: &Ui) {
+    match told {
+        Some(Told::Runs(step)) => ui.status("Running", line(step)),
+        Some(Told::Done(step, seconds)) if *seconds >= 0.1 => {
+            ui.status("Done", format!("{} in {seconds:.1} s", step.place));
+        }
+        Some(Told::Cached(step)) => ui.status("Cached", step.place.as_str()),
+        _ => {}
+    }
+}
+
+/// A step in a line that fits a terminal.
+fn line(step: &Step) -> String {
+    let words =
+        step.instruction.split_whitespace().filter(|word| *word != "\\" && !word.starts_with("--mount"));
+    let text = words.collect::<Vec<_>>().join(" ");
+    let cut: String = text.chars().take(80).collect();
+    format!("{}: {cut}{}", step.place, if cut.len() < text.len() { "…" } else { "" })
+}
+
+fn described(tag: String, commit: String, schema: String, log: &BuildLog) -> Result<Built> {
+    let image = docker::inspect(&tag)?;
+    let history = docker::history(&tag)?;
+    let layers = history.iter().rev().filter(|entry| entry.bytes() > 0);
+    let layer =
+        |entry: &docker::History| Layer { size: entry.bytes(), instruction: instruction(&entry.created_by) };
+    Ok(Built {
+        tag,
+        digest: image.id,
+        commit,
+        schema,
+        size: image.size,
+        layers: layers.map(layer).collect(),
+        stages: log.stages(),
+    })
+}
+
+/// As the Dockerfile has it: without what the builder wraps around it.
+fn instruction(created_by: &str) -> String {
+    let text = created_by.trim_start_matches("/bin/sh -c #(nop) ").trim_end_matches(" # buildkit").trim();
+    let text = if text.is_empty() { "(the base image)" } else { text };
+    let cut: String = text.chars().take(70).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+/// Why the build failed, and what to do; the whole log is never the answer.
+fn explain(log: &BuildLog) -> Error {
+    if log.mentions("buildx component is missing") {
+        return failed(
+            "docker cannot build with BuildKit: its buildx component is missing; nothing was built",
+        )
+        .remedy("install it: apt-get install docker-buildx-plugin (https://docs.docker.com/go/buildx/)");
+    }
+    if log.mentions("no space left on device") {
+        return failed("the disk is full where Docker keeps its data; nothing was built")
+            .remedy("see what takes the room with: docker system df; and free some: docker builder prune");
+    }
+    let Some(step) = log.failed() else {
+        return failed(format!("docker build failed: {}; nothing was built", log.last_words()))
+            .remedy("see whether the daemon is well: docker info");
+    };
+    if let Some(image) = step.missing_image() {
+        return failed(format!("the image {image} cannot be had: {}; nothing was built", step.error())).remedy(
+            "check the name and the network, or name another one: --builder-image, --atlas-image or --base-image",
+        );
+    }
+    let message = format!(
+        "the step {} of the Dockerfile failed: {}; nothing was built\n{}",
+        line(step),
+        reason(step.error()),
+        step.last_lines()
+    );
+    failed(message)
+        .remedy("mend what these last lines tell of, then build again: finished steps are not repeated")
+}
+
+/// The end of BuildKit's sentence: before it, it repeats the whole instruction.
+fn reason(error: &str) -> &str {
+    error.rfind("exit code").map_or(error, |at| &error[at..])
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(Kind::Failed, "Dockerfile", message)
+}
+
+impl fmt::Display for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", text::title("Image"))?;
+        for (name, value) in
+            [("tag", &self.tag), ("digest", &self.digest), ("commit", &self.commit), ("schema", &self.schema)]
+        {
+            writeln!(f, "  {name:8} {value}")?;
+        }
+        writeln!(f, "  {:8} {}", "size", text::size(self.size))?;
+        writeln!(f, "\n{}", text::title("Layers"))?;
+        for layer in &self.layers {
+            writeln!(f, "  {:>9}  {}", text::size(layer.size), layer.instruction)?;
+        }
+        writeln!(f, "\n{}", text::title("Stages"))?;
+        for Stage { stage, seconds, steps, cached } in &self.stages {
+            let steps = text::count(*steps as u64, "step");
+            writeln!(f, "  {stage:10} {seconds:>6.1} s  {steps}, {cached} cached")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_has_the_beginning_of_the_commit_and_tells_a_work_tree_that_is_not_it() {
+        assert_eq!(short("0123456789abcdef0123"), "0123456789ab");
+        assert_eq!(short("0123456789abcdef0123-dirty"), "0123456789ab-dirty");
+        assert_eq!(short("unknown"), "unknown");
+    }
+
+    #[test]
+    fn an_instruction_is_told_without_its_wrapping() {
+        assert_eq!(instruction("COPY /a /b # buildkit"), "COPY /a /b");
+        assert_eq!(instruction("/bin/sh -c #(nop) ADD file:0 in /"), "ADD file:0 in /");
+        assert_eq!(instruction(""), "(the base image)");
+    }
+}

@@ -1,0 +1,62 @@
+//! What a running service says of itself.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use ureq::Agent;
+
+/// How long one answer may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// `/version` of a service.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    /// The commit that it was built from.
+    pub(crate) commit: String,
+    /// Fingerprints of its schemas.
+    pub(crate) schema: Schemas,
+}
+
+/// Fingerprints of schemas; `None` is one that it could not read.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Schemas {
+    /// What its `schema.sql` says.
+    pub(crate) declared: Option<String>,
+    /// What its database has.
+    pub(crate) live: Option<String>,
+}
+
+/// A service at an address.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    base: String,
+    agent: Agent,
+}
+
+impl Probe {
+    /// Of the service at this base, such as `http://127.0.0.1:8080`.
+    pub(crate) fn new(base: String) -> Self {
+        let settings =
+            Agent::config_builder().timeout_global(Some(LIMIT)).http_status_as_error(false).proxy(None);
+        Self { base, agent: settings.build().into() }
+    }
+
+    /// Whether `/healthz` answers 200. One that cannot be reached is not well.
+    pub(crate) fn is_well(&self) -> bool {
+        self.get("/healthz").is_ok_and(|(status, _)| status == 200)
+    }
+
+    /// `/version`.
+    pub(crate) fn version(&self) -> Result<Version> {
+        let (status, text) = self.get("/version")?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{}/version answered {status}: {text}", self.base))
+    }
+
+    fn get(&self, path: &str) -> Result<(u16, String)> {
+        let address = format!("{}{path}", self.base);
+        let mut answer = self.agent.get(&address).call().with_context(|| format!("cannot ask {address}"))?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+    }
+}

@@ -1,0 +1,256 @@
+//! docker: building images, and running containers on volumes that go away again.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::{self, Output};
+
+use anyhow::{Context as _, Result};
+use migrate::Interrupt;
+use serde::Deserialize;
+use tempfile::NamedTempFile;
+use xshell::{Shell, cmd};
+
+use super::run::{self, Ended};
+use crate::error::{Error, Kind};
+
+/// What the daemon knows of an image.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Image {
+    /// Its id: the digest of its configuration, which names every layer by digest.
+    pub(crate) id: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// How it is run.
+    pub(crate) config: Config,
+}
+
+/// How an image is run.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Config {
+    /// `USER`.
+    #[serde(default)]
+    pub(crate) user: String,
+}
+
+/// An instruction that made a layer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct History {
+    /// The instruction, as the Dockerfile has it.
+    pub(crate) created_by: String,
+    size: String,
+}
+
+impl History {
+    /// In bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.size.parse().unwrap_or_default()
+    }
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It runs.
+    Running,
+    /// It ended, with this exit code.
+    Exited(i32),
+}
+
+/// Refuses a machine without a client, or without a daemon that answers.
+pub(crate) fn refuse_missing() -> Result<()> {
+    let (sh, format) = (Shell::new()?, "{{json .Server}}");
+    let asked = cmd!(sh, "docker version --format {format}").quiet().ignore_status();
+    let Ok(output) = asked.output() else {
+        return Err(failed("docker was not found; nothing was built")
+            .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
+            .into());
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = said(&output);
+    let remedy = if reason.contains("permission denied") {
+        "let this user ask the daemon: sudo usermod -aG docker $USER, then log in again"
+    } else {
+        "start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST to one that runs"
+    };
+    Err(failed(format!("the Docker daemon does not answer; nothing was built: {reason}"))
+        .remedy(remedy)
+        .into())
+}
+
+/// `docker build` in this folder; each line of BuildKit's plain progress is handed on as it comes.
+pub(crate) fn build(
+    context: &Path,
+    tag: &str,
+    args: &[(&str, String)],
+    interrupt: &Interrupt,
+    line: impl FnMut(&str),
+) -> Result<Ended> {
+    let args = args.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
+    let fixed = ["build", "--progress=plain", "--tag", tag].map(str::to_owned);
+    let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
+    let command = duct::cmd("docker", words).dir(context).env("DOCKER_BUILDKIT", "1").stdin_null();
+    run::lines(command, interrupt, line).context("cannot run docker build")
+}
+
+/// What the daemon knows of an image.
+pub(crate) fn inspect(image: &str) -> Result<Image> {
+    let text = ask(&["image", "inspect", "--format", "{{json .}}", image])?;
+    serde_json::from_str(&text).context("docker image inspect printed something else than JSON")
+}
+
+/// The instructions that made an image, the last one first.
+pub(crate) fn history(image: &str) -> Result<Vec<History>> {
+    let text = ask(&["history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])?;
+    let lines = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+    lines.context("docker history printed something else than JSON")
+}
+
+/// Runs a command in a container of its own, to its end; what it printed on stdout.
+pub(crate) fn run(image: &str, command: &[&str]) -> Result<String> {
+    ask(&[&["run", "--rm", "--network", "none", image], command].concat())
+}
+
+/// A container on a volume of its own; both are gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Container {
+    name: String,
+    port: u16,
+}
+
+impl Container {
+    /// Made, and not started, with a new volume at `volume` and its `port` on 127.0.0.1.
+    ///
+    /// Everything that a service should not need is taken from it: a root file system that can be written, capabilities,
+    /// memory beyond that of the machine that it is going to run on.
+    pub(crate) fn create(
+        image: &str,
+        volume: &str,
+        port: u16,
+        memory: &str,
+        env: &[(&str, &str)],
+    ) -> Result<Self> {
+        // From here on there may be something to clean up.
+        let container = Self { name: unique_name(), port };
+        let name = container.name.as_str();
+        let (mount, publish) = (format!("{name}:{volume}"), format!("127.0.0.1::{port}"));
+        let env: Vec<_> = env.iter().map(|(name, value)| format!("--env={name}={value}")).collect();
+        let mut args = vec!["create", "--name", name, "--volume", &mount, "--publish", &publish];
+        args.extend(["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]);
+        args.extend(["--security-opt", "no-new-privileges", "--memory", memory]);
+        args.extend(env.iter().map(String::as_str));
+        args.push(image);
+        ask(&args)?;
+        Ok(container)
+    }
+
+    /// Puts a file into it, as this user's own: in an archive, since `docker cp` makes any other file root's.
+    pub(crate) fn put(&self, file: &Path, to: &str, user: (u64, u64)) -> Result<()> {
+        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
+        let archive = archive(file, name, user).with_context(|| format!("cannot read {}", file.display()))?;
+        let target = format!("{}:{folder}/", self.name);
+        let put = duct::cmd!("docker", "cp", "-", target).stdin_path(archive.path()).unchecked();
+        checked(&put.stdout_capture().stderr_capture().run()?).map(drop)
+    }
+
+    /// Takes a file out of it; false where there is none.
+    pub(crate) fn take(&self, from: &str, to: &Path) -> Result<bool> {
+        let (sh, container) = (Shell::new()?, &self.name);
+        let output = cmd!(sh, "docker cp {container}:{from} {to}").quiet().ignore_status().output()?;
+        let said = said(&output);
+        if said.contains("No such container:path") || said.contains("Could not find the file") {
+            return Ok(false);
+        }
+        checked(&output).map(|_| true)
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self) -> Result<()> {
+        ask(&["start", &self.name]).map(drop)
+    }
+
+    /// The address that its port has on this machine; only while it runs.
+    pub(crate) fn address(&self) -> Result<String> {
+        let published = ask(&["port", &self.name, &self.port.to_string()])?;
+        Ok(published.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// Whether it runs.
+    pub(crate) fn state(&self) -> Result<State> {
+        let text = ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", &self.name])?;
+        Ok(match text.split_once(' ') {
+            Some(("false", code)) => State::Exited(code.parse().unwrap_or(-1)),
+            _ => State::Running,
+        })
+    }
+
+    /// SIGTERM; killed after so many seconds. Its exit code is 137 then.
+    pub(crate) fn stop(&self, seconds: u64) -> Result<State> {
+        ask(&["stop", "--time", &seconds.to_string(), &self.name])?;
+        self.state()
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn log(&self, lines: usize) -> Result<String> {
+        let (sh, container, lines) = (Shell::new()?, &self.name, lines.to_string());
+        let output = cmd!(sh, "docker logs --tail {lines} {container}").quiet().ignore_status().output()?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim_end().to_owned())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // What cannot be removed is left to `docker system prune`: there is nobody to tell.
+        let _ = ask(&["rm", "--force", &self.name]);
+        let _ = ask(&["volume", "rm", "--force", &self.name]);
+    }
+}
+
+/// Of this process, and of no other that runs at the same time.
+fn unique_name() -> String {
+    thread_local!(static NEXT: Cell<u32> = const { Cell::new(0) });
+    let number = NEXT.replace(NEXT.get() + 1);
+    format!("landfall-smoke-{}-{number}", process::id())
+}
+
+fn archive(file: &Path, name: &str, user: (u64, u64)) -> io::Result<NamedTempFile> {
+    let source = File::open(file)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(source.metadata()?.len());
+    header.set_mode(0o600);
+    header.set_uid(user.0);
+    header.set_gid(user.1);
+    let mut archive = tar::Builder::new(NamedTempFile::new()?);
+    archive.append_data(&mut header, name, source)?;
+    archive.into_inner()
+}
+
+/// What docker prints; an error is in its own words.
+fn ask(args: &[&str]) -> Result<String> {
+    let sh = Shell::new()?;
+    let output = cmd!(sh, "docker {args...}").quiet().ignore_status().output()?;
+    checked(&output)
+}
+
+fn checked(output: &Output) -> Result<String> {
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+    }
+    Err(failed(format!("docker failed: {}", said(output))).into())
+}
+
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    line.trim_start_matches("Error response from daemon: ").to_owned()
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(Kind::Failed, "docker", message)
+}
