@@ -2,8 +2,12 @@
 
 mod asset;
 mod customers;
+mod edit;
+mod form;
 mod health;
 mod page;
+mod place;
+mod problem;
 mod version;
 
 use std::path::PathBuf;
@@ -11,10 +15,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{HeaderValue, Uri};
 use axum::middleware::map_response;
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
@@ -23,6 +27,7 @@ use migrate::{Declared, Settings};
 use crate::about::About;
 use crate::config::Config;
 use crate::store::Store;
+use problem::Problem;
 
 /// Far more than a form with two names needs.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -66,12 +71,16 @@ impl Site {
         Router::new()
             .route("/", get(customers::list))
             .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
+            .route("/customers/{id}", get(edit::form).post(edit::save))
+            .route("/customers/{id}/delete", post(edit::delete).get(edit::back))
             .route("/healthz", get(health::answer))
             .route("/version", get(version::answer))
             .route("/style.css", get(asset::style))
             .route("/icon.svg", get(asset::icon))
-            .fallback(page::not_found)
-            .method_not_allowed_fallback(page::method_not_allowed)
+            .fallback(async |address: Uri| Problem::not_found().at(address.path()))
+            .method_not_allowed_fallback(async |address: Uri| {
+                Problem::method_not_allowed().at(address.path())
+            })
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
             .layer(map_response(with_headers))
             .with_state(self.clone())

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod edit;
 mod page;
 mod project;
 mod start;

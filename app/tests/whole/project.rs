@@ -199,10 +199,15 @@ impl Server {
 
     /// Sends a form that is already encoded.
     pub(crate) fn post(&self, path: &str, form: &str) -> Response {
+        self.request("POST", path, "Content-Type: application/x-www-form-urlencoded\r\n", form)
+    }
+
+    /// Sends anything; each header ends with a line break.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
+        let length = body.len();
         self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
-            form.len()
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n{headers}\r\n{body}"
         ))
     }
 
