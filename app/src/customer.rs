@@ -6,7 +6,7 @@ mod search;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use list::{Page, page_or_last};
+pub(crate) use list::{Page, page, page_or_last};
 pub(crate) use search::{Search, register};
 
 /// The longest name, in characters.
@@ -71,6 +71,21 @@ impl Typed {
             (Ok(first), Ok(last)) => Ok(Names { first, last }),
             (first, last) => Err(Wrong { first_name: first.err(), last_name: last.err() }),
         }
+    }
+}
+
+impl Names {
+    /// The customer of these names.
+    pub(crate) fn customer(&self, id: i64) -> Customer {
+        Customer { id, first_name: self.first.0.clone(), last_name: self.last.0.clone() }
+    }
+}
+
+impl Wrong {
+    /// Each field that is wrong, with the reason.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = [("first_name", &self.first_name), ("last_name", &self.last_name)];
+        fields.into_iter().filter_map(|(field, error)| Some((field, error.as_deref()?)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is answered to whom.
 
+mod api;
 mod asset;
 mod customers;
 mod edit;
@@ -8,6 +9,7 @@ mod health;
 mod page;
 mod place;
 mod problem;
+mod sent;
 mod version;
 
 use std::path::PathBuf;
@@ -73,6 +75,7 @@ impl Site {
             .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
             .route("/customers/{id}", get(edit::form).post(edit::save))
             .route("/customers/{id}/delete", post(edit::delete).get(edit::back))
+            .merge(api::router())
             .route("/healthz", get(health::answer))
             .route("/version", get(version::answer))
             .route("/style.css", get(asset::style))

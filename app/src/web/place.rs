@@ -17,6 +17,11 @@ impl Place {
         Self { q: q.unwrap_or_default().trim().to_owned(), page: page.and_then(number).unwrap_or(1) }
     }
 
+    /// The first page of everybody, where adding comes before reading.
+    pub(super) fn is_start(&self) -> bool {
+        self.q.is_empty() && self.page == 1
+    }
+
     pub(super) fn at(&self, page: u32) -> Self {
         Self { q: self.q.clone(), page }
     }

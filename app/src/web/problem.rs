@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tracing::error;
 
 use super::page;
@@ -15,6 +15,8 @@ pub(super) struct Problem {
     status: StatusCode,
     title: &'static str,
     text: String,
+    /// What is wrong with which field; a page shows that beside the field instead.
+    fields: Map<String, Value>,
 }
 
 #[derive(Template)]
@@ -26,7 +28,12 @@ struct ProblemPage<'a> {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into() }
+        Self { status, title, text: text.into(), fields: Map::new() }
+    }
+
+    pub(super) fn fields(mut self, fields: Map<String, Value>) -> Self {
+        self.fields = fields;
+        self
     }
 
     pub(super) fn not_found() -> Self {
@@ -58,7 +65,10 @@ impl Problem {
     }
 
     pub(super) fn json(&self) -> Response {
-        let body = json!({ "error": { "message": self.text } });
+        let mut body = json!({ "error": { "message": self.text } });
+        if !self.fields.is_empty() {
+            body["error"]["fields"] = self.fields.clone().into();
+        }
         (self.status, Json(body)).into_response()
     }
 }

@@ -226,6 +226,12 @@ impl Drop for Server {
 }
 
 impl Response {
+    /// The body, which must be exactly one JSON document.
+    pub(crate) fn json(&self) -> Value {
+        assert!(self.head.contains("content-type: application/json"), "{}", self.head);
+        serde_json::from_str(&self.body).unwrap()
+    }
+
     /// Reads up to the end of the connection.
     pub(crate) fn read(connection: &mut TcpStream) -> Self {
         let mut text = String::new();
