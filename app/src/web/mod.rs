@@ -2,13 +2,17 @@
 
 mod api;
 mod asset;
+mod cross_site;
 mod customers;
 mod edit;
 mod form;
+mod headers;
 mod health;
 mod page;
+mod panic;
 mod place;
 mod problem;
+mod request_log;
 mod sent;
 mod version;
 
@@ -17,11 +21,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderValue, Uri};
-use axum::middleware::map_response;
+use axum::http::Uri;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
@@ -33,17 +34,6 @@ use problem::Problem;
 
 /// Far more than a form with two names needs.
 const BODY_LIMIT: usize = 16 * 1024;
-
-/// Every answer carries these. Scripts, frames and foreign sources are forbidden: the pages need none.
-const HEADERS: [(HeaderName, &str); 4] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
-    (CACHE_CONTROL, "no-cache"),
-];
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -70,29 +60,43 @@ impl Site {
     }
 
     pub(crate) fn router(&self) -> Router {
-        Router::new()
-            .route("/", get(customers::list))
-            .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
-            .route("/customers/{id}", get(edit::form).post(edit::save))
-            .route("/customers/{id}/delete", post(edit::delete).get(edit::back))
-            .merge(api::router())
-            .route("/healthz", get(health::answer))
-            .route("/version", get(version::answer))
-            .route("/style.css", get(asset::style))
-            .route("/icon.svg", get(asset::icon))
-            .fallback(async |address: Uri| Problem::not_found().at(address.path()))
-            .method_not_allowed_fallback(async |address: Uri| {
-                Problem::method_not_allowed().at(address.path())
-            })
-            .layer(DefaultBodyLimit::max(BODY_LIMIT))
-            .layer(map_response(with_headers))
+        data()
+            .layer(from_fn(cross_site::refused))
+            .merge(open())
+            .layer(from_fn(panic::answered))
+            .layer(map_response(headers::added))
+            .layer(from_fn(request_log::told))
             .with_state(self.clone())
     }
 }
 
-async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+/// Where rows are shown and changed, and every address that is none.
+fn data() -> Router<Site> {
+    Router::new()
+        .route("/", get(customers::list))
+        .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
+        .route("/customers/{id}", get(edit::form).post(edit::save))
+        .route("/customers/{id}/delete", post(edit::delete).get(edit::back))
+        .merge(api::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+/// What deploys, health checks and every page read.
+fn open() -> Router<Site> {
+    Router::new()
+        .route("/healthz", get(health::answer))
+        .route("/version", get(version::answer))
+        .route("/style.css", get(asset::style))
+        .route("/icon.svg", get(asset::icon))
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found(address: Uri) -> Response {
+    Problem::not_found().at(address.path())
+}
+
+async fn method_not_allowed(address: Uri) -> Response {
+    Problem::method_not_allowed().at(address.path())
 }

@@ -4,8 +4,11 @@
 
 mod api;
 mod commands;
+mod cross_site;
 mod edit;
+mod headers;
 mod page;
 mod project;
+mod request_log;
 mod start;
 mod stop;
