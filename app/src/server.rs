@@ -68,7 +68,8 @@ async fn answer(listener: net::TcpListener, router: Router, stop: Stop, limit: D
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     info!("serving on http://{}", listener.local_addr()?);
-    let server = axum::serve(listener, router).with_graceful_shutdown(closing(stop.clone()));
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(closing(stop.clone()));
     tokio::select! {
         served = async { server.await } => served,
         () = async { asked(stop).await; sleep(limit).await } => {

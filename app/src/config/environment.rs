@@ -3,13 +3,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use migrate::{Error, ErrorKind, Settings};
 
-use super::{Database, Lookup};
+use super::{Access, Database, Fly, Lookup, Password};
 
 pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
 
@@ -56,6 +57,15 @@ impl Environment<'_> {
             Some(commit) if !commit.is_empty() => commit.to_owned(),
             _ => self.text("LANDFALL_COMMIT")?.unwrap_or_else(|| "unknown".to_owned()),
         })
+    }
+
+    pub(super) fn access(&self) -> Result<Access, Error> {
+        let password = self.value("APP_PASSWORD").map(|password| Password::new(password.as_bytes()));
+        let fly = match self.value("FLY_MACHINE_ID") {
+            Some(_) => Some(Fly { app: self.text("FLY_APP_NAME")? }),
+            None => None,
+        };
+        Ok(Access { password, fly })
     }
 
     pub(super) fn is_ci(&self) -> bool {

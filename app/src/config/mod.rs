@@ -1,5 +1,6 @@
 //! What the command line and the environment ask for: read once, typed.
 
+mod access;
 mod cli;
 mod environment;
 
@@ -14,6 +15,7 @@ use tracing::warn;
 
 use crate::ending::{Ending, Format};
 use crate::failure::Failure;
+pub(crate) use access::{Access, Fly, Password};
 use cli::{Cli, Verb};
 use environment::Environment;
 
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) schema: PathBuf,
     pub(crate) commit: String,
     pub(crate) settings: Settings,
+    pub(crate) access: Access,
 }
 
 /// What to do.
@@ -106,6 +109,7 @@ impl Config {
             schema: environment.path("SCHEMA_PATH").unwrap_or_else(|| "schema.sql".into()),
             commit: environment.commit()?,
             settings,
+            access: environment.access()?,
         })
     }
 }
@@ -172,6 +176,18 @@ mod tests {
         assert_eq!(config.settings.planner, migrate::PlannerChoice::Builtin);
         assert_eq!(config.settings.column_order, migrate::ColumnOrder::Exact);
         assert_eq!(config.settings.ignore, ["a_*", "b"]);
+    }
+
+    #[test]
+    fn a_password_and_fly_are_known_by_their_variables() {
+        let access = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap().access;
+        let open = access(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
+        assert!(open.password.is_none() && open.fly.is_none());
+        let fly = access(&[("FLY_MACHINE_ID", "91857")]).fly.unwrap();
+        assert_eq!(fly.app, None);
+        let access = access(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
+        assert!(access.password.unwrap().is(" pä ".as_bytes()));
+        assert_eq!(access.fly.unwrap().app.as_deref(), Some("shop"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Who is looked for. Decided here and not by SQLite, whose LIKE knows the letter case of ASCII alone.
 
+use std::collections::BTreeSet;
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Error};
@@ -10,8 +12,9 @@ pub(crate) struct Search(String);
 
 impl Search {
     pub(crate) fn new(typed: &str) -> Self {
-        let words: Vec<_> = typed.split_whitespace().map(folded).collect();
-        Self(words.join(" "))
+        // Each word once: what is asked a thousand times is not looked for as often.
+        let words: BTreeSet<_> = typed.split_whitespace().map(folded).collect();
+        Self(Vec::from_iter(words).join(" "))
     }
 
     /// As `finds` in SQL takes it.
@@ -76,8 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_typed_again_is_looked_for_once() {
+        assert_eq!(Search::new("É ada é ADA É"), Search::new("ada é"));
+    }
+
+    #[test]
     fn no_word_finds_everybody() {
         assert_eq!(Search::new(" \t "), Search::new(""));
+        assert_eq!(Search::new(" \t ").words(), "");
         assert!(found("", "Ada", "Lovelace"));
     }
 }

@@ -1,11 +1,15 @@
 //! What every answer carries, so that a browser keeps a page from what it has no need of.
 
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::middleware::Next;
 use axum::response::Response;
+
+use super::Site;
 
 /// Scripts, frames, foreign sources and devices are forbidden: the pages need none.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -24,12 +28,25 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-pub(super) async fn added(mut response: Response) -> Response {
+/// For a year only HTTPS.
+const ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+pub(super) async fn added(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let is_encrypted = site.0.gate.is_on_fly() && came_over_https(&request);
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Whatever does not say that it may be kept may carry data.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_encrypted {
+        headers.insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
+    }
     response
+}
+
+/// As a proxy says; only Fly's is known to say the truth.
+fn came_over_https(request: &Request) -> bool {
+    request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https")
 }

@@ -2,10 +2,13 @@
 
 mod api;
 mod asset;
+mod attempts;
+mod client;
 mod cross_site;
 mod customers;
 mod edit;
 mod form;
+mod gate;
 mod headers;
 mod health;
 mod page;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
@@ -30,6 +33,7 @@ use migrate::{Declared, Settings};
 use crate::about::About;
 use crate::config::Config;
 use crate::store::Store;
+use gate::Gate;
 use problem::Problem;
 
 /// Far more than a form with two names needs.
@@ -46,13 +50,15 @@ struct Shared {
     declared: Option<Declared>,
     database: PathBuf,
     settings: Settings,
+    gate: Gate,
 }
 
 impl Site {
     pub(crate) fn new(store: Store, declared: Option<Declared>, config: &Config) -> Self {
         let about = About::new(config, declared.as_ref());
         let (database, settings) = (config.database.path.clone(), config.settings.clone());
-        Self(Arc::new(Shared { store, about, declared, database, settings }))
+        let gate = Gate::new(config.access.clone());
+        Self(Arc::new(Shared { store, about, declared, database, settings, gate }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -60,13 +66,20 @@ impl Site {
     }
 
     pub(crate) fn router(&self) -> Router {
-        data()
-            .layer(from_fn(cross_site::refused))
-            .merge(open())
+        self.around(self.guarded(data()).merge(open())).with_state(self.clone())
+    }
+
+    /// What a request has to pass before it reaches data: the last layer is the first that sees it.
+    fn guarded(&self, router: Router<Self>) -> Router<Self> {
+        router.layer(from_fn_with_state(self.clone(), gate::passed)).layer(from_fn(cross_site::refused))
+    }
+
+    /// What every request goes through: the last layer sees it first, and its answer last.
+    fn around(&self, router: Router<Self>) -> Router<Self> {
+        router
             .layer(from_fn(panic::answered))
-            .layer(map_response(headers::added))
+            .layer(from_fn_with_state(self.clone(), headers::added))
             .layer(from_fn(request_log::told))
-            .with_state(self.clone())
     }
 }
 
@@ -99,4 +112,59 @@ async fn not_found(address: Uri) -> Response {
 
 async fn method_not_allowed(address: Uri) -> Response {
     Problem::method_not_allowed().at(address.path())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::ffi::OsString;
+
+    use axum::extract::Request;
+    use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+    use axum::http::{Method, StatusCode};
+    use tempfile::TempDir;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn site(password: Option<&str>) -> (TempDir, Site) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(include_str!("../../../schema.sql"))
+            .unwrap();
+        let lookup = |name: &str| password.filter(|_| name == "APP_PASSWORD").map(OsString::from);
+        let config = Config::read(&["app", "serve"].map(OsString::from), &lookup).unwrap();
+        let site = Site::new(Store::open(&path).unwrap(), None, &config);
+        (folder, site)
+    }
+
+    async fn answer(router: Router, method: Method, path: &str) -> Response {
+        let request = Request::builder().method(method).uri(path).body(String::new()).unwrap();
+        router.oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_like_every_other() {
+        let (_folder, site) = site(None);
+        let panics = get(async || -> Response { panic!("on purpose") });
+        let router = Router::new().route("/", panics.clone()).route("/api/x", panics);
+        let router = site.around(router).with_state(site.clone());
+        for (path, kind) in [("/", "text/html; charset=utf-8"), ("/api/x", "application/json")] {
+            let answer = answer(router.clone(), Method::GET, path).await;
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(answer.headers()[CONTENT_TYPE], kind);
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_router_that_knows_no_address_of_its_visitors_works() {
+        let (_folder, open) = site(None);
+        assert_eq!(answer(open.router(), Method::GET, "/").await.status(), StatusCode::OK);
+        let (_folder, locked) = site(Some("secret"));
+        assert_eq!(answer(locked.router(), Method::GET, "/").await.status(), StatusCode::UNAUTHORIZED);
+    }
 }

@@ -1,6 +1,6 @@
 //! The headers that every answer carries.
 
-use crate::project::{Project, Response};
+use crate::project::{Project, Response, Server};
 
 const ALWAYS: [&str; 7] = [
     "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; \
@@ -48,4 +48,15 @@ fn every_answer_carries_them_and_only_files_without_data_may_be_kept() {
     assert_carries(&server.get("/icon.svg"), "public, max-age=300");
     project.sql("DROP TABLE customers");
     assert_carries(&server.get("/"), "no-store");
+}
+
+#[test]
+fn only_what_came_to_fly_over_https_asks_for_https_from_then_on() {
+    let project = Project::with_ada();
+    let server = Server::spawn(project.app(&["serve"]).env("FLY_MACHINE_ID", "91857"));
+    let over =
+        |protocol: &str| server.request("GET", "/", &format!("X-Forwarded-Proto: {protocol}\r\n"), "").head;
+    assert!(over("https").contains("\r\nstrict-transport-security: max-age=31536000"));
+    assert!(!over("http").contains("strict-transport-security"));
+    assert!(!server.get("/").head.contains("strict-transport-security"));
 }

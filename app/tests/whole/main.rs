@@ -8,6 +8,7 @@ mod cross_site;
 mod edit;
 mod headers;
 mod page;
+mod password;
 mod project;
 mod request_log;
 mod start;
