@@ -174,4 +174,15 @@ mod tests {
         assert!(!attempts.0.contains_key(&client(904)));
         assert!(attempts.0.contains_key(&client(905)));
     }
+    #[test]
+    fn a_client_who_is_remembered_takes_no_place_of_another() {
+        let start = Instant::now();
+        let mut attempts = Attempts::default();
+        for number in 0..4096 {
+            attempts.judge(client(number), Given::Wrong, start + Duration::from_millis(number.into()));
+        }
+        attempts.judge(client(4000), Given::Wrong, start + seconds(5));
+        assert_eq!(attempts.0.len(), 4096);
+        assert!(attempts.0.contains_key(&client(0)));
+    }
 }
