@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use migrate::{Error, ErrorKind, Settings};
 
-use super::{Access, Database, Fly, Lookup, Password};
+use super::{Database, Fly, Lookup, Password};
 
 pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
 
@@ -59,13 +59,15 @@ impl Environment<'_> {
         })
     }
 
-    pub(super) fn access(&self) -> Result<Access, Error> {
-        let password = self.value("APP_PASSWORD").map(|password| Password::new(password.as_bytes()));
-        let fly = match self.value("FLY_MACHINE_ID") {
-            Some(_) => Some(Fly { app: self.text("FLY_APP_NAME")? }),
-            None => None,
-        };
-        Ok(Access { password, fly })
+    pub(super) fn password(&self) -> Option<Password> {
+        self.value("APP_PASSWORD").map(|password| Password::new(password.as_bytes()))
+    }
+
+    pub(super) fn fly(&self) -> Result<Option<Fly>, Error> {
+        if self.value("FLY_MACHINE_ID").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
     }
 
     pub(super) fn is_ci(&self) -> bool {

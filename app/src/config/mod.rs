@@ -1,8 +1,8 @@
 //! What the command line and the environment ask for: read once, typed.
 
-mod access;
 mod cli;
 mod environment;
+mod password;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,9 +15,10 @@ use tracing::warn;
 
 use crate::ending::{Ending, Format};
 use crate::failure::Failure;
-pub(crate) use access::{Access, Fly, Password};
 use cli::{Cli, Verb};
 use environment::Environment;
+
+pub(crate) use password::Password;
 
 /// Looks up a variable; a function, so that tests need not change the environment of their process.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -30,7 +31,17 @@ pub(crate) struct Config {
     pub(crate) schema: PathBuf,
     pub(crate) commit: String,
     pub(crate) settings: Settings,
-    pub(crate) access: Access,
+    /// Whoever knows it sees the data and changes it.
+    pub(crate) password: Option<Password>,
+    /// The machine's platform, when that is Fly.
+    pub(crate) fly: Option<Fly>,
+}
+
+/// A machine on Fly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fly {
+    /// The app's name, for the commands that a message names.
+    pub(crate) app: String,
 }
 
 /// What to do.
@@ -109,7 +120,8 @@ impl Config {
             schema: environment.path("SCHEMA_PATH").unwrap_or_else(|| "schema.sql".into()),
             commit: environment.commit()?,
             settings,
-            access: environment.access()?,
+            password: environment.password(),
+            fly: environment.fly()?,
         })
     }
 }
@@ -180,14 +192,13 @@ mod tests {
 
     #[test]
     fn a_password_and_fly_are_known_by_their_variables() {
-        let access = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap().access;
-        let open = access(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
+        let config = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap();
+        let open = config(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
         assert!(open.password.is_none() && open.fly.is_none());
-        let fly = access(&[("FLY_MACHINE_ID", "91857")]).fly.unwrap();
-        assert_eq!(fly.app, None);
-        let access = access(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
-        assert!(access.password.unwrap().is(" pä ".as_bytes()));
-        assert_eq!(access.fly.unwrap().app.as_deref(), Some("shop"));
+        assert_eq!(config(&[("FLY_MACHINE_ID", "1")]).fly.unwrap().app, "APP");
+        let both = config(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
+        assert!(both.password.unwrap().is(" pä ".as_bytes()));
+        assert_eq!(both.fly.unwrap().app, "shop");
     }
 
     #[test]

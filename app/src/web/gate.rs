@@ -18,11 +18,12 @@ use super::attempts::{Attempts, Given, Verdict};
 use super::client::Client;
 use super::problem::{Problem, is_api};
 use super::{Site, page};
-use crate::config::{Access, Fly, Password};
+use crate::config::{Config, Fly, Password};
 
 #[derive(Debug)]
 pub(super) struct Gate {
-    access: Access,
+    password: Option<Password>,
+    fly: Option<Fly>,
     attempts: Mutex<Attempts>,
 }
 
@@ -32,22 +33,23 @@ const ASK: &str = "Basic realm=\"customers\", charset=\"UTF-8\"";
 #[derive(Template)]
 #[template(path = "closed.html")]
 struct ClosedPage<'a> {
-    app: Option<&'a str>,
+    app: &'a str,
 }
 
 impl Gate {
-    pub(super) fn new(access: Access) -> Self {
-        Self { access, attempts: Mutex::default() }
+    pub(super) fn new(config: &Config) -> Self {
+        let (password, fly) = (config.password.clone(), config.fly.clone());
+        Self { password, fly, attempts: Mutex::default() }
     }
 
     pub(super) fn is_on_fly(&self) -> bool {
-        self.access.fly.is_some()
+        self.fly.is_some()
     }
 
     /// The answer to who is not let in.
     fn refusal(&self, request: &Request) -> Option<Response> {
         let path = request.uri().path();
-        match (&self.access.password, &self.access.fly) {
+        match (&self.password, &self.fly) {
             (Some(password), _) => match self.judge(password, request) {
                 Verdict::Pass => None,
                 Verdict::Ask => Some(ask(path)),
@@ -112,13 +114,13 @@ fn wait(time: Duration, path: &str) -> Response {
 fn closed(fly: &Fly, path: &str) -> Response {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     if !is_api(path) {
-        return page::html(status, &ClosedPage { app: fly.app.as_deref() });
+        return page::html(status, &ClosedPage { app: &fly.app });
     }
-    let app = fly.app.as_ref().map(|app| format!(" --app {app}")).unwrap_or_default();
+    let app = &fly.app;
     let text = format!(
         "No password is set, so nothing is shown and nothing can be changed. Set one with: \
-         fly secrets set APP_PASSWORD=…{app} (a leading space keeps it out of the history of most shells), \
-         or from stdin with: fly secrets import{app}"
+         fly secrets set APP_PASSWORD=… --app {app} (a leading space keeps it out of the history of most shells), \
+         or from stdin with: fly secrets import --app {app}"
     );
     (status, Json(json!({ "error": { "message": text } }))).into_response()
 }

@@ -31,17 +31,22 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// For a year only HTTPS.
 const ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-pub(super) async fn added(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let is_encrypted = site.0.gate.is_on_fly() && came_over_https(&request);
-    let mut response = next.run(request).await;
+pub(super) async fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Whatever does not say that it may be kept may carry data.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Who came to Fly over HTTPS shall not come without it again.
+pub(super) async fn with_https(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let is_encrypted = site.0.gate.is_on_fly() && came_over_https(&request);
+    let mut response = next.run(request).await;
     if is_encrypted {
-        headers.insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
     }
     response
 }

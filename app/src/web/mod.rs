@@ -25,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
@@ -34,6 +34,7 @@ use crate::about::About;
 use crate::config::Config;
 use crate::store::Store;
 use gate::Gate;
+use headers::with_headers;
 use problem::Problem;
 
 /// Far more than a form with two names needs.
@@ -57,7 +58,7 @@ impl Site {
     pub(crate) fn new(store: Store, declared: Option<Declared>, config: &Config) -> Self {
         let about = About::new(config, declared.as_ref());
         let (database, settings) = (config.database.path.clone(), config.settings.clone());
-        let gate = Gate::new(config.access.clone());
+        let gate = Gate::new(config);
         Self(Arc::new(Shared { store, about, declared, database, settings, gate }))
     }
 
@@ -78,7 +79,8 @@ impl Site {
     fn around(&self, router: Router<Self>) -> Router<Self> {
         router
             .layer(from_fn(panic::answered))
-            .layer(from_fn_with_state(self.clone(), headers::added))
+            .layer(map_response(with_headers))
+            .layer(from_fn_with_state(self.clone(), headers::with_https))
             .layer(from_fn(request_log::told))
     }
 }

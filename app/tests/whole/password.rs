@@ -217,6 +217,6 @@ fn on_fly_without_a_password_nothing_is_written() {
         let body = "{\"first_name\":\"Grace\",\"last_name\":\"Hopper\"}";
         assert_eq!(server.request(method, path, json, body).status, 503, "{method} {path}");
     }
-    assert!(server.get("/").body.contains("<pre>fly secrets import\nAPP_PASSWORD=…</pre>"));
+    assert!(server.get("/").body.contains("<pre>fly secrets import --app APP\nAPP_PASSWORD=…</pre>"));
     assert_eq!(project.customers(), ["7 Ada Lovelace"]);
 }

@@ -1,24 +1,9 @@
-//! Who may see the data and change it.
+//! What the page and the API ask for.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-
-/// What the environment says of it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Access {
-    pub(crate) password: Option<Password>,
-    /// Set where this runs on Fly.io: there anybody can come by.
-    pub(crate) fly: Option<Fly>,
-}
-
-/// A machine of Fly.io.
-#[derive(Debug, Clone)]
-pub(crate) struct Fly {
-    /// The name of the app there, where it is known.
-    pub(crate) app: Option<String>,
-}
 
 /// A password, of which only the SHA-256 is kept. It is compared in constant time, and never shown.
 #[derive(Clone)]
