@@ -1,13 +1,19 @@
 //! A customer: what it is, when it is valid, how it is kept.
 
+mod list;
+mod search;
+
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use list::{Page, page, page_or_last};
+pub(crate) use search::{Search, register};
 
 /// The longest name, in characters.
 pub(crate) const NAME_LIMIT: usize = 100;
-/// How many customers a page shows.
-pub(crate) const PAGE: u32 = 50;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// In JSON as the API answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Customer {
     pub(crate) id: i64,
     pub(crate) first_name: String,
@@ -18,11 +24,26 @@ pub(crate) struct Customer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
-/// The latest customers, and how many there are in all.
-#[derive(Debug)]
-pub(crate) struct Latest {
-    pub(crate) customers: Vec<Customer>,
-    pub(crate) total: i64,
+/// A customer as somebody typed it. A field that is missing is an empty one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
+}
+
+/// A customer that may be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    first: Name,
+    last: Name,
+}
+
+/// What is wrong with what somebody typed, each beside its field.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
 }
 
 impl Name {
@@ -42,14 +63,37 @@ impl Name {
     }
 }
 
-impl Latest {
-    /// Whether there are more than these.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.total > self.customers.len() as i64
+impl Typed {
+    pub(crate) fn check(&self) -> Result<Names, Wrong> {
+        let first = Name::new("First name", &self.first_name);
+        let last = Name::new("Last name", &self.last_name);
+        match (first, last) {
+            (Ok(first), Ok(last)) => Ok(Names { first, last }),
+            (first, last) => Err(Wrong { first_name: first.err(), last_name: last.err() }),
+        }
+    }
+}
+
+impl Names {
+    /// The customer of these names.
+    pub(crate) fn customer(&self, id: i64) -> Customer {
+        Customer { id, first_name: self.first.0.clone(), last_name: self.last.0.clone() }
+    }
+}
+
+impl Wrong {
+    /// Each field that is wrong, with the reason.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = [("first_name", &self.first_name), ("last_name", &self.last_name)];
+        fields.into_iter().filter_map(|(field, error)| Some((field, error.as_deref()?)))
     }
 }
 
 impl Customer {
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name)
+    }
+
     /// Up to two letters that stand for the person.
     pub(crate) fn initials(&self) -> String {
         let first = |name: &str| name.chars().find(|c| c.is_alphanumeric()).map(char::to_uppercase);
@@ -62,18 +106,21 @@ impl Customer {
 }
 
 /// Adds a customer, and gives its id.
-pub(crate) fn add(database: &Connection, first: &Name, last: &Name) -> rusqlite::Result<i64> {
-    database.execute("INSERT INTO customers (first_name, last_name) VALUES (?1, ?2)", [&first.0, &last.0])?;
+pub(crate) fn add(database: &Connection, names: &Names) -> rusqlite::Result<i64> {
+    let insert = "INSERT INTO customers (first_name, last_name) VALUES (?1, ?2)";
+    database.execute(insert, (&names.first.0, &names.last.0))?;
     Ok(database.last_insert_rowid())
 }
 
-/// The latest first.
-pub(crate) fn latest(database: &Connection) -> rusqlite::Result<Latest> {
-    let mut select = database
-        .prepare_cached("SELECT id, first_name, last_name FROM customers ORDER BY id DESC LIMIT ?1")?;
-    let customers = select.query_map([PAGE], Customer::from_row)?.collect::<Result<_, _>>()?;
-    let total = database.query_row("SELECT count(*) FROM customers", [], |row| row.get(0))?;
-    Ok(Latest { customers, total })
+/// Gives a customer other names; false when there is none of this id.
+pub(crate) fn change(database: &Connection, id: i64, names: &Names) -> rusqlite::Result<bool> {
+    let update = "UPDATE customers SET first_name = ?2, last_name = ?3 WHERE id = ?1";
+    Ok(database.execute(update, (id, &names.first.0, &names.last.0))? > 0)
+}
+
+/// Deletes a customer; false when there is none of this id.
+pub(crate) fn delete(database: &Connection, id: i64) -> rusqlite::Result<bool> {
+    Ok(database.execute("DELETE FROM customers WHERE id = ?1", [id])? > 0)
 }
 
 pub(crate) fn find(database: &Connection, id: i64) -> rusqlite::Result<Option<Customer>> {
@@ -96,12 +143,16 @@ mod tests {
 
     use super::*;
 
-    fn with_customers(number: u32) -> Connection {
+    fn names(first: &str, last: &str) -> Names {
+        Typed { first_name: first.into(), last_name: last.into() }.check().unwrap()
+    }
+
+    pub(super) fn with_customers(number: u32) -> Connection {
         let database = Connection::open_in_memory().unwrap();
+        register(&database).unwrap();
         database.execute_batch(include_str!("../../schema.sql")).unwrap();
-        let last = Name::new("It", "Lovelace").unwrap();
         for i in 1..=number {
-            add(&database, &Name::new("It", &format!("Ada {i}")).unwrap(), &last).unwrap();
+            add(&database, &names(&format!("Ada {i}"), "Lovelace")).unwrap();
         }
         database
     }
@@ -128,12 +179,29 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_come_first_and_only_as_many_as_a_page_shows() {
-        let latest = latest(&with_customers(52)).unwrap();
-        assert_eq!(latest.total, 52);
-        assert_eq!(latest.customers.len(), PAGE as usize);
-        assert_eq!(latest.customers[0].first_name, "Ada 52");
-        assert_eq!(latest.customers[49].first_name, "Ada 3");
+    fn both_names_are_checked_before_one_is_refused() {
+        let wrong = Typed::default().check().unwrap_err();
+        assert_eq!(wrong.first_name.as_deref(), Some("First name is missing"));
+        assert_eq!(wrong.last_name.as_deref(), Some("Last name is missing"));
+    }
+
+    #[test]
+    fn only_the_customer_of_that_id_is_changed_or_deleted() {
+        let database = with_customers(3);
+        assert!(change(&database, 2, &names("Grace", "Hopper")).unwrap());
+        let grace = find(&database, 2).unwrap().unwrap();
+        assert_eq!((grace.first_name.as_str(), grace.last_name.as_str()), ("Grace", "Hopper"));
+        assert_eq!(find(&database, 1).unwrap().unwrap().first_name, "Ada 1");
+        assert!(delete(&database, 2).unwrap());
+        assert_eq!(find(&database, 2).unwrap(), None);
+        assert!(find(&database, 3).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_customer_who_is_gone_can_be_neither_changed_nor_deleted() {
+        let database = with_customers(1);
+        assert!(!change(&database, 2, &names("Grace", "Hopper")).unwrap());
+        assert!(!delete(&database, 2).unwrap());
     }
 
     #[test]

@@ -120,7 +120,8 @@ fn failed(error: &impl fmt::Display) -> Failure {
 }
 
 async fn answer(listener: TcpListener, router: Router, stop: Stop, limit: Duration) -> io::Result<()> {
-    let server = axum::serve(listener, router).with_graceful_shutdown(closing(stop.clone()));
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(closing(stop.clone()));
     tokio::select! {
         served = async { server.await } => served,
         () = async { asked(stop).await; sleep(limit).await } => {

@@ -3,13 +3,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use migrate::{Approval, Error, ErrorKind, Settings};
 
-use super::{Boot, Database, Fly, Lookup};
+use super::{Boot, Database, Fly, Lookup, Password};
 
 pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
 
@@ -44,13 +45,6 @@ impl Environment<'_> {
         }
     }
 
-    pub(super) fn fly(&self) -> Result<Option<Fly>, Error> {
-        if self.value("FLY_MACHINE_ID").is_none() {
-            return Ok(None);
-        }
-        Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
-    }
-
     pub(super) fn database(&self) -> Database {
         match self.path("DB_PATH") {
             Some(path) => Database { path, by_default: false },
@@ -82,6 +76,17 @@ impl Environment<'_> {
             Some(commit) if !commit.is_empty() => commit.to_owned(),
             _ => self.text("LANDFALL_COMMIT")?.unwrap_or_else(|| "unknown".to_owned()),
         })
+    }
+
+    pub(super) fn password(&self) -> Option<Password> {
+        self.value("APP_PASSWORD").map(|password| Password::new(password.as_bytes()))
+    }
+
+    pub(super) fn fly(&self) -> Result<Option<Fly>, Error> {
+        if self.value("FLY_MACHINE_ID").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
     }
 
     pub(super) fn is_ci(&self) -> bool {

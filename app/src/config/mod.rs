@@ -2,6 +2,7 @@
 
 mod cli;
 mod environment;
+mod password;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use crate::failure::Failure;
 use cli::{Cli, Verb};
 use environment::Environment;
 
+pub(crate) use password::Password;
+
 /// Looks up a variable; a function, so that tests need not change the environment of their process.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
@@ -29,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) commit: String,
     pub(crate) settings: Settings,
     pub(crate) boot: Boot,
+    /// Whoever knows it sees the data and changes it.
+    pub(crate) password: Option<Password>,
     /// The machine's platform, when that is Fly.
     pub(crate) fly: Option<Fly>,
 }
@@ -144,6 +149,7 @@ impl Config {
             commit: environment.commit()?,
             settings,
             boot: environment.boot()?,
+            password: environment.password(),
             fly: environment.fly()?,
         })
     }
@@ -231,9 +237,6 @@ mod tests {
         assert_eq!(boot(&[]), Boot::Migrate { create: false });
         assert_eq!(boot(&[("LANDFALL_CREATE", "1")]), Boot::Migrate { create: true });
         assert_eq!(boot(&[("LANDFALL_SCHEMA", "keep")]), Boot::Keep);
-        assert_eq!(read(&["start"], &[("FLY_APP_NAME", "shop")]).unwrap().fly, None);
-        let fly = read(&["start"], &[("FLY_APP_NAME", "shop"), ("FLY_MACHINE_ID", "1")]).unwrap().fly;
-        assert_eq!(fly, Some(Fly { app: "shop".to_owned() }));
     }
 
     #[test]
@@ -248,6 +251,17 @@ mod tests {
         let flag = read(&["migrate", "--allow", "DROPS_TABLE:d"], &variables).unwrap();
         assert_eq!(texts(&flag), ["DROPS_TABLE:d"]);
         assert_eq!(flag.settings.allow_for, None);
+    }
+
+    #[test]
+    fn a_password_and_fly_are_known_by_their_variables() {
+        let config = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap();
+        let open = config(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
+        assert!(open.password.is_none() && open.fly.is_none());
+        assert_eq!(config(&[("FLY_MACHINE_ID", "1")]).fly.unwrap().app, "APP");
+        let both = config(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
+        assert!(both.password.unwrap().is(" pä ".as_bytes()));
+        assert_eq!(both.fly.unwrap().app, "shop");
     }
 
     #[test]

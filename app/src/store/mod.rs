@@ -10,6 +10,7 @@ use migrate::{Error, ErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::task;
 
+use crate::customer;
 use lane::Lane;
 
 const READERS: usize = 4;
@@ -101,6 +102,7 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
+    customer::register(&connection)?;
     Ok(connection)
 }
 

@@ -1,109 +1,120 @@
-//! The customers page: a list, and a form that adds one.
+//! The customers page: a list with its search, and a form that adds one.
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use rusqlite::Connection;
 use serde::Deserialize;
 
+use super::form::NamesForm;
+use super::place::Place;
+use super::problem::Problem;
 use super::{Site, page};
-use crate::customer::{self, Customer, Latest, Name};
-use crate::store::StoreError;
+use crate::customer::{self, Customer, Page, Search, Typed};
 
 #[derive(Template)]
 #[template(path = "customers.html")]
 struct CustomersPage {
-    latest: Latest,
-    form: Entry,
-    added: Option<Customer>,
+    page: Page,
+    place: Place,
+    form: NamesForm,
+    notice: Option<String>,
 }
 
-/// The form: each field with what was typed and what is wrong with it.
-#[derive(Debug, Default)]
-struct Entry {
-    first: Field,
-    last: Field,
+/// What an address of the page may say; what it says wrongly counts as unsaid.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    q: Option<String>,
+    page: Option<String>,
+    added: Option<String>,
+    saved: Option<String>,
+    deleted: Option<String>,
 }
 
-#[derive(Debug, Default)]
-struct Field {
-    typed: String,
-    error: Option<String>,
-}
+/// A query; one that cannot be read is an empty one.
+pub(super) type Lenient = Result<Query<Asked>, QueryRejection>;
 
-/// A field that is missing is an empty one: the page then says so beside it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Typed {
-    #[serde(default)]
-    first_name: String,
-    #[serde(default)]
-    last_name: String,
-}
-
-/// The id of the customer that was just added.
-#[derive(Debug, Deserialize)]
-pub(super) struct Added {
-    added: Option<i64>,
-}
-
-pub(super) async fn list(
-    State(site): State<Site>,
-    query: Result<Query<Added>, QueryRejection>,
-) -> Result<Response, StoreError> {
-    let added = query.ok().and_then(|query| query.added);
-    show(&site, StatusCode::OK, Entry::default(), added).await
+pub(super) async fn list(State(site): State<Site>, query: Lenient) -> Result<Response, Problem> {
+    show(&site, StatusCode::OK, NamesForm::default(), Asked::from(query)).await
 }
 
 pub(super) async fn add(
     State(site): State<Site>,
     form: Result<Form<Typed>, FormRejection>,
-) -> Result<Response, StoreError> {
-    let Form(typed) = match form {
-        Ok(form) => form,
-        Err(rejection) => return Ok(unreadable(&rejection)),
-    };
-    let first = Name::new("First name", &typed.first_name);
-    let last = Name::new("Last name", &typed.last_name);
-    match (first, last) {
-        (Ok(first), Ok(last)) => {
-            let id = site.store().write(move |database| customer::add(database, &first, &last)).await?;
-            Ok(Redirect::to(&format!("/?added={id}")).into_response())
+) -> Result<Response, Problem> {
+    let Form(typed) = form?;
+    match typed.check() {
+        Ok(names) => {
+            let id = site.store().write(move |database| customer::add(database, &names)).await?;
+            let start = Asked::default().place();
+            Ok(Redirect::to(&start.told("added", id)).into_response())
         }
-        (first, last) => {
-            let form = Entry {
-                first: Field { typed: typed.first_name, error: first.err() },
-                last: Field { typed: typed.last_name, error: last.err() },
-            };
-            show(&site, StatusCode::UNPROCESSABLE_ENTITY, form, None).await
+        Err(wrong) => {
+            let form = NamesForm::refused(typed, wrong);
+            show(&site, StatusCode::UNPROCESSABLE_ENTITY, form, Asked::default()).await
         }
     }
 }
 
-async fn show(
-    site: &Site,
-    status: StatusCode,
-    form: Entry,
-    added: Option<i64>,
-) -> Result<Response, StoreError> {
+async fn show(site: &Site, status: StatusCode, form: NamesForm, asked: Asked) -> Result<Response, Problem> {
+    let place = asked.place();
+    let (search, number) = (Search::new(&place.q), place.page);
     let read = site.store().read(move |database| {
-        let added = added.map(|id| customer::find(database, id)).transpose()?.flatten();
-        Ok((customer::latest(database)?, added))
+        Ok((customer::page_or_last(database, &search, number)?, asked.notice(database)?))
     });
-    let (latest, added) = read.await?;
-    Ok(page::html(status, &CustomersPage { latest, form, added }))
+    let (page, notice) = read.await?;
+    let place = place.at(page.number);
+    Ok(page::html(status, &CustomersPage { page, place, form, notice }))
 }
 
-fn unreadable(rejection: &FormRejection) -> Response {
-    let text = match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large. Nothing was saved.",
-        _ => "What was sent is not this page's form. Nothing was saved.",
-    };
-    page::problem(rejection.status(), "The form cannot be read", text)
+impl Asked {
+    pub(super) fn from(query: Lenient) -> Self {
+        query.map(|Query(asked)| asked).unwrap_or_default()
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place::new(self.q.as_deref(), self.page.as_deref())
+    }
+
+    /// What was just done, as far as the database agrees.
+    fn notice(&self, database: &Connection) -> rusqlite::Result<Option<String>> {
+        let id = |said: &Option<String>| said.as_deref().and_then(|id| id.parse().ok());
+        let told = |id: i64, what: &str| {
+            Ok(customer::find(database, id)?.map(|customer| format!("{} was {what}.", customer.name())))
+        };
+        match (id(&self.added), id(&self.saved), id(&self.deleted)) {
+            (Some(id), ..) => told(id, "added"),
+            (_, Some(id), _) => told(id, "saved"),
+            (.., Some(id)) if customer::find(database, id)?.is_none() => {
+                Ok(Some(format!("Customer No. {id} was deleted.")))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
-impl Entry {
-    fn has_errors(&self) -> bool {
-        self.first.error.is_some() || self.last.error.is_some()
+impl CustomersPage {
+    /// How many customers the heading counts.
+    fn count(&self) -> String {
+        match (self.place.q.is_empty(), self.page.total) {
+            (true, 0) => "none yet".to_owned(),
+            (true, 1) => "1 customer".to_owned(),
+            (true, total) => format!("{total} customers"),
+            (false, total) => format!("{total} found"),
+        }
+    }
+
+    fn newer(&self) -> Option<String> {
+        (self.page.number > 1).then(|| self.place.at(self.page.number - 1).list())
+    }
+
+    fn older(&self) -> Option<String> {
+        (self.page.number < self.page.pages).then(|| self.place.at(self.page.number + 1).list())
+    }
+
+    fn edit(&self, customer: &Customer) -> String {
+        self.place.customer(customer.id)
     }
 }

@@ -7,12 +7,14 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
-use super::{page, with_headers};
+use super::headers::with_headers;
+use super::problem::{Problem, is_api};
+use super::{page, request_log};
 
 /// In seconds: most migrations take less.
 const AGAIN: HeaderValue = HeaderValue::from_static("5");
@@ -33,7 +35,10 @@ impl Door {
     }
 
     pub(crate) fn router(&self) -> Router {
-        let closed = Router::new().fallback(moment).layer(map_response(with_headers));
+        let closed = Router::new()
+            .fallback(moment)
+            .layer(map_response(with_headers))
+            .layer(from_fn(request_log::told));
         let door = self.clone();
         Router::new().fallback(async move |request: Request| -> Result<Response, Infallible> {
             door.0.get().unwrap_or(&closed).clone().oneshot(request).await
@@ -41,13 +46,16 @@ impl Door {
     }
 }
 
-/// 503 for everything: in a line for whatever watches over the service, and as a page for a visitor.
-async fn moment(request: Request) -> Response {
-    let mut response = match request.uri().path() {
-        "/healthz" => {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database is being migrated\n").into_response()
+/// 503 for everything: in a line for whatever watches over the service, as JSON for a program, and as a page for a visitor.
+async fn moment(address: Uri) -> Response {
+    const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = match address.path() {
+        "/healthz" => (STATUS, "not ready: the database is being migrated\n").into_response(),
+        path if is_api(path) => {
+            let text = "The data is being made ready for a new version. Please try again in a moment.";
+            Problem::new(STATUS, "Back in a moment", text).json()
         }
-        _ => page::html(StatusCode::SERVICE_UNAVAILABLE, &Moment),
+        _ => page::html(STATUS, &Moment),
     };
     response.headers_mut().insert(RETRY_AFTER, AGAIN);
     response

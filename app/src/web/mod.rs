@@ -1,10 +1,23 @@
 //! What is answered to whom.
 
+mod api;
 mod asset;
+mod attempts;
+mod client;
+mod cross_site;
 mod customers;
 mod door;
+mod edit;
+mod form;
+mod gate;
+mod headers;
 mod health;
 mod page;
+mod panic;
+mod place;
+mod problem;
+mod request_log;
+mod sent;
 mod version;
 
 pub(crate) use door::Door;
@@ -14,11 +27,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::middleware::map_response;
+use axum::http::Uri;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
@@ -26,20 +36,12 @@ use migrate::{Declared, Settings};
 use crate::about::About;
 use crate::config::Config;
 use crate::store::Store;
+use gate::Gate;
+use headers::with_headers;
+use problem::Problem;
 
 /// Far more than a form with two names needs.
 const BODY_LIMIT: usize = 16 * 1024;
-
-/// Every answer carries these. Scripts, frames and foreign sources are forbidden: the pages need none.
-const HEADERS: [(HeaderName, &str); 4] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
-    (CACHE_CONTROL, "no-cache"),
-];
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -52,13 +54,15 @@ struct Shared {
     declared: Option<Declared>,
     database: PathBuf,
     settings: Settings,
+    gate: Gate,
 }
 
 impl Site {
     pub(crate) fn new(store: Store, declared: Option<Declared>, config: &Config) -> Self {
         let about = About::new(config, declared.as_ref());
         let (database, settings) = (config.database.path.clone(), config.settings.clone());
-        Self(Arc::new(Shared { store, about, declared, database, settings }))
+        let gate = Gate::new(config);
+        Self(Arc::new(Shared { store, about, declared, database, settings, gate }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -66,24 +70,106 @@ impl Site {
     }
 
     pub(crate) fn router(&self) -> Router {
-        Router::new()
-            .route("/", get(customers::list))
-            .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
-            .route("/healthz", get(health::answer))
-            .route("/version", get(version::answer))
-            .route("/style.css", get(asset::style))
-            .route("/icon.svg", get(asset::icon))
-            .fallback(page::not_found)
-            .method_not_allowed_fallback(page::method_not_allowed)
-            .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        self.around(self.guarded(data()).merge(open())).with_state(self.clone())
+    }
+
+    /// What a request has to pass before it reaches data: the last layer is the first that sees it.
+    fn guarded(&self, router: Router<Self>) -> Router<Self> {
+        router.layer(from_fn_with_state(self.clone(), gate::passed)).layer(from_fn(cross_site::refused))
+    }
+
+    /// What every request goes through: the last layer sees it first, and its answer last.
+    fn around(&self, router: Router<Self>) -> Router<Self> {
+        router
+            .layer(from_fn(panic::answered))
             .layer(map_response(with_headers))
-            .with_state(self.clone())
+            .layer(from_fn_with_state(self.clone(), headers::with_https))
+            .layer(from_fn(request_log::told))
     }
 }
 
-async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+/// Where rows are shown and changed, and every address that is none.
+fn data() -> Router<Site> {
+    Router::new()
+        .route("/", get(customers::list))
+        .route("/customers", post(customers::add).get(|| async { Redirect::to("/") }))
+        .route("/customers/{id}", get(edit::form).post(edit::save))
+        .route("/customers/{id}/delete", post(edit::delete).get(edit::back))
+        .merge(api::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+/// What deploys, health checks and every page read.
+fn open() -> Router<Site> {
+    Router::new()
+        .route("/healthz", get(health::answer))
+        .route("/version", get(version::answer))
+        .route("/style.css", get(asset::style))
+        .route("/icon.svg", get(asset::icon))
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found(address: Uri) -> Response {
+    Problem::not_found().at(address.path())
+}
+
+async fn method_not_allowed(address: Uri) -> Response {
+    Problem::method_not_allowed().at(address.path())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::ffi::OsString;
+
+    use axum::extract::Request;
+    use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+    use axum::http::{Method, StatusCode};
+    use tempfile::TempDir;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn site(password: Option<&str>) -> (TempDir, Site) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(include_str!("../../../schema.sql"))
+            .unwrap();
+        let lookup = |name: &str| password.filter(|_| name == "APP_PASSWORD").map(OsString::from);
+        let config = Config::read(&["app", "serve"].map(OsString::from), &lookup).unwrap();
+        let site = Site::new(Store::open(&path).unwrap(), None, &config);
+        (folder, site)
     }
-    response
+
+    async fn answer(router: Router, method: Method, path: &str) -> Response {
+        let request = Request::builder().method(method).uri(path).body(String::new()).unwrap();
+        router.oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_like_every_other() {
+        let (_folder, site) = site(None);
+        let panics = get(async || -> Response { panic!("on purpose") });
+        let router = Router::new().route("/", panics.clone()).route("/api/x", panics);
+        let router = site.around(router).with_state(site.clone());
+        for (path, kind) in [("/", "text/html; charset=utf-8"), ("/api/x", "application/json")] {
+            let answer = answer(router.clone(), Method::GET, path).await;
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(answer.headers()[CONTENT_TYPE], kind);
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_router_that_knows_no_address_of_its_visitors_works() {
+        let (_folder, open) = site(None);
+        assert_eq!(answer(open.router(), Method::GET, "/").await.status(), StatusCode::OK);
+        let (_folder, locked) = site(Some("secret"));
+        assert_eq!(answer(locked.router(), Method::GET, "/").await.status(), StatusCode::UNAUTHORIZED);
+    }
 }

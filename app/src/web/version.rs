@@ -1,13 +1,13 @@
 //! `/version`: which release this is, and which schema its database has at this moment.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tokio::task;
 use tracing::error;
 
-use super::{Site, page};
+use super::Site;
+use super::problem::Problem;
 use crate::about::{self, About};
 
 pub(super) async fn answer(State(site): State<Site>) -> Response {
@@ -31,7 +31,7 @@ fn json(about: &About) -> Response {
         Ok(text) => ([(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
         Err(message) => {
             error!("/version cannot be written: {message}");
-            page::problem(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", "")
+            Problem::of_ours().page()
         }
     }
 }

@@ -43,7 +43,10 @@ fn while_the_database_is_made_ready_visitors_are_asked_to_come_back() {
     let health = server.get("/healthz");
     assert_eq!((health.status, health.body.as_str()), (503, "not ready: the database is being migrated\n"));
     assert!(health.head.contains("retry-after: 5"), "{}", health.head);
-    for path in ["/", "/version", "/customers/7", "/api/customers"] {
+    let api = server.get("/api/customers");
+    assert_eq!(api.status, 503);
+    assert!(api.body.starts_with(r#"{"error":{"message":"The data is being made ready"#), "{}", api.body);
+    for path in ["/", "/version", "/customers/7"] {
         let page = server.get(path);
         assert_eq!(page.status, 503);
         assert!(page.head.contains("retry-after: 5") && page.head.contains("content-security-policy"));
@@ -172,6 +175,7 @@ fn a_kept_schema_is_served_where_the_release_fits_it() {
     INFO not known to this release: table orders is not declared
     INFO not known to this release: index by_name is not declared
     INFO serving on http://127.0.0.1:[port]
+    INFO POST /customers: 303 in [time]
     INFO stopping: requests under way may end
     INFO stopped
     "#);

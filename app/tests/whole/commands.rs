@@ -253,6 +253,7 @@ fn help_tells_every_variable_and_exit_code() {
       DB_PATH                the database [default: .data/db]
       SCHEMA_PATH            the declared schema [default: schema.sql]
       PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
+      APP_PASSWORD           the page and the API ask for it [default: open; closed on Fly.io]
       LANDFALL_PLANNER       auto, atlas or builtin [default: auto]
       ATLAS                  the Atlas binary [default: atlas on PATH]
       LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between

@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod boot;
 mod commands;
+mod cross_site;
+mod edit;
+mod headers;
 mod page;
+mod password;
 mod project;
+mod request_log;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;
 mod start;

@@ -65,7 +65,7 @@ fn a_name_is_shown_as_it_was_typed_and_never_read_as_html() {
 }
 
 #[test]
-fn a_long_list_is_cut_and_counted() {
+fn a_long_list_is_cut_into_pages_and_counted() {
     let project = Project::with_ada();
     project.sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
@@ -74,8 +74,114 @@ fn a_long_list_is_cut_and_counted() {
     let page = project.serve("start").get("/");
     assert_eq!(page.body.matches("<li>").count(), 50);
     assert!(page.body.contains("61 customers"));
-    assert!(page.body.contains("The latest 50 of 61 are shown."));
+    assert!(page.body.contains("page 1 of 2"));
     assert!(page.body.contains("Number 60") && !page.body.contains("Number 10<"));
+}
+
+/// So many customers, each with its number for a name.
+fn with_numbers(number: u32) -> Project {
+    let project = Project::new();
+    assert_eq!(project.run(&["migrate"]).exit, 0);
+    project.sql(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
+         INSERT INTO customers (first_name, last_name) SELECT 'Number', '<' || i || '>' FROM n",
+    ));
+    project
+}
+
+/// The customers that a page shows, without their angle brackets.
+fn shown(page: &str) -> Vec<u32> {
+    page.split("<span class=\"name\">Number &#60;")
+        .skip(1)
+        .map(|rest| rest.split('&').next().unwrap().parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn fifty_customers_are_one_page_without_links_to_others() {
+    let project = with_numbers(50);
+    let page = project.serve("serve").get("/").body;
+    assert_eq!(shown(&page), (1..=50).rev().collect::<Vec<_>>());
+    assert!(!page.contains("<nav"), "{page}");
+}
+
+#[test]
+fn pages_link_to_the_newer_and_the_older_one() {
+    let project = with_numbers(101);
+    let server = project.serve("serve");
+    let page = |path: &str| server.get(path).body;
+    let (newer, older) = ("<a rel=\"prev\" href=\"", "<a rel=\"next\" href=\"");
+    let first = page("/");
+    assert_eq!(shown(&first), (52..=101).rev().collect::<Vec<_>>());
+    assert!(first.contains("page 1 of 3") && first.contains(&format!("{older}/?page=2\"")), "{first}");
+    assert!(!first.contains(newer));
+    let second = page("/?page=2");
+    assert_eq!(shown(&second), (2..=51).rev().collect::<Vec<_>>());
+    assert!(second.contains(&format!("{newer}/\"")) && second.contains(&format!("{older}/?page=3\"")));
+    let third = page("/?page=3");
+    assert_eq!(shown(&third), [1]);
+    assert!(third.contains(&format!("{newer}/?page=2\"")) && !third.contains(older));
+}
+
+#[test]
+fn past_the_end_is_the_last_page_and_nonsense_the_first() {
+    let project = with_numbers(51);
+    let server = project.serve("serve");
+    for past in ["3", "4294967295", "4294967296", "99999999999999999999"] {
+        let page = server.get(&format!("/?page={past}")).body;
+        assert!(page.contains("page 2 of 2"), "{past}");
+        assert_eq!(shown(&page), [1]);
+    }
+    for nonsense in ["0", "-1", "two", "", "1&page=2", "%FF"] {
+        let page = server.get(&format!("/?page={nonsense}"));
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("page 1 of 2"), "{nonsense}");
+    }
+}
+
+#[test]
+fn a_search_finds_every_letter_case_and_keeps_what_was_typed() {
+    let project = Project::with_ada();
+    project.sql("INSERT INTO customers VALUES (8, 'Éva', 'Novák'), (9, 'Eva', 'Braun')");
+    let server = project.serve("serve");
+    let found = server.get("/?q=+%C3%A9VA+nov%C3%81+").body;
+    assert_eq!(found.matches("<li>").count(), 1);
+    assert!(found.contains("<span class=\"name\">Éva Novák</span>") && found.contains("1 found"), "{found}");
+    assert!(found.contains("value=\"éVA novÁ\""));
+    assert!(found.contains("<a href=\"/\">Show everything</a>"));
+    assert_eq!(server.get("/?q=%20").body.matches("<li>").count(), 3);
+    for wildcard in ["%25", "_", "*", "%27"] {
+        assert!(server.get(&format!("/?q={wildcard}")).body.contains("Nothing was found"), "{wildcard}");
+    }
+}
+
+#[test]
+fn nothing_found_says_so_and_leads_to_everything() {
+    let project = Project::with_ada();
+    let page = project.serve("serve").get("/?q=%3Cb%3E").body;
+    assert!(page.contains("Nothing was found for “&#60;b&#62;”."), "{page}");
+    assert!(page.contains("<a href=\"/\">Show everything</a>") && page.contains("0 found"));
+    assert!(!page.contains("<b>") && !page.contains("There are no customers yet"));
+}
+
+#[test]
+fn the_links_between_pages_keep_the_search() {
+    let project = with_numbers(60);
+    let server = project.serve("serve");
+    let page = server.get("/?q=n%C3%BA").body;
+    assert!(page.contains("Nothing was found"));
+    let page = server.get("/?q=number+%3C&page=2").body;
+    assert!(page.contains("page 2 of 2") && page.contains("href=\"/?q=number+%3C\""), "{page}");
+    assert!(page.contains("href=\"/customers/1?q=number+%3C&#38;page=2\""));
+}
+
+#[test]
+fn a_notice_is_only_shown_where_it_is_true() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    for path in ["/?deleted=7", "/?saved=8", "/?added=8", "/?added=x", "/?deleted=%3Cb%3E"] {
+        assert!(!server.get(path).body.contains("role=\"status\""), "{path}");
+    }
 }
 
 #[test]
@@ -100,7 +206,21 @@ fn a_form_that_is_too_large_is_refused() {
     let page = server.post("/customers", &format!("last_name=x&first_name={}", "x".repeat(16 * 1024)));
     assert_eq!(page.status, 413);
     assert!(page.body.contains("What was sent is too large. Nothing was saved."));
+    let edit = server.post("/customers/1", &format!("last_name=x&first_name={}", "x".repeat(16 * 1024)));
+    assert_eq!(edit.status, 413);
     assert_eq!(project.customers(), [""; 0]);
+}
+
+#[test]
+fn what_is_not_a_form_is_refused() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    for path in ["/customers", "/customers/7"] {
+        let page = server.request("POST", path, "Content-Type: text/plain\r\n", "first_name=A&last_name=B");
+        assert_eq!(page.status, 415);
+        assert!(page.body.contains("What was sent is not this page&#39;s form."), "{}", page.body);
+    }
+    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
 }
 
 #[test]
@@ -129,7 +249,7 @@ fn without_its_table_the_page_and_healthz_say_so() {
     assert_eq!((health.status, health.body.as_str()), (503, "not ready: no such table: customers\n"));
     for page in [server.get("/"), server.post("/customers", "first_name=Ada&last_name=Lovelace")] {
         assert_eq!(page.status, 503);
-        assert!(page.body.contains("This page cannot be shown: no such table: customers."));
+        assert!(page.body.contains("The database lacks what this release needs: no such table: customers."));
     }
 }
 

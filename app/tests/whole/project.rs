@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::mem;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use insta::Settings;
 use insta::internals::SettingsBindDropGuard;
 use rusqlite::Connection;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -119,6 +120,7 @@ pub(crate) fn stable() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
     settings.add_filter(r"[0-9a-f]{64}", "[fingerprint]");
     settings.add_filter(r"\d+\.\d{3} s", "[time]");
+    settings.add_filter(r"in \d+ ms", "in [time]");
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
     settings.bind_to_scope()
 }
@@ -199,16 +201,29 @@ impl Server {
         TcpStream::connect(&self.address).unwrap()
     }
 
+    /// From another address of this machine.
+    pub(crate) fn connect_from(&self, address: Ipv4Addr) -> TcpStream {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddrV4::new(address, 0)).unwrap();
+        connect(&socket, &self.address.parse::<SocketAddrV4>().unwrap()).unwrap();
+        socket.into()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Response {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"))
     }
 
     /// Sends a form that is already encoded.
     pub(crate) fn post(&self, path: &str, form: &str) -> Response {
+        self.request("POST", path, "Content-Type: application/x-www-form-urlencoded\r\n", form)
+    }
+
+    /// Sends anything; each header ends with a line break.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
+        let length = body.len();
         self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
-            form.len()
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n{headers}\r\n{body}"
         ))
     }
 
@@ -227,6 +242,12 @@ impl Drop for Server {
 }
 
 impl Response {
+    /// The body, which must be exactly one JSON document.
+    pub(crate) fn json(&self) -> Value {
+        assert!(self.head.contains("content-type: application/json"), "{}", self.head);
+        serde_json::from_str(&self.body).unwrap()
+    }
+
     /// Reads up to the end of the connection.
     pub(crate) fn read(connection: &mut TcpStream) -> Self {
         let mut text = String::new();

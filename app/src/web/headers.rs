@@ -1,0 +1,57 @@
+//! What every answer carries, so that a browser keeps a page from what it has no need of.
+
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Site;
+
+/// Scripts, frames, foreign sources and devices are forbidden: the pages need none.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()",
+    ),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
+
+/// For a year only HTTPS.
+const ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+pub(super) async fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Whatever does not say that it may be kept may carry data.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Who came to Fly over HTTPS shall not come without it again.
+pub(super) async fn with_https(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let is_encrypted = site.0.gate.is_on_fly() && came_over_https(&request);
+    let mut response = next.run(request).await;
+    if is_encrypted {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
+    }
+    response
+}
+
+/// As a proxy says; only Fly's is known to say the truth.
+fn came_over_https(request: &Request) -> bool {
+    request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https")
+}
