@@ -5,7 +5,7 @@ use tracing::info;
 
 use crate::command::Findings;
 use crate::config::Config;
-use crate::copy::Copy;
+use crate::copy::{self, Copy};
 use crate::log::Narrator;
 
 /// How often a plan is made again because another connection changed the database meanwhile.
@@ -13,6 +13,7 @@ const TRIES: u32 = 3;
 
 /// The report of what was done; an error is told after everything was rolled back.
 pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {
+    copy::sweep(&config.database);
     let mut narrator = Narrator::default();
     let mut tries = 1;
     loop {
@@ -35,7 +36,8 @@ pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Er
     }
 }
 
-/// A risky plan runs only beside a copy of what was before it; a copy before a change that did not happen is of no use.
+/// A risky plan runs only beside a copy of what was before it. A copy before a change that was rolled back is of no use, but
+/// stays where the disk failed: then nobody knows what is on it.
 fn apply(config: &Config, prepared: &Prepared<'_>, narrator: &mut Narrator) -> Result<Report, Error> {
     prepared.guard()?;
     let risky = prepared.report().plan.as_ref().filter(|plan| plan.wants_copy());
@@ -43,8 +45,8 @@ fn apply(config: &Config, prepared: &Prepared<'_>, narrator: &mut Narrator) -> R
     let result = prepared.apply(narrator);
     match (copy, &result) {
         (Some(copy), Ok(_)) => copy.keep(),
-        (Some(copy), Err(_)) => copy.remove(),
-        (None, _) => {}
+        (Some(copy), Err(error)) if error.kind != ErrorKind::Database => copy.remove(),
+        _ => {}
     }
     result
 }

@@ -24,44 +24,56 @@ const PARTIAL: &str = ".partial";
 pub(crate) struct Copy {
     file: PathBuf,
     database: Database,
-    plan: String,
 }
 
 impl Copy {
-    /// Makes it, and checks it. Leftovers of copies that a death cut short are swept first: they take room.
+    /// Makes it, and checks it.
+    ///
+    /// A copy of the same plan was made for a change that did not happen, or this one would not be made: once there is a new one
+    /// it goes, so that a machine which dies and starts again and again does not fill its disk; and before, where there is no
+    /// room for both.
     pub(crate) fn make(database: &Database, plan: &Plan, settings: &Settings) -> Result<Self, Error> {
-        sweep(database);
         let plan = plan.fingerprint.chars().take(PLAN).collect::<String>();
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(['-', ':'], "");
         let file = database.beside(&format!("{INFIX}{time}-{plan}"));
         let partial = database.beside(&format!("{INFIX}{time}-{plan}{PARTIAL}"));
         info!("copying {} before its change", database.path.display());
-        let made = migrate::backup(&database.path, &partial, settings)?;
+        let made = match migrate::backup(&database.path, &partial, settings) {
+            Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
+                remove(&of_plan(database, &plan));
+                migrate::backup(&database.path, &partial, settings)
+            }
+            result => result,
+        }?;
         finish(&partial, &file, database.folder()).map_err(|error| not_finished(&file, &error))?;
         info!("copied to {}: {} bytes, integrity checked", file.display(), made.bytes);
-        Ok(Self { file, database: database.clone(), plan })
+        let copy = Self { file, database: database.clone() };
+        remove(&of_plan(database, &plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
+        Ok(copy)
     }
 
-    /// The change happened: the copy stays, and all but the newest few go. Of one plan that was begun several times the last
-    /// copy is the one that counts.
+    /// The change happened: the copy stays, and all but the newest few go.
     pub(crate) fn keep(self) {
         let mut others = copies(&self.database);
-        others.retain(|file| file.file_name() != self.file.file_name());
+        others.retain(|file| self.is_other(file));
         others.sort();
-        let (same, mut older): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|file| self.is_of_same_plan(file));
-        older.truncate((older.len() + 1).saturating_sub(KEPT));
-        same.iter().chain(&older).for_each(|file| remove(file));
+        others.truncate((others.len() + 1).saturating_sub(KEPT));
+        remove(&others);
     }
 
     /// The change was rolled back: the database is what the copy is.
     pub(crate) fn remove(self) {
-        remove(&self.file);
+        remove(&[self.file]);
     }
 
-    fn is_of_same_plan(&self, file: &Path) -> bool {
-        file.to_string_lossy().ends_with(&format!("-{}", self.plan))
+    fn is_other(&self, file: &Path) -> bool {
+        file.file_name() != self.file.file_name()
     }
+}
+
+/// Removes what a death left of a copy that was not complete.
+pub(crate) fn sweep(database: &Database) {
+    remove(&named_like_a_copy(database).into_iter().filter(|file| is_partial(file)).collect::<Vec<_>>());
 }
 
 /// All complete copies of a database.
@@ -69,8 +81,9 @@ pub(crate) fn copies(database: &Database) -> Vec<PathBuf> {
     named_like_a_copy(database).into_iter().filter(|file| !is_partial(file)).collect()
 }
 
-fn sweep(database: &Database) {
-    named_like_a_copy(database).iter().filter(|file| is_partial(file)).for_each(|file| remove(file));
+fn of_plan(database: &Database, plan: &str) -> Vec<PathBuf> {
+    let ending = format!("-{plan}");
+    copies(database).into_iter().filter(|file| file.to_string_lossy().ends_with(&ending)).collect()
 }
 
 fn named_like_a_copy(database: &Database) -> Vec<PathBuf> {
@@ -99,8 +112,10 @@ fn not_finished(file: &Path, error: &io::Error) -> Error {
 }
 
 /// A copy too many costs room and nothing else: told, and no reason to stop.
-fn remove(file: &Path) {
-    if let Err(error) = fs::remove_file(file) {
-        warn!("the copy {} cannot be removed: {error}", file.display());
+fn remove(files: &[PathBuf]) {
+    for file in files {
+        if let Err(error) = fs::remove_file(file) {
+            warn!("the copy {} cannot be removed: {error}", file.display());
+        }
     }
 }

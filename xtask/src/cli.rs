@@ -51,8 +51,9 @@ Exit codes:
   4  out of sync (--check)";
 
 const IMAGE_HELP: &str = "\
-The image has the app, Atlas and schema.sql in it; fly.toml says where its data will be. After the build it is booted on an
-empty volume, on a copy of the local database, and on a database at the last deployed schema.
+The image has the app, Atlas and schema.sql in it; fly.toml says where its data will be. After the
+build it is booted on an empty volume, on a copy of the local database, and on a database at the
+last deployed schema.
 
 Exit codes:
   0  built, and proved

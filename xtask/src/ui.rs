@@ -105,6 +105,14 @@ impl Ui {
         Progress { ui: self, bar: None, told: Instant::now() }
     }
 
+    /// What tells of a long piece of work of somebody else.
+    pub(crate) fn activity(&self) -> Activity<'_> {
+        let target = ProgressDrawTarget::stderr();
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style(false)).with_prefix("Working");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Activity { ui: self, bar }
+    }
+
     /// Help and version, which clap has laid out. Returns the exit code.
     pub(crate) fn help(text: &StyledStr) -> u8 {
         out(&text.ansi().to_string());
@@ -143,6 +151,30 @@ fn out(text: &str) {
 fn err(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Tells of a long piece of work: on a terminal what it is at, in a line that changes; elsewhere its status lines alone.
+pub(crate) struct Activity<'a> {
+    ui: &'a Ui,
+    bar: ProgressBar,
+}
+
+impl Activity<'_> {
+    /// A status line that stays.
+    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+        self.bar.suspend(|| self.ui.status(verb, text));
+    }
+
+    /// What it is at, until the next.
+    pub(crate) fn goes_on(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+}
+
+impl Drop for Activity<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Tells of a running migration: a bar on a terminal, a line now and then elsewhere.
@@ -207,7 +239,7 @@ fn style(has_end: bool) -> ProgressStyle {
     let template = if has_end {
         "{prefix:>12.green.bold} {msg} [{wide_bar}] {human_pos} of {human_len} rows, {pace}"
     } else {
-        "{prefix:>12.green.bold} {msg} {spinner}"
+        "{prefix:>12.green.bold} {spinner} {wide_msg}"
     };
     let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
         let _ = out.write_str(&pace(state.pos(), state.len().unwrap_or_default(), state.elapsed()));

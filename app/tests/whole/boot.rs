@@ -95,21 +95,29 @@ fn a_risky_plan_leaves_a_copy_of_what_was_before() {
 }
 
 #[test]
-fn the_newest_two_copies_are_kept_and_what_a_death_left_half_done_is_swept() {
+fn the_newest_two_copies_are_kept_and_what_a_death_left_behind_is_swept() {
     let project = Project::with_ada();
-    for name in [
+    project.declare(REWRITTEN);
+    let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
+    let plan = &document["report"]["plan"]["fingerprint"].as_str().unwrap()[..12];
+    let names = [
         "20250101T000000Z-aaaaaaaaaaaa",
         "20250102T000000Z-bbbbbbbbbbbb",
         "20250103T000000Z-cccccccccccc.partial",
-    ] {
-        fs::copy(project.database(), project.path(&format!(".data/db.before-{name}"))).unwrap();
+    ];
+    // The same plan was begun before, and a death came between the copy and the change.
+    for name in names.map(str::to_owned).into_iter().chain([format!("20250104T000000Z-{plan}")]) {
+        fs::write(project.path(&format!(".data/db.before-{name}")), "older").unwrap();
     }
-    project.declare(REWRITTEN);
     assert_eq!(project.run(&["migrate"]).exit, 0);
     let left = copies(&project);
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(left[0].ends_with("db.before-20250102T000000Z-bbbbbbbbbbbb"), "{left:?}");
     assert_eq!(customers(&left[1]), ["7 Ada Lovelace"]);
+    // Swept whether or not there is something to do.
+    fs::write(project.path(".data/db.before-20250103T000000Z-cccccccccccc.partial"), "half").unwrap();
+    assert_eq!(project.run(&["migrate"]).exit, 0);
+    assert_eq!(copies(&project), left);
 }
 
 #[test]

@@ -14,5 +14,6 @@ mod project;
 mod request_log;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;
+mod rules;
 mod start;
 mod stop;

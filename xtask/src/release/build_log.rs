@@ -34,10 +34,10 @@ pub(crate) struct Step {
 /// What a line told.
 #[derive(Debug)]
 pub(crate) enum Told<'a> {
-    /// An instruction of a stage really runs: it has printed its first line.
-    Runs(&'a Step),
     /// It is done, after so many seconds.
     Done(&'a Step, f64),
+    /// What it prints, and whether it printed nothing before: such a step really runs.
+    Prints(&'a Step, bool),
     /// It was done in an earlier build.
     Cached(&'a Step),
 }
@@ -78,7 +78,7 @@ impl BuildLog {
         } else if let Some(printed) = printed(rest) {
             let is_first = step.output.is_empty();
             push(&mut step.output, printed);
-            return (is_first && step.is_of_a_stage()).then_some(Told::Runs(step));
+            return step.is_of_a_stage().then_some(Told::Prints(step, is_first));
         }
         None
     }
@@ -97,10 +97,10 @@ impl BuildLog {
         line.map_or("it said nothing", |line| line.trim()).to_owned()
     }
 
-    /// Whether these words are anywhere in what is kept.
+    /// Whether these words (in lower case) are anywhere in what is kept, in whatever case.
     pub(crate) fn mentions(&self, words: &str) -> bool {
         let outputs = self.steps.values().flat_map(|step| step.output.iter().chain(&step.error));
-        outputs.chain(&self.other).any(|line| line.contains(words))
+        outputs.chain(&self.other).any(|line| line.to_ascii_lowercase().contains(words))
     }
 
     /// The stages, in the order in which they were first seen.
@@ -126,6 +126,11 @@ impl Step {
     pub(crate) fn last_lines(&self) -> String {
         let lines: Vec<_> = self.output.iter().map(|line| format!("  {line}")).collect();
         lines.join("\n")
+    }
+
+    /// The last of them.
+    pub(crate) fn last_line(&self) -> &str {
+        self.output.back().map_or("", |line| line.trim())
     }
 
     /// Why it failed.
@@ -217,7 +222,8 @@ mod tests {
             .lines()
             .filter_map(|line| {
                 log.line(line).map(|told| match told {
-                    Told::Runs(step) => format!("runs {}", step.place),
+                    Told::Prints(step, true) => format!("runs {}", step.place),
+                    Told::Prints(step, false) => format!("goes on {}: {}", step.place, step.last_line()),
                     Told::Done(step, seconds) => format!("done {} {seconds}", step.place),
                     Told::Cached(step) => format!("cached {}", step.place),
                 })
@@ -225,7 +231,13 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            ["cached builder 1/2", "runs builder 2/2", "done runtime 1/2 0.5", "done builder 2/2 13"]
+            [
+                "cached builder 1/2",
+                "runs builder 2/2",
+                "done runtime 1/2 0.5",
+                "goes on builder 2/2: Finished",
+                "done builder 2/2 13"
+            ]
         );
     }
 
@@ -242,6 +254,21 @@ mod tests {
         let lines = failed.last_lines();
         assert_eq!(lines.lines().count(), 30);
         assert!(lines.starts_with("  line 21\n") && lines.ends_with("  line 50"), "{lines}");
+    }
+
+    #[test]
+    fn the_words_of_buildx_are_read_as_well() {
+        let log = read(
+            "#0 building with \"default\" instance using docker driver\n#9 [builder 4/6] RUN cargo build\n#9 0.1 error\n\
+             #9 ERROR: process \"/bin/sh -c cargo build\" did not complete successfully: exit code: 101\n------\n\
+             ERROR: failed to build: failed to solve: process \"/bin/sh -c cargo build\" did not complete successfully: exit code: 101",
+        );
+        let failed = log.failed().unwrap();
+        assert_eq!((failed.place.as_str(), failed.last_line()), ("builder 4/6", "error"));
+        assert!(
+            failed.error().ends_with("exit code: 101")
+                && log.last_words().starts_with("ERROR: failed to build")
+        );
     }
 
     #[test]

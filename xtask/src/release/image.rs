@@ -15,7 +15,7 @@ use crate::project::Project;
 use crate::text;
 use crate::tool::run::Ended;
 use crate::tool::{docker, git};
-use crate::ui::Ui;
+use crate::ui::{Activity, Ui};
 
 /// As many characters of a commit as a tag has.
 const SHORT: usize = 12;
@@ -64,9 +64,11 @@ pub(crate) fn build(
     let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
     let args = arguments(project, fly, bases, &commit, &schema)?;
     ui.status("Building", format!("{tag} from {}", project.root.display()));
-    let mut log = BuildLog::default();
-    let ended =
-        docker::build(&project.root, &tag, &args, interrupt, |line| tell(log.line(line).as_ref(), ui))?;
+    let (mut log, activity) = (BuildLog::default(), ui.activity());
+    let ended = docker::build(&project.root, &tag, &args, interrupt, |line| {
+        tell(log.line(line).as_ref(), &activity);
+    })?;
+    drop(activity);
     match ended {
         Ended::Stopped => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
         Ended::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
@@ -140,17 +142,19 @@ fn arguments(
         ("ATLAS_IMAGE", atlas),
         ("BASE_IMAGE", bases.base_image.as_ref()),
     ];
-    args.extend(chosen.into_iter().filter_map(|(name, image)| Some((name, image?.clone()))));
+    let named = |image: Option<&String>| image.filter(|image| !image.is_empty()).cloned();
+    args.extend(chosen.into_iter().filter_map(|(name, image)| Some((name, named(image)?))));
     Ok(args)
 }
 
-fn tell(told: Option<&Told<'_>>, ui: &Ui) {
+fn tell(told: Option<&Told<'_>>, activity: &Activity<'_>) {
     match told {
-        Some(Told::Runs(step)) => ui.status("Running", line(step)),
+        Some(Told::Prints(step, true)) => activity.status("Running", line(step)),
+        Some(Told::Prints(step, false)) => activity.goes_on(&format!("{}: {}", step.place, step.last_line())),
         Some(Told::Done(step, seconds)) if *seconds >= 0.1 => {
-            ui.status("Done", format!("{} in {seconds:.1} s", step.place));
+            activity.status("Done", format!("{} in {seconds:.1} s", step.place));
         }
-        Some(Told::Cached(step)) => ui.status("Cached", step.place.as_str()),
+        Some(Told::Cached(step)) => activity.status("Cached", step.place.as_str()),
         _ => {}
     }
 }
@@ -210,14 +214,13 @@ fn explain(log: &BuildLog) -> Error {
             "check the name and the network, or name another one: --builder-image, --atlas-image or --base-image",
         );
     }
-    let message = format!(
-        "the step {} of the Dockerfile failed: {}; nothing was built\n{}",
-        line(step),
-        reason(step.error()),
-        step.last_lines()
-    );
-    failed(message)
-        .remedy("mend what these last lines tell of, then build again: finished steps are not repeated")
+    let Step { place, instruction, .. } = step;
+    let reason = reason(step.error());
+    let lines = step.last_lines();
+    failed(format!(
+        "step {place} of the Dockerfile failed ({reason}); nothing was built\n  {instruction}\n{lines}"
+    ))
+    .remedy("mend what these last lines tell of, then build again: finished steps are not repeated")
 }
 
 /// The end of BuildKit's sentence: before it, it repeats the whole instruction.

@@ -6,22 +6,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use migrate::{Declared, ErrorKind, Interrupt, Settings, TableRows};
+use migrate::{Interrupt, Settings, TableRows};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use super::image::{self, Built};
+use super::image::Built;
 use super::probe::Probe;
+use super::trial::{Expected, Trial, Trials};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::text;
+use crate::tool::atlas;
 use crate::tool::docker::{self, Container, State};
-use crate::tool::{atlas, git};
 use crate::ui::Ui;
 
-/// How long a boot may take: far more than a copy of local data needs.
-const LIMIT: Duration = Duration::from_secs(600);
 /// Between two looks.
 const TICK: Duration = Duration::from_millis(50);
 /// The app's exit code for a plan that needs an approval.
@@ -62,19 +61,6 @@ pub(crate) enum Outcome {
     },
 }
 
-/// A database to boot on, and what has to come of it.
-struct Trial {
-    on: &'static str,
-    /// `None` is an empty volume.
-    database: Option<PathBuf>,
-    expected: Expected,
-}
-
-enum Expected {
-    Rows(Vec<TableRows>),
-    Refusal(String),
-}
-
 /// What every boot has in common.
 pub(crate) struct Smoke<'a> {
     /// The image.
@@ -92,26 +78,22 @@ impl Smoke<'_> {
     pub(crate) fn run(&self, ui: &Ui) -> Result<Vec<Boot>> {
         self.refuse_atlas_that_does_not_run()?;
         let folder = tempfile::tempdir().context("cannot make a folder for databases")?;
-        let declared = image::declared(self.project)?;
+        let settings = self.settings()?;
+        let trials = Trials { project: self.project, app: &self.fly.app, settings, folder: folder.path() };
         let mut boots = Vec::new();
-        for trial in [
-            self.empty(&declared, &folder),
-            self.local(&declared, &folder),
-            self.deployed(&declared, &folder),
-        ] {
-            let boot = match trial? {
+        for found in trials.find()? {
+            boots.push(match found {
                 Ok(trial) => {
                     ui.status("Booting", format!("{} on {}", self.built.tag, trial.on));
-                    let outcome = self.boot(&trial, &folder)?;
-                    Boot { on: trial.on, outcome }
+                    let boot = Boot { on: trial.on, outcome: self.boot(&trial, &folder)? };
+                    ui.status("Passed", &boot);
+                    boot
                 }
-                Err((on, reason)) => Boot { on, outcome: Outcome::Skipped { reason } },
-            };
-            match &boot.outcome {
-                Outcome::Skipped { reason } => ui.status("Skipped", format!("{}: {reason}", boot.on)),
-                Outcome::Served { .. } | Outcome::Refused { .. } => ui.status("Passed", &boot),
-            }
-            boots.push(boot);
+                Err((on, reason)) => {
+                    ui.status("Skipped", format!("{on}: {reason}"));
+                    Boot { on, outcome: Outcome::Skipped { reason } }
+                }
+            });
         }
         Ok(boots)
     }
@@ -124,58 +106,6 @@ impl Smoke<'_> {
                 .remedy("choose a build of Atlas for the C library of the base: --atlas-image")
                 .into()
         })
-    }
-
-    fn empty(&self, declared: &Declared, folder: &TempDir) -> Result<Result<Trial, Nothing>> {
-        let here = folder.path().join("empty");
-        let expected = self.expect(declared, &here)?;
-        Ok(Ok(Trial { on: "an empty volume", database: None, expected }))
-    }
-
-    fn local(&self, declared: &Declared, folder: &TempDir) -> Result<Result<Trial, Nothing>> {
-        const ON: &str = "a copy of the local database";
-        let local = &self.project.local_db;
-        if !local.exists() {
-            return Ok(Err((ON, format!("there is no {}", local.display()))));
-        }
-        let (database, here) = (folder.path().join("local"), folder.path().join("local-here"));
-        for copy in [&database, &here] {
-            migrate::backup(local, copy, &self.settings()?)?;
-        }
-        Ok(Ok(Trial { on: ON, database: Some(database), expected: self.expect(declared, &here)? }))
-    }
-
-    fn deployed(&self, declared: &Declared, folder: &TempDir) -> Result<Result<Trial, Nothing>> {
-        const ON: &str = "the last deployed schema";
-        let root = &self.project.root;
-        let Some(commit) = git::rev_parse(root, &format!("refs/landfall/deployed/{}", self.fly.app))? else {
-            return Ok(Err((ON, "no commit is deployed yet".to_owned())));
-        };
-        let Some(text) = git::show(root, &commit, &self.project.schema_in_root)? else {
-            let file = self.project.schema_in_root.display();
-            return Ok(Err((ON, format!("{commit} has no {file}"))));
-        };
-        let settings = self.settings()?;
-        let old = Declared::parse(Path::new("schema.sql"), &text, &settings)
-            .with_context(|| format!("the schema of {commit} cannot be read"))?;
-        let (database, here) = (folder.path().join("deployed"), folder.path().join("deployed-here"));
-        for copy in [&database, &here] {
-            migrate::migrate(copy, &old, &settings, &mut ())?;
-        }
-        Ok(Ok(Trial { on: ON, database: Some(database), expected: self.expect(declared, &here)? }))
-    }
-
-    /// What the engine makes of the same database on this machine.
-    fn expect(&self, declared: &Declared, here: &Path) -> Result<Expected> {
-        let settings = self.settings()?;
-        match migrate::migrate(here, declared, &settings, &mut ()) {
-            Ok(_) => Ok(Expected::Rows(migrate::rows(here, &settings)?)),
-            Err(error) if error.kind == ErrorKind::Hazard => {
-                let hazards = error.message.lines().skip(1).map(str::trim).collect::<Vec<_>>();
-                Ok(Expected::Refusal(hazards.join("; ")))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn settings(&self) -> Result<Settings> {
@@ -194,17 +124,18 @@ impl Smoke<'_> {
         let container = self.container(trial)?;
         let begun = Instant::now();
         container.start()?;
-        let ended = self.wait(&container, begun)?;
+        let ended = self.wait(&container, begun, trial.limit)?;
         match (&trial.expected, ended) {
             (Expected::Rows(rows), State::Running) => {
                 let ready = begun.elapsed().as_secs_f64();
                 self.compare_version(&container)?;
                 let stopped = self.stop(&container)?;
-                let tables = self.rows_of(&container, folder)?;
+                let tables = migrate::rows(&self.fetch(&container, trial, folder)?, &self.settings()?)?;
                 self.compare_rows(rows, &tables, trial)?;
                 Ok(Outcome::Served { ready, stopped, tables })
             }
             (Expected::Refusal(reason), State::Exited(REFUSED)) => {
+                self.refuse_change(&container, trial, folder)?;
                 Ok(Outcome::Refused { reason: reason.clone() })
             }
             (Expected::Refusal(reason), State::Running) => Err(self.failed(
@@ -235,7 +166,7 @@ impl Smoke<'_> {
     }
 
     /// Until it is well, or has ended.
-    fn wait(&self, container: &Container, begun: Instant) -> Result<State> {
+    fn wait(&self, container: &Container, begun: Instant, limit: Duration) -> Result<State> {
         let mut probe = None;
         loop {
             if self.interrupt.is_raised() {
@@ -252,9 +183,9 @@ impl Smoke<'_> {
             if probe.as_ref().is_some_and(Probe::is_well) {
                 return Ok(State::Running);
             }
-            if begun.elapsed() > LIMIT {
+            if begun.elapsed() > limit {
                 return Err(
-                    self.failed(container, &format!("/healthz was not well within {} s", LIMIT.as_secs()))
+                    self.failed(container, &format!("/healthz was not well within {} s", limit.as_secs()))
                 );
             }
             thread::sleep(TICK);
@@ -292,10 +223,13 @@ impl Smoke<'_> {
         }
     }
 
-    fn rows_of(&self, container: &Container, folder: &TempDir) -> Result<Vec<TableRows>> {
-        let file = folder.path().join("fetched");
-        container.take(&self.fly.db_path, &file)?;
-        Ok(migrate::rows(&file, &self.settings()?)?)
+    /// The database of a container that has ended, on this machine.
+    fn fetch(&self, container: &Container, trial: &Trial, folder: &TempDir) -> Result<PathBuf> {
+        let file = folder.path().join(format!("{} fetched", trial.on));
+        if container.take(&self.fly.db_path, &file)? {
+            return Ok(file);
+        }
+        Err(self.failed(container, &format!("there is no {} in it", self.fly.db_path)))
     }
 
     fn compare_rows(&self, expected: &[TableRows], found: &[TableRows], trial: &Trial) -> Result<()> {
@@ -313,6 +247,21 @@ impl Smoke<'_> {
         Err(self.fail(&message).into())
     }
 
+    /// What was refused must not have touched anything.
+    fn refuse_change(&self, container: &Container, trial: &Trial, folder: &TempDir) -> Result<()> {
+        let Some(before) = &trial.database else { return Ok(()) };
+        let (settings, after) = (self.settings()?, self.fetch(container, trial, folder)?);
+        self.compare_rows(&migrate::rows(before, &settings)?, &migrate::rows(&after, &settings)?, trial)?;
+        let schema = |database: &Path| migrate::inspect(database, &settings).map(|live| live.fingerprint);
+        if schema(before)? == schema(&after)? {
+            return Ok(());
+        }
+        Err(self.failed(
+            container,
+            &format!("on {} the image refused the change, and changed the schema", trial.on),
+        ))
+    }
+
     fn failed(&self, container: &Container, what: &str) -> anyhow::Error {
         let log = container.log(50).unwrap_or_default();
         let log: String = log.lines().map(|line| format!("\n  {line}")).collect();
@@ -328,9 +277,6 @@ impl Smoke<'_> {
             )
     }
 }
-
-/// Why there is no trial.
-type Nothing = (&'static str, String);
 
 /// `USER` as numbers; root where it is not in numbers.
 fn owner(user: &str) -> (u64, u64) {

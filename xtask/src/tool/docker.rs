@@ -79,7 +79,7 @@ pub(crate) fn refuse_missing() -> Result<()> {
     } else {
         "start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST to one that runs"
     };
-    Err(failed(format!("the Docker daemon does not answer; nothing was built: {reason}"))
+    Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
         .remedy(remedy)
         .into())
 }

@@ -9,6 +9,7 @@ fn help() {
         ("help", &["--help"][..]),
         ("help dev", &["dev", "--help"]),
         ("help migrate", &["migrate", "--help"]),
+        ("help image", &["image", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
         let said = world.run(args);

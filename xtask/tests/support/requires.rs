@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 /// The Atlas binary (`$ATLAS`, then PATH), or `None` when the test `test` has to be skipped.
@@ -19,6 +20,16 @@ pub(crate) fn atlas(test: &str) -> Option<PathBuf> {
         skip(test, "atlas");
     }
     found
+}
+
+/// Whether a Docker daemon answers, or the test `test` has to be skipped.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn docker(test: &str) -> bool {
+    let answers = Command::new("docker").arg("version").output().is_ok_and(|output| output.status.success());
+    if !answers {
+        skip(test, "docker");
+    }
+    answers
 }
 
 /// Whether this runs as root (without which no other user can be tried), or the test `test` has to be skipped.

@@ -1,0 +1,55 @@
+//! The rules of ARCHITECTURE.md, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The sources that hold one of these words outside their tests, but for those that may.
+fn offenders(words: &[&str], may: &[&str]) -> Vec<PathBuf> {
+    let src = Path::new(ROOT).join("src");
+    let files =
+        sources(&src).into_iter().filter(|file| !may.iter().any(|name| file.starts_with(src.join(name))));
+    let holds = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        words.iter().any(|word| code.contains(word))
+    };
+    files.filter(holds).collect()
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn the_service_starts_no_process() {
+    assert_eq!(offenders(&["Command::new", "duct::", "cmd!("], &[]), NONE.map(PathBuf::from));
+}
+
+#[test]
+fn only_lock_copy_and_volume_make_or_remove_files() {
+    let words = ["fs::write", "fs::remove", "fs::rename", "OpenOptions", "File::create", "create_dir"];
+    assert_eq!(offenders(&words, &["copy.rs", "lock.rs", "volume.rs"]), NONE.map(PathBuf::from));
+}
+
+#[test]
+fn only_owner_becomes_another_user() {
+    assert_eq!(offenders(&["setuid", "setgid", "setgroups"], &["owner.rs"]), NONE.map(PathBuf::from));
+}
+
+#[test]
+fn only_config_reads_the_environment() {
+    // A function that looks variables up is handed over by main, so that tests need not change their process.
+    assert_eq!(offenders(&["env::var"], &["main.rs"]), NONE.map(PathBuf::from));
+}
+
+#[test]
+fn the_service_knows_nothing_of_the_automation() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    assert!(!manifest.contains("xtask"));
+}

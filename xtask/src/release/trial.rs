@@ -1,0 +1,118 @@
+//! What a smoke test boots the image on, and what has to come of it: the engine says so, on this machine and beforehand.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use migrate::{Declared, ErrorKind, Settings, TableRows};
+
+use super::image;
+use crate::project::Project;
+use crate::tool::git;
+
+/// How long a boot may take that has nothing to do.
+const IDLE: Duration = Duration::from_secs(60);
+/// How much longer than here the change itself may take there.
+const SLOWER: u32 = 10;
+
+/// A volume to boot on.
+pub(super) struct Trial {
+    /// What is on it.
+    pub(super) on: &'static str,
+    /// The database; `None` is an empty volume.
+    pub(super) database: Option<PathBuf>,
+    /// What has to come of it.
+    pub(super) expected: Expected,
+    /// How long that may take.
+    pub(super) limit: Duration,
+}
+
+/// What has to come of a boot.
+pub(super) enum Expected {
+    /// It serves, with these rows.
+    Rows(Vec<TableRows>),
+    /// It refuses, for these hazards.
+    Refusal(String),
+}
+
+/// A trial, or why there is none.
+pub(super) type Found = Result<Trial, (&'static str, String)>;
+
+/// Where trials come from.
+pub(super) struct Trials<'a> {
+    /// The workspace.
+    pub(super) project: &'a Project,
+    /// The app's name on Fly.
+    pub(super) app: &'a str,
+    /// What the engine is told, here as there.
+    pub(super) settings: Settings,
+    /// Where databases are made.
+    pub(super) folder: &'a Path,
+}
+
+impl Trials<'_> {
+    /// All of them, in the order in which they are booted.
+    pub(super) fn find(&self) -> Result<[Found; 3]> {
+        let declared = image::declared(self.project)?;
+        Ok([self.empty(&declared)?, self.local(&declared)?, self.deployed(&declared)?])
+    }
+
+    fn empty(&self, declared: &Declared) -> Result<Found> {
+        let (expected, limit) = self.expect(declared, &self.folder.join("empty"))?;
+        Ok(Ok(Trial { on: "an empty volume", database: None, expected, limit }))
+    }
+
+    fn local(&self, declared: &Declared) -> Result<Found> {
+        const ON: &str = "a copy of the local database";
+        let local = &self.project.local_db;
+        if !local.metadata().is_ok_and(|facts| facts.len() > 0) {
+            return Ok(Err((ON, format!("there is no {}", local.display()))));
+        }
+        self.trial(ON, declared, |copy| Ok(migrate::backup(local, copy, &self.settings).map(drop)?))
+    }
+
+    fn deployed(&self, declared: &Declared) -> Result<Found> {
+        const ON: &str = "the last deployed schema";
+        let (root, file) = (&self.project.root, &self.project.schema_in_root);
+        let Some(commit) = git::rev_parse(root, &format!("refs/landfall/deployed/{}", self.app))? else {
+            return Ok(Err((ON, "no commit is deployed yet".to_owned())));
+        };
+        let Some(text) = git::show(root, &commit, file)? else {
+            return Ok(Err((ON, format!("{commit} has no {}", file.display()))));
+        };
+        let deployed = Declared::parse(file, &text, &self.settings)
+            .with_context(|| format!("the schema of {commit} cannot be read"))?;
+        self.trial(ON, declared, |copy| {
+            Ok(migrate::migrate(copy, &deployed, &self.settings, &mut ()).map(drop)?)
+        })
+    }
+
+    /// Of a database that is made twice: one to boot on, and one to see here what comes of it.
+    fn trial(
+        &self,
+        on: &'static str,
+        declared: &Declared,
+        make: impl Fn(&Path) -> Result<()>,
+    ) -> Result<Found> {
+        let (there, here) = (self.folder.join(format!("{on} there")), self.folder.join(format!("{on} here")));
+        make(&there)?;
+        make(&here)?;
+        let (expected, limit) = self.expect(declared, &here)?;
+        Ok(Ok(Trial { on, database: Some(there), expected, limit }))
+    }
+
+    fn expect(&self, declared: &Declared, here: &Path) -> Result<(Expected, Duration)> {
+        let begun = Instant::now();
+        let migrated = migrate::migrate(here, declared, &self.settings, &mut ());
+        let limit = IDLE + begun.elapsed() * SLOWER;
+        let expected = match migrated {
+            Ok(_) => Expected::Rows(migrate::rows(here, &self.settings)?),
+            Err(error) if error.kind == ErrorKind::Hazard => {
+                let hazards = error.message.lines().skip(1).map(str::trim).collect::<Vec<_>>();
+                Expected::Refusal(hazards.join("; "))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((expected, limit))
+    }
+}
