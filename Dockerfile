@@ -10,7 +10,7 @@ FROM ${BUILDER_IMAGE} AS sources
 ARG SCHEMA
 WORKDIR /sources
 COPY . .
-RUN rm "$SCHEMA"
+RUN [ -n "$SCHEMA" ] || { echo "this Dockerfile is built with: cargo xtask image" >&2; exit 1; }; rm "$SCHEMA"
 
 # The manifests, and an empty program where a target begins: what the dependencies depend on, and nothing else.
 FROM sources AS manifests

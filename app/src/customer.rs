@@ -205,6 +205,13 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_never_given_again_so_that_an_old_page_cannot_change_somebody_else() {
+        let database = with_customers(3);
+        assert!(delete(&database, 3).unwrap());
+        assert_eq!(add(&database, &names("Grace", "Hopper")).unwrap(), 4);
+    }
+
+    #[test]
     fn initials_are_at_most_the_two_names_first_letters() {
         let customer = Customer { id: 1, first_name: "\"éva".into(), last_name: String::new() };
         assert_eq!(customer.initials(), "É");

@@ -210,7 +210,8 @@ fn explain(log: &BuildLog) -> Error {
             .remedy("see whether the daemon is well: docker info");
     };
     if let Some(image) = step.missing_image() {
-        return failed(format!("the image {image} cannot be had: {}; nothing was built", step.error())).remedy(
+        let error = step.error();
+        return failed(format!("the image {image} cannot be had; nothing was built\n  {error}")).remedy(
             "check the name and the network, or name another one: --builder-image, --atlas-image or --base-image",
         );
     }

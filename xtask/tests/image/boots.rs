@@ -87,7 +87,7 @@ fn killed_at_any_point_of_a_migration_the_next_boot_serves_every_row() {
     container.start().serves();
     container.signal("KILL");
     container.put(&database, USER);
-    let whole = container.start().serves();
+    let mut whole = container.start().serves();
     let mut phases = [0_u32; 3];
     for kill in 0..KILLS {
         container.signal("KILL");
@@ -95,11 +95,13 @@ fn killed_at_any_point_of_a_migration_the_next_boot_serves_every_row() {
         // A log of a boot that was not killed would be taken for this one's.
         let since = container.log().len();
         container.start();
-        thread::sleep(whole * kill / KILLS);
+        thread::sleep(whole * (kill % 10) / 10);
         container.signal("KILL");
         let log = container.log()[since..].to_owned();
         let phase = usize::from(log.contains("integrity checked")) + usize::from(log.contains("serving on"));
         phases[phase] += 1;
+        // A machine's speed changes: most kills should come before it serves.
+        whole = whole.mul_f64(if phase == 2 { 0.8 } else { 1.03 });
         container.start().serves();
         let (status, body) = container.get("/api/customers").unwrap();
         assert!(status == 200 && body.contains(&format!("\"total\":{ROWS}")), "kill {kill}: {status} {body}");
@@ -155,7 +157,7 @@ fn asked_to_stop_in_the_middle_of_a_migration_it_rolls_back_and_is_out_at_once()
     let volume = Volume::new();
     let (new, old) = (volume.container(&images().new, &[]), volume.container(&images().old, &[]));
     // While the copy is made, and while the rows are written anew.
-    for phase in ["copying /data/db before its change", "step 3 of"] {
+    for phase in ["copying /data/db before its change", ": INSERT"] {
         new.put(&database, USER);
         new.start().wait_for(phase);
         assert_eq!(new.get("/healthz").map(|(status, _)| status), Some(503));
@@ -233,19 +235,21 @@ fn a_volume_that_root_wrote_is_refused_and_the_named_command_mends_it() {
 }
 
 #[test]
-fn a_rewrite_fits_into_the_memory_of_the_smallest_machine() {
-    if !requires::docker("a_rewrite_fits_into_the_memory_of_the_smallest_machine") {
+fn a_rewrite_fits_into_the_memory_of_the_smallest_machine_and_sorts_beside_the_database() {
+    if !requires::docker(
+        "a_rewrite_fits_into_the_memory_of_the_smallest_machine_and_sorts_beside_the_database",
+    ) {
         return;
     }
     let (volume, folder) = (Volume::new(), tempfile::tempdir().unwrap());
     let database = folder.path().join("before");
-    fill(&database, &format!("{SCHEMA}; CREATE INDEX by_name ON customers (last_name)"), 400_000);
+    fill(&database, SCHEMA, 1_000_000);
     let before = measured(&Connection::open(&database).unwrap());
-    // The index is made anew by sorting, which takes room beside the database and not in memory.
-    let container = volume.container(&images().new, &[("LANDFALL_PLANNER", "builtin")]);
+    // More to sort than the cache holds, and nowhere to write but on the volume.
+    let container = volume.sealed(&images().new, &[("LANDFALL_PLANNER", "builtin")]);
     container.put(&database, USER);
     let ready = container.start().serves();
-    eprintln!("400,000 rows written anew in 256 MB: served after {:.1} s", ready.as_secs_f64());
+    eprintln!("1,000,000 rows written anew and sorted in 256 MB: served after {:.1} s", ready.as_secs_f64());
     assert_eq!(container.stop(), 0);
     assert_eq!(measured(&container.fetch(folder.path())), before);
 }

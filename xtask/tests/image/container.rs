@@ -64,11 +64,21 @@ impl Volume {
 
     /// One that starts the service, as little trusted as can be: not started yet.
     pub(crate) fn container(&self, image: &str, env: &[(&str, &str)]) -> Container<'_> {
+        self.make(image, &["--tmpfs", "/tmp"], env)
+    }
+
+    /// One that can write nowhere but on the volume.
+    pub(crate) fn sealed(&self, image: &str, env: &[(&str, &str)]) -> Container<'_> {
+        self.make(image, &[], env)
+    }
+
+    fn make(&self, image: &str, options: &[&str], env: &[(&str, &str)]) -> Container<'_> {
         let name = unique();
         let mount = format!("{}:/data", self.name);
         let env: Vec<_> = env.iter().map(|(name, value)| format!("--env={name}={value}")).collect();
         let mut args = vec!["create", "--name", &name, "--volume", &mount, "--publish", "127.0.0.1::8080"];
-        args.extend(["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--memory", "256m"]);
+        args.extend(["--read-only", "--cap-drop", "ALL", "--memory", "256m"]);
+        args.extend(options);
         args.extend(env.iter().map(String::as_str));
         args.push(image);
         asked(&args);

@@ -144,7 +144,7 @@ fn a_base_that_cannot_be_had_is_named_with_the_flags_that_name_another() {
     let said = workspace.run(&["--base-image", "127.0.0.1:1/nowhere:1"]);
     assert_eq!(said.exit, 1);
     assert!(
-        said.stderr.contains("error: the image 127.0.0.1:1/nowhere:1 cannot be had: "),
+        said.stderr.contains("error: the image 127.0.0.1:1/nowhere:1 cannot be had; nothing was built\n  "),
         "{}",
         said.stderr
     );

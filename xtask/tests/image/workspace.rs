@@ -19,7 +19,8 @@ pub(crate) struct Workspace {
     folder: TempDir,
 }
 
-/// An image with this project's schema, and one that declares a constraint more: every row is written anew for it.
+/// An image with this project's schema, and one that declares a constraint and an index more: every row is written anew, and
+/// sorted.
 pub(crate) struct Images {
     pub(crate) old: String,
     pub(crate) new: String,
@@ -33,7 +34,9 @@ pub(crate) fn images() -> &'static Images {
         let (old, new) = ("landfall-test:old".to_owned(), "landfall-test:new".to_owned());
         workspace.builds(&["--tag", &old, "--no-smoke"]);
         workspace.edit("schema.sql", |schema| {
-            schema.replace("last_name TEXT NOT NULL", "last_name TEXT NOT NULL CHECK (last_name <> '')")
+            let checked = "last_name TEXT NOT NULL CHECK (last_name <> '')";
+            schema.replace("last_name TEXT NOT NULL", checked)
+                + "CREATE INDEX customers_by_name ON customers (last_name, first_name);\n"
         });
         workspace.builds(&["--tag", &new, "--no-smoke"]);
         Images { old, new }
