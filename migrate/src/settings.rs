@@ -25,6 +25,18 @@ pub enum PlannerChoice {
     Builtin,
 }
 
+impl PlannerChoice {
+    /// The word for it, as configuration and environment write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Atlas => "atlas",
+            Self::Builtin => "builtin",
+        }
+    }
+}
+
 /// How much of the rows is proved after the plan ran in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,6 +59,17 @@ pub enum ColumnOrder {
     Report,
     /// A difference: the table is rewritten in the declared order.
     Exact,
+}
+
+impl ColumnOrder {
+    /// The word for it, as configuration and environment write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Exact => "exact",
+        }
+    }
 }
 
 /// A request to stop, shared with whoever handles signals. The migration is rolled back.

@@ -52,13 +52,7 @@ impl Local {
             schema: project.schema.clone(),
             make_folder: true,
             verbose: false,
-            settings: Settings {
-                planner: project.planner,
-                column_order: project.column_order,
-                ignore: project.ignore.clone(),
-                interrupt: interrupt.clone(),
-                ..Settings::default()
-            },
+            settings: project.settings(interrupt),
             command: "cargo xtask migrate".to_owned(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cargo_metadata::{Metadata, Package, TargetKind};
-use migrate::{ColumnOrder, PlannerChoice};
+use migrate::{ColumnOrder, Interrupt, PlannerChoice, Settings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -61,6 +61,17 @@ impl Project {
             root,
             metadata,
         })
+    }
+
+    /// What the engine is told of the configuration.
+    pub(crate) fn settings(&self, interrupt: &Interrupt) -> Settings {
+        Settings {
+            planner: self.planner,
+            column_order: self.column_order,
+            ignore: self.ignore.clone(),
+            interrupt: interrupt.clone(),
+            ..Settings::default()
+        }
     }
 
     /// The version of the shipped package.

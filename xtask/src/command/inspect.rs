@@ -11,12 +11,8 @@ use crate::ui::Ui;
 
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, args: cli::Inspect, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let settings = Settings {
-        ignore: project.ignore.clone(),
-        interrupt: interrupt.clone(),
-        lock_wait: Duration::from_secs(args.lock_wait.into()),
-        ..Settings::default()
-    };
+    let lock_wait = Duration::from_secs(args.lock_wait.into());
+    let settings = Settings { lock_wait, ..project.settings(interrupt) };
     let db = args.db.unwrap_or_else(|| project.local_db.clone());
     let live = migrate::inspect(&db, &settings)?;
     ui.keep(&live);

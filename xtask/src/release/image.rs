@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use migrate::{ColumnOrder, Declared, Interrupt, PlannerChoice, Settings};
+use migrate::{Declared, Interrupt};
 use serde::Serialize;
 
 use super::build_log::{BuildLog, Stage, Step, Told};
@@ -60,7 +60,7 @@ pub(crate) fn build(
     refuse_missing_dockerfile(project)?;
     docker::refuse_missing()?;
     let commit = commit(project)?;
-    let schema = declared(project)?.fingerprint().to_owned();
+    let schema = declared(project, interrupt)?.fingerprint().to_owned();
     let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
     let args = arguments(project, fly, bases, &commit, &schema)?;
     ui.status("Building", format!("{tag} from {}", project.root.display()));
@@ -77,8 +77,8 @@ pub(crate) fn build(
 }
 
 /// `schema.sql`, as the image reads it.
-pub(crate) fn declared(project: &Project) -> Result<Declared> {
-    Ok(Declared::read(&project.schema, &Settings { ignore: project.ignore.clone(), ..Settings::default() })?)
+pub(crate) fn declared(project: &Project, interrupt: &Interrupt) -> Result<Declared> {
+    Ok(Declared::read(&project.schema, &project.settings(interrupt))?)
 }
 
 fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
@@ -111,15 +111,6 @@ fn arguments(
     commit: &str,
     schema: &str,
 ) -> Result<Vec<(&'static str, String)>> {
-    let planner = match project.planner {
-        PlannerChoice::Auto => "auto",
-        PlannerChoice::Atlas => "atlas",
-        PlannerChoice::Builtin => "builtin",
-    };
-    let column_order = match project.column_order {
-        ColumnOrder::Report => "report",
-        ColumnOrder::Exact => "exact",
-    };
     let mut args = vec![
         ("PACKAGE", project.app.clone()),
         ("BINARY", project.app_binary()?),
@@ -127,8 +118,8 @@ fn arguments(
         ("DB_PATH", fly.db_path.clone()),
         ("VOLUME", fly.volume.clone()),
         ("PORT", fly.port.to_string()),
-        ("PLANNER", planner.to_owned()),
-        ("COLUMN_ORDER", column_order.to_owned()),
+        ("PLANNER", project.planner.as_str().to_owned()),
+        ("COLUMN_ORDER", project.column_order.as_str().to_owned()),
         ("IGNORE", project.ignore.join(",")),
         ("COMMIT", commit.to_owned()),
         ("CREATED", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),

@@ -109,15 +109,7 @@ impl Smoke<'_> {
     }
 
     fn settings(&self) -> Result<Settings> {
-        let Project { planner, column_order, ignore, .. } = self.project;
-        Ok(Settings {
-            planner: *planner,
-            column_order: *column_order,
-            ignore: ignore.clone(),
-            atlas: atlas::find()?,
-            interrupt: self.interrupt.clone(),
-            ..Settings::default()
-        })
+        Ok(Settings { atlas: atlas::find()?, ..self.project.settings(self.interrupt) })
     }
 
     fn boot(&self, trial: &Trial, folder: &TempDir) -> Result<Outcome> {

@@ -53,7 +53,7 @@ pub(super) struct Trials<'a> {
 impl Trials<'_> {
     /// All of them, in the order in which they are booted.
     pub(super) fn find(&self) -> Result<[Found; 3]> {
-        let declared = image::declared(self.project)?;
+        let declared = image::declared(self.project, &self.settings.interrupt)?;
         Ok([self.empty(&declared)?, self.local(&declared)?, self.deployed(&declared)?])
     }
 

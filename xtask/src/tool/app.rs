@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{self, Path};
 
 use anyhow::{Context as _, Result};
-use migrate::{ColumnOrder, Interrupt};
+use migrate::Interrupt;
 
 use super::run::{self, Ended};
 use crate::local::Local;
@@ -17,16 +17,12 @@ pub(crate) fn serve(
     interrupt: &Interrupt,
     tick: impl FnMut(),
 ) -> Result<Ended> {
-    let column_order = match local.settings.column_order {
-        ColumnOrder::Report => "report",
-        ColumnOrder::Exact => "exact",
-    };
     let command = duct::cmd!(binary, "serve")
         .stdin_null()
         .env("DB_PATH", path::absolute(&local.db)?)
         .env("SCHEMA_PATH", path::absolute(&local.schema)?)
         .env("LANDFALL_IGNORE", local.settings.ignore.join(","))
-        .env("LANDFALL_COLUMN_ORDER", column_order)
+        .env("LANDFALL_COLUMN_ORDER", local.settings.column_order.as_str())
         .env("LISTEN", address.ip().to_string())
         .env("PORT", address.port().to_string());
     run::to_end(&command, interrupt, tick).with_context(|| format!("cannot run {}", binary.display()))
