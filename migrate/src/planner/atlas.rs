@@ -19,7 +19,8 @@ use crate::token::{Token, tokenize};
 /// The steps from `live` to `declared`, as Atlas sees them.
 ///
 /// # Errors
-/// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan.
+/// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan;
+/// [`ErrorKind::Interrupted`].
 pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
     let Some(binary) = &task.settings.atlas else {
         return Err(failed("was not found")
@@ -85,6 +86,10 @@ fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
     }
     // It may have children that ignore the signal: killed and not waited for longer than the kill itself.
     handle.kill().map_err(|e| failed(format!("cannot be ended: {e}")))?;
+    if task.settings.interrupt.is_raised() {
+        let message = "interrupted while planning; nothing was changed";
+        return Err(Error::new(ErrorKind::Interrupted, "", message).remedy("run the command again"));
+    }
     Err(failed(format!("had no plan within {} seconds", limit.as_secs())))
 }
 

@@ -197,6 +197,25 @@ fn an_atlas_that_fails_hangs_or_prints_garbage_never_stands_in_the_way() {
 }
 
 #[test]
+fn asked_to_stop_while_atlas_plans_it_says_so_and_no_other_planner_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    for choice in [PlannerChoice::Auto, PlannerChoice::Atlas] {
+        let bench = Bench::new(OLD).with(|s| {
+            s.planner = choice;
+            s.atlas = Some(script(&folder, "sleep 600"));
+            s.interrupt = migrate::Interrupt::default();
+        });
+        bench.settings.interrupt.raise();
+        let error = bench.refuses(NEW);
+        assert_eq!(error.kind, ErrorKind::Interrupted, "{error}");
+        assert_eq!(
+            error.to_string(),
+            "interrupted while planning; nothing was changed\nrun the command again"
+        );
+    }
+}
+
+#[test]
 fn a_missing_atlas_is_named_only_when_it_is_forced() {
     let bench = Bench::new(OLD).with(|s| s.planner = PlannerChoice::Atlas);
     let error = bench.refuses(NEW);

@@ -1,10 +1,13 @@
 //! Everything that keeps an image from being built, and how it is told.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 use std::{env, fs};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::container::{asked, docker};
 use crate::requires;
 use crate::workspace::{Said, Workspace, said};
 
@@ -164,7 +167,7 @@ fn an_image_that_does_not_serve_fails_its_smoke_test_with_its_own_words() {
             "FROM debian:bookworm-slim\nRUN ln -s /bin/true /usr/local/bin/atlas\nCMD [\"sh\", \"-c\", \"{command}\"]\n"
         ));
         let said = workspace.run(&["--tag", "landfall-test:broken"]);
-        crate::container::docker(&["image", "rm", "landfall-test:broken"]);
+        docker(&["image", "rm", "landfall-test:broken"]);
         assert_eq!(said.exit, 1, "{}", said.stderr);
         said.stderr[said.stderr.find("error: ").unwrap()..].to_owned()
     };
@@ -175,22 +178,35 @@ fn an_image_that_does_not_serve_fails_its_smoke_test_with_its_own_words() {
     ");
 }
 
+/// Ctrl-C once it says this; what it says from then on.
+fn interrupted(workspace: &Workspace, said: &str) -> (u32, Vec<String>) {
+    let mut command = workspace.command(&["--tag", "landfall-test:interrupted"]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(said)));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let rest = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
+    (child.id(), rest)
+}
+
 #[test]
 fn ctrl_c_leaves_no_container_and_says_what_there_is() {
     if !requires::docker("ctrl_c_leaves_no_container_and_says_what_there_is") {
         return;
     }
-    let workspace = Workspace::tiny("FROM debian:bookworm-slim\nRUN echo begun && sleep 60\n");
-    let mut command = workspace.command(&[]);
-    let mut child =
-        command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let mut lines =
-        std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap())).map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("Running")));
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let rest: Vec<_> = lines.collect();
-    assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
-    assert_eq!(rest, ["error: interrupted; no image was tagged"]);
+    let building = Workspace::tiny("FROM debian:bookworm-slim\nRUN echo begun && sleep 60\n");
+    assert_eq!(interrupted(&building, "Running").1, ["error: interrupted; no image was tagged"]);
+
+    let booting = Workspace::tiny(
+        "FROM debian:bookworm-slim\nRUN ln -s /bin/true /usr/local/bin/atlas\nCMD [\"sleep\", \"600\"]\n",
+    );
+    let (process, rest) = interrupted(&booting, "Booting");
+    assert_eq!(rest, ["error: interrupted; the image was built, and not proved"]);
+    let ours = format!("name=landfall-smoke-{process}-");
+    assert_eq!(asked(&["ps", "--all", "--quiet", "--filter", &ours]), "");
+    assert_eq!(asked(&["volume", "ls", "--quiet", "--filter", &ours]), "");
+    asked(&["image", "rm", "landfall-test:interrupted"]);
 }
 
 #[test]
