@@ -1,6 +1,6 @@
 //! Brings the database to `schema.sql`, without a question: what `start` and `migrate` do.
 
-use migrate::{Declared, Error, ErrorKind, Outcome, PlannerChoice, Prepared, Report, Settings};
+use migrate::{Declared, Error, ErrorKind, PlannerChoice, Prepared, Report, Settings, Watch};
 use tracing::info;
 
 use crate::command::Findings;
@@ -8,41 +8,24 @@ use crate::config::Config;
 use crate::copy::{self, Copy};
 use crate::log::Narrator;
 
-/// How often a plan is made again because another connection changed the database meanwhile.
-const TRIES: u32 = 3;
-
 /// The report of what was done; an error is told after everything was rolled back.
 pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {
-    copy::sweep(&config.database);
+    let Config { database, settings, .. } = config;
+    copy::sweep(database);
     let mut narrator = Narrator::default();
-    let mut tries = 1;
-    loop {
-        let database = &config.database.path;
-        let prepared = migrate::prepare(database, declared, &config.settings, &mut narrator)?;
-        if prepared.report().outcome == Outcome::InSync {
-            return Ok(Findings(prepared.report().clone()));
-        }
-        match apply(config, &prepared, &mut narrator) {
-            Err(error) if error.kind == ErrorKind::Moved && tries < TRIES => {
-                tries += 1;
-                info!("the database changed since the plan was made: planning again");
-            }
-            result => {
-                let report = result?;
-                tell_missing_atlas(&report, &config.settings);
-                return Ok(Findings(report));
-            }
-        }
-    }
+    let by = |prepared: &Prepared<'_>, watch: &mut dyn Watch| apply(config, prepared, watch);
+    let report = migrate::migrate_by(&database.path, declared, settings, &mut narrator, by)?;
+    tell_missing_atlas(&report, settings);
+    Ok(Findings(report))
 }
 
 /// A risky plan runs only beside a copy of what was before it. A copy before a change that was rolled back is of no use, but
 /// stays where the disk failed: then nobody knows what is on it.
-fn apply(config: &Config, prepared: &Prepared<'_>, narrator: &mut Narrator) -> Result<Report, Error> {
+fn apply(config: &Config, prepared: &Prepared<'_>, watch: &mut dyn Watch) -> Result<Report, Error> {
     prepared.guard()?;
     let risky = prepared.report().plan.as_ref().filter(|plan| plan.wants_copy());
     let copy = risky.map(|plan| Copy::make(&config.database, plan, &config.settings)).transpose()?;
-    let result = prepared.apply(narrator);
+    let result = prepared.apply(watch);
     match (copy, &result) {
         (Some(copy), Ok(_)) => copy.keep(),
         (Some(copy), Err(error)) if error.kind != ErrorKind::Database => copy.remove(),

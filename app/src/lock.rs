@@ -37,20 +37,19 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(&path, &error)),
-                Err(TryLockError::WouldBlock) if settings.interrupt.is_raised() => {
-                    return Err(interrupted(database));
-                }
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(held(database, settings.lock_wait));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    if !told {
-                        info!("{} is served by another process: waiting", database.display());
-                        told = true;
-                    }
-                    thread::sleep(PAUSE);
-                }
+                Err(TryLockError::WouldBlock) => {}
             }
+            if settings.interrupt.is_raised() {
+                return Err(interrupted(database));
+            }
+            if Instant::now() >= deadline {
+                return Err(held(database, settings.lock_wait));
+            }
+            if !told {
+                info!("{} is served by another process: waiting", database.display());
+                told = true;
+            }
+            thread::sleep(PAUSE);
         }
     }
 }

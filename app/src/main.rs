@@ -22,6 +22,7 @@ use std::env;
 use std::process::ExitCode;
 
 use config::{Command, Config};
+use failure::Failure;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
@@ -37,9 +38,14 @@ fn run(config: Config) -> ExitCode {
     if let Err(error) = owner::become_owner(&config.database) {
         return config.command.fail(error.into());
     }
-    match config.command.clone() {
-        Command::Start(address) => boot::exit(boot::start(config, address)),
-        Command::Serve(address) => boot::exit(boot::serve(config, address)),
+    let command = config.command.clone();
+    let served = |result: Result<(), Failure>| match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => command.fail(failure),
+    };
+    match command {
+        Command::Start(address) => served(boot::start(config, address)),
+        Command::Serve(address) => served(boot::serve(config, address)),
         Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
         Command::Backup(file, format) => command::backup::run(&config, &file).print("backup", format),

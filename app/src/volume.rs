@@ -25,9 +25,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
 
 /// Nobody named the default database: its folder may be made. A named folder that is missing is more likely a missing mount.
 pub(crate) fn make_default_folder(database: &Database) -> Result<(), Error> {
-    let Some(folder) = database.path.parent().filter(|_| database.by_default) else {
+    if !database.by_default {
         return Ok(());
-    };
+    }
+    let folder = database.folder();
     fs::create_dir_all(folder).map_err(|error| {
         let shown = folder.display();
         Error::new(ErrorKind::Database, shown.to_string(), format!("cannot make the folder {shown}: {error}"))

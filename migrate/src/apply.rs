@@ -130,18 +130,8 @@ impl Apply<'_, '_> {
             Error::new(ErrorKind::Space, folder.display().to_string(), message)
         })?;
         if free < needed {
-            const MIB: u64 = 1 << 20;
-            return Err(Error::new(
-                ErrorKind::Space,
-                folder.display().to_string(),
-                format!(
-                    "the plan needs up to {} MiB beside {} and only {} MiB are free; nothing was changed",
-                    needed.div_ceil(MIB),
-                    self.path.display(),
-                    free / MIB
-                ),
-            )
-            .remedy("free some space there, or move the database to a larger volume"));
+            let place = format!("beside {}", self.path.display());
+            return Err(open::short_of_room(&folder, "the plan", &place, needed, free));
         }
         // The call returns no row; an error would only mean the default folder.
         let pragma =

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, free_bytes, is_interrupted, stop_when_raised};
+use crate::open::{self, explain, free_bytes, is_interrupted, short_of_room, stop_when_raised};
 use crate::settings::Settings;
 
 /// A consistent copy that was made and checked.
@@ -95,15 +95,8 @@ fn make_sure_of_room(conn: &Connection, db: &Path, to: &Path, settings: &Setting
     if free >= needed {
         return Ok(());
     }
-    const MIB: u64 = 1 << 20;
-    let folder = open::folder_of(to).display().to_string();
-    let message = format!(
-        "a copy of {} needs up to {} MiB in {folder} and only {} MiB are free; nothing was copied",
-        db.display(),
-        needed.div_ceil(MIB),
-        free / MIB
-    );
-    Err(Error::new(ErrorKind::Space, folder, message).remedy("free some space there, or enlarge the volume"))
+    let (what, folder) = (format!("a copy of {}", db.display()), open::folder_of(to));
+    Err(short_of_room(&folder, &what, &format!("in {}", folder.display()), needed, free))
 }
 
 fn copy(conn: &mut Connection, to: &Path, settings: &Settings) -> Result<u64, CopyError> {

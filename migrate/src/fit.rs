@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::difference::{Difference, DifferenceKind, compare};
-use crate::schema::{Column, Schema};
+use crate::schema::{Column, Schema, Table};
 use crate::settings::ColumnOrder;
 
 /// How a declared schema stands to a live one that is not going to be migrated.
@@ -38,9 +38,7 @@ fn is_harmless(difference: &Difference, live: &Schema, declared: &Schema) -> boo
 fn column<'s>(schema: &'s Schema, name: &str) -> Option<&'s Column> {
     let columns =
         schema.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-    let named = |(table, column): &(&crate::schema::Table, &Column)| {
-        format!("{}.{}", table.name, column.name) == name
-    };
+    let named = |(table, column): &(&Table, &Column)| format!("{}.{}", table.name, column.name) == name;
     columns.into_iter().find(named).map(|(_, column)| column)
 }
 

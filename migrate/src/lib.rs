@@ -81,13 +81,27 @@ const TRIES: u32 = 3;
 /// # Errors
 /// Any of theirs. Nothing of ours is committed then.
 pub fn migrate(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
+    migrate_by(db, declared, settings, watch, |prepared, watch| prepared.apply(watch))
+}
+
+/// As [`migrate`]; `apply` is what a plan is run by, for a caller who has something to do before or after [`Prepared::apply`].
+///
+/// # Errors
+/// Any of theirs, and those of `apply`.
+pub fn migrate_by(
+    db: &Path,
+    declared: &Declared,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+    mut apply: impl FnMut(&Prepared<'_>, &mut dyn Watch) -> Result<Report>,
+) -> Result<Report> {
     let mut tries = 1;
     loop {
         let prepared = prepare(db, declared, settings, watch)?;
         if prepared.report().outcome == Outcome::InSync {
             return Ok(prepared.report().clone());
         }
-        match prepared.apply(watch) {
+        match apply(&prepared, watch) {
             Err(error) if error.kind == ErrorKind::Moved && tries < TRIES => {
                 tries += 1;
                 watch.event(&Event::Replanning);

@@ -191,6 +191,15 @@ pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 
+/// What is told where there is less room than is needed: of what, and where.
+pub(crate) fn short_of_room(folder: &Path, what: &str, place: &str, needed: u64, free: u64) -> Error {
+    const MIB: u64 = 1 << 20;
+    let (needed, free) = (needed.div_ceil(MIB), free / MIB);
+    let message = format!("{what} needs up to {needed} MiB {place} and only {free} MiB are free");
+    Error::new(ErrorKind::Space, folder.display().to_string(), format!("{message}; nothing was changed"))
+        .remedy("free some space there, or enlarge the volume")
+}
+
 /// Whether rows broke a constraint. ALTER TABLE says so in words alone.
 pub(crate) fn breaks_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)

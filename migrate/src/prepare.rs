@@ -433,8 +433,7 @@ impl Ground<'_, '_> {
 fn disproved(failure: Failure) -> Error {
     match failure {
         Failure::Statement { error, .. } | Failure::Reading(error) if is_interrupted(&error) => {
-            Error::new(ErrorKind::Interrupted, "", "interrupted while planning; nothing was changed")
-                .remedy("run the command again")
+            planner::interrupted()
         }
         Failure::Statement { sql, error } => {
             let line: String =

@@ -95,9 +95,7 @@ impl Project {
                 .into()),
         }
     }
-}
 
-impl Project {
     fn app_package(&self) -> Result<&Package> {
         let packages = self.metadata.workspace_packages();
         packages.iter().find(|package| package.name == self.app).copied().ok_or_else(|| {

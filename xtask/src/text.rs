@@ -54,6 +54,12 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
+/// The first so many characters, and whether there were more.
+pub(crate) fn cut(text: &str, characters: usize) -> String {
+    let cut: String = text.chars().take(characters).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
 /// `1 row`, `12,000 rows`.
 pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })

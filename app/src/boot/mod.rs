@@ -3,7 +3,6 @@
 mod keep;
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 
 use migrate::{Declared, Error};
 use tracing::{info, warn};
@@ -56,15 +55,4 @@ fn ready(config: &Config) -> Result<Ready, Failure> {
 fn site(config: &Config, declared: Option<Declared>) -> Result<Site, Error> {
     let store = Store::open(&config.database.path)?;
     Ok(Site::new(store, declared, config))
-}
-
-/// Tells an error, and gives the exit code.
-pub(crate) fn exit(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::from(failure.exit)
-        }
-    }
 }

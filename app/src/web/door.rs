@@ -23,6 +23,7 @@ const AGAIN: HeaderValue = HeaderValue::from_static("5");
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Door(Arc<OnceLock<Router>>);
 
+/// Whole in itself, unlike the other pages: neither their style nor their icon is served yet.
 #[derive(Template)]
 #[template(path = "moment.html")]
 struct Moment;

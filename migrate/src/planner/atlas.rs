@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::ddl::{self, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Cost, CostClass, Step, StepKind};
-use crate::planner::Task;
+use crate::planner::{self, Task};
 use crate::replica;
 use crate::token::{Token, tokenize};
 
@@ -87,8 +87,7 @@ fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
     // It may have children that ignore the signal: killed and not waited for longer than the kill itself.
     handle.kill().map_err(|e| failed(format!("cannot be ended: {e}")))?;
     if task.settings.interrupt.is_raised() {
-        let message = "interrupted while planning; nothing was changed";
-        return Err(Error::new(ErrorKind::Interrupted, "", message).remedy("run the command again"));
+        return Err(planner::interrupted());
     }
     Err(failed(format!("had no plan within {} seconds", limit.as_secs())))
 }

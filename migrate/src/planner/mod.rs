@@ -5,8 +5,15 @@ pub(crate) mod builtin;
 
 use crate::carry::Carry;
 use crate::declared::Declared;
+use crate::error::{Error, ErrorKind};
 use crate::schema::Schema;
 use crate::settings::Settings;
+
+/// The error of a stop that was asked for before there was a plan.
+pub(crate) fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "", "interrupted while planning; nothing was changed")
+        .remedy("run the command again")
+}
 
 /// What a planner may look at.
 pub(crate) struct Task<'t> {

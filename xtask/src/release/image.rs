@@ -31,6 +31,9 @@ pub(crate) struct Built {
     pub(crate) commit: String,
     /// The declared schema's fingerprint.
     pub(crate) schema: String,
+    /// The user and the group that it runs as; root's where `USER` is not in numbers.
+    #[serde(skip)]
+    pub(crate) user: (u64, u64),
     /// In bytes.
     pub(crate) size: u64,
     /// Its layers, the lowest first.
@@ -60,7 +63,7 @@ pub(crate) fn build(
     refuse_missing_dockerfile(project)?;
     docker::refuse_missing()?;
     let commit = commit(project)?;
-    let schema = declared(project, interrupt)?.fingerprint().to_owned();
+    let schema = Declared::read(&project.schema, &project.settings(interrupt))?.fingerprint().to_owned();
     let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
     let args = arguments(project, fly, bases, &commit, &schema)?;
     ui.status("Building", format!("{tag} from {}", project.root.display()));
@@ -68,17 +71,11 @@ pub(crate) fn build(
     let ended = docker::build(&project.root, &tag, &args, interrupt, |line| {
         tell(log.line(line).as_ref(), &activity);
     })?;
-    drop(activity);
     match ended {
         Ended::Stopped => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
         Ended::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
         Ended::Exited(_) => Err(explain(&log).into()),
     }
-}
-
-/// `schema.sql`, as the image reads it.
-pub(crate) fn declared(project: &Project, interrupt: &Interrupt) -> Result<Declared> {
-    Ok(Declared::read(&project.schema, &project.settings(interrupt))?)
 }
 
 fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
@@ -154,9 +151,8 @@ fn tell(told: Option<&Told<'_>>, activity: &Activity<'_>) {
 fn line(step: &Step) -> String {
     let words =
         step.instruction.split_whitespace().filter(|word| *word != "\\" && !word.starts_with("--mount"));
-    let text = words.collect::<Vec<_>>().join(" ");
-    let cut: String = text.chars().take(80).collect();
-    format!("{}: {cut}{}", step.place, if cut.len() < text.len() { "…" } else { "" })
+    let words = words.collect::<Vec<_>>().join(" ");
+    format!("{}: {}", step.place, text::cut(&words, 80))
 }
 
 fn described(tag: String, commit: String, schema: String, log: &BuildLog) -> Result<Built> {
@@ -170,18 +166,22 @@ fn described(tag: String, commit: String, schema: String, log: &BuildLog) -> Res
         digest: image.id,
         commit,
         schema,
+        user: owner(&image.config.user),
         size: image.size,
         layers: layers.map(layer).collect(),
         stages: log.stages(),
     })
 }
 
+fn owner(user: &str) -> (u64, u64) {
+    let (user, group) = user.split_once(':').unwrap_or((user, user));
+    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
+}
+
 /// As the Dockerfile has it: without what the builder wraps around it.
 fn instruction(created_by: &str) -> String {
     let text = created_by.trim_start_matches("/bin/sh -c #(nop) ").trim_end_matches(" # buildkit").trim();
-    let text = if text.is_empty() { "(the base image)" } else { text };
-    let cut: String = text.chars().take(70).collect();
-    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+    text::cut(if text.is_empty() { "(the base image)" } else { text }, 70)
 }
 
 /// Why the build failed, and what to do; the whole log is never the answer.

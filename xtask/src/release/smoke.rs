@@ -151,8 +151,7 @@ impl Smoke<'_> {
         }
         let container = Container::create(&self.built.tag, &fly.volume, fly.port, &fly.memory, &env)?;
         if let Some(database) = &trial.database {
-            let user = owner(&docker::inspect(&self.built.tag)?.config.user);
-            container.put(database, &fly.db_path, user)?;
+            container.put(database, &fly.db_path, self.built.user)?;
         }
         Ok(container)
     }
@@ -268,12 +267,6 @@ impl Smoke<'_> {
                     .replace("IMAGE", tag),
             )
     }
-}
-
-/// `USER` as numbers; root where it is not in numbers.
-fn owner(user: &str) -> (u64, u64) {
-    let (user, group) = user.split_once(':').unwrap_or((user, user));
-    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
 }
 
 impl fmt::Display for Boot {

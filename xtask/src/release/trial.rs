@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use migrate::{Declared, ErrorKind, Settings, TableRows};
 
-use super::image;
 use crate::project::Project;
 use crate::tool::git;
 
@@ -53,7 +52,7 @@ pub(super) struct Trials<'a> {
 impl Trials<'_> {
     /// All of them, in the order in which they are booted.
     pub(super) fn find(&self) -> Result<[Found; 3]> {
-        let declared = image::declared(self.project, &self.settings.interrupt)?;
+        let declared = Declared::read(&self.project.schema, &self.settings)?;
         Ok([self.empty(&declared)?, self.local(&declared)?, self.deployed(&declared)?])
     }
 

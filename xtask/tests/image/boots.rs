@@ -138,7 +138,7 @@ fn a_full_volume_is_told_and_the_old_image_still_boots() {
         assert_eq!(measured(&old.fetch(folder.path())), before);
     }
     assert!(
-        errors[0].contains("a copy of /data/db needs up to") && errors[0].contains("nothing was copied"),
+        errors[0].contains("a copy of /data/db needs up to") && errors[0].contains("nothing was changed"),
         "{}",
         errors[0]
     );
