@@ -122,7 +122,7 @@ impl BuildLog {
 }
 
 impl Step {
-    /// The last lines that it printed, and why it failed.
+    /// The last lines that it printed.
     pub(crate) fn last_lines(&self) -> String {
         let lines: Vec<_> = self.output.iter().map(|line| format!("  {line}")).collect();
         lines.join("\n")

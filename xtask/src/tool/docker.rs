@@ -1,10 +1,10 @@
 //! docker: building images, and running containers on volumes that go away again.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::{self, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use migrate::Interrupt;
@@ -214,9 +214,8 @@ impl Drop for Container {
 
 /// Of this process, and of no other that runs at the same time.
 fn unique_name() -> String {
-    thread_local!(static NEXT: Cell<u32> = const { Cell::new(0) });
-    let number = NEXT.replace(NEXT.get() + 1);
-    format!("landfall-smoke-{}-{number}", process::id())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("landfall-smoke-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn archive(file: &Path, name: &str, user: (u64, u64)) -> io::Result<NamedTempFile> {
