@@ -1,19 +1,20 @@
 //! The only writer: a proved plan, run in the database in one transaction.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
 use crate::loss::Search;
 use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
 use crate::plan::{CostClass, Plan};
-use crate::report::Evidence;
+use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
-use crate::watch::Watch;
+use crate::stopwatch::Stopwatch;
+use crate::watch::{Event, Watch};
 
 /// SQLite's heap, in bytes, however large the tables are.
 const HEAP: i64 = 64 << 20;
@@ -29,6 +30,15 @@ const TABLE_SIZE: &str = "SELECT coalesce(sum(pgsize), 0) FROM dbstat
 pub(crate) struct Applied {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) seconds: f64,
+    pub(crate) timings: Vec<Timing>,
+    pub(crate) disk: Disk,
+}
+
+/// What was committed, before the disk was looked at.
+struct Committed {
+    evidence: Vec<Evidence>,
+    seconds: f64,
+    timings: Vec<Timing>,
 }
 
 /// Runs the plan in the database.
@@ -42,13 +52,16 @@ pub(crate) fn apply(
     watch: &mut dyn Watch,
 ) -> Result<Applied> {
     let new_file = NewFile::expected_at(path);
-    let mut conn = open::writing(path, execution.settings)?;
-    let result = Apply { path, plan, execution }.run(&mut conn, watch);
-    drop(conn);
+    let (result, disk) = disk::watched(path, || {
+        let mut conn = open::writing(path, execution.settings)?;
+        // The connection ends in here: the log goes back into the database then, which takes room too.
+        Apply { path, plan, execution }.run(&mut conn, watch)
+    });
     if result.is_err() {
         new_file.remove();
     }
-    result
+    let Committed { evidence, seconds, timings } = result?;
+    Ok(Applied { evidence, seconds, timings, disk })
 }
 
 /// A database file that is there only if the migration succeeds.
@@ -75,19 +88,20 @@ struct Apply<'a, 'e> {
 }
 
 impl Apply<'_, '_> {
-    fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Applied> {
+    fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Committed> {
         let settings = self.execution.settings;
         self.configure(conn).map_err(|e| self.explain(&e))?;
         self.make_room(conn, watch)?;
         stop_when_raised(conn, &settings.interrupt).map_err(|e| self.explain(&e))?;
         patiently(self.path, settings, watch, || conn.execute_batch("BEGIN IMMEDIATE"))
             .map_err(|e| self.explain(&e))?;
-        let begun = Instant::now();
+        let mut watch = Stopwatch::start(watch);
         // From here on a lock can only stand in the way of a spill or of the commit: waited for by SQLite itself.
         conn.busy_timeout(settings.lock_wait).map_err(|e| self.explain(&e))?;
-        let result = self.inside(conn, watch).and_then(|evidence| {
-            self.commit(conn, watch)?;
-            Ok(Applied { evidence, seconds: begun.elapsed().as_secs_f64() })
+        let result = self.inside(conn, &mut watch).and_then(|evidence| {
+            self.commit(conn, &mut watch)?;
+            let (seconds, timings) = watch.stop();
+            Ok(Committed { evidence, seconds, timings })
         });
         if result.is_err() && !conn.is_autocommit() {
             drop(conn.progress_handler(0, None::<fn() -> bool>));
@@ -97,6 +111,7 @@ impl Apply<'_, '_> {
     }
 
     fn inside(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>> {
+        watch.event(&Event::Looking);
         self.look_again(conn)?;
         self.execution.run(conn, watch).map_err(|failure| self.failed(failure))
     }
@@ -190,6 +205,7 @@ impl Apply<'_, '_> {
         if settings.interrupt.is_raised() {
             return Err(self.interrupted());
         }
+        watch.event(&Event::Committing);
         patiently(self.path, settings, watch, || conn.execute_batch("COMMIT")).map_err(|e| self.explain(&e))
     }
 

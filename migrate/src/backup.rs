@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rusqlite::Connection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::open::{self, explain, free_bytes, is_interrupted, short_of_room, stop
 use crate::settings::Settings;
 
 /// A consistent copy that was made and checked.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Backup {
     /// Where it is.
     pub file: String,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::declared::ignore_patterns;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::token::quote;
 
 /// The rows of one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRows {
     /// The table.
     pub table: String,

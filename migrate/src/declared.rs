@@ -1,5 +1,6 @@
 //! `schema.sql`, read: an allow-list of statements, executed in an empty in-memory database whose `sqlite_schema` is the truth.
 
+mod place;
 mod probe;
 
 use std::path::{Path, PathBuf};
@@ -20,10 +21,24 @@ use crate::token::{self, Token, line_at, position, tokenize};
 pub struct Declared {
     pub(crate) path: PathBuf,
     /// The file without directives: what is executed, and what Atlas reads.
-    pub(crate) text: String,
+    pub(crate) sql: String,
+    text: String,
     pub(crate) schema: Schema,
     pub(crate) directives: Vec<Directive>,
     fingerprint: String,
+}
+
+/// How many objects of each kind a schema has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Tables, virtual ones included.
+    pub tables: usize,
+    /// Indexes that were created by name.
+    pub indexes: usize,
+    /// Views.
+    pub views: usize,
+    /// Triggers.
+    pub triggers: usize,
 }
 
 /// PRAGMAs that SQL dumps begin with. They matter to the pristine database alone.
@@ -99,7 +114,8 @@ impl Declared {
         }
         let declared = Self {
             path: path.to_owned(),
-            text: blank(text, &comments, 0..text.len()),
+            sql: blank(text, &comments, 0..text.len()),
+            text: text.to_owned(),
             fingerprint: schema.fingerprint(),
             schema,
             directives,
@@ -112,6 +128,30 @@ impl Declared {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The text of `schema.sql`, as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line of `schema.sql`, from 1, on which an object of a difference or a hazard is declared; `None` where it is not.
+    #[must_use]
+    pub fn line_of(&self, object: &str) -> Option<usize> {
+        place::line_of(&self.text, object)
+    }
+
+    /// How many tables, virtual ones included, indexes, views and triggers it declares.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let Schema { tables, virtual_tables, indexes, views, triggers, .. } = &self.schema;
+        Counts {
+            tables: tables.len() + virtual_tables.len(),
+            indexes: indexes.len(),
+            views: views.len(),
+            triggers: triggers.len(),
+        }
     }
 
     /// `@dropped NAME` while NAME is declared contradicts itself.

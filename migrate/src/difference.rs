@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::schema::{Column, ForeignKey, Index, Key, Schema, Table};
 use crate::settings::ColumnOrder;
 use crate::token::{canonical_name, fold};
 
 /// Which kind of difference. Its name in JSON is the kebab-case of the variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
     /// Declared, and not there.
@@ -22,7 +22,7 @@ pub enum DifferenceKind {
 }
 
 /// One way in which live and declared schema differ in meaning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Which kind.
     pub kind: DifferenceKind,

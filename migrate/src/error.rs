@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The way in which something failed. Its name in JSON is the kebab-case of the variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// `schema.sql` cannot be read, or says something that it must not say.
@@ -47,7 +47,7 @@ impl ErrorKind {
 /// An error that a person can act on.
 ///
 /// Displayed as the message and, where there is one, the remedy on the next line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Error {
     /// In which way it failed.
     pub kind: ErrorKind,

@@ -62,6 +62,7 @@ impl From<rusqlite::Error> for Failure {
 impl Execution<'_> {
     pub(crate) fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>, Failure> {
         let before = self.measure(conn, Side::Before, watch)?;
+        watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
         let header = header(conn)?;
         let violations = self.violations(conn, self.live)?;
@@ -70,6 +71,7 @@ impl Execution<'_> {
         self.statements(conn, watch)?;
         self.keep_statistics(conn, &statistics)?;
         let after = self.measure(conn, Side::After, watch)?;
+        watch.event(&Event::Comparing);
         let evidence = self.compare_rows(&before, &after)?;
         self.compare_marks(conn, &marks)?;
         compare_header(header, conn)?;

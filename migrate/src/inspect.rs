@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::declared::{blank, ignore_patterns};
 use crate::directive;
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::token::{Token, tokenize};
 
 /// A database's live schema.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Live {
     /// SHA-256 of its meaning, in hexadecimal. Equal to [`crate::Declared::fingerprint`] when both spell every constraint
     /// alike; ask [`crate::check`] whether they mean the same.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::hazard::{Hazard, HazardName};
 
 /// Who made a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Planner {
     /// The Atlas binary.
@@ -26,7 +26,7 @@ impl fmt::Display for Planner {
 }
 
 /// How the time of a step grows. Ordered: constant < scan < rewrite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CostClass {
     /// Independent of the number of rows.
@@ -39,7 +39,7 @@ pub enum CostClass {
 }
 
 /// Cost class and the number of rows it applies to. Ordered by class, then by rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// How the time grows.
     pub class: CostClass,
@@ -58,7 +58,7 @@ impl fmt::Display for Cost {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// CREATE of anything.
@@ -76,7 +76,7 @@ pub enum StepKind {
 }
 
 /// One SQL statement of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The statement, without its semicolon.
     pub sql: String,
@@ -89,7 +89,7 @@ pub struct Step {
 }
 
 /// Ordered statements that bring a live schema to the declared one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Who made it.
     pub planner: Planner,
@@ -113,7 +113,7 @@ impl Plan {
 }
 
 /// What became of one planner's proposal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Whose.
     pub planner: Planner,
@@ -124,7 +124,7 @@ pub struct Proposal {
 }
 
 /// What became of a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Proved, and the cheapest.

@@ -120,6 +120,8 @@ impl Prepared<'_> {
         report.outcome = Outcome::Applied;
         report.evidence = applied.evidence;
         report.seconds = Some(applied.seconds);
+        report.timings = applied.timings;
+        report.disk = Some(applied.disk);
         Ok(report)
     }
 }
@@ -199,6 +201,8 @@ impl<'g, 'd> Ground<'g, 'd> {
             proposals: Vec::new(),
             evidence: Vec::new(),
             seconds: None,
+            timings: Vec::new(),
+            disk: None,
         }
     }
 

@@ -1,12 +1,12 @@
 //! What was found and done, as one value for text and JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::difference::Difference;
 use crate::plan::{Plan, Proposal};
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The database already was what `schema.sql` says.
@@ -18,7 +18,7 @@ pub enum Outcome {
 }
 
 /// The rows of one table, before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The table, under its declared name.
     pub table: String,
@@ -30,8 +30,46 @@ pub struct Evidence {
     pub checksum: Option<String>,
 }
 
+/// What the time from BEGIN to COMMIT went to. Its name in JSON is the kebab-case of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Schema and hazards, read again now that nobody else can write.
+    Look,
+    /// A step of the plan.
+    Step,
+    /// Rows, counted and summed, before or after the steps.
+    Evidence,
+    /// Foreign keys, marks and the schema, compared.
+    Keys,
+    /// COMMIT.
+    Commit,
+}
+
+/// A part of the time from BEGIN to COMMIT.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// What it went to.
+    pub part: Part,
+    /// For a person: `2/5 rebuild customers`, `rows of customers`.
+    pub label: String,
+    /// How long, in seconds.
+    pub seconds: f64,
+}
+
+/// Bytes on the disk of the database: its file, its log, and what was sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Before.
+    pub before: u64,
+    /// The most that was seen in between.
+    pub peak: u64,
+    /// Afterwards.
+    pub after: u64,
+}
+
 /// What was found and done.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
@@ -55,4 +93,8 @@ pub struct Report {
     pub evidence: Vec<Evidence>,
     /// Seconds from BEGIN to COMMIT; `None` unless applied.
     pub seconds: Option<f64>,
+    /// What they went to, in order; empty unless applied.
+    pub timings: Vec<Timing>,
+    /// What the change took on the disk; `None` unless applied.
+    pub disk: Option<Disk>,
 }

@@ -41,11 +41,17 @@ pub enum Event<'a> {
         /// Rows in all, as counted before the plan.
         total: u64,
     },
+    /// Schema and hazards are read again, now that nobody else can write.
+    Looking,
     /// A table's rows are being counted, and their checksum taken, before or after the steps.
     Checking {
         /// The table.
         table: &'a str,
     },
+    /// Foreign keys, marks and the schema are being compared.
+    Comparing,
+    /// All is proved; what is left is COMMIT.
+    Committing,
 }
 
 /// Watches a migration. `()` watches nothing.

@@ -156,6 +156,8 @@ mod tests {
             plan,
             evidence,
             seconds: (outcome == Outcome::Applied).then_some(0.25),
+            timings: Vec::new(),
+            disk: None,
         })
     }
 

@@ -10,10 +10,13 @@ use rusqlite::Connection;
 use serde::Deserialize;
 
 use crate::ddl::{self, ObjectKind};
+use crate::declared::Declared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::planner::{self, Task};
 use crate::replica;
+use crate::schema::Schema;
+use crate::settings::Settings;
 use crate::token::{Token, tokenize};
 
 /// The steps from `live` to `declared`, as Atlas sees them.
@@ -22,31 +25,38 @@ use crate::token::{Token, tokenize};
 /// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan;
 /// [`ErrorKind::Interrupted`].
 pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
-    let Some(binary) = &task.settings.atlas else {
+    let statements = pending(task.live, task.declared, task.settings)?;
+    Ok(statements.iter().filter_map(|sql| step(task, sql)).collect())
+}
+
+/// The statements that Atlas would run.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn pending(live: &Schema, declared: &Declared, settings: &Settings) -> Result<Vec<String>> {
+    let Some(binary) = &settings.atlas else {
         return Err(failed("was not found")
             .remedy("put `atlas` on PATH or its path in ATLAS, or choose the planner \"builtin\""));
     };
     let folder = tempfile::tempdir().map_err(|e| failed(format!("has no folder to plan in: {e}")))?;
-    let live = folder.path().join("live.db");
-    copy_schema(task, &live).map_err(|e| failed(format!("cannot be given the live schema: {e}")))?;
-    std::fs::write(folder.path().join("schema.sql"), &task.declared.text)
+    copy_schema(live, settings, &folder.path().join("live.db"))
+        .map_err(|e| failed(format!("cannot be given the live schema: {e}")))?;
+    std::fs::write(folder.path().join("schema.sql"), &declared.sql)
         .map_err(|e| failed(format!("cannot be given schema.sql: {e}")))?;
-    let output = run(task, binary, folder.path())?;
-    let steps = parse(&output)?;
-    Ok(steps.iter().filter_map(|sql| step(task, sql)).collect())
+    parse(&run(settings, binary, folder.path())?)
 }
 
 fn failed(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Planner, "atlas", what.to_string())
 }
 
-fn copy_schema(task: &Task<'_>, path: &Path) -> rusqlite::Result<()> {
+fn copy_schema(live: &Schema, settings: &Settings, path: &Path) -> rusqlite::Result<()> {
     let conn = Connection::open(path)?;
-    replica::prepare(&conn, task.settings)?;
-    replica::create_all(&conn, task.live)
+    replica::prepare(&conn, settings)?;
+    replica::create_all(&conn, live)
 }
 
-fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
+fn run(settings: &Settings, binary: &Path, folder: &Path) -> Result<String> {
     let arguments = [
         "schema",
         "apply",
@@ -60,7 +70,7 @@ fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
         "--format",
         "{{ json . }}",
     ];
-    let limit = task.settings.atlas_limit;
+    let limit = settings.atlas_limit;
     let handle = duct::cmd(binary, arguments)
         .dir(folder)
         .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
@@ -80,13 +90,13 @@ fn run(task: &Task<'_>, binary: &Path, folder: &Path) -> Result<String> {
                 return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
             }
             Some(output) => return Err(failed(first_line(&output.stderr, &output.stdout, output.status))),
-            None if Instant::now() >= deadline || task.settings.interrupt.is_raised() => break,
+            None if Instant::now() >= deadline || settings.interrupt.is_raised() => break,
             None => {}
         }
     }
     // It may have children that ignore the signal: killed and not waited for longer than the kill itself.
     handle.kill().map_err(|e| failed(format!("cannot be ended: {e}")))?;
-    if task.settings.interrupt.is_raised() {
+    if settings.interrupt.is_raised() {
         return Err(planner::interrupted());
     }
     Err(failed(format!("had no plan within {} seconds", limit.as_secs())))

@@ -469,3 +469,30 @@ fn a_plan_from_outside_is_classified_statement_by_statement() {
     let expected: Vec<_> = plan.iter().filter_map(|(_, step)| *step).collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn the_opinion_of_atlas_is_what_it_would_run_and_what_it_cannot_see() {
+    let Some(atlas) = crate::requires::atlas("the_opinion_of_atlas_is_what_it_would_run") else { return };
+    let bench = Bench::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)").with(|s| s.atlas = Some(atlas));
+    let opinion = |schema: &str| {
+        let declared = bench.declared(schema).unwrap();
+        migrate::opinion(&bench.db(), &declared, &bench.settings).unwrap()
+    };
+    let same = opinion(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
+         CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END",
+    );
+    assert_eq!(same.pending, [] as [&str; 0]);
+    assert_eq!(same.unseen, ["trigger g"]);
+    let more = opinion("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)");
+    assert_eq!(more.pending, ["ALTER TABLE `t` ADD COLUMN `b` text NULL"]);
+    assert_eq!(more.unseen, [] as [&str; 0]);
+}
+
+#[test]
+fn without_atlas_there_is_no_opinion() {
+    let bench = Bench::new("CREATE TABLE t (a)");
+    let declared = bench.declared("CREATE TABLE t (a)").unwrap();
+    let error = migrate::opinion(&bench.db(), &declared, &bench.settings).unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Planner, "was not found"));
+}

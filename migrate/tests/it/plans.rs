@@ -238,3 +238,32 @@ fn a_trigger_that_changes_is_made_anew_and_the_others_are_left_alone() {
     bench.open().execute_batch("INSERT INTO t VALUES ('x'); DELETE FROM t").unwrap();
     assert_eq!(bench.query("SELECT a FROM log"), "new\ngone");
 }
+
+#[test]
+fn the_time_of_a_change_is_told_part_by_part_and_so_is_the_room_that_it_took() {
+    let bench = Bench::new(TABLE);
+    let report = bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT CHECK (a <> 'q'))");
+    let labels: Vec<_> = report.timings.iter().map(|timing| timing.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        [
+            "schema and hazards",
+            "rows of t",
+            "foreign keys and schema",
+            "1/6 metadata",
+            "2/6 rebuild t",
+            "3/6 rebuild t",
+            "4/6 rebuild t",
+            "5/6 rebuild t",
+            "6/6 metadata",
+            "rows of t",
+            "foreign keys and schema",
+            "commit"
+        ]
+    );
+    let (sum, whole) = (report.timings.iter().map(|t| t.seconds).sum::<f64>(), report.seconds.unwrap());
+    assert!(sum > 0.0 && sum <= whole, "{sum} of {whole}");
+    let disk = report.disk.unwrap();
+    let now = std::fs::metadata(bench.db()).unwrap().len();
+    assert!(disk.before > 0 && disk.peak >= disk.after && disk.after == now, "{disk:?}, now {now}");
+}

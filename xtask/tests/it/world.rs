@@ -160,6 +160,7 @@ macro_rules! assert_said {
             (r"\b[0-9a-f]{64}\b", "[FINGERPRINT]"),
             (r"\b[0-9a-f]{32}\b", "[CHECKSUM]"),
             (r#""seconds": [0-9.e-]+"#, r#""seconds": "[TIME]""#),
+            (r#""(before|peak|after)": \d+"#, r#""$1": "[BYTES]""#),
         ], omit_expression => true, prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!($name.replace(' ', "-"), $said.to_string());
         });

@@ -1,0 +1,53 @@
+//! Where in `schema.sql` an object is declared.
+
+use super::split;
+use crate::ddl::{self, ObjectKind};
+use crate::token::{Token, position, tokenize};
+
+/// The line, from 1, on which `object` is declared: a table, index, view or trigger by its name, a column as `table.column`.
+/// `None` where it is not. `text` is one that could be read before.
+pub(super) fn line_of(text: &str, object: &str) -> Option<usize> {
+    let tokens = tokenize(text).ok()?;
+    let statements = split(&tokens);
+    let named = |name: &str| {
+        statements.iter().copied().find(|s| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name)))
+    };
+    let found = match named(object) {
+        Some(statement) => statement.first()?,
+        None => {
+            let (table, column) = object.split_once('.')?;
+            column_in(named(table)?, column)?
+        }
+    };
+    Some(position(text, found.start).0)
+}
+
+/// The first token of a column's definition: a name after the opening parenthesis, or after a comma outside all inner ones.
+fn column_in<'t, 'a>(statement: &'t [Token<'a>], column: &str) -> Option<&'t Token<'a>> {
+    let head = ddl::head(statement).filter(|head| head.kind == ObjectKind::Table)?;
+    let (mut depth, mut begins) = (0, false);
+    for token in &statement[head.body..] {
+        if begins && depth == 1 && token.name().eq_ignore_ascii_case(column) {
+            return Some(token);
+        }
+        depth += i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+        begins = depth == 1 && (token.is_symbol("(") || token.is_symbol(","));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_an_index_and_a_column_are_found_on_their_lines() {
+        let text = "-- @renamed from=old\nCREATE TABLE \"t\" (\n  a INTEGER,\n  \"b c\" TEXT CHECK (a IN (1, b)),\n  b\n);\n\
+                    CREATE INDEX i\n  ON t (a);\nCREATE VIEW v AS SELECT 1";
+        let lines = ["t", "T.a", "t.b c", "t.b", "i", "v", "t.none", "none", "v.a"];
+        assert_eq!(
+            lines.map(|object| line_of(text, object)),
+            [Some(2), Some(3), Some(4), Some(5), Some(7), Some(9), None, None, None]
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What Atlas says of a database and a schema, by itself: a second pair of eyes, never a judge.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::declared::{Declared, ignore_patterns};
+use crate::error::Result;
+use crate::open::{self, explain};
+use crate::planner::atlas;
+use crate::schema::{self, KeyColumn, Schema};
+use crate::settings::Settings;
+
+/// Atlas's opinion.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Opinion {
+    /// The statements that it would run; none where it sees no difference.
+    pub pending: Vec<String>,
+    /// What the declared schema has that Atlas 1.2.3 does not compare: its silence on these says nothing.
+    pub unseen: Vec<String>,
+}
+
+/// Asks Atlas for the difference between `db` and the declared schema. Atlas gets an empty copy of the live schema; `db` is only read.
+///
+/// # Errors
+/// [`crate::ErrorKind::Planner`] when there is no Atlas, or it fails; those of reading the database.
+pub fn opinion(db: &Path, declared: &Declared, settings: &Settings) -> Result<Opinion> {
+    let ignore = ignore_patterns(settings);
+    let live = match open::reading(db, settings, &mut ())? {
+        Some(conn) => open::patiently(db, settings, &mut (), || schema::read(&conn, &ignore))
+            .map_err(|error| explain(db, &error, settings))?,
+        None => Schema::default(),
+    };
+    let pending = atlas::pending(&live, declared, settings)?;
+    let is_pragma = |sql: &String| sql.trim_start().to_ascii_uppercase().starts_with("PRAGMA");
+    Ok(Opinion {
+        pending: pending.into_iter().filter(|sql| !is_pragma(sql)).collect(),
+        unseen: unseen(&declared.schema),
+    })
+}
+
+/// Measured on Atlas community 1.2.3: each of these can differ, and it reports nothing.
+fn unseen(schema: &Schema) -> Vec<String> {
+    let views = schema.views.iter().map(|view| format!("view {}", view.name));
+    let triggers = schema.triggers.iter().map(|trigger| format!("trigger {}", trigger.name));
+    let virtual_tables = schema.virtual_tables.iter().map(|table| format!("virtual table {}", table.name));
+    let in_tables = schema.tables.iter().flat_map(|table| {
+        let collations = table.columns.iter().filter(|column| column.collation != "binary");
+        let collations = collations.map(|column| format!("COLLATE of {}.{}", table.name, column.name));
+        let not_null = table.columns.iter().filter_map(|column| column.not_null.as_deref());
+        let keys = table.uniques.iter().chain(&table.primary_key).map(|key| key.conflict.as_str());
+        let conflicts = not_null.chain(keys).any(|word| !word.is_empty());
+        let conflicts = conflicts.then(|| format!("ON CONFLICT in {}", table.name));
+        let deferred = table.foreign_keys.iter().any(|key| key.deferred);
+        let deferred = deferred.then(|| format!("DEFERRABLE in {}", table.name));
+        let autoincrement = table.autoincrement.then(|| format!("AUTOINCREMENT of {}", table.name));
+        collations.chain(conflicts).chain(deferred).chain(autoincrement)
+    });
+    let collates = |column: &KeyColumn| !matches!(column.collation.as_str(), "" | "binary");
+    let indexes = schema.indexes.iter().filter(|index| index.columns.iter().any(collates));
+    let indexes = indexes.map(|index| format!("COLLATE of index {}", index.name));
+    views.chain(triggers).chain(virtual_tables).chain(in_tables).chain(indexes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn what_atlas_does_not_compare_is_named() {
+        let text = "
+            CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT COLLATE NOCASE);
+            CREATE TABLE c (p INTEGER REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED, n TEXT NOT NULL ON CONFLICT IGNORE);
+            CREATE INDEX by_n ON c (n COLLATE NOCASE);
+            CREATE INDEX plain ON c (p);
+            CREATE VIEW v AS SELECT 1;
+            CREATE TRIGGER t AFTER INSERT ON p BEGIN SELECT 1; END;
+            CREATE VIRTUAL TABLE f USING fts5 (text);";
+        let declared = Declared::parse(Path::new("schema.sql"), text, &Settings::default()).unwrap();
+        assert_eq!(
+            unseen(&declared.schema),
+            [
+                "view v",
+                "trigger t",
+                "virtual table f",
+                "COLLATE of p.name",
+                "AUTOINCREMENT of p",
+                "ON CONFLICT in c",
+                "DEFERRABLE in c",
+                "COLLATE of index by_n"
+            ]
+        );
+    }
+}
