@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::declared::{Declared, ignore_patterns};
+use crate::difference::compare;
 use crate::error::Result;
-use crate::open::{self, explain};
+use crate::open::{self, explain, sqlite_message};
 use crate::planner::atlas;
+use crate::replica;
 use crate::schema::{self, KeyColumn, Schema};
 use crate::settings::Settings;
 
@@ -16,6 +19,9 @@ use crate::settings::Settings;
 pub struct Opinion {
     /// The statements that it would run; none where it sees no difference.
     pub pending: Vec<String>,
+    /// What would come of them, held against the declared schema: differences that were not there before, or why they fail. Empty
+    /// where they change nothing that means anything.
+    pub consequences: Vec<String>,
     /// What the declared schema has that Atlas 1.2.3 does not compare: its silence on these says nothing.
     pub unseen: Vec<String>,
 }
@@ -33,10 +39,31 @@ pub fn opinion(db: &Path, declared: &Declared, settings: &Settings) -> Result<Op
     };
     let pending = atlas::pending(&live, declared, settings)?;
     let is_pragma = |sql: &String| sql.trim_start().to_ascii_uppercase().starts_with("PRAGMA");
-    Ok(Opinion {
-        pending: pending.into_iter().filter(|sql| !is_pragma(sql)).collect(),
-        unseen: unseen(&declared.schema),
-    })
+    let pending: Vec<_> = pending.into_iter().filter(|sql| !is_pragma(sql)).collect();
+    let consequences = consequences(&pending, &live, declared, settings)
+        .unwrap_or_else(|error| vec![format!("they would fail: {}", sqlite_message(&error))]);
+    Ok(Opinion { pending, consequences, unseen: unseen(&declared.schema) })
+}
+
+/// Runs them where nothing can be lost.
+fn consequences(
+    pending: &[String],
+    live: &Schema,
+    declared: &Declared,
+    settings: &Settings,
+) -> rusqlite::Result<Vec<String>> {
+    let conn = Connection::open_in_memory()?;
+    replica::prepare(&conn, settings)?;
+    replica::create_all(&conn, live)?;
+    pending.iter().try_for_each(|sql| conn.execute_batch(sql))?;
+    let messages = |schema: &Schema| -> Vec<String> {
+        let differences = compare(schema, &declared.schema, settings.column_order).differences;
+        differences.into_iter().map(|difference| difference.message).collect()
+    };
+    let before = messages(live);
+    let mut after = messages(&schema::read(&conn, &ignore_patterns(settings))?);
+    after.retain(|message| !before.contains(message));
+    Ok(after)
 }
 
 /// Measured on Atlas community 1.2.3: each of these can differ, and it reports nothing.
@@ -67,6 +94,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
     use super::*;
+
+    #[test]
+    fn statements_that_would_lose_something_are_told_by_what_they_would_lose() {
+        let settings = Settings::default();
+        let text = "CREATE TABLE t (a TEXT COLLATE NOCASE); CREATE INDEX i ON t (a);";
+        let declared = Declared::parse(Path::new("schema.sql"), text, &settings).unwrap();
+        let come_of = |sql: &str| {
+            let pending = [sql.to_owned()];
+            consequences(&pending, &declared.schema, &declared, &settings).map_err(|e| sqlite_message(&e))
+        };
+        assert_eq!(come_of("DROP INDEX i"), Ok(vec!["index i is missing".to_owned()]));
+        assert_eq!(come_of("REINDEX i"), Ok(Vec::new()));
+        assert_eq!(come_of("DROP INDEX j"), Err("no such index: j".to_owned()));
+    }
 
     #[test]
     fn what_atlas_does_not_compare_is_named() {

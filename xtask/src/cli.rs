@@ -26,6 +26,9 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// Write the schema.sql of an existing database to stdout: its own statements, in an order that executes
     Inspect(Inspect),
+    /// Is everything in sync with the last deployed commit, and does the change apply?
+    #[command(after_help = VERIFY_SYNC_HELP)]
+    VerifySync(VerifySync),
     /// Build the image that is shipped, and prove it by booting it
     #[command(after_help = IMAGE_HELP)]
     Image(Image),
@@ -49,6 +52,22 @@ Exit codes:
   2  wrong usage or configuration; or the question cannot be asked without a terminal
   3  refused because of a hazard; nothing was changed
   4  out of sync (--check)";
+
+const VERIFY_SYNC_HELP: &str = "\
+A fresh database is made from the schema.sql of the deployed commit, and everything is held against it: the
+local database, production where it can be read, today's schema.sql. Nothing is changed, neither here nor there.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+  LANDFALL_URL   where production answers [default: https://APP.fly.dev]
+  ATLAS          the Atlas binary [default: the one on PATH]
+
+Exit codes:
+  0  fine, as far as could be looked
+  1  could not tell: something was asked, and did not answer as it should
+  2  wrong usage or configuration
+  3  the change needs an approval
+  4  out of sync; each line that differs says what mends it";
 
 const IMAGE_HELP: &str = "\
 The image has the app, Atlas and schema.sql in it; fly.toml says where its data will be. After the
@@ -130,6 +149,26 @@ pub(crate) struct Inspect {
     pub(crate) lock_wait: u32,
 }
 
+/// Flags of `cargo xtask verify-sync`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifySync {
+    /// Compare with this commit [default: the deployed one]; also to take over an app that was deployed without Landfall
+    #[arg(long, value_name = "REV")]
+    pub(crate) commit: Option<String>,
+
+    /// Start a stopped machine to read its schema, and stop it again
+    #[arg(long)]
+    pub(crate) wake: bool,
+
+    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    #[arg(long, value_name = "HAZARD:OBJECT")]
+    pub(crate) allow: Vec<Approval>,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// Flags of `cargo xtask image`.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
@@ -185,6 +224,7 @@ pub(crate) enum Format {
 pub(crate) enum Tool {
     Atlas,
     Docker,
+    Fly,
 }
 
 impl Command {
@@ -194,6 +234,7 @@ impl Command {
             Self::Dev => "dev",
             Self::Migrate(_) => "migrate",
             Self::Inspect(_) => "inspect",
+            Self::VerifySync(_) => "verify-sync",
             Self::Image(_) => "image",
             Self::Ci(_) => "ci",
         }
@@ -204,6 +245,7 @@ impl Command {
         match self {
             Self::Migrate(args) => args.format,
             Self::Inspect(args) => args.format,
+            Self::VerifySync(args) => args.format,
             Self::Image(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }

@@ -14,6 +14,9 @@ use crate::error::{Error, Kind};
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The process group of a fly.toml that names none.
+const GROUP: &str = "app";
+
 /// What fly.toml says of the machine that the image runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FlyToml {
@@ -23,6 +26,8 @@ pub(crate) struct FlyToml {
     pub(crate) env: BTreeMap<String, String>,
     /// `DB_PATH` of `[env]`.
     pub(crate) db_path: String,
+    /// The process group that the volume belongs to.
+    pub(crate) group: String,
     /// Where the volume is mounted.
     pub(crate) volume: String,
     /// The port that the service listens on.
@@ -31,6 +36,8 @@ pub(crate) struct FlyToml {
     pub(crate) kill_timeout: Duration,
     /// The machine's memory, as Docker takes it.
     pub(crate) memory: String,
+    /// How long each health check overlooks that it fails after a start, by the check's name.
+    pub(crate) grace_periods: BTreeMap<String, Duration>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +50,8 @@ struct File {
     mounts: OneOrMany<Mount>,
     #[serde(alias = "http-service")]
     http_service: Option<HttpService>,
+    #[serde(default)]
+    checks: BTreeMap<String, Check>,
     #[serde(default)]
     vm: OneOrMany<Vm>,
 }
@@ -58,6 +67,13 @@ enum OneOrMany<T> {
 #[derive(Deserialize)]
 struct Mount {
     destination: String,
+    #[serde(default)]
+    processes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    grace_period: Option<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -88,10 +104,11 @@ impl FlyToml {
             wrong(format!("fly.toml:{line}: {}", error.message().trim())).remedy("see: fly config validate")
         })?;
         let env: BTreeMap<_, _> = file.env.into_iter().map(|(name, value)| (name, plain(&value))).collect();
-        let volume = one(file.mounts).map(|mount| mount.destination).ok_or_else(|| {
+        let mount = one(file.mounts).ok_or_else(|| {
             wrong("fly.toml has no [[mounts]]: data would be gone with the machine")
                 .remedy("add one with source = \"data\" and destination = \"/data\"")
         })?;
+        let volume = mount.destination;
         let db_path = env.get("DB_PATH").cloned().ok_or_else(|| {
             wrong("fly.toml sets no DB_PATH").remedy(format!("add to it: [env] DB_PATH = \"{volume}/db\""))
         })?;
@@ -112,9 +129,13 @@ impl FlyToml {
                 .ok_or_else(|| wrong("fly.toml names no app").remedy("add to it: app = \"NAME\""))?,
             env,
             db_path,
+            group: mount.processes.into_iter().next().unwrap_or_else(|| GROUP.to_owned()),
             volume,
             port,
-            kill_timeout: file.kill_timeout.map_or(Ok(KILL_TIMEOUT), |value| duration(&value))?,
+            kill_timeout: file
+                .kill_timeout
+                .map_or(Ok(KILL_TIMEOUT), |value| duration("kill_timeout", &value))?,
+            grace_periods: grace_periods(file.checks)?,
             memory: one(file.vm).and_then(memory).unwrap_or_else(|| "256mb".to_owned()),
         })
     }
@@ -139,12 +160,17 @@ fn memory(vm: Vm) -> Option<String> {
     given.or_else(|| vm.memory_mb.map(|megabytes| format!("{megabytes}mb")))
 }
 
+fn grace_periods(checks: BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
+    let given = checks.into_iter().filter_map(|(name, check)| Some((name, check.grace_period?)));
+    given.map(|(name, value)| Ok((name, duration("grace_period", &value)?))).collect()
+}
+
 /// Fly takes seconds, or text such as "30s" and "5m".
-fn duration(value: &toml::Value) -> Result<Duration, Error> {
+fn duration(key: &str, value: &toml::Value) -> Result<Duration, Error> {
     let text = plain(value);
     let seconds = text.parse().map(Duration::from_secs).ok();
     seconds.or_else(|| humantime::parse_duration(&text).ok()).ok_or_else(|| {
-        wrong(format!("fly.toml: kill_timeout = {value} is no time")).remedy("write it as in \"30s\"")
+        wrong(format!("fly.toml: {key} = {value} is no time")).remedy("write it as in \"30s\"")
     })
 }
 
@@ -176,9 +202,17 @@ mod tests {
         );
         assert_eq!((read.port, read.kill_timeout.as_secs(), read.memory.as_str()), (80, 20, "1gb"));
         assert_eq!(read.env["LEVEL"], "3");
+        assert_eq!((read.group.as_str(), read.grace_periods.len()), ("app", 0));
         let more = GOOD.replace("[mounts]", "[[mounts]]").replace("= 20", "= '2m'").replace("'1gb'", "512");
         let read = FlyToml::parse(&more).unwrap();
         assert_eq!((read.kill_timeout.as_secs(), read.memory.as_str()), (120, "512mb"));
+        let checked = GOOD.replace(
+            "[mounts]",
+            "[checks.a]\ngrace_period = '1m'\n[checks.b]\nport = 80\n[mounts]\nprocesses = ['web']",
+        );
+        let read = FlyToml::parse(&checked).unwrap();
+        assert_eq!(read.group, "web");
+        assert_eq!(read.grace_periods, BTreeMap::from([("a".to_owned(), Duration::from_secs(60))]));
         let less = GOOD.replace("kill_timeout = 20\n", "").replace("[[vm]]\nmemory = '1gb'\n", "");
         let read = FlyToml::parse(&less).unwrap();
         assert_eq!((read.kill_timeout, read.memory.as_str()), (KILL_TIMEOUT, "256mb"));

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::tool::git;
 
 const SECTION: &str = "[workspace.metadata.landfall]";
 const KEYS: &[&str] =
@@ -72,6 +73,11 @@ impl Project {
             interrupt: interrupt.clone(),
             ..Settings::default()
         }
+    }
+
+    /// `schema.sql` as the repository's own paths name it: the workspace may be a folder in it.
+    pub(crate) fn schema_in_repository(&self) -> Result<PathBuf> {
+        Ok(git::prefix(&self.root)?.join(&self.schema_in_root))
     }
 
     /// The version of the shipped package.

@@ -6,9 +6,11 @@ use anstyle::{AnsiColor, Style};
 use migrate::{ApprovedBy, Evidence, Hazard, Plan, Planner, Report, Verdict};
 
 use crate::highlight;
+use crate::release::check::{self, Check};
 
 const TITLE: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
 const FAINT: Style = Style::new().dimmed();
 
 /// Differences, plan, hazards and the planners' proposals; notes only when `verbose`.
@@ -22,6 +24,28 @@ pub(crate) fn plan(report: &Report, verbose: bool) -> String {
     }
     sections.retain(|section| !section.is_empty());
     sections.join("\n")
+}
+
+/// What was looked at, a line a check; below it what there is to say, and what mends it.
+pub(crate) fn checks(checks: &[Check]) -> String {
+    let mut out = String::new();
+    for Check { name, verdict, evidence, details, remedy } in checks {
+        let (word, style) = match verdict {
+            check::Verdict::Fine => ("ok", GOOD),
+            check::Verdict::OutOfSync => ("differs", BAD),
+            check::Verdict::Refused => ("refused", BAD),
+            check::Verdict::Unknown => ("unknown", BAD),
+            check::Verdict::NotRead => ("not read", FAINT),
+        };
+        let _ = writeln!(out, "{style}{word:<8}{style:#}  {name:<15}  {evidence}");
+        for detail in details {
+            let _ = writeln!(out, "{:27}{detail}", "");
+        }
+        for line in remedy.lines() {
+            let _ = writeln!(out, "{:27}{TITLE}mend it:{TITLE:#} {line}", "");
+        }
+    }
+    out
 }
 
 /// Rows before and after, and whether the checksums agree.

@@ -58,6 +58,11 @@ impl Ui {
         err(&format!("{NOTE}note{NOTE:#}: {text}\n"));
     }
 
+    /// A line that a workflow's runner reads: it looks at both streams, and stdout is the result's.
+    pub(crate) fn annotation(&self, line: &str) {
+        err(&format!("{line}\n"));
+    }
+
     /// Keeps the report for the JSON document, whatever happens next.
     pub(crate) fn keep(&mut self, report: &impl Serialize) {
         self.report = serde_json::to_value(report).ok();

@@ -487,6 +487,7 @@ fn the_opinion_of_atlas_is_what_it_would_run_and_what_it_cannot_see() {
     let more = opinion("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)");
     assert_eq!(more.pending, ["ALTER TABLE `t` ADD COLUMN `b` text NULL"]);
     assert_eq!(more.unseen, [] as [&str; 0]);
+    assert_eq!(more.consequences, [] as [&str; 0]);
 }
 
 #[test]

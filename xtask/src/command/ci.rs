@@ -12,7 +12,7 @@ use xshell::Shell;
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::project::Project;
-use crate::tool::{atlas, cargo, docker};
+use crate::tool::{atlas, cargo, docker, fly};
 use crate::ui::Ui;
 
 /// What is run, in this order; the first failure ends it.
@@ -87,6 +87,12 @@ fn refuse_missing_tools(required: &[cli::Tool]) -> Result<()> {
                     .into());
             }
             cli::Tool::Docker => docker::refuse_missing()?,
+            cli::Tool::Fly if !fly::is_there() => {
+                return Err(Error::new(Kind::Failed, "fly", "--require fly: fly was not found")
+                    .remedy("put fly on PATH: https://fly.io/docs/flyctl/install/")
+                    .into());
+            }
+            cli::Tool::Fly => {}
             cli::Tool::Atlas => {}
         }
     }

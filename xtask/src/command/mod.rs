@@ -5,3 +5,4 @@ pub(crate) mod dev;
 pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
+pub(crate) mod verify_sync;

@@ -95,7 +95,7 @@ fn commit(project: &Project) -> Result<String> {
 }
 
 /// A commit as a tag has it.
-fn short(commit: &str) -> String {
+pub(crate) fn short(commit: &str) -> String {
     let (id, dirty) = commit.split_once('-').map_or((commit, ""), |(id, _)| (id, "-dirty"));
     format!("{}{dirty}", id.chars().take(SHORT).collect::<String>())
 }

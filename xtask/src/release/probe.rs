@@ -1,5 +1,6 @@
 //! What a running service says of itself.
 
+use std::env;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -16,6 +17,9 @@ pub(crate) struct Version {
     pub(crate) commit: String,
     /// Fingerprints of its schemas.
     pub(crate) schema: Schemas,
+    /// The SQLite that it was built with.
+    #[serde(default)]
+    pub(crate) sqlite: String,
 }
 
 /// Fingerprints of schemas; `None` is one that it could not read.
@@ -40,6 +44,18 @@ impl Probe {
         let settings =
             Agent::config_builder().timeout_global(Some(LIMIT)).http_status_as_error(false).proxy(None);
         Self { base, agent: settings.build().into() }
+    }
+
+    /// Of the service of this app, as the public reaches it: LANDFALL_URL, or its name at Fly.
+    pub(crate) fn public(app: &str) -> Self {
+        let given = env::var("LANDFALL_URL").ok().filter(|url| !url.is_empty());
+        let base = given.unwrap_or_else(|| format!("https://{app}.fly.dev"));
+        Self::new(base.trim_end_matches('/').to_owned())
+    }
+
+    /// The address that is asked.
+    pub(crate) fn address(&self) -> &str {
+        &self.base
     }
 
     /// Whether `/healthz` answers 200. One that cannot be reached is not well.

@@ -1,9 +1,16 @@
 //! git: which commit this is, where it comes from, what another one holds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
+use migrate::Interrupt;
 use xshell::{Shell, cmd};
+
+use super::run::{self, Answer};
+
+/// How long `origin` may take to answer.
+const ORIGIN_LIMIT: Duration = Duration::from_secs(20);
 
 /// The commit that is checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +35,11 @@ pub(crate) fn source(root: &Path) -> Result<Option<String>> {
     Ok(address.map(|address| without_credentials(&address)))
 }
 
+/// Where this folder is in its repository; empty at its top, or outside of any.
+pub(crate) fn prefix(root: &Path) -> Result<PathBuf> {
+    Ok(ask(root, &["rev-parse", "--show-prefix"])?.map(PathBuf::from).unwrap_or_default())
+}
+
 /// The commit that a ref names; `None` where there is no such ref.
 pub(crate) fn rev_parse(root: &Path, name: &str) -> Result<Option<String>> {
     ask(root, &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])
@@ -36,6 +48,71 @@ pub(crate) fn rev_parse(root: &Path, name: &str) -> Result<Option<String>> {
 /// A file of the workspace as it is in a commit; `None` where it is not.
 pub(crate) fn show(root: &Path, commit: &str, file: &Path) -> Result<Option<String>> {
     ask(root, &["show", &format!("{commit}:./{}", file.display())])
+}
+
+/// How many commits lie between two of which the second holds the first; `None` where it does not, or nobody knows.
+pub(crate) fn commits_between(root: &Path, older: &str, newer: &str) -> Result<Option<u32>> {
+    if ask(root, &["merge-base", "--is-ancestor", older, newer])?.is_none() {
+        return Ok(None);
+    }
+    let count = ask(root, &["rev-list", "--count", &format!("{older}..{newer}")])?;
+    Ok(count.and_then(|count| count.parse().ok()))
+}
+
+/// What `origin` answers.
+pub(crate) enum Origin {
+    /// There is none.
+    Nowhere,
+    /// It answered, with the commit that the ref names there, if any.
+    Answered(Option<String>),
+    /// It did not answer; why.
+    Silent(String),
+}
+
+/// The commit that a ref names at `origin`.
+pub(crate) fn origin_ref(root: &Path, name: &str, interrupt: &Interrupt) -> Result<Origin> {
+    if ask(root, &["remote", "get-url", "origin"])?.is_none() {
+        return Ok(Origin::Nowhere);
+    }
+    Ok(match ask_origin(root, &["ls-remote", "origin", name], interrupt)? {
+        Ok(text) => Origin::Answered(text.split_whitespace().next().map(str::to_owned)),
+        Err(reason) => Origin::Silent(reason),
+    })
+}
+
+/// Brings a commit of `origin` into this repository, and nothing else: neither a branch nor a file of the work tree changes. Why
+/// not, where it cannot be had.
+pub(crate) fn fetch(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
+    // Only in a clone that is shallow already: elsewhere it would cut history off.
+    let shallow = ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true");
+    let depth: &[&str] = if shallow { &["--depth=1"] } else { &[] };
+    let args =
+        [&["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"], depth, &["origin", commit]].concat();
+    Ok(ask_origin(root, &args, interrupt)?.map(drop))
+}
+
+/// Never asks for a password: there may be nobody to answer.
+fn ask_origin(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Result<String, String>> {
+    let words =
+        [&["-C".as_ref(), root.as_os_str()], args.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice()]
+            .concat();
+    let command = duct::cmd("git", words)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+    Ok(match run::within(&command, ORIGIN_LIMIT, interrupt)? {
+        Answer::Exited(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Answer::Exited(output) => Err(last_line(&output.stderr)),
+        Answer::Late => Err(format!("no answer within {} s", ORIGIN_LIMIT.as_secs())),
+        Answer::Stopped => Err("interrupted".to_owned()),
+    })
+}
+
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().rfind(|line| line.starts_with("fatal: ")).or_else(|| text.lines().last());
+    line.unwrap_or("it said nothing").trim_start_matches("fatal: ").to_owned()
 }
 
 /// What git answers; `None` where it has no answer, or there is no git.

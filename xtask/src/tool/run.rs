@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::process::Output;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duct::unix::HandleExt as _;
 use duct::{Expression, Handle};
@@ -22,6 +22,32 @@ pub(crate) enum Ended {
     Exited(Output),
     /// Because we were asked to stop.
     Stopped,
+}
+
+/// How a command ended that has a deadline.
+pub(crate) enum Answer {
+    /// By itself, well or not.
+    Exited(Output),
+    /// Because we were asked to stop.
+    Stopped,
+    /// It was not done in time, and was stopped.
+    Late,
+}
+
+/// Runs it to its end, which has to come within `limit`; what it prints is kept.
+pub(crate) fn within(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
+    let running = command.stdin_null().stdout_capture().stderr_capture().unchecked().start()?;
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(output) = running.wait_timeout(TICK)? {
+            return Ok(Answer::Exited(output.clone()));
+        }
+        if interrupt.is_raised() || Instant::now() >= deadline {
+            break;
+        }
+    }
+    stop(&running)?;
+    Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Late })
 }
 
 /// Runs it to its end. `tick` is called several times a second meanwhile.
@@ -88,9 +114,26 @@ fn stop(running: &Handle) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
+
+    fn answer(script: &str, limit: Duration, interrupt: &Interrupt) -> Answer {
+        within(&duct::cmd!("sh", "-c", script), limit, interrupt).unwrap()
+    }
+
+    #[test]
+    fn what_has_a_deadline_is_stopped_when_it_is_over() {
+        let (short, long) = (Duration::from_millis(200), Duration::from_secs(60));
+        let ended = answer("echo one; echo two >&2; exit 3", long, &Interrupt::default());
+        let Answer::Exited(output) = ended else { panic!("it ends by itself") };
+        assert_eq!(
+            (output.stdout, output.stderr, output.status.code()),
+            (b"one\n".into(), b"two\n".into(), Some(3))
+        );
+        assert!(matches!(answer("exec sleep 60", short, &Interrupt::default()), Answer::Late));
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        assert!(matches!(answer("exec sleep 60", long, &interrupt), Answer::Stopped));
+    }
 
     #[test]
     fn ends_by_itself_with_its_code() {

@@ -1,5 +1,6 @@
 //! A workspace in a temporary folder, with other names than the sample's, and the binary run in it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::{env, fs};
@@ -24,8 +25,11 @@ edition = "2024"
 "#;
 
 pub(crate) struct World {
-    folder: TempDir,
+    /// Goes away with it, where it is its own.
+    _folder: Option<TempDir>,
+    root: PathBuf,
     atlas: Option<PathBuf>,
+    env: Vec<(String, OsString)>,
 }
 
 /// What a command said.
@@ -40,12 +44,18 @@ impl World {
     /// A workspace whose declared schema is this.
     pub(crate) fn new(schema: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let world = Self { folder, atlas: None };
+        let root = folder.path().to_owned();
+        let world = Self { _folder: Some(folder), ..Self::at(&root) };
         world.write("Cargo.toml", MANIFEST);
         world.write("shop/Cargo.toml", PACKAGE);
         world.write("shop/src/main.rs", "//! Sells.\n\nfn main() {}\n");
         world.declare(schema);
         world
+    }
+
+    /// A workspace that is there already.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { _folder: None, root: root.to_owned(), atlas: None, env: Vec::new() }
     }
 
     /// The same with this Atlas on its machine.
@@ -54,9 +64,16 @@ impl World {
         self
     }
 
+    /// The same with this in its environment.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub(crate) fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         // The working directory that a process reads back has its symbolic links resolved.
-        fs::canonicalize(self.folder.path()).unwrap().join(name)
+        fs::canonicalize(&self.root).unwrap().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
@@ -108,6 +125,7 @@ impl World {
         }
         command.env("PATH", path_without_atlas()).env("NO_COLOR", "1");
         command.envs(self.atlas.as_ref().map(|file| ("ATLAS", file)));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -169,7 +187,7 @@ macro_rules! assert_said {
 pub(crate) use assert_said;
 
 /// Tests decide themselves whether there is an Atlas.
-pub(crate) fn path_without_atlas() -> std::ffi::OsString {
+pub(crate) fn path_without_atlas() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| !has_atlas(folder));
     env::join_paths(folders).unwrap()

@@ -32,6 +32,19 @@ pub(crate) fn docker(test: &str) -> bool {
     answers
 }
 
+/// The folder of the simulator of Fly that the real `fly` talks to (`$FLYSIM`, or beside the workspace), or `None` when the test
+/// `test` has to be skipped.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn fly(test: &str) -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/lab/flysim");
+    let folder = env::var_os("FLYSIM").map_or(beside, PathBuf::from);
+    let found = fs::canonicalize(folder).ok().filter(|folder| folder.join("shim/fly").is_file());
+    if found.is_none() {
+        skip(test, "fly");
+    }
+    found
+}
+
 /// Whether this runs as root (without which no other user can be tried), or the test `test` has to be skipped.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn root(test: &str) -> bool {

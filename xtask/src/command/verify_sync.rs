@@ -1,0 +1,61 @@
+//! `cargo xtask verify-sync`: is everything in sync with the last deployed commit, and does the change apply?
+
+use std::env;
+
+use anyhow::Result;
+use migrate::{Declared, Interrupt};
+
+use crate::cli;
+use crate::project::Project;
+use crate::release::annotation;
+use crate::release::check::Verdict;
+use crate::release::sync::{self, Found, Wanted};
+use crate::text;
+use crate::ui::Ui;
+
+/// Returns the exit code.
+pub(crate) fn run(
+    project: &Project,
+    args: cli::VerifySync,
+    interrupt: &Interrupt,
+    ui: &mut Ui,
+) -> Result<u8> {
+    let wanted = Wanted { commit: args.commit, wake: args.wake, allow: args.allow };
+    let found = sync::run(project, &wanted, interrupt, ui)?;
+    ui.keep(&found);
+    ui.result(&text::checks(&found.checks));
+    annotate(project, &found, interrupt, ui)?;
+    Ok(end(&found, ui))
+}
+
+/// On the lines of `schema.sql`, for GitHub to show beside them.
+fn annotate(project: &Project, found: &Found, interrupt: &Interrupt, ui: &Ui) -> Result<()> {
+    if env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+        return Ok(());
+    }
+    let declared = Declared::read(&project.schema, &project.settings(interrupt))?;
+    annotation::of(found, &declared, &project.schema_in_repository()?)
+        .iter()
+        .for_each(|line| ui.annotation(line));
+    Ok(())
+}
+
+fn end(found: &Found, ui: &Ui) -> u8 {
+    let not_read = found.checks.iter().filter(|check| check.verdict == Verdict::NotRead).count();
+    let (verb, text, exit) = match found.verdict() {
+        Verdict::Fine | Verdict::NotRead if not_read == 0 => {
+            ("In sync", "everything that was looked at".to_owned(), 0)
+        }
+        Verdict::Fine | Verdict::NotRead => {
+            let lines = text::count(not_read as u64, "line");
+            ("In sync", format!("as far as could be looked: {lines} above could not be read"), 0)
+        }
+        Verdict::OutOfSync => {
+            ("Out of sync", "each line above that differs says what mends it".to_owned(), 4)
+        }
+        Verdict::Refused => ("Refused", "the change needs an approval; nothing was changed".to_owned(), 3),
+        Verdict::Unknown => ("Unknown", "not everything could be told; nothing was changed".to_owned(), 1),
+    };
+    ui.status(verb, text);
+    exit
+}

@@ -1,0 +1,191 @@
+//! Which commit production runs: read in three places, in the order in which they are trusted.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use migrate::Interrupt;
+use serde::Serialize;
+
+use super::probe::Probe;
+use super::production::{Production, Trouble};
+use crate::project::Project;
+use crate::tool::git::{self, Origin};
+
+/// The label that an image tells its commit by (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>).
+const REVISION: &str = "org.opencontainers.image.revision";
+/// What a commit ends with whose work tree held something else.
+const DIRTY: &str = "-dirty";
+
+/// A place where the deployed commit was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Source {
+    /// Where: `the image label of machine 148e…`.
+    pub(crate) place: String,
+    /// The commit that was found there.
+    pub(crate) commit: Option<String>,
+    /// Why none was; empty where one was.
+    pub(crate) reason: String,
+    /// What mends it, where it is a failure.
+    pub(crate) remedy: String,
+}
+
+impl Source {
+    fn found(place: impl Into<String>, commit: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            commit: Some(commit.into()),
+            reason: String::new(),
+            remedy: String::new(),
+        }
+    }
+
+    fn none(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { place: place.into(), commit: None, reason: reason.into(), remedy: String::new() }
+    }
+
+    fn failed(place: impl Into<String>, trouble: &Trouble) -> Self {
+        Self { remedy: trouble.remedy.clone(), ..Self::none(place, trouble.message.as_str()) }
+    }
+
+    /// Whether it was asked, and its answer tells nothing.
+    pub(crate) fn is_trouble(&self) -> bool {
+        !self.remedy.is_empty()
+    }
+}
+
+/// The git ref that records what is deployed of an app.
+pub(crate) fn ref_name(app: &str) -> String {
+    format!("refs/landfall/deployed/{app}")
+}
+
+/// All places, the most trusted first: what really runs, what was recorded, what the service says.
+pub(crate) fn sources(
+    project: &Project,
+    app: &str,
+    production: &Production,
+    probe: &Probe,
+    interrupt: &Interrupt,
+) -> Result<Vec<Source>> {
+    Ok(vec![label(production), recorded(&project.root, app, interrupt)?, answered(production, probe)])
+}
+
+fn label(production: &Production) -> Source {
+    const PLACE: &str = "the machine's image";
+    match production {
+        Production::Machine(machine) => {
+            let place = format!("the image of machine {}", machine.id);
+            match machine.label(REVISION) {
+                Some(commit) => Source::found(place, commit),
+                None => Source::none(place, format!("it has no label {REVISION}")),
+            }
+        }
+        Production::Absent(reason) | Production::NotAsked(reason) => Source::none(PLACE, reason),
+        Production::Unknown(trouble) => Source::failed(PLACE, trouble),
+    }
+}
+
+/// The ref at `origin`, where every deploy pushes it; this repository's own where `origin` does not answer, or there is none.
+fn recorded(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Source> {
+    let name = ref_name(app);
+    let own = git::rev_parse(root, &name)?;
+    let from_own = |place: String| match own {
+        Some(commit) => Source::found(place, commit),
+        None => Source::none(place, "there is no such ref"),
+    };
+    Ok(match git::origin_ref(root, &name, interrupt)? {
+        Origin::Answered(Some(commit)) => Source::found(format!("{name} of origin"), commit),
+        Origin::Answered(None) => from_own(format!("{name} (origin has none)")),
+        Origin::Silent(reason) => from_own(format!("{name} (origin was not reached: {reason})")),
+        Origin::Nowhere => from_own(name),
+    })
+}
+
+/// Asked only where a machine runs: a request would wake a stopped one.
+fn answered(production: &Production, probe: &Probe) -> Source {
+    let place = format!("{}/version", probe.address());
+    match production {
+        Production::Machine(machine) if machine.state == "started" => match probe.version() {
+            Ok(version) => Source::found(place, version.commit),
+            Err(error) => Source::none(place, first_line(&format!("{error:#}"))),
+        },
+        Production::Machine(machine) => {
+            Source::none(place, format!("not asked: the machine is {}", machine.state))
+        }
+        _ => Source::none(place, "not asked: no machine is known"),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A commit without the mark of a work tree that held something else, and whether it had it.
+pub(crate) fn clean(commit: &str) -> (&str, bool) {
+    commit.strip_suffix(DIRTY).map_or((commit, false), |commit| (commit, true))
+}
+
+/// Sees to it that a commit is in this repository; from `origin` where it is not. Why it cannot be had.
+pub(crate) fn make_available(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
+    if git::rev_parse(root, commit)?.is_some() {
+        return Ok(Ok(()));
+    }
+    git::fetch(root, commit, interrupt)
+}
+
+/// `schema.sql` of a commit, and the path that it had there.
+pub(crate) fn schema(project: &Project, commit: &str) -> Result<Option<(PathBuf, String)>> {
+    let there = schema_path(project, commit)?;
+    let candidates = there.into_iter().chain([project.schema_in_root.clone()]);
+    for path in candidates {
+        if let Some(text) = git::show(&project.root, commit, &path)? {
+            return Ok(Some((path, text)));
+        }
+    }
+    Ok(None)
+}
+
+/// Where that commit's own configuration says that its schema is.
+fn schema_path(project: &Project, commit: &str) -> Result<Option<PathBuf>> {
+    let manifest = git::show(&project.root, commit, Path::new("Cargo.toml"))?;
+    let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
+    let configured = manifest
+        .as_ref()
+        .and_then(|table| table.get("workspace")?.get("metadata")?.get("landfall")?.get("schema")?.as_str());
+    // Without a word of its own it is the default, which need not be today's.
+    Ok(manifest.as_ref().map(|_| PathBuf::from(configured.unwrap_or("schema.sql"))))
+}
+
+/// The version of the crate that compiles SQLite in, as a commit's Cargo.lock has it.
+pub(crate) fn sqlite_crate(project: &Project, commit: &str) -> Result<Option<String>> {
+    let lock = git::show(&project.root, commit, Path::new("Cargo.lock"))?;
+    Ok(lock.and_then(|text| sqlite_in(&text)))
+}
+
+/// The version of the crate that compiles SQLite in, of the text of a Cargo.lock.
+pub(crate) fn sqlite_in(lock: &str) -> Option<String> {
+    let lock: toml::Table = lock.parse().ok()?;
+    let packages = lock.get("package")?.as_array()?;
+    let package = packages
+        .iter()
+        .find(|package| package.get("name").and_then(|name| name.as_str()) == Some("libsqlite3-sys"))?;
+    package.get("version")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_told_apart_from_its_mark() {
+        assert_eq!(clean("0123abcd"), ("0123abcd", false));
+        assert_eq!(clean("0123abcd-dirty"), ("0123abcd", true));
+    }
+
+    #[test]
+    fn the_crate_of_sqlite_is_found_in_a_lock_file() {
+        let lock = "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n[[package]]\nname = \"libsqlite3-sys\"\nversion = \"0.35.0\"\n";
+        assert_eq!(sqlite_in(lock).as_deref(), Some("0.35.0"));
+        assert_eq!(sqlite_in("[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"), None);
+        assert_eq!(sqlite_in("<<<<<<<"), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! `verify-sync`: is everything at the deployed commit, and does today's schema apply to it? Nothing here writes but to a folder
+//! that goes away again.
+
+mod change;
+mod commit;
+mod live;
+mod local;
+mod opinions;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use migrate::{Approval, Declared, Interrupt, Report, Settings};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use super::check::{Check, Verdict};
+use super::deployed::Source;
+use super::probe::Probe;
+use super::production::Production;
+use crate::fly_toml::FlyToml;
+use crate::project::Project;
+use crate::tool::atlas;
+use crate::tool::fly::{Failure, Fly};
+use crate::ui::Ui;
+
+/// What `verify-sync` found: the report of its JSON document.
+#[derive(Debug, Serialize)]
+pub(crate) struct Found {
+    /// The deployed commit; none before the first deploy, or where it is not known.
+    pub(crate) commit: Option<String>,
+    /// Where it was looked for.
+    pub(crate) sources: Vec<Source>,
+    /// Line by line.
+    pub(crate) checks: Vec<Check>,
+    /// What today's schema changes, as the engine tells it.
+    pub(crate) change: Option<Report>,
+    /// `schema.sql` as it is deployed.
+    #[serde(skip)]
+    #[allow(dead_code, reason = "the report is to show it")]
+    pub(crate) deployed_schema: Option<String>,
+}
+
+impl Found {
+    /// What is known to be wrong comes before what is not known.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let order = [Verdict::OutOfSync, Verdict::Refused, Verdict::Unknown];
+        let any = |verdict: &Verdict| self.checks.iter().any(|check| check.verdict == *verdict);
+        order.into_iter().find(any).unwrap_or(Verdict::Fine)
+    }
+}
+
+/// What is asked for on the command line.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// Compare with this commit, whatever is deployed.
+    pub(crate) commit: Option<String>,
+    /// A stopped machine may be started to be asked.
+    pub(crate) wake: bool,
+    /// Hazards that are approved.
+    pub(crate) allow: Vec<Approval>,
+}
+
+/// Everything that the checks look at.
+struct Sync<'a> {
+    project: &'a Project,
+    fly_toml: &'a FlyToml,
+    fly: Result<Fly<'a>, Failure>,
+    probe: Probe,
+    wanted: &'a Wanted,
+    settings: Settings,
+    interrupt: &'a Interrupt,
+    folder: TempDir,
+}
+
+/// A database made from the deployed commit's `schema.sql`.
+struct Fresh {
+    /// The commit, short; none is the empty database of before the first deploy.
+    commit: Option<String>,
+    declared: Declared,
+    database: PathBuf,
+}
+
+impl Fresh {
+    /// How it is called in sentences.
+    fn name(&self) -> String {
+        self.commit
+            .as_ref()
+            .map_or_else(|| "an empty database".to_owned(), |commit| format!("commit {commit}"))
+    }
+}
+
+/// Looks at everything.
+pub(crate) fn run(project: &Project, wanted: &Wanted, interrupt: &Interrupt, ui: &Ui) -> Result<Found> {
+    let fly_toml = FlyToml::read(&project.root)?;
+    let settings =
+        Settings { atlas: atlas::find()?, allow: wanted.allow.clone(), ..project.settings(interrupt) };
+    let sync = Sync {
+        project,
+        fly_toml: &fly_toml,
+        fly: Fly::of(&fly_toml.app, interrupt),
+        probe: Probe::public(&fly_toml.app),
+        wanted,
+        settings,
+        interrupt,
+        folder: tempfile::tempdir().context("cannot make a folder for the fresh database")?,
+    };
+    sync.checks(ui)
+}
+
+impl Sync<'_> {
+    fn checks(&self, ui: &Ui) -> Result<Found> {
+        // Before anything slow: a schema.sql that cannot be read ends it at once.
+        let today = Declared::read(&self.project.schema, &self.settings)?;
+        let activity = ui.activity();
+        activity.goes_on("looking for the deployed commit");
+        let production = Production::find(self.fly_toml, &self.fly);
+        let (commit, sources, commit_check) = self.deployed_commit(&production)?;
+        activity.goes_on("making a database from it");
+        let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_deref(), &commit_check)?;
+        let mut checks = vec![commit_check, fresh_check, self.local_database(fresh.as_ref(), &today)];
+        activity.goes_on("reading production's schema");
+        checks.push(self.live_schema(fresh.as_ref(), &production)?);
+        activity.goes_on("applying today's schema");
+        let (change, lines) = self.change(fresh.as_ref(), &today)?;
+        checks.extend(lines);
+        checks.push(self.atlas(fresh.as_ref(), &today, &checks));
+        checks.push(self.sqlite(commit.as_deref(), &production)?);
+        Ok(Found { commit, sources, checks, change, deployed_schema })
+    }
+}
+
+/// A line that is as it should be.
+fn fine(name: &'static str, evidence: impl Into<String>) -> Check {
+    line(name, Verdict::Fine, evidence, "")
+}
+
+/// A line that nobody could be asked about.
+fn not_read(name: &'static str, evidence: impl Into<String>) -> Check {
+    line(name, Verdict::NotRead, evidence, "")
+}
+
+/// A line.
+fn line(
+    name: &'static str,
+    verdict: Verdict,
+    evidence: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Check {
+    Check { name, verdict, evidence: evidence.into(), details: Vec::new(), remedy: remedy.into() }
+}

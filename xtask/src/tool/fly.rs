@@ -1,0 +1,398 @@
+//! fly (flyctl 0.4.80): the only way to Fly.io. What it prints is read as JSON where it has any.
+//!
+//! Its exit codes mislead both ways, and it waits for ever for an answer that does not come: each call has a deadline of ours, and
+//! what is concluded from a failure is decided by whoever asked.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use duct::Expression;
+use migrate::Interrupt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::run::{self, Answer};
+use crate::error::{Error, Kind};
+
+/// How long a call may take that only reads or asks for something to be done.
+const LIMIT: Duration = Duration::from_secs(60);
+/// What a call may take beyond what it is given for a command on a machine.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// Why Fly did not do what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// There is no `fly` on this machine.
+    Missing,
+    /// It has no token.
+    NoToken,
+    /// Fly does not take the token.
+    Rejected,
+    /// Fly knows no app of this name.
+    NoApp,
+    /// There is no way to Fly from here.
+    Offline,
+    /// No answer in time.
+    Late,
+    /// We were asked to stop.
+    Interrupted,
+    /// Anything else, in its own words.
+    Failed,
+}
+
+/// A call that failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// Why.
+    pub(crate) reason: Reason,
+    /// In words.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// What mends it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self.reason {
+            Reason::Missing => "install it: https://fly.io/docs/flyctl/install/",
+            Reason::NoToken => "log in: fly auth login; or set FLY_API_TOKEN",
+            Reason::Rejected => "take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it",
+            Reason::NoApp => "check the app's name in fly.toml, and whose token this is: fly apps list",
+            Reason::Offline => "check the network",
+            Reason::Late => "see https://status.flyio.net, then run the command again",
+            Reason::Interrupted => "run the command again",
+            Reason::Failed => "see what it says itself: fly status",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = if failure.reason == Reason::Interrupted { Kind::Interrupted } else { Kind::Failed };
+        Self::new(kind, "fly", failure.message.clone()).remedy(failure.remedy())
+    }
+}
+
+/// A machine, as `fly machine list --json` tells of it. In all of Fly's JSON what is absent is zero, false or empty.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Machine {
+    /// Its id.
+    pub(crate) id: String,
+    /// `started`, `stopped`, `suspended`, `replacing` and others.
+    pub(crate) state: String,
+    /// Where it runs.
+    #[serde(default)]
+    pub(crate) region: String,
+    /// The image that it runs.
+    #[serde(default)]
+    pub(crate) image_ref: ImageRef,
+    /// How it is run; absent where its host does not answer.
+    config: Option<MachineConfig>,
+    /// The same, from before its host stopped to answer.
+    incomplete_config: Option<MachineConfig>,
+    /// `ok`, or `unreachable`.
+    #[serde(default)]
+    pub(crate) host_status: String,
+    /// What happened to it, the latest first.
+    #[serde(default)]
+    pub(crate) events: Vec<Event>,
+}
+
+/// An image that a machine runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct ImageRef {
+    /// Where it was pulled from.
+    #[serde(default)]
+    pub(crate) registry: String,
+    /// Its name there.
+    #[serde(default)]
+    pub(crate) repository: String,
+    /// What names it for good.
+    #[serde(default)]
+    pub(crate) digest: String,
+    /// What was written on it when it was built.
+    #[serde(default)]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+/// How a machine is run.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct MachineConfig {
+    /// What Fly's client wrote on it.
+    #[serde(default)]
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Its variables.
+    #[serde(default)]
+    pub(crate) env: BTreeMap<String, String>,
+    /// Its volumes.
+    #[serde(default)]
+    pub(crate) mounts: Vec<Mount>,
+    /// Its size.
+    #[serde(default)]
+    pub(crate) guest: Guest,
+}
+
+/// A volume of a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Mount {
+    /// The volume's id.
+    pub(crate) volume: String,
+    /// Where it is mounted.
+    #[serde(default)]
+    pub(crate) path: String,
+}
+
+/// The size of a machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Guest {
+    /// `shared` or `performance`.
+    #[serde(default)]
+    pub(crate) cpu_kind: String,
+    /// How many.
+    #[serde(default)]
+    pub(crate) cpus: u32,
+    /// In MiB.
+    #[serde(default)]
+    pub(crate) memory_mb: u32,
+}
+
+/// Something that happened to a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Event {
+    /// `start`, `update`, `exit`, `launch` and others.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The state that it led to.
+    #[serde(default)]
+    pub(crate) status: String,
+    /// When, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) timestamp: i64,
+}
+
+impl Machine {
+    /// How it is run, as far as it is known.
+    pub(crate) fn config(&self) -> MachineConfig {
+        self.config.clone().or_else(|| self.incomplete_config.clone()).unwrap_or_default()
+    }
+
+    /// Whether its host answers.
+    pub(crate) fn is_reachable(&self) -> bool {
+        matches!(self.host_status.as_str(), "" | "ok")
+    }
+
+    /// Whether a deploy made it, for these processes. Others (a console, a rehearsal) belong to whoever made them.
+    pub(crate) fn is_in_group(&self, group: &str) -> bool {
+        self.config().metadata.get("fly_process_group").is_some_and(|name| name == group)
+    }
+
+    /// What is written on its image under this name.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.image_ref.labels.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+/// What a command on a machine came to.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Execution {
+    /// Its exit code, which `fly`'s own says nothing of.
+    #[serde(default)]
+    pub(crate) exit_code: i32,
+    /// What it printed.
+    #[serde(default)]
+    pub(crate) stdout: String,
+    /// What it complained of.
+    #[serde(default)]
+    pub(crate) stderr: String,
+}
+
+/// Fly, for one app.
+#[derive(Debug, Clone)]
+pub(crate) struct Fly<'a> {
+    binary: PathBuf,
+    app: &'a str,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Fly<'a> {
+    /// With the `fly` (or `flyctl`) that is first on PATH.
+    pub(crate) fn of(app: &'a str, interrupt: &'a Interrupt) -> Result<Self, Failure> {
+        let binary = on_path().ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
+        Ok(Self { binary, app, interrupt })
+    }
+
+    /// All machines of the app.
+    pub(crate) fn machines(&self) -> Result<Vec<Machine>, Failure> {
+        self.json(&["machine", "list", "--json"], LIMIT)
+    }
+
+    /// Runs a command on a machine, as root, within so many seconds there. Words are split there as a shell splits them.
+    pub(crate) fn exec(&self, machine: &str, command: &str, seconds: u64) -> Result<Execution, Failure> {
+        let timeout = seconds.to_string();
+        let args = ["machine", "exec", machine, command, "--timeout", &timeout, "--json"];
+        self.json(&args, Duration::from_secs(seconds) + SLACK)
+    }
+
+    /// Starts a stopped machine, and waits until it has started.
+    pub(crate) fn wake(&self, machine: &str) -> Result<(), Failure> {
+        self.ask(&["machine", "start", machine], LIMIT)?;
+        // `machine start` returns before the machine has started.
+        self.ask(&["machine", "wait", machine, "--state", "started", "--wait-timeout", "50s"], LIMIT)
+            .map(drop)
+    }
+
+    /// Stops a machine, and waits until it has stopped.
+    pub(crate) fn stop(&self, machine: &str) -> Result<(), Failure> {
+        self.ask(&["machine", "stop", machine, "--wait-timeout", "50s"], LIMIT).map(drop)
+    }
+
+    fn json<T: DeserializeOwned>(&self, args: &[&str], limit: Duration) -> Result<T, Failure> {
+        let stdout = self.ask(args, limit)?;
+        serde_json::from_str(&stdout).map_err(|error| {
+            let line = format!("fly {}", args.join(" "));
+            Failure::new(
+                Reason::Failed,
+                format!("`{line}` printed something else than was expected: {error}"),
+            )
+        })
+    }
+
+    /// What it prints on stdout.
+    fn ask(&self, args: &[&str], limit: Duration) -> Result<String, Failure> {
+        let line = || format!("fly {}", args.iter().take(2).copied().collect::<Vec<_>>().join(" "));
+        let failed = |error: std::io::Error| {
+            Failure::new(Reason::Failed, format!("`{}` cannot be run: {error}", line()))
+        };
+        match run::within(&self.command(args), limit, self.interrupt).map_err(failed)? {
+            Answer::Exited(output) if output.status.success() => {
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+            Answer::Exited(output) => Err(explain(&line(), &String::from_utf8_lossy(&output.stderr))),
+            Answer::Stopped => {
+                Err(Failure::new(Reason::Interrupted, format!("`{}` was interrupted", line())))
+            }
+            Answer::Late => {
+                let message = format!("`{}` had no answer within {} s", line(), limit.as_secs());
+                Err(Failure::new(Reason::Late, message))
+            }
+        }
+    }
+
+    /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml. The token goes by the environment, which is passed on.
+    fn command(&self, args: &[&str]) -> Expression {
+        let words = args.iter().map(OsString::from).chain(["-a".into(), self.app.into()]);
+        duct::cmd(&self.binary, words).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
+    }
+}
+
+/// Whether there is a `fly` on this machine.
+pub(crate) fn is_there() -> bool {
+    on_path().is_some()
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let files = ["fly", "flyctl"]
+        .into_iter()
+        .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    files.filter(|file| file.is_file()).find_map(|file| std::path::absolute(file).ok())
+}
+
+/// Why a call failed, told by its last error line. flyctl 0.4.80 has no other way to say it.
+fn explain(line: &str, stderr: &str) -> Failure {
+    let told = stderr.lines().rfind(|line| line.starts_with("Error")).or_else(|| stderr.lines().last());
+    let told = told.unwrap_or("it said nothing").trim_start_matches("Error: ").trim();
+    let has = |words: &[&str]| words.iter().any(|word| told.contains(word));
+    if has(&["no access token available"]) {
+        Failure::new(Reason::NoToken, "fly has no token")
+    } else if has(&["unauthenticated", "must be authenticated", "unauthorized", "Not authorized"]) {
+        Failure::new(Reason::Rejected, "Fly does not accept the token")
+    } else if has(&["app not found", "Could not find App"]) {
+        Failure::new(Reason::NoApp, "Fly knows no app of this name, or the token is not for it")
+    } else if has(&["deadline_exceeded"]) {
+        Failure::new(Reason::Late, format!("`{line}`: the machine had no answer in time"))
+    } else if has(&[
+        "no such host",
+        "connection refused",
+        "network is unreachable",
+        "i/o timeout",
+        "server misbehaving",
+    ]) {
+        Failure::new(Reason::Offline, "there is no way to Fly from here")
+    } else {
+        Failure::new(Reason::Failed, format!("`{line}` failed: {}", without_ids(told)))
+    }
+}
+
+/// Without the request's numbers, which help nobody here.
+fn without_ids(told: &str) -> &str {
+    told.find(" (Request ID").map_or(told, |at| &told[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last line of real answers, of flyctl 0.4.80.
+    #[test]
+    fn why_a_call_failed_is_read_from_its_last_error_line() {
+        let told = |stderr: &str| {
+            let failure = explain("fly machine list", stderr);
+            (failure.reason, failure.message)
+        };
+        let reason = |stderr: &str| told(stderr).0;
+        assert_eq!(
+            reason("Error: no access token available. Please login with 'flyctl auth login'\n"),
+            Reason::NoToken
+        );
+        assert_eq!(
+            reason("Error: failed to list VMs: unauthenticated (Request ID: 01M8-sim)\n"),
+            Reason::Rejected
+        );
+        assert_eq!(
+            reason("Error: failed to get app: failed to run query (...): Could not find App\n"),
+            Reason::NoApp
+        );
+        assert_eq!(
+            reason("Error: failed to list VMs: app not found (Request ID: 01M8-sim)\n"),
+            Reason::NoApp
+        );
+        assert_eq!(
+            reason("Error: Get \"https://api\": dial tcp 127.0.0.1:9: connect: connection refused"),
+            Reason::Offline
+        );
+        assert_eq!(
+            reason("Error: failed to exec on VM 1: deadline_exceeded: context deadline exceeded"),
+            Reason::Late
+        );
+        assert_eq!(
+            told(
+                "WARN something\nError: internal: simulated server error (Request ID: 01M8-sim) (Trace ID: cc)\n"
+            ),
+            (Reason::Failed, "`fly machine list` failed: internal: simulated server error".to_owned())
+        );
+        assert_eq!(told(""), (Reason::Failed, "`fly machine list` failed: it said nothing".to_owned()));
+    }
+
+    #[test]
+    fn what_is_absent_in_its_json_is_nothing() {
+        let machine: Machine = serde_json::from_str(r#"{"id": "1", "state": "stopped"}"#).unwrap();
+        assert!(machine.is_reachable() && !machine.is_in_group("app"));
+        assert_eq!(machine.label("a"), None);
+        let done: Execution = serde_json::from_str(r#"{"stdout": "x"}"#).unwrap();
+        assert_eq!((done.exit_code, done.stderr.as_str()), (0, ""));
+    }
+}

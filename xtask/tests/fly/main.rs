@@ -1,0 +1,14 @@
+//! Commands that look at production: the real binary and the real `fly`, against a simulator of Fly's API.
+
+#![allow(clippy::unwrap_used)]
+
+mod deployed;
+mod drift;
+mod production;
+#[path = "../support/requires.rs"]
+mod requires;
+mod shop;
+mod sim;
+#[path = "../it/world.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod world;

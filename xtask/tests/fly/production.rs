@@ -1,0 +1,150 @@
+//! Production's live schema, and every way in which it cannot be read.
+
+use serde_json::{Value, json};
+
+use crate::shop::{SCHEMA, commit, connected, line, record, shop, verify_sync};
+use crate::sim::{Sim, inspect, running};
+use crate::world::World;
+
+/// A workspace whose HEAD is deployed and recorded, beside a simulator in this scenario.
+fn recorded(home: &std::path::Path, change: &Value) -> (World, Sim) {
+    let world = shop();
+    let a = commit(&world);
+    record(&world, &a);
+    let mut scenario = running(&a, SCHEMA);
+    for (key, value) in change.as_object().unwrap() {
+        scenario[key] = value.clone();
+    }
+    let sim = Sim::start(home, &scenario);
+    (connected(world, &sim), sim)
+}
+
+fn without_machine(text: &str, sim: &Sim) -> String {
+    sim.machines().iter().fold(text.to_owned(), |text, (id, _)| text.replace(id.as_str(), "[MACHINE]"))
+}
+
+#[test]
+fn drift_in_production_is_named_object_by_object() {
+    let Some(home) = crate::requires::fly("drift_in_production_is_named_object_by_object") else { return };
+    let live = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, email TEXT);
+                CREATE INDEX by_hand ON customers (email);
+                CREATE TRIGGER touched AFTER INSERT ON customers BEGIN SELECT 1; END;";
+    let (world, sim) = recorded(&home, &json!({"exec": [inspect(live)]}));
+    let said = verify_sync(&world, 4, &[]);
+    let told = without_machine(&line(&said, "production"), &sim);
+    let (first, rest) = told.split_once('\n').unwrap();
+    assert!(first.starts_with("differs   production       machine [MACHINE] has drifted: 2 differences from the schema of commit "), "{said}");
+    assert_eq!(
+        rest,
+        "column customers.name: NOT NULL is off, declared is on\nindex by_hand is not declared\n\
+         mend it: declare it in schema.sql, or let the next deploy bring it there: cargo xtask deploy"
+    );
+}
+
+#[test]
+fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
+    let Some(home) = crate::requires::fly("what_fly_answers_otherwise_is_told_with_what_mends_it") else {
+        return;
+    };
+    let told = |exit: i32, change: Value| {
+        let (world, sim) = recorded(&home, &change);
+        let said = verify_sync(&world, exit, &[]);
+        assert_eq!(sim.writes().iter().filter(|write| !write.ends_with("/exec")).count(), 0, "{said}");
+        without_machine(&line(&said, "production"), &sim)
+    };
+    insta::assert_snapshot!(told(1, json!({"base": "host_unreachable"})), @"
+    unknown   production       the host of machine [MACHINE] is unreachable
+    mend it: wait for Fly, or bring a snapshot to another host: https://status.flyio.net
+    ");
+    insta::assert_snapshot!(told(1, json!({"base": "token_rejected"})), @"
+    unknown   production       Fly does not accept the token
+    mend it: take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
+    ");
+    insta::assert_snapshot!(told(1, json!({"base": "app_not_found"})), @"
+    unknown   production       a deploy was recorded, and Fly knows no app of this name, or the token is not for it
+    mend it: check what is there: fly status -a simapp
+    ");
+    insta::assert_snapshot!(told(1, json!({"base": "first_deploy"})), @"
+    unknown   production       a deploy was recorded, and the app simapp has no machine
+    mend it: check what is there: fly status -a simapp
+    ");
+    insta::assert_snapshot!(told(1, json!({"base": "two_machines"})), @"
+    unknown   production       the app simapp has 2 machines ([MACHINE], [MACHINE]), each with data of its own
+    mend it: find out which one has the data, before anything else: fly machine list -a simapp
+    ");
+    insta::assert_snapshot!(told(1, json!({"base": "exec_timeout"})), @"
+    unknown   production       `fly machine exec`: the machine had no answer in time
+    mend it: see https://status.flyio.net, then run the command again
+    ");
+    insta::assert_snapshot!(told(1, json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @"
+    unknown   production       `app inspect --format json` failed on [MACHINE]: there is no database /data/db
+    mend it: name a database file that exists
+    ");
+}
+
+#[test]
+fn before_the_first_deploy_there_may_be_no_app_at_all() {
+    let Some(home) = crate::requires::fly("before_the_first_deploy_there_may_be_no_app_at_all") else {
+        return;
+    };
+    for scenario in ["app_not_found", "first_deploy"] {
+        let sim = Sim::start(&home, &json!({"base": scenario}));
+        let said = verify_sync(&connected(shop(), &sim), 0, &[]);
+        assert!(line(&said, "deployed").contains("there is none yet"), "{said}");
+        assert!(line(&said, "production").contains("nothing is there yet"), "{said}");
+    }
+}
+
+#[test]
+fn a_stopped_machine_is_not_woken() {
+    let Some(home) = crate::requires::fly("a_stopped_machine_is_not_woken") else { return };
+    let (world, sim) = recorded(&home, &json!({"machine_state": "stopped"}));
+    let said = verify_sync(&world, 0, &[]);
+    assert_eq!(
+        without_machine(&line(&said, "production"), &sim),
+        "not read  production       machine [MACHINE] is stopped, and was not woken (--wake does)"
+    );
+    assert!(
+        line(&said, "deployed").contains("the image of machine"),
+        "its label is read all the same: {said}"
+    );
+    assert_eq!((sim.machines()[0].1.as_str(), sim.writes()), ("stopped", Vec::new()));
+}
+
+#[test]
+fn a_stopped_machine_is_woken_on_demand_and_stopped_again() {
+    let Some(home) = crate::requires::fly("a_stopped_machine_is_woken_on_demand_and_stopped_again") else {
+        return;
+    };
+    let (world, sim) = recorded(&home, &json!({"machine_state": "stopped"}));
+    let said = verify_sync(&world, 0, &["--wake"]);
+    assert!(line(&said, "production").starts_with("ok        production       machine "), "{said}");
+    assert_eq!(sim.machines()[0].1, "stopped");
+}
+
+#[test]
+fn without_fly_or_a_way_to_it_git_alone_is_enough() {
+    let Some(home) = crate::requires::fly("without_fly_or_a_way_to_it_git_alone_is_enough") else { return };
+    let (world, sim) = recorded(&home, &json!({}));
+    sim.stop();
+    let said = verify_sync(&world, 0, &[]);
+    assert_eq!(
+        line(&said, "production"),
+        "not read  production       not asked: there is no way to Fly from here"
+    );
+    let world = shop().with_env("PATH", "/usr/bin:/bin");
+    record(&world, &commit(&world));
+    let said = verify_sync(&world.with_env("CARGO", env!("CARGO")), 0, &[]);
+    assert_eq!(line(&said, "production"), "not read  production       not asked: fly was not found on PATH");
+}
+
+#[test]
+fn the_token_is_never_told() {
+    let Some(home) = crate::requires::fly("the_token_is_never_told") else { return };
+    let (world, sim) = recorded(&home, &json!({"base": "token_rejected"}));
+    let env = std::fs::read_to_string(sim.folder().join("env")).unwrap();
+    std::fs::write(sim.folder().join("env"), env.replace("FLY_API_TOKEN=fake", "FLY_API_TOKEN=very-secret"))
+        .unwrap();
+    let said = verify_sync(&world, 1, &[]);
+    assert!(!said.to_string().contains("very-secret"), "{said}");
+}

@@ -1,0 +1,123 @@
+//! The simulator of Fly's API, started for one test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The image that the simulator's machine runs.
+const IMAGE: &str = "registry.example/simapp:deployment-00000000000000000000000001";
+
+pub(crate) struct Sim {
+    home: PathBuf,
+    folder: TempDir,
+    pub(crate) url: String,
+}
+
+impl Sim {
+    /// Starts it in this scenario: a name, or an object with `base` and what differs.
+    pub(crate) fn start(home: &Path, scenario: &Value) -> Self {
+        Self::start_with(home, scenario, &[])
+    }
+
+    pub(crate) fn start_with(home: &Path, scenario: &Value, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scenario.json");
+        fs::write(&file, scenario.to_string()).unwrap();
+        let mut run = Command::new(home.join("run.sh"));
+        run.arg("--scenario").arg(&file).args(options).env("FLYSIM_DIR", folder.path());
+        // It leaves the simulator behind, which must not hold a pipe of ours open.
+        let started = run.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+        assert!(started.success());
+        let port = fs::read_to_string(folder.path().join("port")).unwrap();
+        Self { home: home.to_owned(), folder, url: format!("http://127.0.0.1:{}", port.trim()) }
+    }
+
+    /// What a command needs in its environment to talk to it, and to nothing else.
+    pub(crate) fn environment(&self) -> [(&'static str, std::ffi::OsString); 3] {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = [self.home.join("shim")].into_iter().chain(env::split_paths(&path));
+        [
+            ("PATH", env::join_paths(folders.filter(|folder| !folder.join("atlas").exists())).unwrap()),
+            ("FLYSIM_DIR", self.folder.path().into()),
+            ("LANDFALL_URL", format!("{}/_sim/www", self.url).into()),
+        ]
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn control(&self, path: &str) -> Value {
+        let text = ureq::get(format!("{}/_sim/{path}", self.url)).call().unwrap().body_mut().read_to_string();
+        serde_json::from_str(&text.unwrap()).unwrap()
+    }
+
+    /// Its machines: id and state.
+    pub(crate) fn machines(&self) -> Vec<(String, String)> {
+        let state = self.control("state");
+        let machines =
+            state["apps"].as_object().unwrap().values().flat_map(|app| app["machines"].as_object().unwrap());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        machines.map(|(id, machine)| (id.clone(), text(&machine["state"]))).collect()
+    }
+
+    /// The volumes: id, name and the machine that it is attached to.
+    #[allow(dead_code, reason = "for rehearsals on a fork")]
+    pub(crate) fn volumes(&self) -> Vec<(String, String)> {
+        let state = self.control("state");
+        let volumes =
+            state["apps"].as_object().unwrap().values().flat_map(|app| app["volumes"].as_object().unwrap());
+        volumes.map(|(id, volume)| (id.clone(), volume["name"].as_str().unwrap().to_owned())).collect()
+    }
+
+    /// What was asked of it that changes something: `METHOD path`.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let log = self.control("log");
+        let entries = log.as_array().unwrap().iter();
+        let writes =
+            entries.filter(|e| e["method"].is_string() && e["method"] != "GET" && e["path"] != "/graphql");
+        writes.map(|e| format!("{} {}", e["method"].as_str().unwrap(), e["path"].as_str().unwrap())).collect()
+    }
+
+    /// Merges this into the live scenario.
+    pub(crate) fn configure(&self, change: &Value) {
+        ureq::post(format!("{}/_sim/config", self.url)).send(change.to_string()).unwrap();
+    }
+}
+
+impl Sim {
+    /// From now on nobody answers at its address.
+    pub(crate) fn stop(&self) {
+        let mut stop = Command::new(self.home.join("run.sh"));
+        let _ = stop.arg("stop").env("FLYSIM_DIR", self.folder.path()).status();
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A machine whose image has this commit on it, whose database has this schema, and which answers `/version` with it.
+pub(crate) fn running(commit: &str, schema: &str) -> Value {
+    json!({
+        "base": "fast",
+        "images": {IMAGE: {"labels": {"org.opencontainers.image.revision": commit}}},
+        "exec": [inspect(schema)],
+        "www": {"/version": version(commit)},
+    })
+}
+
+/// What `app inspect` answers on the machine.
+pub(crate) fn inspect(schema: &str) -> Value {
+    let document = json!({"command": "inspect", "exit": 0, "report": {"fingerprint": "0", "sql": schema}, "error": null});
+    json!({"match": "app inspect", "exit_code": 0, "stdout": document.to_string()})
+}
+
+pub(crate) fn version(commit: &str) -> Value {
+    json!({"commit": commit, "version": "0.1.0", "schema": {"declared": null, "live": null}, "sqlite": "3.54.1"})
+}
