@@ -1,7 +1,6 @@
 //! The copy of the database that is made beside it before a risky plan runs: `DATABASE.before-TIME-PLAN`.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,8 +15,6 @@ const INFIX: &str = ".before-";
 const KEPT: usize = 2;
 /// Of a plan's fingerprint, in characters.
 const PLAN: usize = 12;
-/// What the name of a copy that is not complete ends with.
-const PARTIAL: &str = ".partial";
 
 /// A complete, checked copy.
 #[derive(Debug)]
@@ -36,16 +33,14 @@ impl Copy {
         let plan = plan.fingerprint.chars().take(PLAN).collect::<String>();
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(['-', ':'], "");
         let file = database.beside(&format!("{INFIX}{time}-{plan}"));
-        let partial = database.beside(&format!("{INFIX}{time}-{plan}{PARTIAL}"));
         info!("copying {} before its change", database.path.display());
-        let made = match migrate::backup(&database.path, &partial, settings) {
+        let made = match migrate::backup(&database.path, &file, None, settings) {
             Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
                 remove(&of_plan(database, &plan));
-                migrate::backup(&database.path, &partial, settings)
+                migrate::backup(&database.path, &file, None, settings)
             }
             result => result,
         }?;
-        finish(&partial, &file, database.folder()).map_err(|error| not_finished(&file, &error))?;
         info!("copied to {}: {} bytes, integrity checked", file.display(), made.bytes);
         let copy = Self { file, database: database.clone() };
         remove(&of_plan(database, &plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
@@ -95,20 +90,7 @@ fn named_like_a_copy(database: &Database) -> Vec<PathBuf> {
 }
 
 fn is_partial(file: &Path) -> bool {
-    // SQLite may have left a journal beside it.
-    file.to_string_lossy().contains(PARTIAL)
-}
-
-/// The name says that it is complete, so it is given last.
-fn finish(partial: &Path, file: &Path, folder: &Path) -> io::Result<()> {
-    fs::rename(partial, file)?;
-    File::open(folder)?.sync_all()
-}
-
-fn not_finished(file: &Path, error: &io::Error) -> Error {
-    let shown = file.display().to_string();
-    let message = format!("the copy {shown} cannot be made: {error}; the database was not changed");
-    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
+    migrate::partial_of(file).is_some()
 }
 
 /// A copy too many costs room and nothing else: told, and no reason to stop.

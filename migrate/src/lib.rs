@@ -53,6 +53,7 @@ mod replica;
 mod report;
 mod rows;
 mod schema;
+mod scrub;
 mod settings;
 mod stopwatch;
 mod token;
@@ -62,7 +63,7 @@ mod watch;
 
 use std::path::Path;
 
-pub use backup::{Backup, backup};
+pub use backup::{Backup, backup, partial_of, partials};
 pub use count::{TableRows, rows};
 pub use declared::{Counts, Declared};
 pub use difference::{Difference, DifferenceKind};

@@ -36,6 +36,16 @@ impl VirtualTable {
         self.module() == "fts5"
     }
 
+    /// Whether it indexes text. Its entries outlive the rows that they were made of.
+    pub(crate) fn is_full_text(&self) -> bool {
+        matches!(self.module().as_str(), "fts3" | "fts4" | "fts5")
+    }
+
+    /// Whether it is an index over text that nobody keeps (`content=''`).
+    pub(crate) fn is_contentless(&self) -> bool {
+        self.option("content").is_some_and(|name| name.is_empty())
+    }
+
     fn module(&self) -> String {
         let tokens = tokenize(&self.sql).unwrap_or_default();
         let using = tokens.iter().position(|t| t.is("USING"));

@@ -21,11 +21,13 @@ pub(crate) fn run(config: &Config, file: &Path) -> Ending<Copied> {
 fn copy(config: &Config, file: &Path) -> Result<migrate::Backup, Failure> {
     let database = config.database.existing()?;
     stop::on_signal(config.settings.interrupt.clone())?;
-    Ok(migrate::backup(database, file, &config.settings)?)
+    Ok(migrate::backup(database, file, None, &config.settings)?)
 }
 
 impl fmt::Display for Copied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "copied to {}: {} bytes, integrity checked", self.0.file, self.0.bytes)
+        let migrate::Backup { file, bytes, sha256, seconds } = &self.0;
+        writeln!(f, "copied to {file}: {bytes} bytes in {seconds:.3} s, integrity checked")?;
+        write!(f, "sha256 {sha256}")
     }
 }

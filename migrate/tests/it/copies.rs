@@ -1,7 +1,8 @@
 //! What boot does before a plan runs: counts, copies, approvals that are bound to one plan.
 
-use migrate::{ErrorKind, Interrupt, backup};
+use migrate::{ErrorKind, Interrupt, backup, partial_of, partials};
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{Bench, dump, query};
 
@@ -17,7 +18,7 @@ fn a_copy_keeps_rowids_marks_and_header_pragmas() {
          INSERT INTO marked VALUES (9); DELETE FROM marked;",
     );
     let to = bench.db().with_file_name("copy");
-    backup(&bench.db(), &to, &bench.settings).unwrap();
+    backup(&bench.db(), &to, None, &bench.settings).unwrap();
     assert_eq!(dump(&Connection::open(&to).unwrap()), bench.dump());
 }
 
@@ -30,9 +31,39 @@ fn a_copy_that_is_interrupted_leaves_no_file() {
     .with(|settings| settings.interrupt = Interrupt::default());
     bench.settings.interrupt.raise();
     let to = bench.db().with_file_name("copy");
-    let error = backup(&bench.db(), &to, &bench.settings).unwrap_err();
+    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Interrupted, "{error}");
     assert!(!to.exists());
+}
+
+#[test]
+fn a_copy_is_told_with_its_size_its_sum_and_its_time() {
+    let bench = Bench::new(OLD);
+    let to = bench.db().with_file_name("copy");
+    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    let bytes = std::fs::read(&to).unwrap();
+    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((made.bytes, made.sha256), (bytes.len() as u64, sum));
+    assert_eq!(made.file, to.display().to_string());
+    assert!(made.seconds > 0.0);
+}
+
+#[test]
+fn two_copies_into_one_file_are_never_mixed_up() {
+    let bench = Bench::new(OLD);
+    let to = bench.db().with_file_name("copy");
+    let under_way = &partials(&to)[0];
+    assert!(partials(&to).iter().all(|file| partial_of(file).as_ref() == Some(&to)));
+    assert_eq!(partial_of(&to), None);
+    std::fs::write(under_way, "somebody else's").unwrap();
+    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
+    assert_eq!(std::fs::read_to_string(under_way).unwrap(), "somebody else's");
+    assert!(!to.exists());
+    let folder = to.parent().unwrap().display().to_string();
+    insta::assert_snapshot!(error.to_string().replace(&folder, "[DIR]"), @"
+    the file [DIR]/copy.partial exists already; nothing was copied
+    wait for the copy that is being made there, or remove what is left of one
+    ");
 }
 
 #[test]
@@ -90,7 +121,7 @@ fn a_copy_is_refused_where_there_is_no_room() {
     };
     let bench = Bench::new("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(1000000))");
     let to = disk.path().join("copy");
-    let error = backup(&bench.db(), &to, &bench.settings).unwrap_err();
+    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
     assert!(error.message.ends_with("only 0 MiB are free; nothing was changed"), "{error}");
     assert!(!to.exists());

@@ -167,15 +167,15 @@ fn the_directives_contradict_the_database() {
 fn a_copy_cannot_be_made() {
     let bench = Bench::new(OLD);
     let to = bench.db().with_file_name("copy");
-    let made = backup(&bench.db(), &to, &bench.settings).unwrap();
+    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
     assert_eq!(made.bytes, std::fs::metadata(&to).unwrap().len());
     assert_eq!(crate::support::query(&rusqlite::Connection::open(&to).unwrap(), "SELECT * FROM t"), "1|x");
     let missing = bench.db().with_file_name("missing");
     let nowhere = bench.db().with_file_name("no").join("copy");
     let errors = [
-        backup(&bench.db(), &to, &bench.settings).unwrap_err(),
-        backup(&missing, &missing.with_file_name("copy2"), &bench.settings).unwrap_err(),
-        backup(&bench.db(), &nowhere, &bench.settings).unwrap_err(),
+        backup(&bench.db(), &to, None, &bench.settings).unwrap_err(),
+        backup(&missing, &missing.with_file_name("copy2"), None, &bench.settings).unwrap_err(),
+        backup(&bench.db(), &nowhere, None, &bench.settings).unwrap_err(),
         inspect(&missing, &bench.settings).unwrap_err(),
     ];
     let texts: Vec<_> = errors.iter().map(|error| told(&bench, error)).collect();

@@ -20,5 +20,6 @@ mod rebuild;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;
 mod rules;
+mod scrub;
 mod support;
 mod virtual_tables;

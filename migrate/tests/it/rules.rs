@@ -74,6 +74,7 @@ fn nothing_prints_or_names_a_flag() {
 fn what_decides_knows_no_clock() {
     let may = [
         "apply.rs",
+        "backup.rs",
         "disk.rs",
         "execute.rs",
         "open.rs",

@@ -67,7 +67,7 @@ impl Trials<'_> {
         if !local.metadata().is_ok_and(|facts| facts.len() > 0) {
             return Ok(Err((ON, format!("there is no {}", local.display()))));
         }
-        self.trial(ON, declared, |copy| Ok(migrate::backup(local, copy, &self.settings).map(drop)?))
+        self.trial(ON, declared, |copy| Ok(migrate::backup(local, copy, None, &self.settings).map(drop)?))
     }
 
     fn deployed(&self, declared: &Declared) -> Result<Found> {
