@@ -15,6 +15,8 @@ pub(crate) struct About {
     version: &'static str,
     pub(crate) schema: Fingerprints,
     sqlite: &'static str,
+    /// From the start of the process until it could be served; `None` where nothing is served.
+    pub(crate) ready_seconds: Option<f64>,
 }
 
 /// Fingerprints of schemas; `None` is one that could not be read.
@@ -33,6 +35,7 @@ impl About {
             version: env!("CARGO_PKG_VERSION"),
             schema: Fingerprints { declared: declared.map(|d| d.fingerprint().to_owned()), live: None },
             sqlite: migrate::sqlite_version(),
+            ready_seconds: None,
         }
     }
 }

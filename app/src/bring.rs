@@ -1,37 +1,54 @@
 //! Brings the database to `schema.sql`, without a question: what `start` and `migrate` do.
 
-use migrate::{Declared, Error, ErrorKind, PlannerChoice, Prepared, Report, Settings, Watch};
+use std::time::Instant;
+
+use migrate::{
+    Backup, Declared, Error, ErrorKind, Outcome, PlannerChoice, Prepared, Report, Settings, Watch,
+};
 use tracing::info;
 
 use crate::command::Findings;
 use crate::config::Config;
 use crate::copy::{self, Copy};
 use crate::log::Narrator;
+use crate::record;
 
 /// The report of what was done; an error is told after everything was rolled back.
 pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {
     let Config { database, settings, .. } = config;
+    let started = Instant::now();
     copy::sweep(database);
-    let mut narrator = Narrator::default();
-    let by = |prepared: &Prepared<'_>, watch: &mut dyn Watch| apply(config, prepared, watch);
+    let (mut narrator, mut copied) = (Narrator::default(), None);
+    let by = |prepared: &Prepared<'_>, watch: &mut dyn Watch| {
+        let (report, copy) = apply(config, prepared, watch)?;
+        copied = copy;
+        Ok(report)
+    };
     let report = migrate::migrate_by(&database.path, declared, settings, &mut narrator, by)?;
+    if report.outcome == Outcome::Applied {
+        record::write(config, &report, copied.as_ref(), started.elapsed());
+    }
     tell_missing_atlas(&report, settings);
     Ok(Findings(report))
 }
 
 /// A risky plan runs only beside a copy of what was before it. A copy before a change that was rolled back is of no use, but
 /// stays where the disk failed: then nobody knows what is on it.
-fn apply(config: &Config, prepared: &Prepared<'_>, watch: &mut dyn Watch) -> Result<Report, Error> {
+fn apply(
+    config: &Config,
+    prepared: &Prepared<'_>,
+    watch: &mut dyn Watch,
+) -> Result<(Report, Option<Backup>), Error> {
     prepared.guard()?;
     let risky = prepared.report().plan.as_ref().filter(|plan| plan.wants_copy());
     let copy = risky.map(|plan| Copy::make(&config.database, plan, &config.settings)).transpose()?;
-    let result = prepared.apply(watch);
-    match (copy, &result) {
-        (Some(copy), Ok(_)) => copy.keep(),
-        (Some(copy), Err(error)) if error.kind != ErrorKind::Database => copy.remove(),
-        _ => {}
+    match prepared.apply(watch) {
+        Ok(report) => Ok((report, copy.map(Copy::keep))),
+        Err(error) => {
+            copy.filter(|_| error.kind != ErrorKind::Database).into_iter().for_each(Copy::remove);
+            Err(error)
+        }
     }
-    result
 }
 
 /// Says that Atlas did not take part, where it could have.

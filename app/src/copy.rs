@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use migrate::{Error, ErrorKind, Plan, Settings};
+use migrate::{Backup, Error, ErrorKind, Plan, Settings};
 use tracing::{info, warn};
 
 use crate::config::Database;
@@ -20,6 +20,7 @@ const PLAN: usize = 12;
 #[derive(Debug)]
 pub(crate) struct Copy {
     file: PathBuf,
+    made: Backup,
     database: Database,
 }
 
@@ -42,18 +43,19 @@ impl Copy {
             result => result,
         }?;
         info!("copied to {}: {} bytes, integrity checked", file.display(), made.bytes);
-        let copy = Self { file, database: database.clone() };
+        let copy = Self { file, made, database: database.clone() };
         remove(&of_plan(database, &plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
         Ok(copy)
     }
 
-    /// The change happened: the copy stays, and all but the newest few go.
-    pub(crate) fn keep(self) {
+    /// The change happened: the copy stays, and all but the newest few go. Tells what was made.
+    pub(crate) fn keep(self) -> Backup {
         let mut others = copies(&self.database);
         others.retain(|file| self.is_other(file));
         others.sort();
         others.truncate((others.len() + 1).saturating_sub(KEPT));
         remove(&others);
+        self.made
     }
 
     /// The change was rolled back: the database is what the copy is.

@@ -12,6 +12,7 @@ mod failure;
 mod lock;
 mod log;
 mod owner;
+mod record;
 mod server;
 mod stop;
 mod store;
@@ -20,19 +21,21 @@ mod web;
 
 use std::env;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use config::{Command, Config};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    let started = Instant::now();
     let arguments: Vec<_> = env::args_os().collect();
     match Config::read(&arguments, &|name| env::var_os(name)) {
-        Ok(config) => run(config),
+        Ok(config) => run(config, started),
         Err(code) => code,
     }
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, started: Instant) -> ExitCode {
     log::init();
     // Before anything else: later there are threads, and files.
     if let Err(error) = owner::become_owner(&config.database) {
@@ -44,11 +47,12 @@ fn run(config: Config) -> ExitCode {
         Err(failure) => command.fail(failure),
     };
     match command {
-        Command::Start(address) => served(boot::start(config, address)),
-        Command::Serve(address) => served(boot::serve(config, address)),
+        Command::Start(address) => served(boot::start(config, address, started)),
+        Command::Serve(address) => served(boot::serve(config, address, started)),
         Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
         Command::Backup(file, format) => command::backup::run(&config, &file).print("backup", format),
+        Command::LastChange(format) => command::last_change::run(&config).print("last-change", format),
         Command::Version(format) => command::version::run(&config).print("version", format),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod inspect;
+pub(crate) mod last_change;
 pub(crate) mod migrate;
 mod report;
 pub(crate) mod version;

@@ -58,6 +58,11 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Print what the last change of the database did, and how long it took
+    LastChange {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Print what this is: commit, version, declared schema, SQLite
     Version {
         #[arg(long, value_enum, default_value_t)]
@@ -97,6 +102,7 @@ impl Verb {
             Self::Serve => "serve",
             Self::Inspect { .. } => "inspect",
             Self::Backup { .. } => "backup",
+            Self::LastChange { .. } => "last-change",
             Self::Version { .. } => "version",
         }
     }

@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Migrate(Mode, Format),
     Inspect(Format),
     Backup(PathBuf, Format),
+    LastChange(Format),
     Version(Format),
 }
 
@@ -93,6 +94,7 @@ impl Command {
             Self::Migrate(_, format) => ("migrate", *format),
             Self::Inspect(format) => ("inspect", *format),
             Self::Backup(_, format) => ("backup", *format),
+            Self::LastChange(format) => ("last-change", *format),
             Self::Version(format) => ("version", *format),
         };
         Ending::<&str>::failed(failure).print(name, format)
@@ -140,6 +142,7 @@ impl Config {
             }
             Verb::Inspect { format } => Command::Inspect(format),
             Verb::Backup { file, format } => Command::Backup(file, format),
+            Verb::LastChange { format } => Command::LastChange(format),
             Verb::Version { format } => Command::Version(format),
         };
         Ok(Self {

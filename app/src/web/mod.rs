@@ -24,6 +24,7 @@ pub(crate) use door::Door;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -58,8 +59,10 @@ struct Shared {
 }
 
 impl Site {
-    pub(crate) fn new(store: Store, declared: Option<Declared>, config: &Config) -> Self {
-        let about = About::new(config, declared.as_ref());
+    /// `ready` is how long the process took until it could be served.
+    pub(crate) fn new(store: Store, declared: Option<Declared>, config: &Config, ready: Duration) -> Self {
+        let mut about = About::new(config, declared.as_ref());
+        about.ready_seconds = Some(ready.as_secs_f64());
         let (database, settings) = (config.database.path.clone(), config.settings.clone());
         let gate = Gate::new(config);
         Self(Arc::new(Shared { store, about, declared, database, settings, gate }))
@@ -142,7 +145,7 @@ mod tests {
             .unwrap();
         let lookup = |name: &str| password.filter(|_| name == "APP_PASSWORD").map(OsString::from);
         let config = Config::read(&["app", "serve"].map(OsString::from), &lookup).unwrap();
-        let site = Site::new(Store::open(&path).unwrap(), None, &config);
+        let site = Site::new(Store::open(&path).unwrap(), None, &config, Duration::ZERO);
         (folder, site)
     }
 

@@ -334,7 +334,7 @@ fn run_as_root_a_command_leaves_no_file_that_the_owner_cannot_use() {
         owners.sort();
         owners
     };
-    let files = ["copy", "db", "db-shm", "db-wal", "db.lock"];
+    let files = ["copy", "db", "db-shm", "db-wal", "db.last-change", "db.lock"];
     assert_eq!(owners(&server), files.map(|name| (name.to_owned(), STRANGER, STRANGER)));
     assert_eq!(server.stop().0, 0);
 }

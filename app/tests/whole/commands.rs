@@ -231,19 +231,20 @@ fn wrong_usage_exits_2_and_says_what_is_known() {
 fn help_tells_every_variable_and_exit_code() {
     let help = Project::new().run(&["--help"]);
     assert_eq!(help.exit, 0);
-    assert_snapshot!(help.stdout, @r#"
+    assert_snapshot!(help.stdout, @"
     A small web service on one SQLite file
 
     Usage: app <COMMAND>
 
     Commands:
-      start    Migrate, then serve; a migration that fails never serves
-      migrate  Bring the database to schema.sql
-      serve    Serve a database that exists
-      inspect  Print the live schema as the text of a schema.sql
-      backup   Make a consistent copy of the database while it is in use
-      version  Print what this is: commit, version, declared schema, SQLite
-      help     Print this message or the help of the given subcommand(s)
+      start        Migrate, then serve; a migration that fails never serves
+      migrate      Bring the database to schema.sql
+      serve        Serve a database that exists
+      inspect      Print the live schema as the text of a schema.sql
+      backup       Make a consistent copy of the database while it is in use
+      last-change  Print what the last change of the database did, and how long it took
+      version      Print what this is: commit, version, declared schema, SQLite
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
@@ -265,7 +266,7 @@ fn help_tells_every_variable_and_exit_code() {
       LANDFALL_ALLOW_FOR     … for the plan with this fingerprint, and no other
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for a hazard, 4 out of sync (migrate --check)
-    "#);
+    ");
 }
 
 #[test]
@@ -336,8 +337,9 @@ fn version_needs_no_database() {
     let text = ran(version.env("LANDFALL_COMMIT", "0123abc"));
     assert_eq!((text.exit, text.stderr.as_str()), (0, ""));
     let document = project.run(&["version", "--format", "json"]).json();
-    assert_eq!(keys(&document["report"]), ["commit", "version", "schema", "sqlite"]);
+    assert_eq!(keys(&document["report"]), ["commit", "version", "schema", "sqlite", "ready_seconds"]);
     assert_eq!(document["report"]["schema"]["live"], Value::Null);
+    assert_eq!(document["report"]["ready_seconds"], Value::Null);
     let declared = document["report"]["schema"]["declared"].as_str().unwrap();
     assert_eq!(declared.len(), 64);
     let commit = option_env!("LANDFALL_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("0123abc");

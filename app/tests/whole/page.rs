@@ -268,11 +268,13 @@ fn version_tells_the_declared_and_the_live_schema_apart() {
     assert_eq!(before["schema"]["live"], before["schema"]["declared"]);
     assert_eq!(before["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(before["sqlite"], rusqlite::version());
+    assert!(before["ready_seconds"].as_f64().unwrap() > 0.0);
 
     project.sql("CREATE TABLE other (x INTEGER)");
     let after = version(&server);
     assert_eq!(after["schema"]["declared"], before["schema"]["declared"]);
     assert_ne!(after["schema"]["live"], before["schema"]["live"]);
+    assert_eq!(after["ready_seconds"], before["ready_seconds"]);
 }
 
 #[test]
