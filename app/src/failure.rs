@@ -1,12 +1,13 @@
 //! Why a command did not do what it was asked.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use migrate::ErrorKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something went wrong. Printed as its message and, on the next line, the remedy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     #[serde(skip)]
     pub(crate) exit: u8,
@@ -16,11 +17,11 @@ pub(crate) struct Failure {
     remedy: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kind {
     Engine(ErrorKind),
-    App(&'static str),
+    App(Cow<'static, str>),
 }
 
 impl Failure {
@@ -28,7 +29,7 @@ impl Failure {
     pub(crate) fn serving(object: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             exit: 1,
-            kind: Kind::App("serving"),
+            kind: Kind::App("serving".into()),
             object: object.into(),
             message: message.into(),
             remedy: String::new(),

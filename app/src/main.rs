@@ -7,11 +7,13 @@ mod command;
 mod config;
 mod copy;
 mod customer;
+mod detach;
 mod ending;
 mod failure;
 mod lock;
 mod log;
 mod owner;
+mod pull;
 mod record;
 mod server;
 mod stop;
@@ -51,7 +53,7 @@ fn run(config: Config, started: Instant) -> ExitCode {
         Command::Serve(address) => served(boot::serve(config, address, started)),
         Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
-        Command::Backup(file, format) => command::backup::run(&config, &file).print("backup", format),
+        Command::Backup(backup, format) => command::backup::run(&config, &backup).print("backup", format),
         Command::LastChange(format) => command::last_change::run(&config).print("last-change", format),
         Command::Version(format) => command::version::run(&config).print("version", format),
     }

@@ -13,6 +13,7 @@ use crate::bring;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::lock::Lock;
+use crate::pull;
 use crate::server::{self, Ready};
 use crate::stop;
 use crate::store::Store;
@@ -46,6 +47,7 @@ fn ready(config: &Config, started: Instant) -> Result<Ready, Failure> {
     volume::make_default_folder(&config.database)?;
     volume::check(config)?;
     let lock = Lock::take(&config.database, &config.settings)?;
+    pull::sweep(&config.database, &config.settings);
     match config.boot {
         config::Boot::Migrate { .. } => info!("{}", bring::bring(config, &declared)?.summary()),
         config::Boot::Keep => keep::check(config, &declared)?,

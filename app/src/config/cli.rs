@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use migrate::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
 
-use super::Mode;
 use super::environment::Environment;
+use super::{Backup, Mode, Scrub};
 use crate::ending::{Ending, Format};
 use crate::failure::Failure;
 
@@ -52,12 +52,7 @@ pub(super) enum Verb {
         format: Format,
     },
     /// Make a consistent copy of the database while it is in use
-    Backup {
-        /// The new file; an existing one is refused
-        file: PathBuf,
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    Backup(BackupFlags),
     /// Print what the last change of the database did, and how long it took
     LastChange {
         #[arg(long, value_enum, default_value_t)]
@@ -68,6 +63,39 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupFlags {
+    /// The new file; an existing one is refused
+    #[arg(required_unless_present = "list")]
+    file: Option<PathBuf>,
+    /// SQL statements, as base64, that run on the copy alone; what they change is nowhere in it
+    #[arg(long, value_name = "BASE64", conflicts_with_all = ["status", "discard", "list"])]
+    scrub: Option<Scrub>,
+    #[command(flatten)]
+    how: How,
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct How {
+    /// Make the copy in a process of its own and end at once; FILE is named DB_PATH.pull-NAME
+    #[arg(long)]
+    detach: bool,
+    #[arg(long, hide = true)]
+    detached: bool,
+    /// Tell how far a detached copy is
+    #[arg(long)]
+    status: bool,
+    /// Stop and remove a detached copy, and all that is left of it
+    #[arg(long)]
+    discard: bool,
+    /// List all copies named DB_PATH.pull-NAME
+    #[arg(long, conflicts_with = "file")]
+    list: bool,
 }
 
 #[derive(Debug, Args)]
@@ -101,9 +129,24 @@ impl Verb {
             Self::Migrate(_) => "migrate",
             Self::Serve => "serve",
             Self::Inspect { .. } => "inspect",
-            Self::Backup { .. } => "backup",
+            Self::Backup(_) => "backup",
             Self::LastChange { .. } => "last-change",
             Self::Version { .. } => "version",
+        }
+    }
+}
+
+impl BackupFlags {
+    pub(super) fn action(self) -> Backup {
+        let Self { file, scrub, how, .. } = self;
+        // Only a list is asked for without a file.
+        let Some(file) = file else { return Backup::List };
+        match how {
+            How { detach: true, .. } => Backup::Detach(file, scrub),
+            How { detached: true, .. } => Backup::Detached(file, scrub),
+            How { status: true, .. } => Backup::Status(file),
+            How { discard: true, .. } => Backup::Discard(file),
+            _ => Backup::Here(file, scrub),
         }
     }
 }

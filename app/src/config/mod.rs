@@ -3,6 +3,7 @@
 mod cli;
 mod environment;
 mod password;
+mod scrub;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use cli::{Cli, Verb};
 use environment::Environment;
 
 pub(crate) use password::Password;
+pub(crate) use scrub::Scrub;
 
 /// Looks up a variable; a function, so that tests need not change the environment of their process.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -64,9 +66,22 @@ pub(crate) enum Command {
     Serve(SocketAddr),
     Migrate(Mode, Format),
     Inspect(Format),
-    Backup(PathBuf, Format),
+    Backup(Backup, Format),
     LastChange(Format),
     Version(Format),
+}
+
+/// What `backup` does, and with which file.
+#[derive(Debug, Clone)]
+pub(crate) enum Backup {
+    Here(PathBuf, Option<Scrub>),
+    /// The same in a process of its own.
+    Detach(PathBuf, Option<Scrub>),
+    /// That process.
+    Detached(PathBuf, Option<Scrub>),
+    Status(PathBuf),
+    Discard(PathBuf),
+    List,
 }
 
 /// How far `migrate` goes.
@@ -141,7 +156,10 @@ impl Config {
                 Command::Migrate(flags.mode(), flags.format)
             }
             Verb::Inspect { format } => Command::Inspect(format),
-            Verb::Backup { file, format } => Command::Backup(file, format),
+            Verb::Backup(flags) => {
+                let format = flags.format;
+                Command::Backup(flags.action(), format)
+            }
             Verb::LastChange { format } => Command::LastChange(format),
             Verb::Version { format } => Command::Version(format),
         };

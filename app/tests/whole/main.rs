@@ -12,6 +12,7 @@ mod last_change;
 mod page;
 mod password;
 mod project;
+mod pull;
 mod request_log;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;

@@ -1,0 +1,67 @@
+//! A copy that takes longer than whoever asked for it may wait: made by a process of its own.
+//!
+//! The only file here that starts a process, and the only one that asks one to stop.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, stdin};
+use std::os::fd::AsFd as _;
+use std::process::{Command, Stdio};
+
+use migrate::{Error, ErrorKind};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, setsid};
+
+use crate::config::Scrub;
+use crate::pull::{Pull, State};
+
+/// Starts the process that makes the copy, and hands it the state, held: so there is no moment in which nobody holds it.
+/// Nobody waits for it: this process ends at once.
+pub(crate) fn start(pull: &Pull, state: State, scrub: Option<&Scrub>) -> Result<(), Error> {
+    let spawn = || -> io::Result<()> {
+        let mut copier = Command::new(env::current_exe()?);
+        copier.args(["backup", "--detached"]);
+        if let Some(scrub) = scrub {
+            copier.args(["--scrub", &scrub.base64()]);
+        }
+        copier.arg("--").arg(pull.file());
+        copier.stdin(state.into_file()).stdout(Stdio::null()).stderr(Stdio::null());
+        copier.spawn().map(drop)
+    };
+    spawn().map_err(|error| {
+        let file = pull.file().display().to_string();
+        let message =
+            format!("the process that was to make {file} cannot be started: {error}; nothing was copied");
+        Error::new(ErrorKind::Database, &file, message)
+            .remedy(format!("make it without a process of its own: app backup {file}"))
+    })
+}
+
+/// In that process: leaves the session of whoever asked, so that it lives on when that ends; and the state, held.
+pub(crate) fn settle(pull: &Pull) -> Result<State, Error> {
+    let inherited = || -> io::Result<Option<State>> {
+        let state = State::inherited(&pull.state_file(), File::from(stdin().as_fd().try_clone_to_owned()?))?;
+        if state.is_some() {
+            setsid()?;
+        }
+        Ok(state)
+    };
+    let by_hand = || {
+        let file = pull.file().display().to_string();
+        Error::new(
+            ErrorKind::Usage,
+            "--detached",
+            "--detached is for the process that --detach starts; nothing was copied",
+        )
+        .remedy(format!("write: app backup {file} --detach"))
+    };
+    inherited().ok().flatten().ok_or_else(by_hand)
+}
+
+/// Asks the process that makes a copy to stop. One that is gone already needs no asking: then nobody holds the state.
+pub(crate) fn stop(pid: u32) {
+    // Zero and below would be groups of processes, and 1 is no copy.
+    if let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 1) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
+}
