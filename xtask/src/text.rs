@@ -69,12 +69,13 @@ pub(crate) fn title(text: &str) -> String {
     format!("{TITLE}{text}{TITLE:#}")
 }
 
-/// `74.8 MB`, `1.2 kB`, `100 B`: in thousands, as Docker counts.
+/// `12.8 GB`, `74.8 MB`, `1.2 kB`, `100 B`: in thousands, as Docker counts.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+        100_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
@@ -87,6 +88,16 @@ pub(crate) fn cut(text: &str, characters: usize) -> String {
 /// `1 row`, `12,000 rows`.
 pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// What became of a proposal, in a word or two.
+pub(crate) fn became(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Chosen => "chosen",
+        Verdict::Proved => "not chosen",
+        Verdict::Disproved => "disproved",
+        Verdict::Unavailable => "no plan",
+    }
 }
 
 fn differences(report: &Report) -> String {
@@ -136,17 +147,13 @@ fn proposals(report: &Report) -> String {
 }
 
 fn proposal(planner: Planner, verdict: Verdict, reason: &str) -> String {
-    let verdict = match verdict {
-        Verdict::Chosen => "chosen",
-        Verdict::Proved => "not chosen",
-        Verdict::Disproved => "disproved",
-        Verdict::Unavailable => "no plan",
-    };
+    let verdict = became(verdict);
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     format!("{planner}: {verdict}{reason}")
 }
 
-fn grouped(number: u64) -> String {
+/// `12,000`.
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -165,8 +172,8 @@ mod tests {
     #[test]
     fn sizes_have_the_unit_that_reads_best() {
         assert_eq!(
-            [0, 999, 1_000, 99_900, 100_000, 74_800_000].map(size),
-            ["0 B", "999 B", "1.0 kB", "99.9 kB", "0.1 MB", "74.8 MB"]
+            [0, 999, 1_000, 99_900, 100_000, 74_800_000, 12_840_402_944].map(size),
+            ["0 B", "999 B", "1.0 kB", "99.9 kB", "0.1 MB", "74.8 MB", "12.8 GB"]
         );
     }
 
