@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Is everything in sync with the last deployed commit, and does the change apply?
     #[command(after_help = VERIFY_SYNC_HELP)]
     VerifySync(VerifySync),
+    /// Make today's change on a copy of real data: evidence, time, predicted downtime
+    #[command(after_help = REHEARSE_HELP)]
+    Rehearse(Rehearse),
     /// Build the image that is shipped, and prove it by booting it
     #[command(after_help = IMAGE_HELP)]
     Image(Image),
@@ -68,6 +71,22 @@ Exit codes:
   2  wrong usage or configuration
   3  the change needs an approval
   4  out of sync; each line that differs says what mends it";
+
+const REHEARSE_HELP: &str = "\
+Without --data, --pull or --fork the newest copy that was pulled is used. The data itself is never changed: a copy of
+it is, on the disk that cargo builds on, and goes away again. A fork and its machine are destroyed on every way out.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+  LANDFALL_URL   where production answers [default: https://APP.fly.dev]
+  ATLAS          the Atlas binary [default: the one on PATH]
+  CI             where it is set, only --fork is accepted
+
+Exit codes:
+  0  the change goes through, and every row is there
+  1  failed, or interrupted; nothing but a copy was changed
+  2  wrong usage or configuration
+  3  the change needs an approval, or rows stand against it";
 
 const IMAGE_HELP: &str = "\
 The image has the app, Atlas and schema.sql in it; fly.toml says where its data will be. After the
@@ -160,9 +179,52 @@ pub(crate) struct VerifySync {
     #[arg(long)]
     pub(crate) wake: bool,
 
+    /// Write a report for people who were not there; Markdown (.md) or a page (.html)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
     /// Approve a hazard on an object: table, table.column or * (repeatable)
     #[arg(long, value_name = "HAZARD:OBJECT")]
     pub(crate) allow: Vec<Approval>,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// Flags of `cargo xtask rehearse`.
+#[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    /// On a copy of this database
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pull", "fork"])]
+    pub(crate) data: Option<PathBuf>,
+
+    /// On a copy of production that is pulled now
+    #[arg(long, conflicts_with = "fork")]
+    pub(crate) pull: bool,
+
+    /// On a fork of production's volume, at Fly, where the data already is
+    #[arg(long)]
+    pub(crate) fork: bool,
+
+    /// In the image that is going to be shipped, booted as in production (--fork always does)
+    #[arg(long)]
+    pub(crate) image: bool,
+
+    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    #[arg(long, value_name = "HAZARD:OBJECT")]
+    pub(crate) allow: Vec<Approval>,
+
+    /// How long a deploy is going to wait: what the predicted downtime is held against
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) wait_timeout: u32,
+
+    /// Write a report for people who were not there; Markdown (.md) or a page (.html)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) bases: Bases,
 
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -235,6 +297,7 @@ impl Command {
             Self::Migrate(_) => "migrate",
             Self::Inspect(_) => "inspect",
             Self::VerifySync(_) => "verify-sync",
+            Self::Rehearse(_) => "rehearse",
             Self::Image(_) => "image",
             Self::Ci(_) => "ci",
         }
@@ -246,6 +309,7 @@ impl Command {
             Self::Migrate(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::VerifySync(args) => args.format,
+            Self::Rehearse(args) => args.format,
             Self::Image(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }

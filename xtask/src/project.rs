@@ -75,6 +75,16 @@ impl Project {
         }
     }
 
+    /// Where copies of production are kept: beside the local database.
+    pub(crate) fn pulled(&self) -> PathBuf {
+        self.local_db.with_file_name("pulled")
+    }
+
+    /// Where cargo builds: neither committed nor sent to Docker.
+    pub(crate) fn target(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
+    }
+
     /// `schema.sql` as the repository's own paths name it: the workspace may be a folder in it.
     pub(crate) fn schema_in_repository(&self) -> Result<PathBuf> {
         Ok(git::prefix(&self.root)?.join(&self.schema_in_root))

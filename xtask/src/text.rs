@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Evidence, Hazard, Plan, Planner, Report, Verdict};
+use migrate::{ApprovedBy, Disk, Evidence, Hazard, Plan, Planner, Report, Timing, Verdict};
 
 use crate::highlight;
 use crate::release::check::{self, Check};
@@ -24,6 +24,24 @@ pub(crate) fn plan(report: &Report, verbose: bool) -> String {
     }
     sections.retain(|section| !section.is_empty());
     sections.join("\n")
+}
+
+/// Where the time of a change went, and the room that it took.
+pub(crate) fn time(report: &Report) -> String {
+    const BAR: usize = 30;
+    let whole = report.seconds.unwrap_or_default().max(f64::MIN_POSITIVE);
+    let width = report.timings.iter().map(|timing| timing.label.chars().count()).max().unwrap_or(0);
+    let mut out = format!("{TITLE}Time{TITLE:#} from BEGIN to COMMIT: {whole:.2} s\n");
+    for Timing { label, seconds, .. } in &report.timings {
+        let share = seconds / whole;
+        let bar = "█".repeat((share * BAR as f64).round() as usize);
+        let _ = writeln!(out, "  {label:width$}  {seconds:>7.2} s  {:>3.0} %  {bar}", share * 100.0);
+    }
+    if let Some(Disk { before, peak, after }) = &report.disk {
+        let (before, peak, after) = (size(*before), size(*peak), size(*after));
+        let _ = writeln!(out, "  room on the disk: {before} before, {peak} at most, {after} afterwards");
+    }
+    out
 }
 
 /// What was looked at, a line a check; below it what there is to say, and what mends it.

@@ -9,6 +9,7 @@ use crate::cli;
 use crate::project::Project;
 use crate::release::annotation;
 use crate::release::check::Verdict;
+use crate::release::document;
 use crate::release::sync::{self, Found, Wanted};
 use crate::text;
 use crate::ui::Ui;
@@ -20,10 +21,15 @@ pub(crate) fn run(
     interrupt: &Interrupt,
     ui: &mut Ui,
 ) -> Result<u8> {
+    args.report.as_deref().map(document::file::refuse_unknown).transpose()?;
     let wanted = Wanted { commit: args.commit, wake: args.wake, allow: args.allow };
     let found = sync::run(project, &wanted, interrupt, ui)?;
     ui.keep(&found);
     ui.result(&text::checks(&found.checks));
+    if let Some(file) = &args.report {
+        document::file::write(file, &found.document(project))?;
+        ui.status("Reported", file.display());
+    }
     annotate(project, &found, interrupt, ui)?;
     Ok(end(&found, ui))
 }

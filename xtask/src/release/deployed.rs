@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::probe::Probe;
 use super::production::{Production, Trouble};
 use crate::project::Project;
+use crate::tool::fly::Machine;
 use crate::tool::git::{self, Origin};
 
 /// The label that an image tells its commit by (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>).
@@ -53,6 +54,11 @@ impl Source {
     }
 }
 
+/// The commit that is written on a machine's image.
+pub(crate) fn revision(machine: &Machine) -> Option<&str> {
+    machine.label(REVISION)
+}
+
 /// The git ref that records what is deployed of an app.
 pub(crate) fn ref_name(app: &str) -> String {
     format!("refs/landfall/deployed/{app}")
@@ -74,7 +80,7 @@ fn label(production: &Production) -> Source {
     match production {
         Production::Machine(machine) => {
             let place = format!("the image of machine {}", machine.id);
-            match machine.label(REVISION) {
+            match revision(machine) {
                 Some(commit) => Source::found(place, commit),
                 None => Source::none(place, format!("it has no label {REVISION}")),
             }

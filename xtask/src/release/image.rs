@@ -86,7 +86,8 @@ fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
     Err(Error::usage("Dockerfile", message).remedy("take Landfall's own as a beginning").into())
 }
 
-fn commit(project: &Project) -> Result<String> {
+/// The commit of the work tree, with `-dirty` where it holds something else.
+pub(crate) fn commit(project: &Project) -> Result<String> {
     Ok(match git::head(&project.root)? {
         Some(commit) if commit.dirty => format!("{}-dirty", commit.id),
         Some(commit) => commit.id,

@@ -20,6 +20,8 @@ pub(crate) struct Version {
     /// The SQLite that it was built with.
     #[serde(default)]
     pub(crate) sqlite: String,
+    /// From the start of its process to its first answer, in seconds.
+    pub(crate) ready_seconds: Option<f64>,
 }
 
 /// Fingerprints of schemas; `None` is one that it could not read.

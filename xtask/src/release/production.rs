@@ -88,40 +88,34 @@ fn only(mut machines: Vec<Machine>, app: &str) -> Production {
     }
 }
 
-/// What an `app` command prints with `--format json`.
+/// What an `app` command prints with `--format json`; a refusal has both.
 #[derive(Deserialize)]
-struct Envelope<T> {
-    report: Option<T>,
-    error: Option<AppError>,
+pub(crate) struct Answered<T> {
+    /// What it found.
+    pub(crate) report: Option<T>,
+    /// Why it failed.
+    pub(crate) error: Option<migrate::Error>,
 }
 
-#[derive(Deserialize)]
-struct AppError {
-    message: String,
-    #[serde(default)]
-    remedy: String,
-}
-
-/// The report of an `app` command on the machine.
-pub(crate) fn ask<T: DeserializeOwned>(fly: &Fly<'_>, machine: &str, command: &str) -> Result<T, Trouble> {
-    ask_within(fly, machine, command, READING)
-}
-
-/// The report of an `app` command on the machine that may take so many seconds.
-pub(crate) fn ask_within<T: DeserializeOwned>(
+/// What an `app` command on the machine answers within so many seconds.
+pub(crate) fn answer<T: DeserializeOwned>(
     fly: &Fly<'_>,
     machine: &str,
     command: &str,
     seconds: u64,
-) -> Result<T, Trouble> {
+) -> Result<Answered<T>, Trouble> {
     let done = fly.exec(machine, command, seconds).map_err(|failure| Trouble::from(&failure))?;
-    let envelope = serde_json::from_str::<Envelope<T>>(&done.stdout);
-    match envelope {
-        Ok(Envelope { report: Some(report), .. }) => Ok(report),
-        Ok(Envelope { error: Some(error), .. }) => {
+    serde_json::from_str(&done.stdout).map_err(|_| not_ours(machine, command, &done.stderr))
+}
+
+/// The report of an `app` command on the machine that only reads.
+pub(crate) fn ask<T: DeserializeOwned>(fly: &Fly<'_>, machine: &str, command: &str) -> Result<T, Trouble> {
+    match answer(fly, machine, command, READING)? {
+        Answered { error: Some(error), .. } => {
             Err(Trouble::new(format!("`{command}` failed on {machine}: {}", error.message), error.remedy))
         }
-        _ => Err(not_ours(machine, command, &done.stderr)),
+        Answered { report: Some(report), .. } => Ok(report),
+        Answered { .. } => Err(not_ours(machine, command, "")),
     }
 }
 

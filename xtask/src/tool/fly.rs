@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use duct::Expression;
@@ -22,6 +22,10 @@ use crate::error::{Error, Kind};
 const LIMIT: Duration = Duration::from_secs(60);
 /// What a call may take beyond what it is given for a command on a machine.
 const SLACK: Duration = Duration::from_secs(30);
+/// How long an image may take to its registry.
+const PUSH_LIMIT: Duration = Duration::from_secs(900);
+/// How long a machine may take to be made: its host has to pull the image.
+const RUN_LIMIT: Duration = Duration::from_secs(300);
 
 /// Why Fly did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +90,20 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        Error::from(failure).into()
+    }
+}
+
 /// A machine, as `fly machine list --json` tells of it. In all of Fly's JSON what is absent is zero, false or empty.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Machine {
     /// Its id.
     pub(crate) id: String,
+    /// What somebody called it.
+    #[serde(default)]
+    pub(crate) name: String,
     /// `started`, `stopped`, `suspended`, `replacing` and others.
     pub(crate) state: String,
     /// Where it runs.
@@ -114,15 +127,6 @@ pub(crate) struct Machine {
 /// An image that a machine runs.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct ImageRef {
-    /// Where it was pulled from.
-    #[serde(default)]
-    pub(crate) registry: String,
-    /// Its name there.
-    #[serde(default)]
-    pub(crate) repository: String,
-    /// What names it for good.
-    #[serde(default)]
-    pub(crate) digest: String,
     /// What was written on it when it was built.
     #[serde(default)]
     pub(crate) labels: Option<BTreeMap<String, String>>,
@@ -134,9 +138,6 @@ pub(crate) struct MachineConfig {
     /// What Fly's client wrote on it.
     #[serde(default)]
     pub(crate) metadata: BTreeMap<String, String>,
-    /// Its variables.
-    #[serde(default)]
-    pub(crate) env: BTreeMap<String, String>,
     /// Its volumes.
     #[serde(default)]
     pub(crate) mounts: Vec<Mount>,
@@ -205,12 +206,39 @@ impl Machine {
     }
 }
 
-/// What a command on a machine came to.
+/// A volume, as `fly volumes list --json` tells of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Volume {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name, which several may have.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// `created` once it can be mounted; `hydrating` while a fork's blocks come over.
+    #[serde(default)]
+    pub(crate) state: String,
+}
+
+/// A machine that is to be run, once, by whoever rehearses: no deploy knows of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewMachine<'a> {
+    /// Its name, of which there is no other.
+    pub(crate) name: &'a str,
+    /// The image, by digest.
+    pub(crate) image: &'a str,
+    /// Where.
+    pub(crate) region: &'a str,
+    /// The id of its volume.
+    pub(crate) volume: &'a str,
+    /// Where that is mounted.
+    pub(crate) mounted_at: &'a str,
+    /// How large it is.
+    pub(crate) guest: &'a Guest,
+}
+
+/// What a command on a machine came to. `fly`'s own exit code says nothing of it: what it printed tells.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Execution {
-    /// Its exit code, which `fly`'s own says nothing of.
-    #[serde(default)]
-    pub(crate) exit_code: i32,
     /// What it printed.
     #[serde(default)]
     pub(crate) stdout: String,
@@ -259,6 +287,71 @@ impl<'a> Fly<'a> {
         self.ask(&["machine", "stop", machine, "--wait-timeout", "50s"], LIMIT).map(drop)
     }
 
+    /// Pushes a local image to the app's registry, under this tag; how it is called there, by digest.
+    pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<String, Failure> {
+        let fixed =
+            ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
+        let said =
+            self.run(&self.command(&fixed).dir(root), "fly deploy --build-only --push", PUSH_LIMIT)?.concat();
+        let tagged = said.lines().find_map(|line| line.trim().strip_prefix("image: ")).map(str::trim);
+        let digest = said.lines().find_map(|line| line.split_once("digest: ")?.1.split(' ').next());
+        match (tagged, digest) {
+            (Some(tagged), Some(digest)) => Ok(format!("{tagged}@{digest}")),
+            _ => Err(Failure::new(
+                Reason::Failed,
+                "`fly deploy --build-only --push` did not tell what it pushed",
+            )),
+        }
+    }
+
+    /// All volumes of the app.
+    pub(crate) fn volumes(&self) -> Result<Vec<Volume>, Failure> {
+        self.json(&["volumes", "list", "--json"], LIMIT)
+    }
+
+    /// Forks a volume: its blocks as they are at this moment, under another name.
+    pub(crate) fn fork_volume(&self, volume: &str, name: &str, region: &str) -> Result<Volume, Failure> {
+        self.json(&["volumes", "fork", volume, "--name", name, "--region", region, "--json"], LIMIT)
+    }
+
+    /// Destroys a volume that no machine has.
+    pub(crate) fn destroy_volume(&self, volume: &str) -> Result<(), Failure> {
+        self.ask(&["volumes", "destroy", volume, "--yes"], LIMIT).map(drop)
+    }
+
+    /// Runs a machine without a service, which destroys itself when it ends; its id.
+    pub(crate) fn run_machine(
+        &self,
+        new: &NewMachine<'_>,
+        env: &[(&str, String)],
+        command: &[&str],
+    ) -> Result<String, Failure> {
+        let NewMachine { name, image, region, volume, mounted_at, guest } = new;
+        let (mount, cpus, memory) =
+            (format!("{volume}:{mounted_at}"), guest.cpus.to_string(), guest.memory_mb.to_string());
+        let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut args = vec!["machine", "run", image, "--name", name, "--rm", "--restart", "no", "--detach"];
+        args.extend(["--region", region, "--volume", &mount, "--skip-dns-registration"]);
+        args.extend(["--vm-cpu-kind", &guest.cpu_kind, "--vm-cpus", &cpus, "--vm-memory", &memory]);
+        args.extend(env.iter().flat_map(|pair| ["--env", pair]));
+        args.extend(["-a", self.app, "--"]);
+        args.extend(command);
+        let said = self.run(&self.bare_command(&args), "fly machine run", RUN_LIMIT)?.concat();
+        let id = said.lines().find_map(|line| line.trim().strip_prefix("Machine ID: "));
+        let untold = || Failure::new(Reason::Failed, "`fly machine run` did not tell the machine's id");
+        id.map(str::to_owned).ok_or_else(untold)
+    }
+
+    /// Destroys a machine, whatever it does.
+    pub(crate) fn destroy_machine(&self, machine: &str) -> Result<(), Failure> {
+        self.ask(&["machine", "destroy", machine, "--force"], LIMIT).map(drop)
+    }
+
+    /// The last lines that a machine logged.
+    pub(crate) fn logs(&self, machine: &str) -> Result<String, Failure> {
+        self.ask(&["logs", "--no-tail", "--machine", machine], LIMIT)
+    }
+
     fn json<T: DeserializeOwned>(&self, args: &[&str], limit: Duration) -> Result<T, Failure> {
         let stdout = self.ask(args, limit)?;
         serde_json::from_str(&stdout).map_err(|error| {
@@ -272,29 +365,35 @@ impl<'a> Fly<'a> {
 
     /// What it prints on stdout.
     fn ask(&self, args: &[&str], limit: Duration) -> Result<String, Failure> {
-        let line = || format!("fly {}", args.iter().take(2).copied().collect::<Vec<_>>().join(" "));
-        let failed = |error: std::io::Error| {
-            Failure::new(Reason::Failed, format!("`{}` cannot be run: {error}", line()))
-        };
-        match run::within(&self.command(args), limit, self.interrupt).map_err(failed)? {
+        let line = format!("fly {}", args.iter().take(2).copied().collect::<Vec<_>>().join(" "));
+        self.run(&self.command(args), &line, limit).map(|[stdout, _]| stdout)
+    }
+
+    /// What it prints on stdout, and on stderr.
+    fn run(&self, command: &Expression, line: &str, limit: Duration) -> Result<[String; 2], Failure> {
+        let failed =
+            |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
+        match run::within(command, limit, self.interrupt).map_err(failed)? {
             Answer::Exited(output) if output.status.success() => {
-                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+                Ok([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
             }
-            Answer::Exited(output) => Err(explain(&line(), &String::from_utf8_lossy(&output.stderr))),
-            Answer::Stopped => {
-                Err(Failure::new(Reason::Interrupted, format!("`{}` was interrupted", line())))
-            }
+            Answer::Exited(output) => Err(explain(line, &String::from_utf8_lossy(&output.stderr))),
+            Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
             Answer::Late => {
-                let message = format!("`{}` had no answer within {} s", line(), limit.as_secs());
+                let message = format!("`{line}` had no answer within {} s", limit.as_secs());
                 Err(Failure::new(Reason::Late, message))
             }
         }
     }
 
-    /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml. The token goes by the environment, which is passed on.
+    /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml.
     fn command(&self, args: &[&str]) -> Expression {
-        let words = args.iter().map(OsString::from).chain(["-a".into(), self.app.into()]);
-        duct::cmd(&self.binary, words).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
+        self.bare_command(&[args, &["-a", self.app]].concat())
+    }
+
+    /// The token goes by the environment, which is passed on.
+    fn bare_command(&self, args: &[&str]) -> Expression {
+        duct::cmd(&self.binary, args).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
     }
 }
 
@@ -393,6 +492,6 @@ mod tests {
         assert!(machine.is_reachable() && !machine.is_in_group("app"));
         assert_eq!(machine.label("a"), None);
         let done: Execution = serde_json::from_str(r#"{"stdout": "x"}"#).unwrap();
-        assert_eq!((done.exit_code, done.stderr.as_str()), (0, ""));
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("x", ""));
     }
 }

@@ -4,7 +4,6 @@ pub(crate) mod app;
 pub(crate) mod atlas;
 pub(crate) mod cargo;
 pub(crate) mod docker;
-#[allow(dead_code, reason = "rehearse is to read all of it")]
 pub(crate) mod fly;
 pub(crate) mod git;
 pub(crate) mod run;

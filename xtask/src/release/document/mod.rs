@@ -3,6 +3,7 @@
 mod difference;
 #[cfg(test)]
 mod example;
+pub(crate) mod file;
 mod html;
 mod markdown;
 mod words;

@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 use super::check::{Check, Verdict};
 use super::deployed::Source;
+use super::document::Document;
+use super::image;
 use super::probe::Probe;
 use super::production::Production;
 use crate::fly_toml::FlyToml;
@@ -35,10 +37,9 @@ pub(crate) struct Found {
     pub(crate) checks: Vec<Check>,
     /// What today's schema changes, as the engine tells it.
     pub(crate) change: Option<Report>,
-    /// `schema.sql` as it is deployed.
+    /// `schema.sql` as it is deployed, and as it is today.
     #[serde(skip)]
-    #[allow(dead_code, reason = "the report is to show it")]
-    pub(crate) deployed_schema: Option<String>,
+    schemas: (Option<String>, String),
 }
 
 impl Found {
@@ -47,6 +48,32 @@ impl Found {
         let order = [Verdict::OutOfSync, Verdict::Refused, Verdict::Unknown];
         let any = |verdict: &Verdict| self.checks.iter().any(|check| check.verdict == *verdict);
         order.into_iter().find(any).unwrap_or(Verdict::Fine)
+    }
+
+    /// For people who were not there.
+    pub(crate) fn document(&self, project: &Project) -> Document<'_> {
+        let verdict = self.verdict();
+        let commit = self.commit.as_deref().map_or_else(|| "nothing deployed".to_owned(), image::short);
+        let summary = match verdict {
+            Verdict::OutOfSync => "Not everything is in sync: each line that differs says what mends it",
+            Verdict::Refused => "The change needs an approval",
+            Verdict::Unknown => "Not everything could be told",
+            Verdict::Fine | Verdict::NotRead => {
+                "Everything that could be read is in sync, and the change applies"
+            }
+        };
+        Document {
+            title: format!("Is {} in sync with {commit}?", project.app),
+            verdict,
+            summary: summary.to_owned(),
+            facts: Vec::new(),
+            checks: &self.checks,
+            schema_path: project.schema_in_root.display().to_string(),
+            before: self.schemas.0.as_deref(),
+            after: &self.schemas.1,
+            report: self.change.as_ref(),
+            downtime: None,
+        }
     }
 }
 
@@ -126,7 +153,7 @@ impl Sync<'_> {
         checks.extend(lines);
         checks.push(self.atlas(fresh.as_ref(), &today, &checks));
         checks.push(self.sqlite(commit.as_deref(), &production)?);
-        Ok(Found { commit, sources, checks, change, deployed_schema })
+        Ok(Found { commit, sources, checks, change, schemas: (deployed_schema, today.text().to_owned()) })
     }
 }
 

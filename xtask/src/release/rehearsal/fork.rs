@@ -1,0 +1,317 @@
+//! On a fork of production's volume, at Fly, where the data already is: the image boots on it as it is going to boot on the volume
+//! itself, with nobody but us to ask it. Machine and volume are destroyed on every way out.
+
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use migrate::{ErrorKind, Interrupt, Outcome, Report};
+
+use super::{LastChange, Stage, Tried};
+use crate::error::{Error, Kind};
+use crate::release::downtime::{Basis, Measured};
+use crate::release::image;
+use crate::release::production::{self, Production, Trouble};
+use crate::tool::fly::{Failure, Fly, Machine, MachineConfig, NewMachine, Volume};
+use crate::ui::Ui;
+
+/// Between two looks.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a fork may take until it can be mounted: the blocks come over in the background.
+const FORK_LIMIT: Duration = Duration::from_secs(600);
+/// How long the plan may take, in seconds: it reads what constraints say of every row.
+const PLANNING: u64 = 300;
+/// How often it is looked whether all is gone.
+const TRIES: u32 = 3;
+/// How long a machine may take to answer at all.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// What is at Fly because of this rehearsal, by name: an answer that was lost tells no id.
+struct Leftovers<'a> {
+    app: &'a str,
+    machine: String,
+    volume: String,
+    ui: &'a Ui,
+}
+
+impl Stage<'_> {
+    /// Forks, boots, reads what the boot wrote down, and takes everything away again.
+    pub(super) fn on_a_fork(&self) -> Result<Tried> {
+        let (fly, machine) = self.running()?;
+        let (config, source) = (machine.config(), self.volume_of(machine)?);
+        let built =
+            image::build(self.project, self.fly_toml, &self.wanted.bases, None, self.interrupt, self.ui)?;
+        let unique = unique();
+        let label = format!("rehearsal-{}-{unique}", image::short(&built.commit));
+        self.ui.status("Pushing", format!("{} as {label}", built.tag));
+        let image = fly.push(&self.project.root, &built.tag, &label)?;
+        let leftovers = Leftovers {
+            app: &self.fly_toml.app,
+            machine: format!("landfall-rehearsal-{unique}"),
+            volume: format!("landfall_rehearsal_{unique}"),
+            ui: self.ui,
+        };
+        self.ui.status("Forking", format!("volume {source} as {}", leftovers.volume));
+        let volume = fly.fork_volume(&source, &leftovers.volume, &machine.region)?;
+        self.wait_for_volume(fly, &volume)?;
+        let new = NewMachine {
+            name: &leftovers.machine,
+            image: &image,
+            region: &machine.region,
+            volume: &volume.id,
+            mounted_at: &self.fly_toml.volume,
+            guest: &config.guest,
+        };
+        let (report, refused) = self.plan_there(fly, &new)?;
+        if refused.is_some() || report.outcome == Outcome::InSync {
+            return Ok(self.tried(&config, report, 0.0, refused));
+        }
+        self.boot_there(fly, &new, &config, &report)
+    }
+
+    /// The machine whose data is forked. It goes on serving.
+    fn running(&self) -> Result<(&Fly<'_>, &Machine)> {
+        let fly = self.fly.as_ref().map_err(|failure| Error::from(failure.clone()))?;
+        match self.production {
+            Production::Machine(machine) if machine.is_reachable() => Ok((fly, machine)),
+            Production::Machine(machine) => Err(failed(Trouble::new(
+                format!("the host of machine {} is {}; nothing was forked", machine.id, machine.host_status),
+                "wait for Fly: https://status.flyio.net",
+            ))
+            .into()),
+            Production::Absent(reason) => Err(failed(Trouble::new(
+                format!("there is nothing to fork: {reason}"),
+                "rehearse on a database: --data FILE",
+            ))
+            .into()),
+            Production::NotAsked(reason) => {
+                let remedy = "log in: fly auth login; or set FLY_API_TOKEN";
+                Err(failed(Trouble::new(format!("Fly was not asked: {reason}"), remedy)).into())
+            }
+            Production::Unknown(trouble) => Err(failed(trouble.clone()).into()),
+        }
+    }
+
+    fn volume_of(&self, machine: &Machine) -> Result<String> {
+        let mounts = machine.config().mounts;
+        let mount = mounts.into_iter().find(|mount| mount.path == self.fly_toml.volume).ok_or_else(|| {
+            let message = format!(
+                "machine {} has no volume at {}; nothing was forked",
+                machine.id, self.fly_toml.volume
+            );
+            Error::new(Kind::Failed, "fly", message).remedy("see what it has: fly volumes list")
+        })?;
+        Ok(mount.volume)
+    }
+
+    fn wait_for_volume(&self, fly: &Fly<'_>, volume: &Volume) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let volumes = fly.volumes()?;
+            let now = volumes.iter().find(|known| known.id == volume.id);
+            match now.map(|volume| volume.state.as_str()) {
+                Some("created") => return Ok(()),
+                state if begun.elapsed() > FORK_LIMIT => {
+                    let (state, limit) = (state.unwrap_or("missing"), FORK_LIMIT.as_secs());
+                    let message = format!("the fork {} was still {state} after {limit} s", volume.id);
+                    return Err(failed(Trouble::new(message, "see https://status.flyio.net")).into());
+                }
+                _ => self.pause()?,
+            }
+        }
+    }
+
+    fn pause(&self) -> Result<()> {
+        if self.interrupt.is_raised() {
+            return Err(Error::new(Kind::Interrupted, "", "interrupted; production was not touched").into());
+        }
+        thread::sleep(TICK);
+        Ok(())
+    }
+
+    /// The plan, on the fork's own rows and by the image's own engine; or why it is refused. Whatever `serve` finds, it changes
+    /// nothing.
+    fn plan_there(&self, fly: &Fly<'_>, new: &NewMachine<'_>) -> Result<(Report, Option<anyhow::Error>)> {
+        self.ui.status("Planning", format!("on {}", new.name));
+        let id = self.launch(fly, new, &["app", "serve"], &[])?;
+        let allow =
+            self.wanted.allow.iter().map(|approval| format!(" --allow {approval}")).collect::<String>();
+        let command = format!("app migrate --dry-run --format json{allow}");
+        let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
+        fly.destroy_machine(&id)?;
+        match (answered.report, answered.error) {
+            (Some(report), None) => Ok((report, None)),
+            (Some(report), Some(error)) if error.kind == ErrorKind::Hazard => {
+                Ok((report, Some(error.into())))
+            }
+            (_, Some(error)) => Err(error.into()),
+            (None, None) => {
+                Err(failed(Trouble::new("the fork's machine told no plan", "please report this")).into())
+            }
+        }
+    }
+
+    /// As in production: the boot plans, copies, applies, and serves.
+    fn boot_there(
+        &self,
+        fly: &Fly<'_>,
+        new: &NewMachine<'_>,
+        config: &MachineConfig,
+        planned: &Report,
+    ) -> Result<Tried> {
+        self.ui.status("Booting", format!("on {}", new.name));
+        let allow: Vec<_> = self.wanted.allow.iter().map(ToString::to_string).collect();
+        let fingerprint = planned.plan.as_ref().map(|plan| plan.fingerprint.clone()).unwrap_or_default();
+        let approvals = [("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", fingerprint)];
+        let env = if allow.is_empty() { &[][..] } else { &approvals[..] };
+        let id = self.launch(fly, new, &["app", "start"], env)?;
+        self.wait_for_change(fly, &id)?;
+        let last = production::ask::<LastChange>(fly, &id, "app last-change --format json");
+        let last = last.map_err(failed)?;
+        Ok(Tried {
+            copy: last.copy,
+            sqlite: last.sqlite,
+            ..self.tried(config, last.report, last.seconds, None)
+        })
+    }
+
+    /// A machine of the rehearsal's name that has started; its id.
+    fn launch(
+        &self,
+        fly: &Fly<'_>,
+        new: &NewMachine<'_>,
+        command: &[&str],
+        env: &[(&str, String)],
+    ) -> Result<String> {
+        let own = self.fly_toml.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let env: Vec<_> = own.chain(env.iter().cloned()).collect();
+        let id = fly.run_machine(new, &env, command)?;
+        let begun = Instant::now();
+        loop {
+            let machines = fly.machines()?;
+            match machines.iter().find(|machine| machine.id == id).map(|machine| machine.state.as_str()) {
+                Some("started") => return Ok(id),
+                // A machine that ended has destroyed itself.
+                None => return Err(self.ended(fly, &id, command)),
+                Some(state) if begun.elapsed() > START_LIMIT => {
+                    let message = format!("{} was still {state} after {} s", new.name, START_LIMIT.as_secs());
+                    return Err(failed(Trouble::new(message, "see https://status.flyio.net")).into());
+                }
+                Some(_) => self.pause()?,
+            }
+        }
+    }
+
+    /// Until the boot is through, or has ended.
+    fn wait_for_change(&self, fly: &Fly<'_>, id: &str) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let in_sync = production::ask::<Report>(fly, id, "app migrate --check --format json");
+            if in_sync.is_ok_and(|report| report.outcome == Outcome::InSync) {
+                return Ok(());
+            }
+            if !fly.machines()?.iter().any(|machine| machine.id == id && machine.state == "started") {
+                return Err(self.ended(fly, id, &["app", "start"]));
+            }
+            if begun.elapsed() > self.wanted.wait_timeout {
+                let limit = self.wanted.wait_timeout.as_secs();
+                let message =
+                    format!("the change was not through after {limit} s, the time that a deploy would wait");
+                return Err(Error::new(Kind::Failed, "--wait-timeout", message)
+                    .remedy("rehearse with a longer --wait-timeout, and deploy with it")
+                    .into());
+            }
+            self.pause()?;
+        }
+    }
+
+    /// It is gone once it has ended: its log is what is left.
+    fn ended(&self, fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
+        let log = fly.logs(machine).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        let last: String =
+            lines[lines.len().saturating_sub(50)..].iter().map(|line| format!("\n  {line}")).collect();
+        let message =
+            format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
+        Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()
+    }
+
+    fn tried(
+        &self,
+        config: &MachineConfig,
+        report: Report,
+        seconds: f64,
+        refused: Option<anyhow::Error>,
+    ) -> Tried {
+        let guest = &config.guest;
+        let size = format!("{}-cpu-{}x with {} MB", guest.cpu_kind, guest.cpus, guest.memory_mb);
+        Tried {
+            data: "a fork of production's volume".to_owned(),
+            place: format!("a machine of production's size at Fly, {size}"),
+            sqlite: migrate::sqlite_version().to_owned(),
+            report,
+            copy: None,
+            change: Measured { seconds, basis: Basis::Fork, source: "measured on the fork".to_owned() },
+            started: None,
+            refused,
+        }
+    }
+}
+
+fn failed(trouble: Trouble) -> Error {
+    let message = format!("{}; production was not touched", trouble.message);
+    Error::new(Kind::Failed, "fly", message).remedy(trouble.remedy)
+}
+
+/// Of this rehearsal, and of no other: a volume's name has 30 characters at most, small letters, digits and `_`.
+fn unique() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:08x}", (now.as_millis() as u32) ^ process::id().rotate_left(16))
+}
+
+impl Drop for Leftovers<'_> {
+    fn drop(&mut self) {
+        // Its own: what was asked to stop has to be taken away all the same.
+        let never = Interrupt::default();
+        let Ok(fly) = Fly::of(self.app, &never) else { return };
+        for attempt in 0..TRIES {
+            // A request whose answer we did not wait for may still be under way.
+            if attempt > 0 {
+                thread::sleep(TICK);
+            }
+            let _ = self.destroy(&fly);
+        }
+        match self.left(&fly) {
+            Ok(left) if left.is_empty() => {}
+            Ok(left) => self.ui.note(format!("left at Fly, and paid for: {}", left.join("; "))),
+            Err(failure) => self.ui.note(format!(
+                "whether anything was left at Fly is not known ({failure}): fly volumes list -a {}",
+                self.app
+            )),
+        }
+    }
+}
+
+impl Leftovers<'_> {
+    fn machines(&self, fly: &Fly<'_>) -> Result<Vec<Machine>, Failure> {
+        Ok(fly.machines()?.into_iter().filter(|machine| machine.name == self.machine).collect())
+    }
+
+    fn volumes(&self, fly: &Fly<'_>) -> Result<Vec<Volume>, Failure> {
+        Ok(fly.volumes()?.into_iter().filter(|volume| volume.name == self.volume).collect())
+    }
+
+    fn destroy(&self, fly: &Fly<'_>) -> Result<(), Failure> {
+        self.machines(fly)?.iter().try_for_each(|machine| fly.destroy_machine(&machine.id))?;
+        self.volumes(fly)?.iter().try_for_each(|volume| fly.destroy_volume(&volume.id))
+    }
+
+    /// The commands that take away what is still there.
+    fn left(&self, fly: &Fly<'_>) -> Result<Vec<String>, Failure> {
+        let machines =
+            self.machines(fly)?.into_iter().map(|m| format!("fly machine destroy {} --force", m.id));
+        let volumes = self.volumes(fly)?.into_iter().map(|v| format!("fly volumes destroy {} --yes", v.id));
+        Ok(machines.chain(volumes).map(|command| format!("{command} -a {}", self.app)).collect())
+    }
+}

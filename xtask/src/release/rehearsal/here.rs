@@ -1,0 +1,71 @@
+//! By this program's own engine: the same crate and the same SQLite as in the image.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use migrate::{Outcome, Report};
+
+use super::data::Data;
+use super::prediction::Recorded;
+use super::{Stage, Tried, with_untouched};
+use crate::error::{Error, Kind};
+use crate::release::downtime::Work;
+
+impl Stage<'_> {
+    /// Plans, proves, guards, applies, and looks whether anything is left to do.
+    pub(super) fn here(&self, data: &Data, recorded: &Recorded) -> Result<Tried> {
+        let before = migrate::rows(&data.file, self.settings)?;
+        let begun = Instant::now();
+        let prepared = migrate::prepare(&data.file, self.declared, self.settings, &mut self.ui.progress());
+        let planned = begun.elapsed().as_secs_f64();
+        let prepared = match prepared {
+            Err(error) if error.kind.exit_code() == 3 => return self.refused(data, None, error),
+            prepared => prepared?,
+        };
+        let mut report = prepared.report().clone();
+        if let Err(error) = prepared.guard() {
+            return self.refused(data, Some(report), error);
+        }
+        if report.outcome == Outcome::Planned {
+            report = prepared.apply(&mut self.ui.progress())?;
+            self.refuse_endless(data)?;
+        }
+        with_untouched(&mut report.evidence, &before, &migrate::rows(&data.file, self.settings)?);
+        // A boot makes it at this point. Here it was made before: it is what was changed.
+        let copy = report.plan.as_ref().is_some_and(|plan| plan.wants_copy()).then_some(data.copied);
+        let seconds = planned + copy.map_or(0.0, |copy| copy.seconds) + report.seconds.unwrap_or_default();
+        let change = self.as_there(seconds, data, "on this machine", recorded);
+        Ok(Tried { copy, refused: None, change, ..self.tried_here(data, report) })
+    }
+
+    fn tried_here(&self, data: &Data, report: Report) -> Tried {
+        Tried {
+            data: data.what.clone(),
+            place: "this machine".to_owned(),
+            sqlite: migrate::sqlite_version().to_owned(),
+            report,
+            copy: None::<Work>,
+            change: super::Measured::here(0.0, ""),
+            started: None,
+            refused: None,
+        }
+    }
+
+    /// Where no plan could be made there is no report but the comparison's.
+    fn refused(&self, data: &Data, report: Option<Report>, error: migrate::Error) -> Result<Tried> {
+        let report = match report {
+            Some(report) => report,
+            None => migrate::check(&data.file, self.declared, self.settings, &mut ())?,
+        };
+        Ok(Tried { refused: Some(error.into()), ..self.tried_here(data, report) })
+    }
+
+    fn refuse_endless(&self, data: &Data) -> Result<()> {
+        let again = migrate::check(&data.file, self.declared, self.settings, &mut ())?;
+        let Some(left) = again.differences.first() else { return Ok(()) };
+        let schema = self.project.schema.display().to_string();
+        let message =
+            format!("the change was applied to {}, and something is left: {}", data.what, left.message);
+        Err(Error::new(Kind::Failed, schema, message).remedy("please report this").into())
+    }
+}
