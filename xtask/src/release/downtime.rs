@@ -123,18 +123,22 @@ fn margin(basis: Basis) -> f64 {
     }
 }
 
-/// How long the last update of a machine took, from the end of the old release to the start of the new one, in seconds; `None`
-/// where it had none, or its events do not tell.
+/// How long the last update of a machine took, from the end of the old release to the start of the new one, in seconds; of a
+/// machine that had none, how long it took from its making to its start. `None` where its events do not tell.
 pub(crate) fn last_update(machine: &Machine) -> Option<f64> {
-    let started =
-        machine.events.iter().position(|event| event.kind == "start" && event.status == "started")?;
-    // The latest first: what lies between a start and the start before it made this one.
-    let before = &machine.events[started + 1..];
+    let is_start = |event: &Event| event.kind == "start" && event.status == "started";
+    // The latest first: what lies between a start and the start before it made this one. Others were restarts, or mornings.
+    let starts = (0..machine.events.len()).filter(|at| is_start(&machine.events[*at]));
+    starts.filter_map(|at| start_by_update(&machine.events[at..])).next()
+}
+
+fn start_by_update(events: &[Event]) -> Option<f64> {
+    let (start, before) = events.split_first()?;
     let chain: Vec<&Event> = before.iter().take_while(|event| event.kind != "start").collect();
     let update = chain.iter().rposition(|event| event.kind == "update" || event.kind == "launch")?;
     let stopped = chain.get(update + 1).filter(|event| event.kind == "exit");
     let begun = stopped.unwrap_or(&chain[update]).timestamp;
-    let seconds = (machine.events[started].timestamp - begun) as f64 / 1e3;
+    let seconds = (start.timestamp - begun) as f64 / 1e3;
     (0.0..=600.0).contains(&seconds).then_some(seconds)
 }
 
@@ -188,12 +192,13 @@ pub(crate) fn told(downtime: &Downtime) -> String {
     out
 }
 
-/// `0.34 s`, `12.1 s`, `3 min 20 s`.
+/// `0.34 s`, `12.1 s`, `3 min 20 s`, `5 min`.
 pub(crate) fn time(seconds: f64) -> String {
     match seconds {
         0.0..10.0 => format!("{seconds:.2} s"),
         10.0..120.0 => format!("{seconds:.1} s"),
-        _ => format!("{} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0),
+        _ if seconds.round() % 60.0 == 0.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.0} min {:.0} s", (seconds.round() / 60.0).floor(), seconds.round() % 60.0),
     }
 }
 
@@ -214,6 +219,12 @@ mod tests {
     }
 
     #[test]
+    fn a_time_has_the_unit_that_reads_best() {
+        let times = [0.034, 9.99, 12.14, 119.9, 120.0, 200.0, 359.7].map(time);
+        assert_eq!(times, ["0.03 s", "9.99 s", "12.1 s", "119.9 s", "2 min", "3 min 20 s", "6 min"]);
+    }
+
+    #[test]
     fn the_last_update_is_from_the_end_of_the_old_release_to_the_start_of_the_new_one() {
         let update = vec![
             event("start", "started", 9_000),
@@ -226,6 +237,9 @@ mod tests {
         ];
         assert_eq!(last_update(&machine(update.clone())), Some(2.5));
         assert_eq!(last_update(&machine(update[5..].to_vec())), Some(1.0));
+        let restarted =
+            [vec![event("start", "started", 20_000), event("restart", "starting", 19_000)], update].concat();
+        assert_eq!(last_update(&machine(restarted)), Some(2.5));
         let night = vec![
             event("start", "started", 9_000),
             event("start", "starting", 8_900),
@@ -265,6 +279,13 @@ mod tests {
             (Basis::Production, 6.0, 3.0, 12.0)
         );
         assert_eq!(predict(&expected(measured(100.0, Basis::Fork)), &[]).basis, Basis::Fork);
-        assert_snapshot!(anstream::adapter::strip_str(&told(&predicted)).to_string());
+        assert_snapshot!(anstream::adapter::strip_str(&told(&predicted)).to_string(), @"
+        Predicted downtime: 6.00 s (3.00 s to 12.0 s), calibrated on production
+          the machine is replaced     2.00 s  a reason
+          the release starts          0.10 s  a reason
+          the change                  3.90 s  a reason
+          --wait-timeout              5.00 s  may be too short
+          grace_period                10 min  enough
+        ");
     }
 }

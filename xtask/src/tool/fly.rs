@@ -8,6 +8,7 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::Duration;
 
 use duct::Expression;
@@ -224,7 +225,7 @@ pub(crate) struct Volume {
 pub(crate) struct NewMachine<'a> {
     /// Its name, of which there is no other.
     pub(crate) name: &'a str,
-    /// The image, by digest.
+    /// The image, by a tag that only this rehearsal has.
     pub(crate) image: &'a str,
     /// Where.
     pub(crate) region: &'a str,
@@ -287,21 +288,16 @@ impl<'a> Fly<'a> {
         self.ask(&["machine", "stop", machine, "--wait-timeout", "50s"], LIMIT).map(drop)
     }
 
-    /// Pushes a local image to the app's registry, under this tag; how it is called there, by digest.
+    /// Pushes a local image to the app's registry, under this tag, which must be new; how it is called there. `machine run` adds the
+    /// digest itself, and would add it a second time.
     pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<String, Failure> {
         let fixed =
             ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
         let said =
             self.run(&self.command(&fixed).dir(root), "fly deploy --build-only --push", PUSH_LIMIT)?.concat();
-        let tagged = said.lines().find_map(|line| line.trim().strip_prefix("image: ")).map(str::trim);
-        let digest = said.lines().find_map(|line| line.split_once("digest: ")?.1.split(' ').next());
-        match (tagged, digest) {
-            (Some(tagged), Some(digest)) => Ok(format!("{tagged}@{digest}")),
-            _ => Err(Failure::new(
-                Reason::Failed,
-                "`fly deploy --build-only --push` did not tell what it pushed",
-            )),
-        }
+        let untold =
+            || Failure::new(Reason::Failed, "`fly deploy --build-only --push` did not tell what it pushed");
+        pushed(&said).map(|repository| format!("{repository}:{label}")).ok_or_else(untold)
     }
 
     /// All volumes of the app.
@@ -336,10 +332,11 @@ impl<'a> Fly<'a> {
         args.extend(env.iter().flat_map(|pair| ["--env", pair]));
         args.extend(["-a", self.app, "--"]);
         args.extend(command);
-        let said = self.run(&self.bare_command(&args), "fly machine run", RUN_LIMIT)?.concat();
-        let id = said.lines().find_map(|line| line.trim().strip_prefix("Machine ID: "));
-        let untold = || Failure::new(Reason::Failed, "`fly machine run` did not tell the machine's id");
-        id.map(str::to_owned).ok_or_else(untold)
+        let output = self.outcome(&self.bare_command(&args), "fly machine run", RUN_LIMIT)?;
+        let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        // Where there is a machine it is for the caller to see what becomes of it: one that ended at once is a failure of `run`, too.
+        let id = stdout.lines().find_map(|line| line.trim().strip_prefix("Machine ID: "));
+        id.map(str::to_owned).ok_or_else(|| explain("fly machine run", &stderr))
     }
 
     /// Destroys a machine, whatever it does.
@@ -371,13 +368,20 @@ impl<'a> Fly<'a> {
 
     /// What it prints on stdout, and on stderr.
     fn run(&self, command: &Expression, line: &str, limit: Duration) -> Result<[String; 2], Failure> {
+        let output = self.outcome(command, line, limit)?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        if output.status.success() {
+            Ok([output.stdout, output.stderr].map(text))
+        } else {
+            Err(explain(line, &text(output.stderr)))
+        }
+    }
+
+    fn outcome(&self, command: &Expression, line: &str, limit: Duration) -> Result<Output, Failure> {
         let failed =
             |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
         match run::within(command, limit, self.interrupt).map_err(failed)? {
-            Answer::Exited(output) if output.status.success() => {
-                Ok([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-            }
-            Answer::Exited(output) => Err(explain(line, &String::from_utf8_lossy(&output.stderr))),
+            Answer::Exited(output) => Ok(output),
             Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
             Answer::Late => {
                 let message = format!("`{line}` had no answer within {} s", limit.as_secs());
@@ -395,6 +399,11 @@ impl<'a> Fly<'a> {
     fn bare_command(&self, args: &[&str]) -> Expression {
         duct::cmd(&self.binary, args).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
     }
+}
+
+/// What Docker's own lines tell of a push: the repository.
+fn pushed(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())
 }
 
 /// Whether there is a `fly` on this machine.
@@ -484,6 +493,14 @@ mod tests {
             (Reason::Failed, "`fly machine list` failed: internal: simulated server error".to_owned())
         );
         assert_eq!(told(""), (Reason::Failed, "`fly machine list` failed: it said nothing".to_owned()));
+    }
+
+    #[test]
+    fn what_was_pushed_is_read_from_dockers_own_lines() {
+        let said =
+            "The push refers to repository [registry.fly.io/shop]\n8edaad145a3b: Layer already exists\n";
+        assert_eq!(pushed(said), Some("registry.fly.io/shop"));
+        assert_eq!(pushed("denied: no access"), None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Stage<'_> {
             sqlite: last.as_ref().map_or(migrate::sqlite_version().to_owned(), |last| last.sqlite.clone()),
             copy: last.as_ref().and_then(|last| last.copy),
             change: self.as_there(change, data, "in the image on this machine", recorded),
+            replaced: None,
             started: Some(Measured::here(
                 idle,
                 format!("{} in the image on this machine", downtime::time(idle)),

@@ -10,7 +10,7 @@ use migrate::{ErrorKind, Interrupt, Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
-use crate::release::downtime::{Basis, Measured};
+use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::production::{self, Production, Trouble};
 use crate::tool::fly::{Failure, Fly, Machine, MachineConfig, NewMachine, Volume};
@@ -134,7 +134,7 @@ impl Stage<'_> {
     /// nothing.
     fn plan_there(&self, fly: &Fly<'_>, new: &NewMachine<'_>) -> Result<(Report, Option<anyhow::Error>)> {
         self.ui.status("Planning", format!("on {}", new.name));
-        let id = self.launch(fly, new, &["app", "serve"], &[])?;
+        let id = self.launch(fly, new, &["app", "serve"], &[])?.id;
         let allow =
             self.wanted.allow.iter().map(|approval| format!(" --allow {approval}")).collect::<String>();
         let command = format!("app migrate --dry-run --format json{allow}");
@@ -165,36 +165,40 @@ impl Stage<'_> {
         let fingerprint = planned.plan.as_ref().map(|plan| plan.fingerprint.clone()).unwrap_or_default();
         let approvals = [("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", fingerprint)];
         let env = if allow.is_empty() { &[][..] } else { &approvals[..] };
-        let id = self.launch(fly, new, &["app", "start"], env)?;
-        self.wait_for_change(fly, &id)?;
-        let last = production::ask::<LastChange>(fly, &id, "app last-change --format json");
+        let machine = self.launch(fly, new, &["app", "start"], env)?;
+        let id = machine.id.as_str();
+        self.wait_for_change(fly, id)?;
+        let last = production::ask::<LastChange>(fly, id, "app last-change --format json");
         let last = last.map_err(failed)?;
+        let made = downtime::last_update(&machine);
+        let source = "as the fork's own machine".to_owned();
         Ok(Tried {
+            replaced: made.map(|seconds| Measured { seconds, basis: Basis::Fork, source }),
             copy: last.copy,
             sqlite: last.sqlite,
             ..self.tried(config, last.report, last.seconds, None)
         })
     }
 
-    /// A machine of the rehearsal's name that has started; its id.
+    /// A machine of the rehearsal's name, once it has started.
     fn launch(
         &self,
         fly: &Fly<'_>,
         new: &NewMachine<'_>,
         command: &[&str],
         env: &[(&str, String)],
-    ) -> Result<String> {
+    ) -> Result<Machine> {
         let own = self.fly_toml.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let env: Vec<_> = own.chain(env.iter().cloned()).collect();
         let id = fly.run_machine(new, &env, command)?;
         let begun = Instant::now();
         loop {
-            let machines = fly.machines()?;
-            match machines.iter().find(|machine| machine.id == id).map(|machine| machine.state.as_str()) {
-                Some("started") => return Ok(id),
+            let ours = fly.machines()?.into_iter().find(|machine| machine.id == id);
+            match ours {
+                Some(machine) if machine.state == "started" => return Ok(machine),
                 // A machine that ended has destroyed itself.
-                None => return Err(self.ended(fly, &id, command)),
-                Some(state) if begun.elapsed() > START_LIMIT => {
+                None => return Err(ended(fly, &id, command)),
+                Some(Machine { state, .. }) if begun.elapsed() > START_LIMIT => {
                     let message = format!("{} was still {state} after {} s", new.name, START_LIMIT.as_secs());
                     return Err(failed(Trouble::new(message, "see https://status.flyio.net")).into());
                 }
@@ -212,7 +216,7 @@ impl Stage<'_> {
                 return Ok(());
             }
             if !fly.machines()?.iter().any(|machine| machine.id == id && machine.state == "started") {
-                return Err(self.ended(fly, id, &["app", "start"]));
+                return Err(ended(fly, id, &["app", "start"]));
             }
             if begun.elapsed() > self.wanted.wait_timeout {
                 let limit = self.wanted.wait_timeout.as_secs();
@@ -224,17 +228,6 @@ impl Stage<'_> {
             }
             self.pause()?;
         }
-    }
-
-    /// It is gone once it has ended: its log is what is left.
-    fn ended(&self, fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
-        let log = fly.logs(machine).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        let last: String =
-            lines[lines.len().saturating_sub(50)..].iter().map(|line| format!("\n  {line}")).collect();
-        let message =
-            format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
-        Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()
     }
 
     fn tried(
@@ -253,10 +246,22 @@ impl Stage<'_> {
             report,
             copy: None,
             change: Measured { seconds, basis: Basis::Fork, source: "measured on the fork".to_owned() },
+            replaced: None,
             started: None,
             refused,
         }
     }
+}
+
+/// It is gone once it has ended: its log is what is left.
+fn ended(fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
+    let log = fly.logs(machine).unwrap_or_default();
+    let lines: Vec<_> = log.lines().collect();
+    let last: String =
+        lines[lines.len().saturating_sub(50)..].iter().map(|line| format!("\n  {line}")).collect();
+    let message =
+        format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
+    Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()
 }
 
 fn failed(trouble: Trouble) -> Error {

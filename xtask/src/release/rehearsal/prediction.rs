@@ -39,7 +39,7 @@ impl Stage<'_> {
 
     pub(super) fn predict(&self, tried: &Tried, recorded: &Recorded) -> Downtime {
         let expected = Expected {
-            replaced: replaced(self.production.machine()),
+            replaced: replaced(self.production.machine(), tried.replaced.as_ref()),
             started: tried.started.clone().unwrap_or_else(|| recorded.start()),
             change: tried.change.clone(),
         };
@@ -72,12 +72,15 @@ impl Stage<'_> {
     }
 }
 
-fn replaced(machine: Option<&Machine>) -> Measured {
-    match machine.and_then(downtime::last_update) {
-        Some(seconds) => {
+fn replaced(machine: Option<&Machine>, made: Option<&Measured>) -> Measured {
+    match (machine.and_then(downtime::last_update), made) {
+        (Some(seconds), _) => {
             Measured { seconds, basis: Basis::Production, source: "as in its last update".to_owned() }
         }
-        None => Measured::here(REPLACE, "assumed: production has had no update yet, or was not asked"),
+        (None, Some(made)) => made.clone(),
+        (None, None) => {
+            Measured::here(REPLACE, "assumed: production has had no update yet, or was not asked")
+        }
     }
 }
 
