@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, free_bytes, is_interrupted, short_of_room, stop_when_raised};
+use crate::open::{self, explain, is_interrupted, stop_when_raised};
 use crate::schema::hex;
 use crate::scrub::{Fault, Scrub};
-use crate::settings::Settings;
+use crate::settings::{Interrupt, Settings};
 
 /// A consistent copy that was made and checked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -86,6 +86,24 @@ pub fn partial_of(file: &Path) -> Option<PathBuf> {
         [PARTIAL, UNSCRUBBED].iter().flat_map(|suffix| SQLITES_OWN.map(|own| format!("{suffix}{own}")));
     let copy = endings.filter_map(|ending| name.strip_suffix(ending.as_bytes())).next()?;
     Some(file.with_file_name(OsStr::from_bytes(copy)))
+}
+
+/// Size in bytes, and SHA-256 in hexadecimal, of a file that is on the disk afterwards. `None` when we were asked to stop.
+pub(crate) fn sum(file: &Path, interrupt: &Interrupt) -> io::Result<Option<(u64, String)>> {
+    let mut file = File::open(file)?;
+    file.sync_all()?;
+    let (mut bytes, mut sum, mut chunk) = (0, Sha256::new(), vec![0; CHUNK]);
+    loop {
+        let read = file.read(&mut chunk)?;
+        if interrupt.is_raised() {
+            return Ok(None);
+        }
+        if read == 0 {
+            return Ok(Some((bytes, hex(&sum.finalize()))));
+        }
+        sum.update(&chunk[..read]);
+        bytes += read as u64;
+    }
 }
 
 fn with_sqlites_own(path: &Path) -> [PathBuf; 4] {
@@ -186,24 +204,8 @@ impl Copying<'_> {
 
     /// Size in bytes, and SHA-256, of what is on the disk: SQLite does not see to that here.
     fn sum(&self, copy: &Path) -> Result<(u64, String)> {
-        let summed = || -> io::Result<(u64, Sha256)> {
-            let mut file = File::open(copy)?;
-            file.sync_all()?;
-            let (mut bytes, mut sum, mut chunk) = (0, Sha256::new(), vec![0; CHUNK]);
-            loop {
-                let read = file.read(&mut chunk)?;
-                if read == 0 || self.settings.interrupt.is_raised() {
-                    return Ok((bytes, sum));
-                }
-                sum.update(&chunk[..read]);
-                bytes += read as u64;
-            }
-        };
-        let (bytes, sum) = summed().map_err(|error| self.damaged(&io_reason(&error)))?;
-        if self.settings.interrupt.is_raised() {
-            return Err(self.interrupted());
-        }
-        Ok((bytes, hex(&sum.finalize())))
+        let summed = sum(copy, &self.settings.interrupt).map_err(|error| self.damaged(&io_reason(&error)));
+        summed?.ok_or_else(|| self.interrupted())
     }
 
     /// The name says that it is complete, so it is given last.
@@ -224,13 +226,7 @@ impl Copying<'_> {
         let number = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
         let used = || Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?);
         let needed = copies * used().map_err(|error| explain(self.db, &error, self.settings))?;
-        // A folder that cannot be asked is told by the making of the file.
-        let Ok(free) = free_bytes(self.to) else { return Ok(()) };
-        if free >= needed {
-            return Ok(());
-        }
-        let (what, folder) = (format!("a copy of {}", self.db.display()), open::folder_of(self.to));
-        Err(short_of_room(&folder, &what, &format!("in {}", folder.display()), needed, free))
+        open::make_sure_of_room(self.to, &format!("a copy of {}", self.db.display()), needed)
     }
 
     fn failed(&self, error: &rusqlite::Error) -> Error {

@@ -58,6 +58,7 @@ mod settings;
 mod stopwatch;
 mod token;
 mod value;
+mod verify;
 mod virtual_table;
 mod watch;
 
@@ -71,11 +72,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use fit::Fit;
 pub use hazard::{Approval, ApprovedBy, Hazard, HazardName};
 pub use inspect::{Live, inspect};
+pub use open::make_sure_of_room;
 pub use opinion::{Opinion, opinion};
 pub use plan::{Cost, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 pub use prepare::{Prepared, check, fit, prepare};
 pub use report::{Disk, Evidence, Outcome, Part, Report, Timing};
 pub use settings::{BUILTIN_IGNORE, ColumnOrder, Hook, Interrupt, PlannerChoice, ProofLevel, Settings};
+pub use verify::verify;
 pub use watch::{Event, Watch};
 
 /// How often a plan is made again because the database moved meanwhile.

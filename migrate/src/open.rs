@@ -191,6 +191,20 @@ pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 
+/// Makes sure that `what`, which takes so many bytes, has room where the file `to` is to be made.
+///
+/// # Errors
+/// [`ErrorKind::Space`] when it has not. A folder that cannot be asked has room: the making of the file tells of it.
+pub fn make_sure_of_room(to: &Path, what: &str, bytes: u64) -> Result<()> {
+    match free_bytes(to) {
+        Ok(free) if free < bytes => {
+            let folder = folder_of(to);
+            Err(short_of_room(&folder, what, &format!("in {}", folder.display()), bytes, free))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is told where there is less room than is needed: of what, and where.
 pub(crate) fn short_of_room(folder: &Path, what: &str, place: &str, needed: u64, free: u64) -> Error {
     const MIB: u64 = 1 << 20;

@@ -1,6 +1,6 @@
 //! What boot does before a plan runs: counts, copies, approvals that are bound to one plan.
 
-use migrate::{ErrorKind, Interrupt, backup, partial_of, partials};
+use migrate::{ErrorKind, Interrupt, backup, make_sure_of_room, partial_of, partials, verify};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
@@ -42,10 +42,75 @@ fn a_copy_is_told_with_its_size_its_sum_and_its_time() {
     let to = bench.db().with_file_name("copy");
     let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
     let bytes = std::fs::read(&to).unwrap();
-    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((made.bytes, made.sha256), (bytes.len() as u64, sum));
+    assert_eq!((made.bytes, made.sha256), (bytes.len() as u64, sum(&bytes)));
     assert_eq!(made.file, to.display().to_string());
     assert!(made.seconds > 0.0);
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A copy of the database, and what was told of it.
+fn made(bench: &Bench) -> (std::path::PathBuf, migrate::Backup) {
+    let to = bench.db().with_file_name("copy");
+    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    (to, made)
+}
+
+#[test]
+fn a_copy_that_was_brought_elsewhere_is_held_against_what_was_made() {
+    let bench = Bench::new(OLD);
+    let (copy, made) = made(&bench);
+    verify(&copy, &made, &bench.settings).unwrap();
+    let told = |bytes: &[u8]| {
+        std::fs::write(&copy, bytes).unwrap();
+        let error = verify(&copy, &made, &bench.settings).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Database);
+        let told = error.to_string().replace(&copy.display().to_string(), "[COPY]");
+        told.replace(&made.sha256, "[SUM]").replace(&sum(bytes), "[OTHER SUM]")
+    };
+    let whole = std::fs::read(&copy).unwrap();
+    insta::assert_snapshot!(told(&whole[..512]), @"
+    the copy [COPY] is not what was made: 512 bytes of 8192, SHA-256 [OTHER SUM] for [SUM]
+    bring it here again
+    ");
+    let mut other = whole;
+    other[8000] ^= 1;
+    insta::assert_snapshot!(told(&other), @"
+    the copy [COPY] is not what was made: 8192 bytes of 8192, SHA-256 [OTHER SUM] for [SUM]
+    bring it here again
+    ");
+}
+
+#[test]
+fn a_copy_that_is_what_was_made_and_is_damaged_is_told() {
+    let bench = Bench::new("CREATE TABLE t (a TEXT); CREATE INDEX i ON t (a); INSERT INTO t VALUES ('x');");
+    let (copy, mut made) = made(&bench);
+    let mut bytes = std::fs::read(&copy).unwrap();
+    // The value in the index alone.
+    let at = bytes.iter().rposition(|byte| *byte == b'x').unwrap();
+    bytes[at] = b'y';
+    std::fs::write(&copy, &bytes).unwrap();
+    made.sha256 = sum(&bytes);
+    let error = verify(&copy, &made, &bench.settings).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Database);
+    let told = error.to_string().replace(&copy.display().to_string(), "[COPY]");
+    insta::assert_snapshot!(told, @"
+    the copy [COPY] is damaged: row 1 missing from index i
+    check the database it was made of: `PRAGMA integrity_check`
+    ");
+    bench.settings.interrupt.raise();
+    assert_eq!(verify(&copy, &made, &bench.settings).unwrap_err().kind, ErrorKind::Interrupted);
+}
+
+#[test]
+fn what_has_no_room_is_told_with_what_it_needs() {
+    let bench = Bench::new(OLD);
+    make_sure_of_room(&bench.db(), "a copy", 1).unwrap();
+    let error = make_sure_of_room(&bench.db(), "a copy", 1 << 60).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Space);
+    assert!(error.message.starts_with("a copy needs up to 1099511627776 MiB in "), "{error}");
 }
 
 #[test]

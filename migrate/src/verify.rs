@@ -1,0 +1,54 @@
+//! Whether a copy that was brought here is the one that was made.
+
+use std::path::Path;
+
+use crate::backup::{self, Backup};
+use crate::declared::io_reason;
+use crate::error::{Error, ErrorKind, Result};
+use crate::open::{self, explain, is_interrupted, stop_when_raised};
+use crate::settings::Settings;
+
+/// Holds the file `copy` against what was told of it where it was made, and checks it with `integrity_check`. On return it is
+/// on the disk, not only in the system's cache.
+///
+/// # Errors
+/// [`ErrorKind::Database`] when it is another file or damaged, [`ErrorKind::Interrupted`].
+pub fn verify(copy: &Path, made: &Backup, settings: &Settings) -> Result<()> {
+    let file = copy.display();
+    let wrong = |what: String| Error::new(ErrorKind::Database, file.to_string(), what);
+    let summed = backup::sum(copy, &settings.interrupt)
+        .map_err(|error| wrong(format!("the copy {file} cannot be read: {}", io_reason(&error))))?;
+    let Some((bytes, sha256)) = summed else { return Err(interrupted(copy)) };
+    if (bytes, &sha256) != (made.bytes, &made.sha256) {
+        let message = format!(
+            "the copy {file} is not what was made: it has {bytes} bytes with SHA-256 {sha256}, and should have {} with {}",
+            made.bytes, made.sha256
+        );
+        return Err(wrong(message).remedy("fetch it again"));
+    }
+    match integrity(copy, settings)?.as_str() {
+        "ok" => Ok(()),
+        what => Err(wrong(format!("the copy {file} is damaged: {what}"))
+            .remedy("check the database it was made of: `PRAGMA integrity_check`")),
+    }
+}
+
+fn integrity(copy: &Path, settings: &Settings) -> Result<String> {
+    let Some(mut conn) = open::reading(copy, settings, &mut ())? else {
+        return Ok("it is empty".to_owned());
+    };
+    let mut ask = || {
+        stop_when_raised(&mut conn, &settings.interrupt)?;
+        conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+    };
+    ask().map_err(|error| match is_interrupted(&error) {
+        true => interrupted(copy),
+        false => explain(copy, &error, settings),
+    })
+}
+
+fn interrupted(copy: &Path) -> Error {
+    let file = copy.display().to_string();
+    let message = format!("the check of {file} was interrupted; nothing was changed");
+    Error::new(ErrorKind::Interrupted, file, message).remedy("run the command again")
+}
