@@ -170,6 +170,11 @@ impl Activity<'_> {
         self.bar.suspend(|| self.ui.status(verb, text));
     }
 
+    /// Something worth knowing that is no error.
+    pub(crate) fn note(&self, text: impl Display) {
+        self.bar.suspend(|| self.ui.note(text));
+    }
+
     /// What it is at, until the next.
     pub(crate) fn goes_on(&self, text: &str) {
         self.bar.set_message(text.to_owned());

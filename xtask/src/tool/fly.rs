@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -27,6 +29,9 @@ const SLACK: Duration = Duration::from_secs(30);
 const PUSH_LIMIT: Duration = Duration::from_secs(900);
 /// How long a machine may take to be made: its host has to pull the image.
 const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long a file that is fetched may stand still.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// Why Fly did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,6 +268,11 @@ impl<'a> Fly<'a> {
         Ok(Self { binary, app, interrupt })
     }
 
+    /// The same, stopped by another request.
+    pub(crate) fn with<'b>(&'b self, interrupt: &'b Interrupt) -> Fly<'b> {
+        Fly { interrupt, ..self.clone() }
+    }
+
     /// All machines of the app.
     pub(crate) fn machines(&self) -> Result<Vec<Machine>, Failure> {
         self.json(&["machine", "list", "--json"], LIMIT)
@@ -293,8 +303,13 @@ impl<'a> Fly<'a> {
     pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<String, Failure> {
         let fixed =
             ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
-        let said =
-            self.run(&self.command(&fixed).dir(root), "fly deploy --build-only --push", PUSH_LIMIT)?.concat();
+        let said = self
+            .run(
+                &self.command(fixed.iter().map(OsStr::new)).dir(root),
+                "fly deploy --build-only --push",
+                PUSH_LIMIT,
+            )?
+            .concat();
         let untold =
             || Failure::new(Reason::Failed, "`fly deploy --build-only --push` did not tell what it pushed");
         pushed(&said).map(|repository| format!("{repository}:{label}")).ok_or_else(untold)
@@ -332,7 +347,8 @@ impl<'a> Fly<'a> {
         args.extend(env.iter().flat_map(|pair| ["--env", pair]));
         args.extend(["-a", self.app, "--"]);
         args.extend(command);
-        let output = self.outcome(&self.bare_command(&args), "fly machine run", RUN_LIMIT)?;
+        let output =
+            self.outcome(&self.bare_command(args.iter().map(OsStr::new)), "fly machine run", RUN_LIMIT)?;
         let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
         // Where there is a machine it is for the caller to see what becomes of it: one that ended at once is a failure of `run`, too.
         let id = stdout.lines().find_map(|line| line.trim().strip_prefix("Machine ID: "));
@@ -349,6 +365,26 @@ impl<'a> Fly<'a> {
         self.ask(&["logs", "--no-tail", "--machine", machine], LIMIT)
     }
 
+    /// Fetches a file of a machine, as root, into the new file `local`, which may be there in part when it fails. It takes as long as
+    /// it needs while that file grows, whose size is told several times a second. Whether it is the same file is for others to see.
+    pub(crate) fn sftp_get(
+        &self,
+        machine: &str,
+        remote: &str,
+        local: &Path,
+        mut arrived: impl FnMut(u64),
+    ) -> Result<(), Failure> {
+        let words = ["ssh", "sftp", "get", "--quiet", "--machine", machine, remote].map(OsStr::new);
+        let command = self.command(words.into_iter().chain([local.as_os_str()]));
+        let ended = run::while_it_moves(&command, STANDSTILL, self.interrupt, || {
+            let bytes = fs::metadata(local).map_or(0, |facts| facts.len());
+            arrived(bytes);
+            bytes
+        });
+        let late = format!("brought nothing for {} s", STANDSTILL.as_secs());
+        printed("fly ssh sftp get", outcome("fly ssh sftp get", ended, &late)?).map(drop)
+    }
+
     fn json<T: DeserializeOwned>(&self, args: &[&str], limit: Duration) -> Result<T, Failure> {
         let stdout = self.ask(args, limit)?;
         serde_json::from_str(&stdout).map_err(|error| {
@@ -363,47 +399,69 @@ impl<'a> Fly<'a> {
     /// What it prints on stdout.
     fn ask(&self, args: &[&str], limit: Duration) -> Result<String, Failure> {
         let line = format!("fly {}", args.iter().take(2).copied().collect::<Vec<_>>().join(" "));
-        self.run(&self.command(args), &line, limit).map(|[stdout, _]| stdout)
+        let command = self.command(args.iter().map(OsStr::new));
+        self.run(&command, &line, limit).map(|[stdout, _]| stdout)
     }
 
     /// What it prints on stdout, and on stderr.
     fn run(&self, command: &Expression, line: &str, limit: Duration) -> Result<[String; 2], Failure> {
-        let output = self.outcome(command, line, limit)?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        if output.status.success() {
-            Ok([output.stdout, output.stderr].map(text))
-        } else {
-            Err(explain(line, &text(output.stderr)))
-        }
+        printed(line, self.outcome(command, line, limit)?)
     }
 
     fn outcome(&self, command: &Expression, line: &str, limit: Duration) -> Result<Output, Failure> {
-        let failed =
-            |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
-        match run::within(command, limit, self.interrupt).map_err(failed)? {
-            Answer::Exited(output) => Ok(output),
-            Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
-            Answer::Late => {
-                let message = format!("`{line}` had no answer within {} s", limit.as_secs());
-                Err(Failure::new(Reason::Late, message))
-            }
-        }
+        let late = format!("had no answer within {} s", limit.as_secs());
+        outcome(line, run::within(command, limit, self.interrupt), &late)
     }
 
     /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml.
-    fn command(&self, args: &[&str]) -> Expression {
-        self.bare_command(&[args, &["-a", self.app]].concat())
+    fn command<'w>(&self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
+        self.bare_command(words.chain(["-a".as_ref(), self.app.as_ref()]))
     }
 
     /// The token goes by the environment, which is passed on.
-    fn bare_command(&self, args: &[&str]) -> Expression {
-        duct::cmd(&self.binary, args).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
+    fn bare_command<'w>(&self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
+        let words = words.map(OsString::from);
+        duct::cmd(&self.binary, words).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
+    }
+}
+
+/// What came of a call that ended by itself; `late` says what it did not do in time.
+fn outcome(line: &str, ended: io::Result<Answer>, late: &str) -> Result<Output, Failure> {
+    let failed = |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
+    match ended.map_err(failed)? {
+        Answer::Exited(output) => Ok(output),
+        Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
+        Answer::Late => Err(Failure::new(Reason::Late, format!("`{line}` {late}"))),
+    }
+}
+
+/// What a call printed on stdout, and on stderr; or why it failed.
+fn printed(line: &str, output: Output) -> Result<[String; 2], Failure> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() {
+        Ok([output.stdout, output.stderr].map(text))
+    } else {
+        Err(explain(line, &text(output.stderr)))
     }
 }
 
 /// What Docker's own lines tell of a push: the repository.
 fn pushed(said: &str) -> Option<&str> {
     said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())
+}
+
+/// What a call printed, or why it failed; `late` says what it did not do in time.
+fn stdout(line: &str, ended: io::Result<Answer>, late: &str) -> Result<String, Failure> {
+    let answer =
+        ended.map_err(|error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}")))?;
+    match answer {
+        Answer::Exited(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Answer::Exited(output) => Err(explain(line, &String::from_utf8_lossy(&output.stderr))),
+        Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
+        Answer::Late => Err(Failure::new(Reason::Late, format!("`{line}` {late}"))),
+    }
 }
 
 /// Whether there is a `fly` on this machine.

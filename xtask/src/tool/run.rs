@@ -30,19 +30,34 @@ pub(crate) enum Answer {
     Exited(Output),
     /// Because we were asked to stop.
     Stopped,
-    /// It was not done in time, and was stopped.
+    /// It was not done in time, or did not get on, and was stopped.
     Late,
 }
 
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
 pub(crate) fn within(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
+    while_it_moves(command, limit, interrupt, || 0)
+}
+
+/// Runs it to its end, which may take as long as it needs while it gets on: it is late once `reached`, asked several times a
+/// second, has told of nothing new for `limit`. What it prints is kept.
+pub(crate) fn while_it_moves(
+    command: &Expression,
+    limit: Duration,
+    interrupt: &Interrupt,
+    mut reached: impl FnMut() -> u64,
+) -> io::Result<Answer> {
     let running = command.stdin_null().stdout_capture().stderr_capture().unchecked().start()?;
-    let deadline = Instant::now() + limit;
+    let (mut before, mut moved) = (0, Instant::now());
     loop {
         if let Some(output) = running.wait_timeout(TICK)? {
             return Ok(Answer::Exited(output.clone()));
         }
-        if interrupt.is_raised() || Instant::now() >= deadline {
+        let now = reached();
+        if now != before {
+            (before, moved) = (now, Instant::now());
+        }
+        if interrupt.is_raised() || moved.elapsed() >= limit {
             break;
         }
     }
@@ -133,6 +148,19 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.raise();
         assert!(matches!(answer("exec sleep 60", long, &interrupt), Answer::Stopped));
+    }
+
+    #[test]
+    fn what_gets_on_may_take_longer_than_its_limit_and_what_stands_still_may_not() {
+        let (command, limit) = (duct::cmd!("sleep", "60"), Duration::from_millis(400));
+        let (interrupt, mut looks) = (Interrupt::default(), 0);
+        let ended = while_it_moves(&command, limit, &interrupt, || {
+            looks += 1;
+            // It moves for three times as long as it may stand still.
+            u64::min(looks, 24)
+        });
+        assert!(matches!(ended, Ok(Answer::Late)));
+        assert!(looks > 24, "{looks}");
     }
 
     #[test]
