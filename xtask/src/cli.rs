@@ -1,7 +1,9 @@
 //! Every flag, in one place.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::release::pull::KEEP;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use migrate::{Approval, PlannerChoice, ProofLevel};
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// Is everything in sync with the last deployed commit, and does the change apply?
     #[command(after_help = VERIFY_SYNC_HELP)]
     VerifySync(VerifySync),
+    /// Fetch a consistent copy of production's database, for its owner alone
+    #[command(after_help = PULL_HELP)]
+    Pull(Pull),
     /// Make today's change on a copy of real data: evidence, time, predicted downtime
     #[command(after_help = REHEARSE_HELP)]
     Rehearse(Rehearse),
@@ -71,6 +76,19 @@ Exit codes:
   2  wrong usage or configuration
   3  the change needs an approval
   4  out of sync; each line that differs says what mends it";
+
+const PULL_HELP: &str = "\
+The copy is made on production's machine while the service goes on, fetched to .data/pulled, compared
+with what left the machine, and checked. Beside it lies what is known of it, as JSON. The copy on the
+machine is removed, whatever happens. It holds your customers' data: refused under CI.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+
+Exit codes:
+  0  fetched, and checked
+  1  failed, or interrupted; nothing was pulled
+  2  wrong usage or configuration, or CI is set";
 
 const REHEARSE_HELP: &str = "\
 Without --data, --pull or --fork the newest copy that was pulled is used. The data itself is never changed: a copy of
@@ -192,6 +210,22 @@ pub(crate) struct VerifySync {
     pub(crate) format: Format,
 }
 
+/// Flags of `cargo xtask pull`.
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// Run the statements of `scrub` in the configuration on the copy, before it leaves the machine
+    #[arg(long)]
+    pub(crate) scrub: bool,
+
+    /// How many copies of this app are kept, the newest first; older ones are removed
+    #[arg(long, value_name = "N", default_value_t = KEEP)]
+    pub(crate) keep: NonZeroUsize,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// Flags of `cargo xtask rehearse`.
 #[derive(Debug, Args)]
 pub(crate) struct Rehearse {
@@ -297,6 +331,7 @@ impl Command {
             Self::Migrate(_) => "migrate",
             Self::Inspect(_) => "inspect",
             Self::VerifySync(_) => "verify-sync",
+            Self::Pull(_) => "pull",
             Self::Rehearse(_) => "rehearse",
             Self::Image(_) => "image",
             Self::Ci(_) => "ci",
@@ -309,6 +344,7 @@ impl Command {
             Self::Migrate(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::VerifySync(args) => args.format,
+            Self::Pull(args) => args.format,
             Self::Rehearse(args) => args.format,
             Self::Image(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,

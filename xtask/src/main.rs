@@ -4,6 +4,7 @@
 
 mod cli;
 mod command;
+mod environment;
 mod error;
 mod fly_toml;
 mod highlight;
@@ -48,6 +49,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<u8> {
         Command::Migrate(args) => command::migrate::run(&project, args, &interrupt, ui),
         Command::Inspect(args) => command::inspect::run(&project, args, &interrupt, ui),
         Command::VerifySync(args) => command::verify_sync::run(&project, args, &interrupt, ui),
+        Command::Pull(args) => command::pull::run(&project, &args, &interrupt, ui),
         Command::Rehearse(args) => command::rehearse::run(&project, args, &interrupt, ui),
         Command::Image(args) => command::image::run(&project, args, &interrupt, ui),
         Command::Ci(args) => command::ci::run(&project, &args, &interrupt, ui),

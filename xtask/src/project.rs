@@ -13,7 +13,10 @@ use crate::tool::git;
 
 const SECTION: &str = "[workspace.metadata.landfall]";
 const KEYS: &[&str] =
-    &["app", "schema", "local-db", "planner", "column-order", "fast-path", "ignore", "atlas"];
+    &["app", "schema", "local-db", "planner", "column-order", "fast-path", "ignore", "scrub", "atlas"];
+const SCRUB: &str = "a list of SQL statements, such as [\"UPDATE customers SET last_name = 'L' || id\"]";
+/// Where copies of production's database are kept, in the workspace's folder.
+const PULLED: &str = ".data/pulled";
 const ATLAS_KEYS: &[&str] = &["version", "image"];
 
 /// What Landfall knows of the project it works in.
@@ -35,6 +38,10 @@ pub(crate) struct Project {
     pub(crate) column_order: ColumnOrder,
     /// GLOB patterns of tables that no step sees.
     pub(crate) ignore: Vec<String>,
+    /// SQL statements that take out of a copy what must not leave production.
+    pub(crate) scrub: Vec<String>,
+    /// Where copies of production's database are kept, as a path for messages.
+    pub(crate) pulled: PathBuf,
     /// The image that Atlas comes from, where the configuration names one.
     pub(crate) atlas_image: Option<String>,
     metadata: Metadata,
@@ -58,6 +65,8 @@ impl Project {
             ignore: table
                 .value("ignore", "a list of GLOB patterns, such as [\"cache_*\"]")?
                 .unwrap_or_default(),
+            scrub: table.value("scrub", SCRUB)?.unwrap_or_default(),
+            pulled: near(root.join(PULLED), here),
             atlas_image: table.atlas_image()?,
             root,
             metadata,
@@ -73,11 +82,6 @@ impl Project {
             interrupt: interrupt.clone(),
             ..Settings::default()
         }
-    }
-
-    /// Where copies of production are kept: beside the local database.
-    pub(crate) fn pulled(&self) -> PathBuf {
-        self.local_db.with_file_name("pulled")
     }
 
     /// Where cargo builds: neither committed nor sent to Docker.

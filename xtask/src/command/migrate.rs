@@ -1,12 +1,12 @@
 //! `cargo xtask migrate`: bring a database to schema.sql.
 
-use std::env;
 use std::time::Duration;
 
 use anyhow::Result;
 use migrate::{Interrupt, Settings};
 
 use crate::cli;
+use crate::environment;
 use crate::error::Error;
 use crate::local::{self, Consent, Local};
 use crate::project::Project;
@@ -36,7 +36,7 @@ fn consent(args: &cli::Migrate) -> Consent {
 
 /// Logs of CI are kept and read by many.
 fn refuse_values_under_ci(args: &cli::Migrate) -> Result<()> {
-    if args.show_values && env::var_os("CI").is_some_and(|value| !value.is_empty()) {
+    if args.show_values && environment::is_ci() {
         let message = "--show-values is refused under CI: its logs would carry values of rows";
         return Err(Error::usage("--show-values", message).remedy("leave --show-values out").into());
     }

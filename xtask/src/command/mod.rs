@@ -5,5 +5,6 @@ pub(crate) mod dev;
 pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
+pub(crate) mod pull;
 pub(crate) mod rehearse;
 pub(crate) mod verify_sync;

@@ -1,6 +1,5 @@
 //! `cargo xtask rehearse`: today's change on a copy of real data.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::Result;
 use migrate::{Interrupt, Outcome};
 
 use crate::cli;
+use crate::environment;
 use crate::error::Error;
 use crate::project::Project;
 use crate::release::rehearsal::{self, On, Rehearsal, Wanted};
@@ -37,7 +37,7 @@ fn wanted(args: cli::Rehearse) -> Result<(Wanted, Option<PathBuf>)> {
         (.., true) => On::Fork,
         _ => On::Pulled,
     };
-    if !matches!(on, On::Fork) && env::var_os("CI").is_some_and(|value| !value.is_empty()) {
+    if !matches!(on, On::Fork) && environment::is_ci() {
         let message =
             "under CI nothing is rehearsed on a copy: rows would lie about on a machine that many use";
         return Err(Error::usage("CI", message).remedy("rehearse where the data is: --fork").into());

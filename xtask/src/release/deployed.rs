@@ -13,7 +13,7 @@ use crate::tool::fly::Machine;
 use crate::tool::git::{self, Origin};
 
 /// The label that an image tells its commit by (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>).
-const REVISION: &str = "org.opencontainers.image.revision";
+pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 /// What a commit ends with whose work tree held something else.
 const DIRTY: &str = "-dirty";
 

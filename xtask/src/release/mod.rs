@@ -9,6 +9,7 @@ pub(crate) mod downtime;
 pub(crate) mod image;
 pub(crate) mod probe;
 pub(crate) mod production;
+pub(crate) mod pull;
 pub(crate) mod rehearsal;
 pub(crate) mod smoke;
 pub(crate) mod sync;

@@ -1,9 +1,10 @@
 //! Production's machine: found at Fly, asked what it has, and never woken unasked.
 
-use migrate::Live;
+use migrate::{ErrorKind, Live};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::tool::fly::{Failure, Fly, Machine, Reason};
 
@@ -45,6 +46,12 @@ impl From<&Failure> for Trouble {
     }
 }
 
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::new(Kind::Failed, "production", trouble.message).remedy(trouble.remedy)
+    }
+}
+
 impl Production {
     /// Looks for it.
     pub(crate) fn find(fly_toml: &FlyToml, fly: &Result<Fly<'_>, Failure>) -> Self {
@@ -52,11 +59,8 @@ impl Production {
             Ok(fly) => fly.machines(),
             Err(failure) => Err(failure.clone()),
         };
-        let FlyToml { app, group, .. } = fly_toml;
         match machines {
-            Ok(machines) => {
-                only(machines.into_iter().filter(|machine| machine.is_in_group(group)).collect(), app)
-            }
+            Ok(machines) => only(machines, fly_toml),
             Err(failure) => match failure.reason {
                 Reason::Missing | Reason::NoToken | Reason::Offline => Self::NotAsked(failure.message),
                 Reason::NoApp => Self::Absent(failure.message),
@@ -74,7 +78,45 @@ impl Production {
     }
 }
 
-fn only(mut machines: Vec<Machine>, app: &str) -> Production {
+/// The one machine of the group, which runs and can be reached: for a command that can do nothing without it.
+///
+/// # Errors
+/// Why there is none, or none that can be asked; a stopped one is not woken.
+pub(crate) fn running(fly_toml: &FlyToml, fly: &Fly<'_>) -> Result<Machine, Error> {
+    let app = &fly_toml.app;
+    let machine = match only(fly.machines()?, fly_toml) {
+        Production::Machine(machine) => *machine,
+        Production::Unknown(trouble) => return Err(trouble.into()),
+        Production::Absent(reason) | Production::NotAsked(reason) => {
+            let remedy = format!("check what is there: fly status -a {app}");
+            return Err(Trouble::new(reason, remedy).into());
+        }
+    };
+    if let Some(trouble) = unreachable(&machine) {
+        return Err(trouble.into());
+    }
+    if machine.state != "started" {
+        let message = format!("machine {} is {}, and is not woken unasked", machine.id, machine.state);
+        let remedy =
+            format!("start it, and run the command again: fly machine start {} -a {app}", machine.id);
+        return Err(Trouble::new(message, remedy).into());
+    }
+    Ok(machine)
+}
+
+/// What is told of a machine whose host does not answer.
+pub(crate) fn unreachable(machine: &Machine) -> Option<Trouble> {
+    let told = || {
+        Trouble::new(
+            format!("the host of machine {} is {}", machine.id, machine.host_status),
+            "wait for Fly, or bring a snapshot to another host: https://status.flyio.net",
+        )
+    };
+    (!machine.is_reachable()).then(told)
+}
+
+fn only(mut machines: Vec<Machine>, FlyToml { app, group, .. }: &FlyToml) -> Production {
+    machines.retain(|machine| machine.is_in_group(group));
     match machines.len() {
         0 => Production::Absent(format!("the app {app} has no machine")),
         1 => Production::Machine(Box::new(machines.remove(0))),
@@ -94,7 +136,32 @@ pub(crate) struct Answered<T> {
     /// What it found.
     pub(crate) report: Option<T>,
     /// Why it failed.
-    pub(crate) error: Option<migrate::Error>,
+    pub(crate) error: Option<AppError>,
+}
+
+/// Why an `app` command failed: the `error` of its document.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AppError {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    object: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What mends it.
+    #[serde(default)]
+    pub(crate) remedy: String,
+}
+
+impl AppError {
+    /// The engine's refusal of a hazard, if it is one.
+    pub(crate) fn into_refusal(self) -> Result<migrate::Error, Trouble> {
+        let Self { kind, object, message, remedy } = self;
+        if kind == "hazard" {
+            return Ok(migrate::Error::new(ErrorKind::Hazard, object, message).remedy(remedy));
+        }
+        Err(Trouble::new(message, remedy))
+    }
 }
 
 /// What an `app` command on the machine answers within so many seconds.

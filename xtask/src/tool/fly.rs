@@ -414,8 +414,8 @@ impl<'a> Fly<'a> {
     }
 
     /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml.
-    fn command<'w>(&self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
-        self.bare_command(words.chain(["-a".as_ref(), self.app.as_ref()]))
+    fn command<'w>(&'w self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
+        self.bare_command(words.chain([OsStr::new("-a"), OsStr::new(self.app)]))
     }
 
     /// The token goes by the environment, which is passed on.
@@ -448,20 +448,6 @@ fn printed(line: &str, output: Output) -> Result<[String; 2], Failure> {
 /// What Docker's own lines tell of a push: the repository.
 fn pushed(said: &str) -> Option<&str> {
     said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())
-}
-
-/// What a call printed, or why it failed; `late` says what it did not do in time.
-fn stdout(line: &str, ended: io::Result<Answer>, late: &str) -> Result<String, Failure> {
-    let answer =
-        ended.map_err(|error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}")))?;
-    match answer {
-        Answer::Exited(output) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Answer::Exited(output) => Err(explain(line, &String::from_utf8_lossy(&output.stderr))),
-        Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
-        Answer::Late => Err(Failure::new(Reason::Late, format!("`{line}` {late}"))),
-    }
 }
 
 /// Whether there is a `fly` on this machine.

@@ -5,6 +5,7 @@
 mod deployed;
 mod drift;
 mod production;
+mod pull;
 #[path = "../support/requires.rs"]
 mod requires;
 mod shop;

@@ -82,6 +82,13 @@ impl Sim {
         writes.map(|e| format!("{} {}", e["method"].as_str().unwrap(), e["path"].as_str().unwrap())).collect()
     }
 
+    /// What was run on its machines.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        let log = self.control("log");
+        let run = log.as_array().unwrap().iter().filter_map(|entry| entry["body"]["cmd"].as_str());
+        run.map(str::to_owned).collect()
+    }
+
     /// Merges this into the live scenario.
     pub(crate) fn configure(&self, change: &Value) {
         ureq::post(format!("{}/_sim/config", self.url)).send(change.to_string()).unwrap();

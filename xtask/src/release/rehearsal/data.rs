@@ -8,7 +8,11 @@ use tempfile::TempDir;
 use super::{On, Stage};
 use crate::error::Error;
 use crate::release::downtime::Work;
+use crate::release::pull::{self, Pulled};
 use crate::text;
+
+/// What a rehearsal pulls: whole, since what is rehearsed is the change of these very rows.
+const PULL: pull::Wanted = pull::Wanted { scrub: false, keep: pull::KEEP };
 
 /// A copy of the data, in a folder that goes away again, on the disk of the project.
 pub(super) struct Data {
@@ -27,7 +31,11 @@ impl Stage<'_> {
     pub(super) fn data(&self) -> Result<Data> {
         let (source, what, copied_there) = match &self.wanted.on {
             On::File(file) => (file.clone(), format!("a copy of {}", file.display()), None),
-            On::Pull | On::Pulled | On::Fork => return Err(self.nothing_pulled().into()),
+            On::Pull => of_production(pull::run(self.project, &PULL, self.interrupt, self.ui)?),
+            On::Pulled | On::Fork => {
+                let newest = pull::newest(self.project, &self.fly_toml.app)?;
+                of_production(newest.ok_or_else(|| self.nothing_pulled())?)
+            }
         };
         let folder = self.folder()?;
         let file = folder.path().join("db");
@@ -39,8 +47,8 @@ impl Stage<'_> {
     }
 
     fn nothing_pulled(&self) -> Error {
-        let folder = self.project.pulled();
-        Error::usage("--data", format!("there is no copy of production in {}", folder.display())).remedy(
+        let folder = self.project.pulled.display();
+        Error::usage("--data", format!("there is no copy of production in {folder}")).remedy(
             "pull one (--pull), name a database (--data FILE), or rehearse where the data is (--fork)",
         )
     }
@@ -53,4 +61,12 @@ impl Stage<'_> {
         let made = tempfile::Builder::new().prefix("rehearsal-").tempdir_in(target);
         made.with_context(|| format!("cannot make a folder in {}", target.display()))
     }
+}
+
+fn of_production(Pulled { file, record }: Pulled) -> (PathBuf, String, Option<Work>) {
+    let scrubbed = if record.scrubbed { ", scrubbed" } else { "" };
+    let what = format!("a copy of production, pulled {}{scrubbed}", record.time);
+    // Scrubbing is work of its own, which nobody here does again.
+    let work = (!record.scrubbed).then_some(Work { bytes: record.bytes, seconds: record.seconds });
+    (file, what, work)
 }

@@ -6,13 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use migrate::{ErrorKind, Interrupt, Outcome, Report};
+use migrate::{Interrupt, Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
-use crate::release::production::{self, Production, Trouble};
+use crate::release::production::{self, AppError, Production, Trouble};
 use crate::tool::fly::{Failure, Fly, Machine, MachineConfig, NewMachine, Volume};
 use crate::ui::Ui;
 
@@ -140,13 +140,10 @@ impl Stage<'_> {
         let command = format!("app migrate --dry-run --format json{allow}");
         let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         fly.destroy_machine(&id)?;
-        match (answered.report, answered.error) {
-            (Some(report), None) => Ok((report, None)),
-            (Some(report), Some(error)) if error.kind == ErrorKind::Hazard => {
-                Ok((report, Some(error.into())))
-            }
-            (_, Some(error)) => Err(error.into()),
-            (None, None) => {
+        match (answered.report, answered.error.map(AppError::into_refusal)) {
+            (_, Some(Err(trouble))) => Err(failed(trouble).into()),
+            (Some(report), refused) => Ok((report, refused.and_then(Result::ok).map(Into::into))),
+            (None, _) => {
                 Err(failed(Trouble::new("the fork's machine told no plan", "please report this")).into())
             }
         }

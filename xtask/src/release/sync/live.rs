@@ -34,11 +34,8 @@ impl Sync<'_> {
             Production::Unknown(trouble) => return Ok(unknown(trouble)),
         };
         let Ok(fly) = &self.fly else { return Ok(not_read(NAME, "not asked")) };
-        if !machine.is_reachable() {
-            return Ok(unknown(&Trouble::new(
-                format!("the host of machine {} is {}", machine.id, machine.host_status),
-                "wait for Fly, or bring a snapshot to another host: https://status.flyio.net",
-            )));
+        if let Some(trouble) = production::unreachable(machine) {
+            return Ok(unknown(&trouble));
         }
         if machine.state == "started" {
             return self.compare_live(fresh, machine, production::live_schema(fly, machine));

@@ -1,0 +1,43 @@
+//! `cargo xtask pull`: a consistent copy of production's database.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use migrate::{Interrupt, TableRows};
+use serde::Serialize;
+
+use crate::cli;
+use crate::project::Project;
+use crate::release::pull::{self, Pulled, Wanted};
+use crate::text;
+use crate::ui::Ui;
+
+/// In JSON as the command reports it.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    pulled: Pulled,
+    tables: Vec<TableRows>,
+}
+
+/// Returns the exit code.
+pub(crate) fn run(project: &Project, args: &cli::Pull, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+    let wanted = Wanted { scrub: args.scrub, keep: args.keep };
+    let pulled = pull::run(project, &wanted, interrupt, ui)?;
+    let tables = migrate::rows(&pulled.file, &project.settings(interrupt))?;
+    let report = Report { pulled, tables };
+    ui.keep(&report);
+    ui.result(&text(&report));
+    ui.status("Pulled", report.pulled.file.display());
+    Ok(0)
+}
+
+/// Of the rows their number alone.
+fn text(Report { pulled, tables }: &Report) -> String {
+    let mut text = format!("{pulled}\n{}\n", text::title("Rows"));
+    let width = tables.iter().map(|table| table.table.chars().count()).max().unwrap_or_default();
+    for TableRows { table, rows } in tables {
+        let _ = writeln!(text, "  {table:width$}  {:>12}", text::grouped(*rows));
+    }
+    text
+}
