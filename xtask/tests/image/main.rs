@@ -1,4 +1,4 @@
-//! `cargo xtask image` on a real Docker daemon: what is built, and how it boots.
+//! `cargo xtask image` on a real Docker daemon: what is built, how it boots, and how its database is pulled.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,6 +6,10 @@ mod boots;
 mod builds;
 mod container;
 mod failures;
+mod pull;
 #[path = "../support/requires.rs"]
 mod requires;
+#[path = "../fly/sim.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod sim;
 mod workspace;

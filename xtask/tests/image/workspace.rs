@@ -100,8 +100,13 @@ impl Workspace {
 
     /// `cargo xtask image …` in this workspace.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.xtask(&[&["image"], args].concat())
+    }
+
+    /// `cargo xtask …` in this workspace.
+    pub(crate) fn xtask(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.arg("image").args(args).current_dir(self.folder.path());
+        command.args(args).current_dir(self.folder.path());
         command.env("NO_COLOR", "1").env("CARGO", env!("CARGO")).stdin(Stdio::null());
         command
     }
