@@ -198,7 +198,8 @@ impl Local {
     }
 }
 
-fn tell_missing_atlas(settings: &Settings, ui: &Ui) {
+/// Says that Atlas did not take part, where it could have.
+pub(crate) fn tell_missing_atlas(settings: &Settings, ui: &Ui) {
     if settings.planner == PlannerChoice::Auto && settings.atlas.is_none() {
         ui.note("Atlas was not found: planned with the built-in planner");
     }

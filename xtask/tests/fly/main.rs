@@ -6,6 +6,7 @@ mod deployed;
 mod drift;
 mod production;
 mod pull;
+mod rehearse;
 #[path = "../support/requires.rs"]
 mod requires;
 mod shop;

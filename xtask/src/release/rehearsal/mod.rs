@@ -21,6 +21,7 @@ use super::production::Production;
 use super::{deployed, image};
 use crate::cli::Bases;
 use crate::fly_toml::FlyToml;
+use crate::local;
 use crate::project::Project;
 use crate::text;
 use crate::tool::fly::{Failure, Fly};
@@ -217,6 +218,7 @@ impl Stage<'_> {
 
     fn on_a_copy(&self, recorded: &Recorded) -> Result<Tried> {
         let data = self.data()?;
+        local::tell_missing_atlas(self.settings, self.ui);
         self.ui.status("Rehearsing", format!("{} on {}", self.project.schema.display(), data.what));
         if self.wanted.image { self.in_the_image(&data, recorded) } else { self.here(&data, recorded) }
     }
