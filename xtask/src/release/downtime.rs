@@ -81,6 +81,8 @@ impl Measured {
 /// What a prediction is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected {
+    /// From the request to stop to the end of the old release.
+    pub(crate) stopped: Measured,
     /// From the end of the old release to the start of the new one.
     pub(crate) replaced: Measured,
     /// From the start of the release to its first answer, where nothing is to be changed.
@@ -91,9 +93,13 @@ pub(crate) struct Expected {
 
 /// Adds up what is expected, and holds it against the times after which somebody gives up.
 pub(crate) fn predict(expected: &Expected, limits: &[(String, Duration)]) -> Downtime {
-    let Expected { replaced, started, change } = expected;
-    let parts =
-        [("the machine is replaced", replaced), ("the release starts", started), ("the change", change)];
+    let Expected { stopped, replaced, started, change } = expected;
+    let parts = [
+        ("the old release stops", stopped),
+        ("the machine is replaced", replaced),
+        ("the release starts", started),
+        ("the change", change),
+    ];
     let seconds: f64 = parts.iter().map(|(_, measured)| measured.seconds).sum();
     // Seconds that do not count need not be known well.
     let counts = |measured: &&Measured| measured.seconds >= seconds / 10.0;
@@ -265,6 +271,7 @@ mod tests {
     fn a_prediction_is_as_good_as_the_worst_of_the_parts_that_count() {
         let measured = |seconds, basis| Measured { seconds, basis, source: "a reason".to_owned() };
         let expected = |change: Measured| Expected {
+            stopped: measured(0.0, Basis::Local),
             replaced: measured(2.0, Basis::Production),
             started: measured(0.1, Basis::Local),
             change,
@@ -281,6 +288,7 @@ mod tests {
         assert_eq!(predict(&expected(measured(100.0, Basis::Fork)), &[]).basis, Basis::Fork);
         assert_snapshot!(anstream::adapter::strip_str(&told(&predicted)).to_string(), @"
         Predicted downtime: 6.00 s (3.00 s to 12.0 s), calibrated on production
+          the old release stops       0.00 s  a reason
           the machine is replaced     2.00 s  a reason
           the release starts          0.10 s  a reason
           the change                  3.90 s  a reason

@@ -112,6 +112,7 @@ fn a_change_is_made_on_a_copy_and_told_with_its_evidence_its_time_and_its_downti
       room on the disk: [SIZE] before, [SIZE] at most, [SIZE] afterwards
 
     Predicted downtime: [TIME], local estimate
+      the old release stops [TIME]  assumed: nothing is under way
       the machine is replaced [TIME]  assumed: production has had no update yet, or was not asked
       the release starts [TIME]  assumed
       the change [TIME]  measured on this machine
@@ -264,7 +265,7 @@ fn the_newest_pulled_copy_is_used_and_tells_how_fast_production_is() {
         report["data"].as_str().unwrap().starts_with("a copy of production, pulled 2026-08-01T12:00:00Z, "),
         "{said}"
     );
-    let change = &report["downtime"]["parts"][2];
+    let change = &report["downtime"]["parts"][3];
     let source = change["source"].as_str().unwrap();
     assert!(source.contains("times as long as this machine to copy it when this was pulled"), "{source}");
     // Some seconds here are at least a quarter of an hour on a machine that took a quarter of an hour to copy this.
@@ -297,9 +298,9 @@ fn what_production_recorded_is_what_the_prediction_stands_on() {
     assert_eq!(downtime["basis"], "production", "{said}");
     let parts: Vec<_> =
         downtime["parts"].as_array().unwrap().iter().map(|part| part["source"].as_str().unwrap()).collect();
-    assert_eq!(parts[..2], ["as in its last update", "as its last start"]);
-    assert_eq!(downtime["parts"][1]["seconds"], 0.5, "a start without the change that it began with");
-    assert!(parts[2].contains("to copy it at its last change"), "{parts:?}");
+    assert_eq!(parts[1..3], ["as in its last update", "as its last start"]);
+    assert_eq!(downtime["parts"][2]["seconds"], 0.5, "a start without the change that it began with");
+    assert!(parts[3].contains("to copy it at its last change"), "{parts:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::data::Data;
 use super::prediction::Recorded;
 use super::{LastChange, Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
-use crate::release::downtime::{self, Measured};
+use crate::release::downtime::Measured;
 use crate::release::image::{self, Built};
 use crate::release::probe::Probe;
 use crate::tool::docker::{Container, State};
@@ -38,7 +38,9 @@ impl Stage<'_> {
         self.ui.status("Booting", format!("{} on {}", built.tag, data.what));
         let ready = self.boot(&container)?;
         let before = migrate::rows(&data.file, self.settings)?;
+        let stopping = Instant::now();
         container.stop(self.fly_toml.kill_timeout.as_secs())?;
+        let stopped = stopping.elapsed().as_secs_f64();
         let fetched = data.file.with_file_name("fetched");
         container.take(&self.fly_toml.db_path, &fetched)?;
         let last = self.record(&container, data)?;
@@ -53,11 +55,9 @@ impl Stage<'_> {
             sqlite: last.as_ref().map_or(migrate::sqlite_version().to_owned(), |last| last.sqlite.clone()),
             copy: last.as_ref().and_then(|last| last.copy),
             change: self.as_there(change, data, "in the image on this machine", recorded),
+            stopped: Some(in_the_image(stopped)),
             replaced: None,
-            started: Some(Measured::here(
-                idle,
-                format!("{} in the image on this machine", downtime::time(idle)),
-            )),
+            started: Some(in_the_image(idle)),
             report,
             refused: None,
         })
@@ -119,4 +119,8 @@ fn ended(container: &Container, how: &str) -> anyhow::Error {
     Error::new(Kind::Failed, "image", message)
         .remedy("its last lines say why; nothing but a copy was changed")
         .into()
+}
+
+fn in_the_image(seconds: f64) -> Measured {
+    Measured::here(seconds, "measured in the image on this machine")
 }

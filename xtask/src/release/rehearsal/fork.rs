@@ -138,7 +138,11 @@ impl Stage<'_> {
         let allow =
             self.wanted.allow.iter().map(|approval| format!(" --allow {approval}")).collect::<String>();
         let command = format!("app migrate --dry-run --format json{allow}");
-        let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
+        let mut answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
+        if answered.report.is_none() {
+            // Rows that stand against it leave nothing to plan: what differs can be told all the same.
+            answered.report = production::ask(fly, &id, "app migrate --check --format json").ok();
+        }
         fly.destroy_machine(&id)?;
         match (answered.report, answered.error.map(AppError::into_refusal)) {
             (_, Some(Err(trouble))) => Err(failed(trouble).into()),
@@ -243,6 +247,7 @@ impl Stage<'_> {
             report,
             copy: None,
             change: Measured { seconds, basis: Basis::Fork, source: "measured on the fork".to_owned() },
+            stopped: None,
             replaced: None,
             started: None,
             refused,

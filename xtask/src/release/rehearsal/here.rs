@@ -46,6 +46,7 @@ impl Stage<'_> {
             report,
             copy: None::<Work>,
             change: super::Measured::here(0.0, ""),
+            stopped: None,
             replaced: None,
             started: None,
             refused: None,

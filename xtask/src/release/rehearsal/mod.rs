@@ -149,6 +149,8 @@ struct Tried {
     copy: Option<Work>,
     /// The change: planned, copied, applied; what it was measured on.
     change: Measured,
+    /// From the request to stop to the end of the release, if that was seen.
+    stopped: Option<Measured>,
     /// From the making of a machine to its start, where one was made.
     replaced: Option<Measured>,
     /// From start to the first answer where nothing is to be changed, if that was seen.

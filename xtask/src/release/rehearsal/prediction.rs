@@ -11,6 +11,8 @@ use crate::tool::fly::Machine;
 
 /// How long a release of this kind takes to its first answer, in seconds, where nobody has seen it.
 const START: f64 = 0.3;
+/// How long a release of this kind takes to stop, in seconds, where nobody has seen it and nothing is under way.
+const STOP: f64 = 0.3;
 /// How long Fly takes to replace a machine, in seconds, where nobody has seen it: the image is on its host already.
 const REPLACE: f64 = 5.0;
 
@@ -39,6 +41,10 @@ impl Stage<'_> {
 
     pub(super) fn predict(&self, tried: &Tried, recorded: &Recorded) -> Downtime {
         let expected = Expected {
+            stopped: tried
+                .stopped
+                .clone()
+                .unwrap_or_else(|| Measured::here(STOP, "assumed: nothing is under way")),
             replaced: replaced(self.production.machine(), tried.replaced.as_ref()),
             started: tried.started.clone().unwrap_or_else(|| recorded.start()),
             change: tried.change.clone(),
