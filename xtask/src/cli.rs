@@ -78,9 +78,10 @@ Exit codes:
   4  out of sync; each line that differs says what mends it";
 
 const PULL_HELP: &str = "\
-The copy is made on production's machine while the service goes on, fetched to .data/pulled, compared
-with what left the machine, and checked. Beside it lies what is known of it, as JSON. The copy on the
-machine is removed, whatever happens. It holds your customers' data: refused under CI.
+The copy is made on production's machine while the service goes on, fetched to .data/pulled,
+compared with what left the machine, and checked. Beside it lies what is known of it, as JSON.
+On the machine it is removed again, also after a failure or Ctrl-C; where that cannot be done it
+is told. It holds your customers' data: refused under CI.
 
 Environment:
   FLY_API_TOKEN  what fly asks production with [default: its own login]
@@ -218,7 +219,7 @@ pub(crate) struct Pull {
     pub(crate) scrub: bool,
 
     /// How many copies of this app are kept, the newest first; older ones are removed
-    #[arg(long, value_name = "N", default_value_t = KEEP)]
+    #[arg(long, value_name = "N", default_value_t = KEEP, value_parser = at_least_one)]
     pub(crate) keep: NonZeroUsize,
 
     /// What stdout carries: text for a person, or one JSON document
@@ -350,6 +351,10 @@ impl Command {
             Self::Dev | Self::Ci(_) => Format::Text,
         }
     }
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a number from 1 on is wanted")
 }
 
 /// The command that arguments which could not be parsed are for.

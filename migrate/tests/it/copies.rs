@@ -72,14 +72,14 @@ fn a_copy_that_was_brought_elsewhere_is_held_against_what_was_made() {
     };
     let whole = std::fs::read(&copy).unwrap();
     insta::assert_snapshot!(told(&whole[..512]), @"
-    the copy [COPY] is not what was made: 512 bytes of 8192, SHA-256 [OTHER SUM] for [SUM]
-    bring it here again
+    the copy [COPY] is not what was made: it has 512 bytes with SHA-256 [OTHER SUM], and should have 8192 with [SUM]
+    fetch it again
     ");
     let mut other = whole;
     other[8000] ^= 1;
     insta::assert_snapshot!(told(&other), @"
-    the copy [COPY] is not what was made: 8192 bytes of 8192, SHA-256 [OTHER SUM] for [SUM]
-    bring it here again
+    the copy [COPY] is not what was made: it has 8192 bytes with SHA-256 [OTHER SUM], and should have 8192 with [SUM]
+    fetch it again
     ");
 }
 

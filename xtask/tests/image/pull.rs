@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::container::{asked, fill};
+use crate::container::{docker, fill};
 use crate::requires;
 use crate::sim::Sim;
 use crate::workspace::{Said, Workspace, said};
@@ -33,13 +33,9 @@ impl Production {
     fn deployed(home: &Path) -> Self {
         let workspace = Workspace::copied();
         workspace.edit("fly.toml", |text| text.replace("landfall-customers", "simapp").replace("fra", "iad"));
-        let scrub = format!(
-            "\nscrub = [\"UPDATE customers SET last_name = 'L' || id WHERE last_name = '{SECRET}'\"]"
-        );
-        workspace.edit("Cargo.toml", |text| {
-            let section = "[workspace.metadata.landfall]";
-            text.replace(section, &format!("{section}{scrub}"))
-        });
+        let scrub =
+            format!("scrub = [\"UPDATE customers SET last_name = 'L' || id WHERE last_name = '{SECRET}'\"]");
+        workspace.edit("Cargo.toml", |text| text.replace("scrub = []", &scrub));
         let commit = workspace.commit();
         workspace.builds(&["--tag", TAG, "--no-smoke"]);
         let scenario = json!({"base": "first_deploy", "behavior": {"backdate_start": 11}});
@@ -101,9 +97,11 @@ impl Production {
 impl Drop for Production {
     fn drop(&mut self) {
         for (machine, _) in self.sim.machines() {
-            let _ = asked(&["rm", "--force", &format!("flysim-{machine}")]);
+            docker(&["rm", "--force", &format!("flysim-{machine}")]);
         }
-        let _ = asked(&["image", "rm", "--force", TAG]);
+        // The deploy gave it the name of its registry.
+        let registry = self.sim.url.trim_start_matches("http://");
+        docker(&["image", "rm", "--force", TAG, &format!("{registry}/simapp:first")]);
     }
 }
 

@@ -9,6 +9,7 @@ fn help() {
         ("help", &["--help"][..]),
         ("help dev", &["dev", "--help"]),
         ("help migrate", &["migrate", "--help"]),
+        ("help pull", &["pull", "--help"]),
         ("help image", &["image", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
@@ -36,6 +37,7 @@ fn wrong_usage() {
         ("unknown planner", &["migrate", "--planner", "liquibase"]),
         ("unknown proof", &["migrate", "--proof", "none"]),
         ("check and dry run", &["migrate", "--check", "--dry-run"]),
+        ("keep none", &["pull", "--keep", "0"]),
         ("unknown tool", &["ci", "--require", "podman"]),
     ] {
         let said = world.run(args);

@@ -19,6 +19,7 @@ fn wrong_keys_and_values() {
         "fast-path = \"always\"",
         "ignore = \"cache_*\"",
         "ignore = [1]",
+        "scrub = \"UPDATE customers SET last_name = ''\"",
         "atlas = \"1.2.3\"",
         "atlas = { verison = \"1.2.3\" }",
         "atlas = { version = 1.2 }",

@@ -1,7 +1,8 @@
 //! A consistent copy of production's database: made on its machine while the service goes on, fetched, held against what left the
 //! machine, checked, and kept for its owner alone.
 //!
-//! Whatever happens, the copy on the machine is removed, and here is either all of it or nothing.
+//! The copy on the machine is removed, also after a failure or Ctrl-C (where that cannot be done it is told, and a later pull or
+//! start does it). Here is either all of it or nothing.
 
 mod folder;
 mod remote;
@@ -137,7 +138,7 @@ impl Pull<'_> {
         Ok(pulled)
     }
 
-    /// Makes the copy on the machine and fetches it. Nothing is left of it there, whatever happens.
+    /// Makes the copy on the machine and fetches it. It is removed there, however this ends.
     fn bring(&self, remote: &Remote<'_>, begun: &Unfinished) -> Result<Backup> {
         let activity = self.ui.activity();
         let copy = remote.copy(begun.token());
