@@ -102,7 +102,7 @@ pub(crate) fn predict(expected: &Expected, limits: &[(String, Duration)]) -> Dow
     ];
     let seconds: f64 = parts.iter().map(|(_, measured)| measured.seconds).sum();
     // Seconds that do not count need not be known well.
-    let counts = |measured: &&Measured| measured.seconds >= seconds / 10.0;
+    let counts = |measured: &&Measured| measured.seconds >= seconds / 4.0;
     let basis = parts.iter().map(|(_, m)| *m).filter(counts).map(|m| m.basis).max().unwrap_or(Basis::Local);
     let margin = margin(basis);
     let high = seconds * margin;

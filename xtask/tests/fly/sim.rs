@@ -64,8 +64,8 @@ impl Sim {
         machines.map(|(id, machine)| (id.clone(), text(&machine["state"]))).collect()
     }
 
-    /// The volumes: id, name and the machine that it is attached to.
-    #[allow(dead_code, reason = "for rehearsals on a fork")]
+    /// The volumes: id and name.
+    #[allow(dead_code, reason = "each test file uses its part")]
     pub(crate) fn volumes(&self) -> Vec<(String, String)> {
         let state = self.control("state");
         let volumes =
@@ -87,6 +87,12 @@ impl Sim {
         let log = self.control("log");
         let run = log.as_array().unwrap().iter().filter_map(|entry| entry["body"]["cmd"].as_str());
         run.map(str::to_owned).collect()
+    }
+
+    /// From now on these faults, and no others.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub(crate) fn faults(&self, rules: &Value) {
+        ureq::put(format!("{}/_sim/rules", self.url)).send(rules.to_string()).unwrap();
     }
 
     /// Merges this into the live scenario.

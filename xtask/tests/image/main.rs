@@ -1,4 +1,4 @@
-//! `cargo xtask image` on a real Docker daemon: what is built, how it boots, and how its database is pulled.
+//! `cargo xtask image` on a real Docker daemon: what is built, how it boots, how its database is pulled, and how a change is rehearsed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,9 @@ mod boots;
 mod builds;
 mod container;
 mod failures;
+mod production;
 mod pull;
+mod rehearse;
 #[path = "../support/requires.rs"]
 mod requires;
 #[path = "../fly/sim.rs"]

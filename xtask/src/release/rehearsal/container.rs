@@ -91,6 +91,10 @@ impl Stage<'_> {
             if let State::Exited(code) = container.state()? {
                 return Err(ended(container, &format!("it ended with exit code {code}")));
             }
+            if begun.elapsed() > self.wanted.wait_timeout {
+                let limit = self.wanted.wait_timeout.as_secs();
+                return Err(ended(container, &format!("/healthz was not well within {limit} s")));
+            }
             thread::sleep(TICK);
         }
         // Docker's own part of a start is not Fly's.
@@ -115,10 +119,9 @@ fn read(file: &Path) -> Result<LastChange> {
 fn ended(container: &Container, how: &str) -> anyhow::Error {
     let log = container.log(50).unwrap_or_default();
     let log: String = log.lines().map(|line| format!("\n  {line}")).collect();
-    let message = format!("in the image the change did not go through: {how}{log}");
-    Error::new(Kind::Failed, "image", message)
-        .remedy("its last lines say why; nothing but a copy was changed")
-        .into()
+    let message =
+        format!("in the image the change did not go through: {how}; nothing but a copy was changed{log}");
+    Error::new(Kind::Failed, "image", message).remedy("its last lines say why").into()
 }
 
 fn in_the_image(seconds: f64) -> Measured {
