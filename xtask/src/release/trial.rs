@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use migrate::{Declared, ErrorKind, Settings, TableRows};
 
+use super::deployed;
 use crate::project::Project;
 use crate::tool::git;
 
@@ -72,14 +73,13 @@ impl Trials<'_> {
 
     fn deployed(&self, declared: &Declared) -> Result<Found> {
         const ON: &str = "the last deployed schema";
-        let (root, file) = (&self.project.root, &self.project.schema_in_root);
-        let Some(commit) = git::rev_parse(root, &format!("refs/landfall/deployed/{}", self.app))? else {
+        let Some(commit) = git::rev_parse(&self.project.root, &deployed::ref_name(self.app))? else {
             return Ok(Err((ON, "no commit is deployed yet".to_owned())));
         };
-        let Some(text) = git::show(root, &commit, file)? else {
-            return Ok(Err((ON, format!("{commit} has no {}", file.display()))));
+        let Some((file, text)) = deployed::schema(self.project, &commit)? else {
+            return Ok(Err((ON, format!("{commit} has no {}", self.project.schema_in_root.display()))));
         };
-        let deployed = Declared::parse(file, &text, &self.settings)
+        let deployed = Declared::parse(&file, &text, &self.settings)
             .with_context(|| format!("the schema of {commit} cannot be read"))?;
         self.trial(ON, declared, |copy| {
             Ok(migrate::migrate(copy, &deployed, &self.settings, &mut ()).map(drop)?)

@@ -1,5 +1,9 @@
 //! Production's live schema, and every way in which it cannot be read.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, commit, connected, line, record, shop, verify_sync};
@@ -142,9 +146,37 @@ fn without_fly_or_a_way_to_it_git_alone_is_enough() {
 fn the_token_is_never_told() {
     let Some(home) = crate::requires::fly("the_token_is_never_told") else { return };
     let (world, sim) = recorded(&home, &json!({"base": "token_rejected"}));
-    let env = std::fs::read_to_string(sim.folder().join("env")).unwrap();
-    std::fs::write(sim.folder().join("env"), env.replace("FLY_API_TOKEN=fake", "FLY_API_TOKEN=very-secret"))
+    let env = fs::read_to_string(sim.folder().join("env")).unwrap();
+    fs::write(sim.folder().join("env"), env.replace("FLY_API_TOKEN=fake", "FLY_API_TOKEN=very-secret"))
         .unwrap();
     let said = verify_sync(&world, 1, &[]);
     assert!(!said.to_string().contains("very-secret"), "{said}");
+}
+
+/// A `fly` that has a machine, and no answer from it: `begun` is there once it is asked.
+const SILENT: &str = r#"#!/bin/sh
+case "$2" in
+list) echo '[{"id": "1", "state": "started", "config": {"metadata": {"fly_process_group": "app"}}}]' ;;
+exec) touch "$(dirname "$0")/begun"; exec sleep 600 ;;
+esac
+"#;
+
+#[test]
+fn an_interrupt_ends_it_and_tells_nothing_half_known() {
+    let world = shop();
+    record(&world, &commit(&world));
+    world.write("target/bin/fly", SILENT);
+    fs::set_permissions(world.path("target/bin/fly"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", world.path("target/bin").display(), std::env::var("PATH").unwrap());
+    let world = world.with_env("PATH", path).with_env("LANDFALL_URL", "http://127.0.0.1:9");
+    let child =
+        world.command(&["verify-sync"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !world.path("target/bin/begun").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let said = world.said(&["verify-sync"], &child.wait_with_output().unwrap());
+    assert_eq!((said.exit, said.stdout.as_str()), (1, ""), "{said}");
+    assert_eq!(said.stderr, "error: interrupted; nothing was changed\n");
 }

@@ -20,6 +20,7 @@ use super::document::Document;
 use super::image;
 use super::probe::Probe;
 use super::production::Production;
+use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::tool::atlas;
@@ -153,6 +154,10 @@ impl Sync<'_> {
         checks.extend(lines);
         checks.push(self.atlas(fresh.as_ref(), &today, &checks));
         checks.push(self.sqlite(commit.as_deref(), &production)?);
+        if self.interrupt.is_raised() {
+            // What was asked last did not answer for that reason alone.
+            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+        }
         Ok(Found { commit, sources, checks, change, schemas: (deployed_schema, today.text().to_owned()) })
     }
 }
