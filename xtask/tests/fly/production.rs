@@ -43,6 +43,16 @@ fn drift_in_production_is_named_object_by_object() {
         "column customers.name: NOT NULL is off, declared is on\nindex by_hand is not declared\n\
          mend it: declare it in schema.sql, or let the next deploy bring it there: cargo xtask deploy"
     );
+    // The next boot changes that, and not what the commit says.
+    let there = line(&said, "on production");
+    assert_eq!(
+        there.lines().take(3).collect::<Vec<_>>(),
+        [
+            "ok        on production    2 differences from production's own schema: 9 steps by builtin, writes rows anew; applied",
+            "column customers.name: NOT NULL is off, declared is on",
+            "index by_hand is not declared"
+        ]
+    );
 }
 
 #[test]

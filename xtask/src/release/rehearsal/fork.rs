@@ -74,12 +74,10 @@ impl Stage<'_> {
     fn running(&self) -> Result<(&Fly<'_>, &Machine)> {
         let fly = self.fly.as_ref().map_err(|failure| Error::from(failure.clone()))?;
         match self.production {
-            Production::Machine(machine) if machine.is_reachable() => Ok((fly, machine)),
-            Production::Machine(machine) => Err(failed(Trouble::new(
-                format!("the host of machine {} is {}; nothing was forked", machine.id, machine.host_status),
-                "wait for Fly: https://status.flyio.net",
-            ))
-            .into()),
+            Production::Machine(machine) => match production::unreachable(machine) {
+                Some(trouble) => Err(failed(trouble).into()),
+                None => Ok((fly, machine)),
+            },
             Production::Absent(reason) => Err(failed(Trouble::new(
                 format!("there is nothing to fork: {reason}"),
                 "rehearse on a database: --data FILE",

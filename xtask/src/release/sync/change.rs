@@ -1,4 +1,6 @@
-//! Today's schema on the fresh database: planned, guarded, applied, and applied again.
+//! Today's schema on a database without rows: planned, guarded, applied, and applied again.
+
+use std::path::Path;
 
 use anyhow::Result;
 use migrate::{Declared, Hazard, Outcome, Report};
@@ -9,9 +11,17 @@ use crate::text;
 
 const CHANGE: &str = "today's schema";
 const AGAIN: &str = "applied again";
+const THERE: &str = "on production";
+
+/// What today's schema is applied to, and how the lines about it are called.
+struct Base<'a> {
+    database: &'a Path,
+    name: String,
+    change: &'static str,
+}
 
 impl Sync<'_> {
-    /// The engine's report, and the two lines about it.
+    /// On the fresh database: the engine's report, and the two lines about it.
     pub(super) fn change(
         &self,
         fresh: Option<&Fresh>,
@@ -21,40 +31,49 @@ impl Sync<'_> {
             let not_tried = |name| not_read(name, "not tried: there is no fresh database");
             return Ok((None, [not_tried(CHANGE), not_tried(AGAIN)]));
         };
-        let prepared = match migrate::prepare(&fresh.database, today, &self.settings, &mut ()) {
+        let base = Base { database: &fresh.database, name: fresh.name(), change: CHANGE };
+        self.apply_to(&base, today)
+    }
+
+    /// On what production has, where that is something else: it is what the next boot is going to change.
+    pub(super) fn change_there(&self, live: &Path, today: &Declared) -> Result<Check> {
+        let base = Base { database: live, name: "production's own schema".to_owned(), change: THERE };
+        let (_, [change, again]) = self.apply_to(&base, today)?;
+        Ok(if again.verdict == Verdict::Unknown { again } else { change })
+    }
+
+    fn apply_to(&self, base: &Base<'_>, today: &Declared) -> Result<(Option<Report>, [Check; 2])> {
+        let prepared = match migrate::prepare(base.database, today, &self.settings, &mut ()) {
             Ok(prepared) => prepared,
-            Err(error) => return Ok((None, cannot_be_planned(&error))),
+            Err(error) => return Ok((None, cannot_be_planned(base, &error))),
         };
         let report = prepared.report().clone();
         if report.outcome == Outcome::InSync {
-            let evidence = format!("{} is that of {}: nothing to change", shown(self), fresh.name());
-            return Ok((Some(report), [fine(CHANGE, evidence), fine(AGAIN, "nothing to do")]));
+            let schema = self.project.schema.display();
+            let change = fine(base.change, format!("{schema} is that of {}: nothing to change", base.name));
+            return Ok((Some(report), [change, fine(AGAIN, "nothing to do")]));
         }
         if prepared.guard().is_err() {
-            let lines = [refused(&report), not_read(AGAIN, "not applied: it needs an approval")];
+            let lines = [refused(base, &report), not_read(AGAIN, "not applied: it needs an approval")];
             return Ok((Some(report), lines));
         }
         let applied = prepared.apply(&mut ())?;
-        let again = migrate::prepare(&fresh.database, today, &self.settings, &mut ())?.report().clone();
-        Ok((Some(applied), [planned(&report, fresh), applied_again(&again)]))
+        let again = migrate::check(base.database, today, &self.settings, &mut ())?;
+        Ok((Some(applied), [planned(base, &report), applied_again(&again)]))
     }
 }
 
-fn shown(sync: &Sync<'_>) -> String {
-    sync.project.schema.display().to_string()
-}
-
-fn cannot_be_planned(error: &migrate::Error) -> [Check; 2] {
+fn cannot_be_planned(base: &Base<'_>, error: &migrate::Error) -> [Check; 2] {
     let verdict = if error.kind.exit_code() == 3 { Verdict::Refused } else { Verdict::Unknown };
     let first = error.message.lines().next().unwrap_or_default();
     let details = error.message.lines().skip(1).map(|line| line.trim().to_owned()).collect();
-    let change = Check { details, ..line(CHANGE, verdict, first, error.remedy.as_str()) };
+    let change = Check { details, ..line(base.change, verdict, first, error.remedy.as_str()) };
     [change, not_read(AGAIN, "not applied: there is no plan")]
 }
 
-fn planned(report: &Report, fresh: &Fresh) -> Check {
+fn planned(base: &Base<'_>, report: &Report) -> Check {
     let differences = text::count(report.differences.len() as u64, "difference");
-    let Some(plan) = &report.plan else { return fine(CHANGE, differences) };
+    let Some(plan) = &report.plan else { return fine(base.change, differences) };
     let steps = text::count(plan.steps.len() as u64, "step");
     let class = match plan.cost.class {
         migrate::CostClass::Constant => "constant time",
@@ -64,25 +83,24 @@ fn planned(report: &Report, fresh: &Fresh) -> Check {
     let mut details: Vec<_> =
         report.differences.iter().map(|difference| difference.message.clone()).collect();
     details.extend(plan.hazards.iter().filter(|hazard| hazard.approved.is_some()).map(approved));
-    if plan.cost.class != migrate::CostClass::Constant && fresh.commit.is_some() {
+    if plan.cost.class != migrate::CostClass::Constant {
         details.push("how it goes on real rows, and how long it takes: cargo xtask rehearse".to_owned());
     }
-    let evidence =
-        format!("{differences} from {}: {steps} by {}, {class}; applied", fresh.name(), plan.planner);
-    Check { details, ..fine(CHANGE, evidence) }
+    let evidence = format!("{differences} from {}: {steps} by {}, {class}; applied", base.name, plan.planner);
+    Check { details, ..fine(base.change, evidence) }
 }
 
 fn approved(hazard: &Hazard) -> String {
     format!("{} {} (approved): {}", hazard.name, hazard.object, hazard.message)
 }
 
-fn refused(report: &Report) -> Check {
+fn refused(base: &Base<'_>, report: &Report) -> Check {
     let stopping: Vec<_> = report.plan.iter().flat_map(|plan| &plan.hazards).filter(|h| h.stops()).collect();
     let details = stopping.iter().map(|h| format!("{} {}: {}", h.name, h.object, h.message)).collect();
     let mut remedies: Vec<_> = stopping.iter().map(|hazard| hazard.remedy.as_str()).collect();
     remedies.dedup();
     let evidence = format!("{} without approval", text::count(stopping.len() as u64, "hazard"));
-    Check { details, ..line(CHANGE, Verdict::Refused, evidence, remedies.join("\n")) }
+    Check { details, ..line(base.change, Verdict::Refused, evidence, remedies.join("\n")) }
 }
 
 fn applied_again(report: &Report) -> Check {

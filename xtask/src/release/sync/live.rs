@@ -1,9 +1,9 @@
 //! Production's live schema, where it can be read: is it the deployed commit's?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use migrate::{Declared, Live, Outcome};
+use migrate::{Declared, Live, Outcome, Report};
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::check::{Check, Verdict};
@@ -61,10 +61,13 @@ impl Sync<'_> {
         let Some(fresh) = fresh else {
             return Ok(not_read(NAME, "its schema was read, and there is none to compare it with"));
         };
-        let database = self.folder.path().join("live");
-        let declared = Declared::parse(Path::new("production's schema"), &live.sql, &self.settings)?;
-        migrate::migrate(&database, &declared, &self.settings, &mut ())?;
-        let report = migrate::check(&database, &fresh.declared, &self.settings, &mut ())?;
+        let report = match self.held_against(fresh, &live) {
+            Ok(report) => report,
+            Err(error) => {
+                let message = format!("its schema cannot be made again here: {}", error.message);
+                return Ok(unknown(&Trouble::new(message, error.remedy)));
+            }
+        };
         if report.outcome == Outcome::InSync {
             let evidence = format!("machine {} has the schema of {}", machine.id, fresh.name());
             return Ok(fine(NAME, evidence));
@@ -75,6 +78,21 @@ impl Sync<'_> {
         let details = report.differences.into_iter().map(|difference| difference.message).collect();
         let remedy = "declare it in schema.sql, or let the next deploy bring it there: cargo xtask deploy";
         Ok(Check { details, ..line(NAME, Verdict::OutOfSync, evidence, remedy) })
+    }
+}
+
+impl Sync<'_> {
+    /// Made again in a database of its own, since only a database can be compared.
+    fn held_against(&self, fresh: &Fresh, live: &Live) -> migrate::Result<Report> {
+        let database = self.live_database();
+        let declared = Declared::parse(Path::new("production's schema"), &live.sql, &self.settings)?;
+        migrate::migrate(&database, &declared, &self.settings, &mut ())?;
+        migrate::check(&database, &fresh.declared, &self.settings, &mut ())
+    }
+
+    /// Production's live schema, once it was read.
+    pub(super) fn live_database(&self) -> PathBuf {
+        self.folder.path().join("live")
     }
 }
 

@@ -148,11 +148,17 @@ impl Sync<'_> {
         let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_deref(), &commit_check)?;
         let mut checks = vec![commit_check, fresh_check, self.local_database(fresh.as_ref(), &today)];
         activity.goes_on("reading production's schema");
-        checks.push(self.live_schema(fresh.as_ref(), &production)?);
+        let live = self.live_schema(fresh.as_ref(), &production)?;
+        let has_drifted = live.verdict == Verdict::OutOfSync;
+        checks.push(live);
         activity.goes_on("applying today's schema");
         let (change, lines) = self.change(fresh.as_ref(), &today)?;
+        let opinion = self.atlas(fresh.as_ref(), &today, &lines);
         checks.extend(lines);
-        checks.push(self.atlas(fresh.as_ref(), &today, &checks));
+        if has_drifted {
+            checks.push(self.change_there(&self.live_database(), &today)?);
+        }
+        checks.push(opinion);
         checks.push(self.sqlite(commit.as_deref(), &production)?);
         if self.interrupt.is_raised() {
             // What was asked last did not answer for that reason alone.
