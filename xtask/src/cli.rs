@@ -62,8 +62,9 @@ Exit codes:
   4  out of sync (--check)";
 
 const VERIFY_SYNC_HELP: &str = "\
-A fresh database is made from the schema.sql of the deployed commit, and everything is held against it: the
-local database, production where it can be read, today's schema.sql. Nothing is changed, neither here nor there.
+A fresh database is made from the schema.sql of the deployed commit, and everything is held
+against it: the local database, production where it can be read, today's schema.sql. Nothing is
+changed, neither here nor there.
 
 Environment:
   FLY_API_TOKEN  what fly asks production with [default: its own login]
@@ -92,8 +93,9 @@ Exit codes:
   2  wrong usage or configuration, or CI is set";
 
 const REHEARSE_HELP: &str = "\
-Without --data, --pull or --fork the newest copy that was pulled is used. The data itself is never changed: a copy of
-it is, on the disk that cargo builds on, and goes away again. A fork and its machine are destroyed on every way out.
+Without --data, --pull or --fork the newest copy that was pulled is used. The data itself is never
+changed: a copy of it is, on the disk that cargo builds on, and goes away again. A fork and its
+machine are destroyed on every way out.
 
 Environment:
   FLY_API_TOKEN  what fly asks production with [default: its own login]

@@ -9,7 +9,9 @@ fn help() {
         ("help", &["--help"][..]),
         ("help dev", &["dev", "--help"]),
         ("help migrate", &["migrate", "--help"]),
+        ("help verify-sync", &["verify-sync", "--help"]),
         ("help pull", &["pull", "--help"]),
+        ("help rehearse", &["rehearse", "--help"]),
         ("help image", &["image", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
