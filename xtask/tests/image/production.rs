@@ -93,11 +93,14 @@ impl Drop for Production {
         for (machine, _) in self.sim.machines() {
             docker(&["rm", "--force", &format!("flysim-{machine}")]);
         }
-        // A deploy gives it the name of its registry; rehearsals are named after the app.
+        // A deploy gives it the name of its registry; a rehearsal that of the app and of a commit of this workspace.
         let registry = self.sim.url.trim_start_matches("http://");
+        let commits = self.workspace.git(&["rev-list", "--all", "--abbrev-commit", "--abbrev=12"]);
+        let rehearsed: Vec<_> = commits.lines().map(|commit| format!("simapp:{commit}")).collect();
         let images = asked(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
-        let ours =
-            |image: &&str| *image == self.tag || image.starts_with("simapp:") || image.starts_with(registry);
+        let ours = |image: &&str| {
+            *image == self.tag || image.starts_with(registry) || rehearsed.iter().any(|own| own == image)
+        };
         for image in images.lines().filter(ours) {
             docker(&["image", "rm", "--force", image]);
         }
