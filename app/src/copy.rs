@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use migrate::{Backup, Error, ErrorKind, Plan, Settings};
 use tracing::{info, warn};
@@ -32,8 +32,7 @@ impl Copy {
     /// room for both.
     pub(crate) fn make(database: &Database, plan: &Plan, settings: &Settings) -> Result<Self, Error> {
         let plan = plan.fingerprint.chars().take(PLAN).collect::<String>();
-        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(['-', ':'], "");
-        let file = database.beside(&format!("{INFIX}{time}-{plan}"));
+        let file = unused_name(database, &plan);
         info!("copying {} before its change", database.path.display());
         let made = match migrate::backup(&database.path, &file, None, settings) {
             Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
@@ -65,6 +64,19 @@ impl Copy {
 
     fn is_other(&self, file: &Path) -> bool {
         file.file_name() != self.file.file_name()
+    }
+}
+
+/// A machine that died within this second may have left a copy of this plan under this second's name.
+fn unused_name(database: &Database, plan: &str) -> PathBuf {
+    let mut time = SystemTime::now();
+    loop {
+        let second = humantime::format_rfc3339_seconds(time).to_string().replace(['-', ':'], "");
+        let file = database.beside(&format!("{INFIX}{second}-{plan}"));
+        if !file.exists() {
+            return file;
+        }
+        time += Duration::from_secs(1);
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use insta::assert_snapshot;
 use rusqlite::Connection;
@@ -118,6 +119,24 @@ fn the_newest_two_copies_are_kept_and_what_a_death_left_behind_is_swept() {
     fs::write(project.path(".data/db.before-20250103T000000Z-cccccccccccc.partial"), "half").unwrap();
     assert_eq!(project.run(&["migrate"]).exit, 0);
     assert_eq!(copies(&project), left);
+}
+
+#[test]
+fn a_start_in_the_very_second_of_one_that_died_makes_a_copy_of_its_own() {
+    let project = Project::with_ada();
+    project.declare(REWRITTEN);
+    let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
+    let plan = &document["report"]["plan"]["fingerprint"].as_str().unwrap()[..12];
+    let now = SystemTime::now();
+    for second in 0..60 {
+        let time = humantime::format_rfc3339_seconds(now + Duration::from_secs(second)).to_string();
+        let name = format!(".data/db.before-{}-{plan}", time.replace(['-', ':'], ""));
+        fs::write(project.path(&name), "of one that died").unwrap();
+    }
+    assert_eq!(project.run(&["migrate"]).exit, 0);
+    let left = copies(&project);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(customers(&left[0]), ["7 Ada Lovelace"]);
 }
 
 #[test]
