@@ -91,14 +91,12 @@ pub(crate) fn fetch(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<
     Ok(ask_origin(root, &args, interrupt)?.map(drop))
 }
 
-/// Never asks for a password: there may be nobody to answer.
+/// Git itself never asks for a password: there may be nobody to answer. What ssh asks for has the same deadline.
 fn ask_origin(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Result<String, String>> {
     let words =
         [&["-C".as_ref(), root.as_os_str()], args.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice()]
             .concat();
-    let command = duct::cmd("git", words)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+    let command = duct::cmd("git", words).env("GIT_TERMINAL_PROMPT", "0");
     Ok(match run::within(&command, ORIGIN_LIMIT, interrupt)? {
         Answer::Exited(output) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -112,7 +110,15 @@ fn ask_origin(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Resul
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().rfind(|line| line.starts_with("fatal: ")).or_else(|| text.lines().last());
-    line.unwrap_or("it said nothing").trim_start_matches("fatal: ").to_owned()
+    told_without_credentials(line.unwrap_or("it said nothing").trim_start_matches("fatal: "))
+}
+
+/// git repeats an address as it was given, with what stands before its host.
+fn told_without_credentials(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("://") else { return line.to_owned() };
+    let address = rest.find(|c: char| c == '/' || c == '\'' || c.is_whitespace()).unwrap_or(rest.len());
+    let host = rest[..address].rfind('@').map_or(0, |at| at + 1);
+    format!("{before}://{}", &rest[host..])
 }
 
 /// What git answers; `None` where it has no answer, or there is no git.
@@ -138,6 +144,20 @@ fn without_credentials(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_complains_of_is_told_without_credentials() {
+        let told = |stderr: &str| last_line(stderr.as_bytes());
+        assert_eq!(
+            told("fatal: unable to access 'https://me:secret@example.com/a@b.git/': no route\n"),
+            "unable to access 'https://example.com/a@b.git/': no route"
+        );
+        assert_eq!(
+            told("fatal: '/a/b.git' does not appear to be a git repository\nmore\n"),
+            "'/a/b.git' does not appear to be a git repository"
+        );
+        assert_eq!(told(""), "it said nothing");
+    }
 
     #[test]
     fn an_address_is_told_without_credentials() {
