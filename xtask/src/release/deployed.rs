@@ -6,7 +6,7 @@ use anyhow::Result;
 use migrate::Interrupt;
 use serde::Serialize;
 
-use super::probe::Probe;
+use super::probe::{Probe, Version};
 use super::production::{Production, Trouble};
 use crate::project::Project;
 use crate::tool::fly::Machine;
@@ -69,10 +69,29 @@ pub(crate) fn sources(
     project: &Project,
     app: &str,
     production: &Production,
-    probe: &Probe,
+    answer: &Answer,
     interrupt: &Interrupt,
 ) -> Result<Vec<Source>> {
-    Ok(vec![label(production), recorded(&project.root, app, interrupt)?, answered(production, probe)])
+    Ok(vec![label(production), recorded(&project.root, app, interrupt)?, answered(answer)])
+}
+
+/// What the service says of itself.
+pub(crate) struct Answer {
+    place: String,
+    /// Why there is none, where there is none.
+    pub(crate) version: Result<Version, String>,
+}
+
+/// Asks the service, where a machine runs: a request would wake a stopped one.
+pub(crate) fn ask(production: &Production, probe: &Probe) -> Answer {
+    let version = match production {
+        Production::Machine(machine) if machine.state == "started" => {
+            probe.version().map_err(|error| first_line(&format!("{error:#}")))
+        }
+        Production::Machine(machine) => Err(format!("not asked: the machine is {}", machine.state)),
+        _ => Err("not asked: no machine is known".to_owned()),
+    };
+    Answer { place: format!("{}/version", probe.address()), version }
 }
 
 fn label(production: &Production) -> Source {
@@ -106,18 +125,10 @@ fn recorded(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Source> {
     })
 }
 
-/// Asked only where a machine runs: a request would wake a stopped one.
-fn answered(production: &Production, probe: &Probe) -> Source {
-    let place = format!("{}/version", probe.address());
-    match production {
-        Production::Machine(machine) if machine.state == "started" => match probe.version() {
-            Ok(version) => Source::found(place, version.commit),
-            Err(error) => Source::none(place, first_line(&format!("{error:#}"))),
-        },
-        Production::Machine(machine) => {
-            Source::none(place, format!("not asked: the machine is {}", machine.state))
-        }
-        _ => Source::none(place, "not asked: no machine is known"),
+fn answered(Answer { place, version }: &Answer) -> Source {
+    match version {
+        Ok(version) => Source::found(place, version.commit.as_str()),
+        Err(reason) => Source::none(place, reason),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What shipping is made of.
 
 pub(crate) mod annotation;
+mod boot;
 pub(crate) mod build_log;
 pub(crate) mod check;
 pub(crate) mod deployed;

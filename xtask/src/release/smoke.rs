@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -10,6 +9,7 @@ use migrate::{Interrupt, Settings, TableRows};
 use serde::Serialize;
 use tempfile::TempDir;
 
+use super::boot::{self, Ready};
 use super::image::Built;
 use super::probe::Probe;
 use super::trial::{Expected, Trial, Trials};
@@ -21,8 +21,6 @@ use crate::tool::atlas;
 use crate::tool::docker::{self, Container, State};
 use crate::ui::Ui;
 
-/// Between two looks.
-const TICK: Duration = Duration::from_millis(50);
 /// The app's exit code for a plan that needs an approval.
 const REFUSED: i32 = 3;
 
@@ -116,7 +114,7 @@ impl Smoke<'_> {
         let container = self.container(trial)?;
         let begun = Instant::now();
         container.start()?;
-        let ended = self.wait(&container, begun, trial.limit)?;
+        let ended = self.wait(&container, trial.limit)?;
         match (&trial.expected, ended) {
             (Expected::Rows(rows), State::Running) => {
                 let ready = begun.elapsed().as_secs_f64();
@@ -141,45 +139,23 @@ impl Smoke<'_> {
         }
     }
 
-    /// As on Fly: with its variables, and nothing else.
     fn container(&self, trial: &Trial) -> Result<Container> {
-        let fly = self.fly;
-        let mut env: Vec<_> = fly.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.extend([("FLY_MACHINE_ID", "smoke-test"), ("FLY_APP_NAME", fly.app.as_str())]);
-        if trial.database.is_none() {
-            env.push(("LANDFALL_CREATE", "1"));
-        }
-        let container = Container::create(&self.built.tag, &fly.volume, fly.port, &fly.memory, &env)?;
-        if let Some(database) = &trial.database {
-            container.put(database, &fly.db_path, self.built.user)?;
-        }
-        Ok(container)
+        let create: &[_] = if trial.database.is_none() { &[("LANDFALL_CREATE", "1")] } else { &[] };
+        boot::container(self.built, self.fly, trial.database.as_deref(), create)
     }
 
     /// Until it is well, or has ended.
-    fn wait(&self, container: &Container, begun: Instant, limit: Duration) -> Result<State> {
-        let mut probe = None;
-        loop {
-            if self.interrupt.is_raised() {
+    fn wait(&self, container: &Container, limit: Duration) -> Result<State> {
+        match boot::wait(container, limit, self.interrupt)? {
+            Ready::Well => Ok(State::Running),
+            Ready::Ended(code) => Ok(State::Exited(code)),
+            Ready::Late => {
+                Err(self.failed(container, &format!("/healthz was not well within {} s", limit.as_secs())))
+            }
+            Ready::Interrupted => {
                 let text = "interrupted; the image was built, and not proved";
-                return Err(Error::new(Kind::Interrupted, &self.built.tag, text).into());
+                Err(Error::new(Kind::Interrupted, &self.built.tag, text).into())
             }
-            let state = container.state()?;
-            if state != State::Running {
-                return Ok(state);
-            }
-            if probe.is_none() {
-                probe = container.address().ok().map(|address| Probe::new(format!("http://{address}")));
-            }
-            if probe.as_ref().is_some_and(Probe::is_well) {
-                return Ok(State::Running);
-            }
-            if begun.elapsed() > limit {
-                return Err(
-                    self.failed(container, &format!("/healthz was not well within {} s", limit.as_secs()))
-                );
-            }
-            thread::sleep(TICK);
         }
     }
 

@@ -10,6 +10,7 @@ mod rehearse;
 #[path = "../support/requires.rs"]
 mod requires;
 mod shop;
+#[allow(dead_code, reason = "the tests of the image use it, too")]
 mod sim;
 #[path = "../it/world.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]

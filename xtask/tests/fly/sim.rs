@@ -65,7 +65,6 @@ impl Sim {
     }
 
     /// The volumes: id and name.
-    #[allow(dead_code, reason = "each test file uses its part")]
     pub(crate) fn volumes(&self) -> Vec<(String, String)> {
         let state = self.control("state");
         let volumes =
@@ -90,7 +89,6 @@ impl Sim {
     }
 
     /// From now on these faults, and no others.
-    #[allow(dead_code, reason = "each test file uses its part")]
     pub(crate) fn faults(&self, rules: &Value) {
         ureq::put(format!("{}/_sim/rules", self.url)).send(rules.to_string()).unwrap();
     }

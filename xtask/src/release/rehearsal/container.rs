@@ -2,22 +2,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use migrate::Plan;
 
 use super::data::Data;
 use super::prediction::Recorded;
 use super::{LastChange, Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
+use crate::release::boot::{self, Ready};
 use crate::release::downtime::Measured;
 use crate::release::image::{self, Built};
-use crate::release::probe::Probe;
-use crate::tool::docker::{Container, State};
-
-/// Between two looks.
-const TICK: Duration = Duration::from_millis(20);
+use crate::tool::docker::Container;
 
 impl Stage<'_> {
     /// Boots it twice: once with the change, and once without anything left to do.
@@ -33,8 +30,7 @@ impl Stage<'_> {
         }
         let built =
             image::build(self.project, self.fly_toml, &self.wanted.bases, None, self.interrupt, self.ui)?;
-        let plan = prepared.report().plan.as_ref();
-        let container = self.container(&built, data, plan.map(|plan| plan.fingerprint.as_str()))?;
+        let container = self.container(&built, data, prepared.report().plan.as_ref())?;
         self.ui.status("Booting", format!("{} on {}", built.tag, data.what));
         let ready = self.boot(&container)?;
         let before = migrate::rows(&data.file, self.settings)?;
@@ -63,42 +59,28 @@ impl Stage<'_> {
         })
     }
 
-    fn container(&self, built: &Built, data: &Data, plan: Option<&str>) -> Result<Container> {
-        let fly = self.fly_toml;
-        let allow: Vec<_> = self.wanted.allow.iter().map(ToString::to_string).collect();
-        let allow = allow.join(",");
-        let mut env: Vec<_> = fly.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.extend([("FLY_MACHINE_ID", "rehearsal"), ("FLY_APP_NAME", fly.app.as_str())]);
-        if let Some(plan) = plan.filter(|_| !allow.is_empty()) {
-            env.extend([("LANDFALL_ALLOW", allow.as_str()), ("LANDFALL_ALLOW_FOR", plan)]);
-        }
-        let container = Container::create(&built.tag, &fly.volume, fly.port, &fly.memory, &env)?;
-        container.put(&data.file, &fly.db_path, built.user)?;
-        Ok(container)
+    fn container(&self, built: &Built, data: &Data, plan: Option<&Plan>) -> Result<Container> {
+        let approvals = self.approvals(plan);
+        let env: Vec<_> = approvals.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        boot::container(built, self.fly_toml, Some(&data.file), &env)
     }
 
     /// Until it is well: after how many seconds.
     fn boot(&self, container: &Container) -> Result<f64> {
-        let begun = Instant::now();
         container.start()?;
-        let started = begun.elapsed();
-        let address = container.address().map_err(|error| ended(container, &format!("{error:#}")))?;
-        let probe = Probe::new(format!("http://{address}"));
-        while !probe.is_well() {
-            if self.interrupt.is_raised() {
-                return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
-            }
-            if let State::Exited(code) = container.state()? {
-                return Err(ended(container, &format!("it ended with exit code {code}")));
-            }
-            if begun.elapsed() > self.wanted.wait_timeout {
-                let limit = self.wanted.wait_timeout.as_secs();
-                return Err(ended(container, &format!("/healthz was not well within {limit} s")));
-            }
-            thread::sleep(TICK);
-        }
         // Docker's own part of a start is not Fly's.
-        Ok((begun.elapsed() - started).as_secs_f64())
+        let begun = Instant::now();
+        let limit = self.wanted.wait_timeout;
+        match boot::wait(container, limit, self.interrupt)? {
+            Ready::Well => Ok(begun.elapsed().as_secs_f64()),
+            Ready::Ended(code) => Err(ended(container, &format!("it ended with exit code {code}"))),
+            Ready::Late => {
+                Err(ended(container, &format!("/healthz was not well within {} s", limit.as_secs())))
+            }
+            Ready::Interrupted => {
+                Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into())
+            }
+        }
     }
 
     /// What the boot wrote down of the change; nothing where there was none.

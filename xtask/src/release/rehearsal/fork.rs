@@ -160,11 +160,7 @@ impl Stage<'_> {
         planned: &Report,
     ) -> Result<Tried> {
         self.ui.status("Booting", format!("on {}", new.name));
-        let allow: Vec<_> = self.wanted.allow.iter().map(ToString::to_string).collect();
-        let fingerprint = planned.plan.as_ref().map(|plan| plan.fingerprint.clone()).unwrap_or_default();
-        let approvals = [("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", fingerprint)];
-        let env = if allow.is_empty() { &[][..] } else { &approvals[..] };
-        let machine = self.launch(fly, new, &["app", "start"], env)?;
+        let machine = self.launch(fly, new, &["app", "start"], &self.approvals(planned.plan.as_ref()))?;
         let id = machine.id.as_str();
         self.wait_for_change(fly, id)?;
         let last = production::ask::<LastChange>(fly, id, "app last-change --format json");

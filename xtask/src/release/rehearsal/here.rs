@@ -9,7 +9,7 @@ use super::data::Data;
 use super::prediction::Recorded;
 use super::{Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
-use crate::release::downtime::Work;
+use crate::release::downtime::Measured;
 
 impl Stage<'_> {
     /// Plans, proves, guards, applies, and looks whether anything is left to do.
@@ -44,8 +44,8 @@ impl Stage<'_> {
             place: "this machine".to_owned(),
             sqlite: migrate::sqlite_version().to_owned(),
             report,
-            copy: None::<Work>,
-            change: super::Measured::here(0.0, ""),
+            copy: None,
+            change: Measured::here(0.0, ""),
             stopped: None,
             replaced: None,
             started: None,

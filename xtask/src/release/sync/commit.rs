@@ -7,7 +7,7 @@ use migrate::{Counts, Declared};
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::check::{Check, Verdict};
-use crate::release::deployed::{self, Source};
+use crate::release::deployed::{self, Answer, Source};
 use crate::release::image::short;
 use crate::release::production::Production;
 use crate::text;
@@ -21,6 +21,7 @@ impl Sync<'_> {
     pub(super) fn deployed_commit(
         &self,
         production: &Production,
+        answer: &Answer,
     ) -> Result<(Option<String>, Vec<Source>, Check)> {
         if let Some(given) = &self.wanted.commit {
             let id = git::rev_parse(&self.project.root, given)?;
@@ -38,7 +39,7 @@ impl Sync<'_> {
             return Ok((id, Vec::new(), check));
         }
         let app = &self.fly_toml.app;
-        let sources = deployed::sources(self.project, app, production, &self.probe, self.interrupt)?;
+        let sources = deployed::sources(self.project, app, production, answer, self.interrupt)?;
         let check = self.judge(&sources)?;
         let commit = sources.iter().find_map(|source| source.commit.clone());
         Ok((commit, sources, check))

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::check::{Check, Verdict};
-use super::deployed::Source;
+use super::deployed::{self, Source};
 use super::document::Document;
 use super::image;
 use super::probe::Probe;
@@ -143,7 +143,8 @@ impl Sync<'_> {
         let activity = ui.activity();
         activity.goes_on("looking for the deployed commit");
         let production = Production::find(self.fly_toml, &self.fly);
-        let (commit, sources, commit_check) = self.deployed_commit(&production)?;
+        let answer = deployed::ask(&production, &self.probe);
+        let (commit, sources, commit_check) = self.deployed_commit(&production, &answer)?;
         activity.goes_on("making a database from it");
         let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_deref(), &commit_check)?;
         let mut checks = vec![commit_check, fresh_check, self.local_database(fresh.as_ref(), &today)];
@@ -159,7 +160,7 @@ impl Sync<'_> {
             checks.push(self.change_there(&self.live_database(), &today)?);
         }
         checks.push(opinion);
-        checks.push(self.sqlite(commit.as_deref(), &production)?);
+        checks.push(self.sqlite(commit.as_deref(), &answer)?);
         if self.interrupt.is_raised() {
             // What was asked last did not answer for that reason alone.
             return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());

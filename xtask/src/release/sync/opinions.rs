@@ -7,8 +7,7 @@ use migrate::{Declared, ErrorKind, Opinion};
 
 use super::{Fresh, Sync, fine, not_read};
 use crate::release::check::{Check, Verdict};
-use crate::release::deployed;
-use crate::release::production::Production;
+use crate::release::deployed::{self, Answer};
 use crate::text;
 
 const ATLAS: &str = "atlas";
@@ -33,7 +32,7 @@ impl Sync<'_> {
     }
 
     /// The version of the crate that has SQLite in it, then and now; and what the service says.
-    pub(super) fn sqlite(&self, commit: Option<&str>, production: &Production) -> Result<Check> {
+    pub(super) fn sqlite(&self, commit: Option<&str>, answer: &Answer) -> Result<Check> {
         let here = migrate::sqlite_version();
         let lock = fs::read_to_string(self.project.root.join("Cargo.lock")).unwrap_or_default();
         let now = deployed::sqlite_in(&lock);
@@ -41,9 +40,9 @@ impl Sync<'_> {
             Some(commit) => deployed::sqlite_crate(self.project, deployed::clean(commit).0)?,
             None => None,
         };
-        let runs = production.machine().filter(|machine| machine.state == "started");
-        let there = runs.and_then(|_| self.probe.version().ok()).map(|v| v.sqlite).filter(|v| !v.is_empty());
-        let evidence = match (&there, &then, &now) {
+        let there =
+            answer.version.as_ref().ok().map(|version| version.sqlite.as_str()).filter(|v| !v.is_empty());
+        let evidence = match (there, &then, &now) {
             (Some(there), ..) if there == here => format!("{here} here and in production"),
             (Some(there), ..) => format!("{here} here, {there} in production: a deploy changes it"),
             (None, Some(then), Some(now)) if then == now => {
