@@ -26,6 +26,25 @@ pub(crate) fn plan(report: &Report, verbose: bool) -> String {
     sections.join("\n")
 }
 
+/// `4 ms`, `1.84 s`, `42.0 s`, `5 min`, `3 min 12 s`, `1 h 4 min`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match seconds {
+        ..0.001 => "under 1 ms".to_owned(),
+        ..0.0995 => format!("{:.0} ms", seconds * 1e3),
+        ..59.5 if seconds.fract() == 0.0 => format!("{seconds} s"),
+        ..9.995 => format!("{seconds:.2} s"),
+        ..59.5 => format!("{seconds:.1} s"),
+        ..3599.5 => two(whole / 60, "min", whole % 60, "s"),
+        _ => two(whole / 3600, "h", whole % 3600 / 60, "min"),
+    }
+}
+
+fn two(large: u64, unit: &str, small: u64, small_unit: &str) -> String {
+    let large = grouped(large);
+    if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {small_unit}") }
+}
+
 /// Where the time of a change went, and the room that it took.
 pub(crate) fn time(report: &Report) -> String {
     const BAR: usize = 30;
@@ -186,6 +205,14 @@ pub(crate) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_the_unit_that_reads_best() {
+        let short = [0.0, 0.0042, 0.0999, 1.8449, 5.0, 42.04].map(seconds);
+        assert_eq!(short, ["under 1 ms", "4 ms", "0.10 s", "1.84 s", "5 s", "42.0 s"]);
+        let long = [59.9, 192.3, 3_599.4, 3_840.0, 4_000_000.0].map(seconds);
+        assert_eq!(long, ["1 min", "3 min 12 s", "59 min 59 s", "1 h 4 min", "1,111 h 6 min"]);
+    }
 
     #[test]
     fn sizes_have_the_unit_that_reads_best() {

@@ -71,11 +71,11 @@ fn end(rehearsal: &Rehearsal, ui: &Ui) {
         ui.status("Rehearsed", format!("nothing to change on {data}"));
         return;
     }
-    let took = downtime::time(seconds.unwrap_or_default());
+    let took = text::seconds(seconds.unwrap_or_default());
     let split = rehearsal.split().map_or_else(String::new, |split| format!(" ({split})"));
     ui.status("Rehearsed", format!("the change of {data} on {place} in {took}{split}: every row is there"));
     let short = downtime.iter().flat_map(|downtime| &downtime.limits).filter(|limit| !limit.fits);
     for limit in short {
-        ui.note(format!("{} ({}) may be too short", limit.what, downtime::time(limit.seconds)));
+        ui.note(format!("{} ({}) may be too short", limit.what, text::seconds(limit.seconds)));
     }
 }

@@ -187,7 +187,7 @@ fn evidence(evidence: &[Evidence]) -> Section {
 fn times(report: &Report) -> Section {
     let (whole, longest) = (words::whole(report), words::longest(report));
     let item = |timing: &Timing| {
-        let (seconds, share) = (words::seconds(timing.seconds), words::share(timing.seconds, whole));
+        let (seconds, share) = (text::seconds(timing.seconds), words::share(timing.seconds, whole));
         row(&[plain(&timing.label), seconds, share, bar(timing.seconds, longest)])
     };
     let disk = report.disk.as_ref().map_or_else(String::new, |disk| format!("{}\n\n", words::disk(disk)));
@@ -207,7 +207,7 @@ fn bar(part: f64, longest: f64) -> String {
 }
 
 fn parts(downtime: &Downtime) -> Section {
-    let item = |part: &Part| row(&[plain(part.what), words::seconds(part.seconds), prose(&part.source)]);
+    let item = |part: &Part| row(&[plain(part.what), text::seconds(part.seconds), prose(&part.source)]);
     let head = "| what | time | stands on |\n| --- | ---: | --- |\n";
     Section {
         head: format!("### Predicted downtime\n\n{}\n\n{head}", words::downtime(downtime)),
@@ -220,7 +220,7 @@ fn parts(downtime: &Downtime) -> Section {
 
 fn limits(limits: &[Limit]) -> Section {
     let item =
-        |limit: &Limit| row(&[badge(words::limit(limit)), plain(&limit.what), words::seconds(limit.seconds)]);
+        |limit: &Limit| row(&[badge(words::limit(limit)), plain(&limit.what), text::seconds(limit.seconds)]);
     Section {
         head: "| | limit | time |\n| --- | --- | ---: |\n".to_owned(),
         items: limits.iter().map(item).collect(),

@@ -97,25 +97,6 @@ pub(super) fn cost(cost: &Cost) -> String {
     }
 }
 
-/// `4 ms`, `1.84 s`, `42.0 s`, `5 min`, `3 min 12 s`, `1 h 4 min`.
-pub(super) fn seconds(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match seconds {
-        ..0.001 => "under 1 ms".to_owned(),
-        ..0.0995 => format!("{:.0} ms", seconds * 1e3),
-        ..59.5 if seconds.fract() == 0.0 => format!("{seconds} s"),
-        ..9.995 => format!("{seconds:.2} s"),
-        ..59.5 => format!("{seconds:.1} s"),
-        ..3599.5 => two(whole / 60, "min", whole % 60, "s"),
-        _ => two(whole / 3600, "h", whole % 3600 / 60, "min"),
-    }
-}
-
-fn two(large: u64, unit: &str, small: u64, small_unit: &str) -> String {
-    let large = text::grouped(large);
-    if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {small_unit}") }
-}
-
 /// A part of the whole, `71%`.
 pub(super) fn share(part: f64, whole: f64) -> String {
     let percent = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
@@ -129,10 +110,10 @@ pub(super) fn times(report: &Report) -> String {
     };
     format!(
         "{} from BEGIN to COMMIT: {} for the steps, {} for the proof that nothing is lost, {} for the commit.",
-        seconds(whole(report)),
-        seconds(sum(|part| part == Part::Step)),
-        seconds(sum(|part| matches!(part, Part::Look | Part::Evidence | Part::Keys))),
-        seconds(sum(|part| part == Part::Commit)),
+        text::seconds(whole(report)),
+        text::seconds(sum(|part| part == Part::Step)),
+        text::seconds(sum(|part| matches!(part, Part::Look | Part::Evidence | Part::Keys))),
+        text::seconds(sum(|part| part == Part::Commit)),
     )
 }
 
@@ -161,7 +142,7 @@ pub(super) fn downtime(downtime: &Downtime) -> String {
         Basis::Production => "from what production itself took",
         Basis::Local => "local estimate",
     };
-    let [expected, low, high] = [downtime.seconds, downtime.low, downtime.high].map(seconds);
+    let [expected, low, high] = [downtime.seconds, downtime.low, downtime.high].map(text::seconds);
     format!("{expected}, between {low} and {high} ({basis}).")
 }
 
@@ -178,14 +159,6 @@ pub(super) fn spans(text: &str) -> Vec<Span<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_the_unit_that_reads_best() {
-        let short = [0.0, 0.0042, 0.0999, 1.8449, 5.0, 42.04].map(seconds);
-        assert_eq!(short, ["under 1 ms", "4 ms", "0.10 s", "1.84 s", "5 s", "42.0 s"]);
-        let long = [59.9, 192.3, 3_599.4, 3_840.0, 4_000_000.0].map(seconds);
-        assert_eq!(long, ["1 min", "3 min 12 s", "59 min 59 s", "1 h 4 min", "1,111 h 6 min"]);
-    }
 
     #[test]
     fn shares_never_say_nothing_and_never_divide_by_nothing() {

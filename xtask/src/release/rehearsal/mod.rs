@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::prediction::Recorded;
 use super::check::Verdict;
 use super::document::Document;
-use super::downtime::{self, Downtime, Measured, Work};
+use super::downtime::{Downtime, Measured, Work};
 use super::production::Production;
 use super::{deployed, image};
 use crate::cli::Bases;
@@ -111,15 +111,11 @@ impl Rehearsal {
         let copied = self.copy.map_or(0.0, |copy| copy.seconds);
         let planned = (whole - applied - copied).max(0.0);
         let copied = if self.copy.is_some() {
-            format!(", copied in {}", downtime::time(copied))
+            format!(", copied in {}", text::seconds(copied))
         } else {
             String::new()
         };
-        Some(format!(
-            "planned in {}{copied}, applied in {}",
-            downtime::time(planned),
-            downtime::time(applied)
-        ))
+        Some(format!("planned in {}{copied}, applied in {}", text::seconds(planned), text::seconds(applied)))
     }
 
     /// What came of it, in a sentence without its full stop.
@@ -128,7 +124,7 @@ impl Rehearsal {
         match (&self.downtime, self.change.outcome, self.seconds) {
             (None, ..) => format!("{differences}, and the change was refused: nothing was changed"),
             (_, Outcome::Applied, Some(seconds)) => {
-                format!("{differences}, applied in {}: every row is there", downtime::time(seconds))
+                format!("{differences}, applied in {}: every row is there", text::seconds(seconds))
             }
             _ => "nothing to change".to_owned(),
         }

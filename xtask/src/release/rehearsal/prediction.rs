@@ -7,6 +7,7 @@ use super::{LastChange, Stage, Tried};
 use crate::release::downtime::{self, Basis, Downtime, Expected, Measured, Work};
 use crate::release::probe::{Probe, Version};
 use crate::release::production;
+use crate::text;
 use crate::tool::fly::Machine;
 
 /// How long a release of this kind takes to its first answer, in seconds, where nobody has seen it.
@@ -70,7 +71,7 @@ impl Stage<'_> {
                 basis: Basis::Production,
                 source: format!(
                     "{} {place}; production took {factor:.2} times as long as this machine to copy it {when}",
-                    downtime::time(seconds)
+                    text::seconds(seconds)
                 ),
             },
             None => Measured::here(seconds, format!("measured {place}")),
