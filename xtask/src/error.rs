@@ -16,6 +16,25 @@ pub(crate) enum Kind {
     Interrupted,
     /// Something that was started failed.
     Failed,
+    /// It could cost data, and nobody approved it.
+    Refused,
+    /// A deploy failed; production serves the previous release.
+    WentBack,
+    /// A deploy failed; production needs a person.
+    Stranded,
+}
+
+impl Kind {
+    /// As the README tells them.
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Declined | Self::Interrupted | Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::WentBack => 5,
+            Self::Stranded => 6,
+        }
+    }
 }
 
 /// An error of the command line; the engine's are [`migrate::Error`].
@@ -74,8 +93,7 @@ impl Told {
             return Self::new(e.kind, &e.object, &e.message, &e.remedy, e.kind.exit_code());
         }
         if let Some(e) = error.downcast_ref::<Error>() {
-            let exit = if e.kind == Kind::Usage { 2 } else { 1 };
-            return Self::new(e.kind, &e.object, &e.message, &e.remedy, exit);
+            return Self::new(e.kind, &e.object, &e.message, &e.remedy, e.kind.exit_code());
         }
         Self::new(Kind::Failed, "", &format!("{error:#}"), "", 1)
     }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::text;
-use crate::tool::run::Ended;
+use crate::tool::run::Answer;
 use crate::tool::{docker, git};
 use crate::ui::{Activity, Ui};
 
@@ -72,9 +72,9 @@ pub(crate) fn build(
         tell(log.line(line).as_ref(), &activity);
     })?;
     match ended {
-        Ended::Stopped => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
-        Ended::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
-        Ended::Exited(_) => Err(explain(&log).into()),
+        Answer::Stopped | Answer::Late => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
+        Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
+        Answer::Exited(_) => Err(explain(&log).into()),
     }
 }
 

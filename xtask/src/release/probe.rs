@@ -34,7 +34,7 @@ pub(crate) struct Schemas {
 }
 
 /// A service at an address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Probe {
     base: String,
     agent: Agent,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tempfile::NamedTempFile;
 use xshell::{Shell, cmd};
 
-use super::run::{self, Ended};
+use super::run::{self, Answer};
 use crate::error::{Error, Kind};
 
 /// What the daemon knows of an image.
@@ -91,12 +91,12 @@ pub(crate) fn build(
     args: &[(&str, String)],
     interrupt: &Interrupt,
     line: impl FnMut(&str),
-) -> Result<Ended> {
+) -> Result<Answer> {
     let args = args.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
     let fixed = ["build", "--progress=plain", "--tag", tag].map(str::to_owned);
     let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
-    let command = duct::cmd("docker", words).dir(context).env("DOCKER_BUILDKIT", "1").stdin_null();
-    run::lines(command, interrupt, line).context("cannot run docker build")
+    let command = duct::cmd("docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
+    run::lines(command, None, interrupt, line).context("cannot run docker build")
 }
 
 /// What the daemon knows of an image.

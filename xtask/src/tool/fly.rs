@@ -3,7 +3,6 @@
 //! Its exit codes mislead both ways, and it waits for ever for an answer that does not come: each call has a deadline of ours, and
 //! what is concluded from a failure is decided by whoever asked.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,18 +14,23 @@ use std::time::Duration;
 
 use duct::Expression;
 use migrate::Interrupt;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::run::{self, Answer};
 use crate::error::{Error, Kind};
 
+mod json;
+mod release;
+
+pub(crate) use json::{
+    App, Event, Execution, Guest, ImageRef, Machine, MachineConfig, NewMachine, Release, Snapshot, Volume,
+};
+pub(crate) use release::{Pushed, Shipment};
+
 /// How long a call may take that only reads or asks for something to be done.
 const LIMIT: Duration = Duration::from_secs(60);
 /// What a call may take beyond what it is given for a command on a machine.
 const SLACK: Duration = Duration::from_secs(30);
-/// How long an image may take to its registry.
-const PUSH_LIMIT: Duration = Duration::from_secs(900);
 /// How long a machine may take to be made: its host has to pull the image.
 const RUN_LIMIT: Duration = Duration::from_secs(300);
 
@@ -102,157 +106,6 @@ impl From<Failure> for anyhow::Error {
     }
 }
 
-/// A machine, as `fly machine list --json` tells of it. In all of Fly's JSON what is absent is zero, false or empty.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Machine {
-    /// Its id.
-    pub(crate) id: String,
-    /// What somebody called it.
-    #[serde(default)]
-    pub(crate) name: String,
-    /// `started`, `stopped`, `suspended`, `replacing` and others.
-    pub(crate) state: String,
-    /// Where it runs.
-    #[serde(default)]
-    pub(crate) region: String,
-    /// The image that it runs.
-    #[serde(default)]
-    pub(crate) image_ref: ImageRef,
-    /// How it is run; absent where its host does not answer.
-    config: Option<MachineConfig>,
-    /// The same, from before its host stopped to answer.
-    incomplete_config: Option<MachineConfig>,
-    /// `ok`, or `unreachable`.
-    #[serde(default)]
-    pub(crate) host_status: String,
-    /// What happened to it, the latest first.
-    #[serde(default)]
-    pub(crate) events: Vec<Event>,
-}
-
-/// An image that a machine runs.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct ImageRef {
-    /// What was written on it when it was built.
-    #[serde(default)]
-    pub(crate) labels: Option<BTreeMap<String, String>>,
-}
-
-/// How a machine is run.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct MachineConfig {
-    /// What Fly's client wrote on it.
-    #[serde(default)]
-    pub(crate) metadata: BTreeMap<String, String>,
-    /// Its volumes.
-    #[serde(default)]
-    pub(crate) mounts: Vec<Mount>,
-    /// Its size.
-    #[serde(default)]
-    pub(crate) guest: Guest,
-}
-
-/// A volume of a machine.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Mount {
-    /// The volume's id.
-    pub(crate) volume: String,
-    /// Where it is mounted.
-    #[serde(default)]
-    pub(crate) path: String,
-}
-
-/// The size of a machine.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Guest {
-    /// `shared` or `performance`.
-    #[serde(default)]
-    pub(crate) cpu_kind: String,
-    /// How many.
-    #[serde(default)]
-    pub(crate) cpus: u32,
-    /// In MiB.
-    #[serde(default)]
-    pub(crate) memory_mb: u32,
-}
-
-/// Something that happened to a machine.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Event {
-    /// `start`, `update`, `exit`, `launch` and others.
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    /// The state that it led to.
-    #[serde(default)]
-    pub(crate) status: String,
-    /// When, in milliseconds since 1970.
-    #[serde(default)]
-    pub(crate) timestamp: i64,
-}
-
-impl Machine {
-    /// How it is run, as far as it is known.
-    pub(crate) fn config(&self) -> MachineConfig {
-        self.config.clone().or_else(|| self.incomplete_config.clone()).unwrap_or_default()
-    }
-
-    /// Whether its host answers.
-    pub(crate) fn is_reachable(&self) -> bool {
-        matches!(self.host_status.as_str(), "" | "ok")
-    }
-
-    /// Whether a deploy made it, for these processes. Others (a console, a rehearsal) belong to whoever made them.
-    pub(crate) fn is_in_group(&self, group: &str) -> bool {
-        self.config().metadata.get("fly_process_group").is_some_and(|name| name == group)
-    }
-
-    /// What is written on its image under this name.
-    pub(crate) fn label(&self, name: &str) -> Option<&str> {
-        self.image_ref.labels.as_ref()?.get(name).map(String::as_str)
-    }
-}
-
-/// A volume, as `fly volumes list --json` tells of it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Volume {
-    /// Its id.
-    pub(crate) id: String,
-    /// Its name, which several may have.
-    #[serde(default)]
-    pub(crate) name: String,
-    /// `created` once it can be mounted; `hydrating` while a fork's blocks come over.
-    #[serde(default)]
-    pub(crate) state: String,
-}
-
-/// A machine that is to be run, once, by whoever rehearses: no deploy knows of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewMachine<'a> {
-    /// Its name, of which there is no other.
-    pub(crate) name: &'a str,
-    /// The image, by a tag that only this rehearsal has.
-    pub(crate) image: &'a str,
-    /// Where.
-    pub(crate) region: &'a str,
-    /// The id of its volume.
-    pub(crate) volume: &'a str,
-    /// Where that is mounted.
-    pub(crate) mounted_at: &'a str,
-    /// How large it is.
-    pub(crate) guest: &'a Guest,
-}
-
-/// What a command on a machine came to. `fly`'s own exit code says nothing of it: what it printed tells.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Execution {
-    /// What it printed.
-    #[serde(default)]
-    pub(crate) stdout: String,
-    /// What it complained of.
-    #[serde(default)]
-    pub(crate) stderr: String,
-}
-
 /// Fly, for one app.
 #[derive(Debug, Clone)]
 pub(crate) struct Fly<'a> {
@@ -296,23 +149,6 @@ impl<'a> Fly<'a> {
     /// Stops a machine, and waits until it has stopped.
     pub(crate) fn stop(&self, machine: &str) -> Result<(), Failure> {
         self.ask(&["machine", "stop", machine, "--wait-timeout", "50s"], LIMIT).map(drop)
-    }
-
-    /// Pushes a local image to the app's registry, under this tag, which must be new; how it is called there. `machine run` adds the
-    /// digest itself, and would add it a second time.
-    pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<String, Failure> {
-        let fixed =
-            ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
-        let said = self
-            .run(
-                &self.command(fixed.iter().map(OsStr::new)).dir(root),
-                "fly deploy --build-only --push",
-                PUSH_LIMIT,
-            )?
-            .concat();
-        let untold =
-            || Failure::new(Reason::Failed, "`fly deploy --build-only --push` did not tell what it pushed");
-        pushed(&said).map(|repository| format!("{repository}:{label}")).ok_or_else(untold)
     }
 
     /// All volumes of the app.
@@ -386,14 +222,7 @@ impl<'a> Fly<'a> {
     }
 
     fn json<T: DeserializeOwned>(&self, args: &[&str], limit: Duration) -> Result<T, Failure> {
-        let stdout = self.ask(args, limit)?;
-        serde_json::from_str(&stdout).map_err(|error| {
-            let line = format!("fly {}", args.join(" "));
-            Failure::new(
-                Reason::Failed,
-                format!("`{line}` printed something else than was expected: {error}"),
-            )
-        })
+        parsed(&format!("fly {}", args.join(" ")), &self.ask(args, limit)?)
     }
 
     /// What it prints on stdout.
@@ -425,6 +254,13 @@ impl<'a> Fly<'a> {
     }
 }
 
+/// What it printed as JSON.
+fn parsed<T: DeserializeOwned>(line: &str, stdout: &str) -> Result<T, Failure> {
+    serde_json::from_str(stdout).map_err(|error| {
+        Failure::new(Reason::Failed, format!("`{line}` printed something else than was expected: {error}"))
+    })
+}
+
 /// What came of a call that ended by itself; `late` says what it did not do in time.
 fn outcome(line: &str, ended: io::Result<Answer>, late: &str) -> Result<Output, Failure> {
     let failed = |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
@@ -443,11 +279,6 @@ fn printed(line: &str, output: Output) -> Result<[String; 2], Failure> {
     } else {
         Err(explain(line, &text(output.stderr)))
     }
-}
-
-/// What Docker's own lines tell of a push: the repository.
-fn pushed(said: &str) -> Option<&str> {
-    said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())
 }
 
 /// Whether there is a `fly` on this machine.
@@ -537,14 +368,6 @@ mod tests {
             (Reason::Failed, "`fly machine list` failed: internal: simulated server error".to_owned())
         );
         assert_eq!(told(""), (Reason::Failed, "`fly machine list` failed: it said nothing".to_owned()));
-    }
-
-    #[test]
-    fn what_was_pushed_is_read_from_dockers_own_lines() {
-        let said =
-            "The push refers to repository [registry.fly.io/shop]\n8edaad145a3b: Layer already exists\n";
-        assert_eq!(pushed(said), Some("registry.fly.io/shop"));
-        assert_eq!(pushed("denied: no access"), None);
     }
 
     #[test]

@@ -45,9 +45,23 @@ pub(crate) fn while_it_moves(
     command: &Expression,
     limit: Duration,
     interrupt: &Interrupt,
+    reached: impl FnMut() -> u64,
+) -> io::Result<Answer> {
+    watched(&command.stdin_null(), limit, interrupt, reached)
+}
+
+/// As [`within`], for a command that is given something to read.
+pub(crate) fn fed(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
+    watched(command, limit, interrupt, || 0)
+}
+
+fn watched(
+    command: &Expression,
+    limit: Duration,
+    interrupt: &Interrupt,
     mut reached: impl FnMut() -> u64,
 ) -> io::Result<Answer> {
-    let running = command.stdin_null().stdout_capture().stderr_capture().unchecked().start()?;
+    let running = command.stdout_capture().stderr_capture().unchecked().start()?;
     let (mut before, mut moved) = (0, Instant::now());
     loop {
         if let Some(output) = running.wait_timeout(TICK)? {
@@ -85,14 +99,17 @@ pub(crate) fn to_end(
     Ok(Ended::Stopped)
 }
 
-/// Runs it to its end, and hands on each line of its output as it comes, whichever of the two it was written to.
+/// Runs it to its end, which has to come within `limit` where there is one, and hands on each line of its output as it comes,
+/// whichever of the two it was written to.
 pub(crate) fn lines(
     command: Expression,
+    limit: Option<Duration>,
     interrupt: &Interrupt,
     mut line: impl FnMut(&str),
-) -> io::Result<Ended> {
+) -> io::Result<Answer> {
+    let begun = Instant::now();
     let (output, ours) = io::pipe()?;
-    let running = command.stderr_to_stdout().stdout_file(ours).unchecked().start()?;
+    let running = command.stdin_null().stderr_to_stdout().stdout_file(ours).unchecked().start()?;
     // It holds our end of the pipe: reading would never end.
     drop(command);
     let (send, lines) = mpsc::channel();
@@ -101,19 +118,20 @@ pub(crate) fn lines(
             let _ = send.send(String::from_utf8_lossy(&text).trim_end().to_owned());
         }
     });
+    let is_late = || limit.is_some_and(|limit| begun.elapsed() >= limit);
     loop {
         match lines.recv_timeout(TICK) {
             Ok(text) => line(&text),
-            Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() => {}
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() && !is_late() => {}
             Err(RecvTimeoutError::Timeout) => {
                 stop(&running)?;
-                return Ok(Ended::Stopped);
+                return Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Late });
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let output = running.into_output()?;
-    Ok(if interrupt.is_raised() { Ended::Stopped } else { Ended::Exited(output) })
+    let output = running.into_output()?.clone();
+    Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Exited(output) })
 }
 
 /// SIGTERM, so that it can finish what is under way; killed when that takes too long.
@@ -173,17 +191,18 @@ mod tests {
     fn its_lines_come_as_they_are_written_and_its_code_at_the_end() {
         let mut seen = Vec::new();
         let command = duct::cmd!("sh", "-c", "echo one; echo two >&2; printf three; exit 7");
-        let ended = lines(command, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
-        assert!(matches!(ended, Ended::Exited(output) if output.status.code() == Some(7)));
+        let ended = lines(command, None, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
+        assert!(matches!(ended, Answer::Exited(output) if output.status.code() == Some(7)));
         assert_eq!(seen, ["one", "two", "three"]);
     }
 
     #[test]
     fn a_request_to_stop_reaches_what_prints_lines() {
-        let interrupt = Interrupt::default();
-        let ended =
-            lines(duct::cmd!("sh", "-c", "echo one; exec sleep 60"), &interrupt, |_| interrupt.raise());
-        assert!(matches!(ended, Ok(Ended::Stopped)));
+        let (interrupt, command) = (Interrupt::default(), || duct::cmd!("sh", "-c", "echo one; exec sleep 60"));
+        let ended = lines(command(), None, &interrupt, |_| interrupt.raise());
+        assert!(matches!(ended, Ok(Answer::Stopped)));
+        let ended = lines(command(), Some(Duration::from_millis(200)), &Interrupt::default(), |_| ());
+        assert!(matches!(ended, Ok(Answer::Late)));
     }
 
     #[test]

@@ -45,7 +45,8 @@ impl Stage<'_> {
         let unique = unique();
         let label = format!("rehearsal-{}-{unique}", image::short(&built.commit));
         self.ui.status("Pushing", format!("{} as {label}", built.tag));
-        let image = fly.push(&self.project.root, &built.tag, &label)?;
+        // `machine run` adds the digest itself, and would add it a second time.
+        let image = fly.push(&self.project.root, &built.tag, &label)?.tag;
         let leftovers = Leftovers {
             app: &self.fly_toml.app,
             machine: format!("landfall-rehearsal-{unique}"),

@@ -1,0 +1,101 @@
+//! How a release comes onto production's machine, how it is proved there, and how the one before comes back.
+
+pub(crate) mod back;
+pub(crate) mod place;
+pub(crate) mod prove;
+pub(crate) mod ship;
+pub(crate) mod snapshot;
+pub(crate) mod standing;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use migrate::{Interrupt, Settings};
+
+use crate::error::{Error, Kind};
+use crate::fly_toml::FlyToml;
+use crate::project::Project;
+use crate::release::probe::Probe;
+use crate::tool::fly::{Fly, Machine};
+use crate::ui::Ui;
+
+/// Something that stands against a deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// What was found.
+    pub(crate) message: String,
+    /// What mends it.
+    pub(crate) remedy: String,
+    /// Whether a flag or the configuration is wrong, and nothing else.
+    pub(crate) is_usage: bool,
+}
+
+impl Problem {
+    /// Of the world.
+    pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: remedy.into(), is_usage: false }
+    }
+
+    /// Of the configuration, or of a flag.
+    pub(crate) fn usage(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { is_usage: true, ..Self::new(message, remedy) }
+    }
+
+    /// All at once, in one error.
+    pub(crate) fn refuse(problems: &[Self]) -> Result<(), Error> {
+        let kind = if problems.iter().all(|problem| problem.is_usage) { Kind::Usage } else { Kind::Failed };
+        match problems {
+            [] => Ok(()),
+            [only] => {
+                let message = format!("{}; nothing was changed", only.message);
+                Err(Error::new(kind, "deploy", message).remedy(only.remedy.as_str()))
+            }
+            all => {
+                let lines: String =
+                    all.iter().map(|p| format!("\n  {}\n    mend it: {}", p.message, p.remedy)).collect();
+                let message =
+                    format!("{} things stand against it; nothing was changed{lines}", all.len());
+                Err(Error::new(kind, "deploy", message).remedy("mend them all, then run it again"))
+            }
+        }
+    }
+}
+
+/// What shipping has in common, whether it goes forward or back.
+pub(crate) struct Shipping<'a> {
+    /// The workspace.
+    pub(crate) project: &'a Project,
+    /// Its fly.toml.
+    pub(crate) fly_toml: &'a FlyToml,
+    /// Fly.
+    pub(crate) fly: &'a Fly<'a>,
+    /// The service, as the public reaches it.
+    pub(crate) probe: Probe,
+    /// What the engine is told.
+    pub(crate) settings: &'a Settings,
+    /// How long each phase of a deploy may wait.
+    pub(crate) wait_timeout: Duration,
+    /// The request to stop.
+    pub(crate) interrupt: &'a Interrupt,
+    /// Who is told.
+    pub(crate) ui: &'a Ui,
+}
+
+impl Shipping<'_> {
+    /// The machine that serves, if there is exactly one.
+    fn machine(&self) -> Result<Option<Machine>, crate::tool::fly::Failure> {
+        let mut machines = self.fly.machines()?;
+        machines.retain(|machine| machine.is_in_group(&self.fly_toml.group));
+        Ok(if machines.len() == 1 { machines.pop() } else { None })
+    }
+
+    /// The last lines that a machine logged, indented; empty where Fly does not tell.
+    fn log(&self, machine: &str) -> String {
+        let log = self.fly.logs(machine).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| format!("\n  {line}")).collect()
+    }
+}
+
+/// As many lines of a log are shown unasked.
+const LOG_LINES: usize = 50;

@@ -1,0 +1,87 @@
+//! The update itself: an image onto the machine, and what Fly has afterwards. flyctl's own word is never the last one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use migrate::Interrupt;
+use tempfile::TempDir;
+
+use super::Shipping;
+use crate::release::production::Trouble;
+use crate::tool::fly::{Failure, Machine, Shipment};
+
+/// Between two looks.
+const TICK: Duration = Duration::from_millis(500);
+/// For how long it is tried to read the machine back.
+const READ_BACK: Duration = Duration::from_secs(60);
+
+/// What is shipped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    /// The image, in the app's registry.
+    pub(crate) image: &'a str,
+    /// The text of the fly.toml that goes with it.
+    pub(crate) fly_toml: &'a str,
+    /// Variables for this release alone.
+    pub(crate) env: &'a [(&'a str, String)],
+}
+
+/// What came of it.
+pub(crate) struct Shipped {
+    /// What flyctl said of it.
+    pub(crate) said: Result<(), Failure>,
+    /// The machine as Fly has it now; or why that is not known.
+    pub(crate) machine: Result<Option<Machine>, Trouble>,
+}
+
+impl Shipping<'_> {
+    /// Ships, and reads the machine back, whatever flyctl says. `interrupt` may end the update, never the reading.
+    pub(crate) fn ship(&self, candidate: &Candidate<'_>, interrupt: &Interrupt) -> Result<Shipped> {
+        let folder = tempfile::tempdir().context("cannot make a folder for fly.toml")?;
+        let config = written(&folder, candidate.fly_toml)?;
+        let shipment = Shipment {
+            image: candidate.image,
+            fly_toml: &config,
+            env: candidate.env,
+            wait_timeout: self.wait_timeout,
+        };
+        let activity = self.ui.activity();
+        let said = self
+            .fly
+            .with(interrupt)
+            .deploy(&self.project.root, &shipment, |line| activity.goes_on(line.trim_start_matches("> ")));
+        drop(activity);
+        Ok(Shipped { said, machine: self.read_back() })
+    }
+
+    /// The machine once it has settled: an update that was cut off goes on by itself.
+    pub(crate) fn read_back(&self) -> Result<Option<Machine>, Trouble> {
+        let never = Interrupt::default();
+        let fly = self.fly.with(&never);
+        let reader = Shipping { fly: &fly, probe: self.probe.clone(), ..*self };
+        let begun = Instant::now();
+        loop {
+            let is_late = begun.elapsed() > READ_BACK;
+            match reader.machine() {
+                Ok(Some(machine)) if is_moving(&machine) && !is_late => {}
+                Ok(machine) => return Ok(machine),
+                Err(failure) if is_late => return Err(Trouble::from(&failure)),
+                Err(_) => {}
+            }
+            thread::sleep(TICK);
+        }
+    }
+}
+
+fn is_moving(machine: &Machine) -> bool {
+    matches!(machine.state.as_str(), "replacing" | "created" | "stopping" | "restarting")
+}
+
+fn written(folder: &TempDir, text: &str) -> Result<PathBuf> {
+    let file: &Path = &folder.path().join("fly.toml");
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file.to_owned())
+}

@@ -1,0 +1,98 @@
+//! What production is right now, as far as it can be asked: the machine, its image, its schema and its rows.
+
+use migrate::{Live, TableRows};
+use serde::{Deserialize, Serialize};
+
+use super::Shipping;
+use crate::release::deployed;
+use crate::release::production::{self, Trouble};
+use crate::tool::fly::{Machine, Volume};
+
+/// What `app status` tells.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The database.
+    pub(crate) file: String,
+    /// How large it is.
+    pub(crate) bytes: u64,
+    /// The rows of every table.
+    pub(crate) tables: Vec<TableRows>,
+    /// The fingerprint of its schema.
+    pub(crate) schema: String,
+    /// The volume's room.
+    pub(crate) disk: Disk,
+    /// The copies that boots made before their changes, the newest first.
+    #[serde(default)]
+    pub(crate) copies: Vec<File>,
+    /// The databases that were set aside, the newest first.
+    #[serde(default)]
+    pub(crate) set_aside: Vec<File>,
+}
+
+/// Room, in bytes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Disk {
+    /// What is left of it.
+    pub(crate) free: u64,
+    /// All of it.
+    pub(crate) total: u64,
+}
+
+/// A file beside the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct File {
+    /// Its path there.
+    pub(crate) file: String,
+    /// How large it is.
+    pub(crate) bytes: u64,
+    /// When it was made, as in RFC 3339.
+    pub(crate) time: String,
+}
+
+/// Production before anything changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    /// The machine.
+    pub(crate) machine: Machine,
+    /// Its volume.
+    pub(crate) volume: Volume,
+    /// The commit of its image: by its label, else by what the service says.
+    pub(crate) commit: Option<String>,
+    /// Its live schema, or why it was not read.
+    pub(crate) live: Result<Live, Trouble>,
+    /// Its rows and its room, or why they were not read.
+    pub(crate) status: Result<Status, Trouble>,
+}
+
+impl Standing {
+    /// The rows of every table; none where they are not known.
+    pub(crate) fn rows(&self) -> &[TableRows] {
+        self.status.as_ref().map_or(&[], |status| &status.tables)
+    }
+}
+
+impl Shipping<'_> {
+    /// Asks the machine; one that does not run is not woken, and tells no schema.
+    pub(crate) fn standing(&self, machine: Machine, volume: Volume) -> Standing {
+        let asleep = || {
+            let message = format!("machine {} is {}", machine.id, machine.state);
+            Trouble::new(message, format!("start it: fly machine start {} -a {}", machine.id, self.fly_toml.app))
+        };
+        let runs = machine.state == "started";
+        let live = if runs { production::live_schema(self.fly, &machine) } else { Err(asleep()) };
+        let status = if runs { self.status(&machine.id) } else { Err(asleep()) };
+        let label = deployed::revision(&machine).map(str::to_owned);
+        let said = || runs.then(|| self.probe.version().ok()).flatten().map(|version| version.commit);
+        Standing { commit: label.or_else(said), machine, volume, live, status }
+    }
+
+    /// Rows and room of the database.
+    pub(crate) fn status(&self, machine: &str) -> Result<Status, Trouble> {
+        production::ask(self.fly, machine, "app status --format json")
+    }
+
+    /// The same of a copy beside it.
+    pub(crate) fn status_of(&self, machine: &str, copy: &str) -> Result<Status, Trouble> {
+        production::ask(self.fly, machine, &format!("app status {copy} --format json"))
+    }
+}

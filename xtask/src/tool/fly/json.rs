@@ -1,0 +1,249 @@
+//! What `fly` prints as JSON, as far as it is read. In all of it what is absent is zero, false or empty.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A machine, as `fly machine list --json` tells of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Machine {
+    /// Its id.
+    pub(crate) id: String,
+    /// What somebody called it.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// `started`, `stopped`, `suspended`, `replacing` and others.
+    pub(crate) state: String,
+    /// Of which update it is: a new one each time.
+    #[serde(default)]
+    pub(crate) instance_id: String,
+    /// Where it runs.
+    #[serde(default)]
+    pub(crate) region: String,
+    /// The image that it runs.
+    #[serde(default)]
+    pub(crate) image_ref: ImageRef,
+    /// How it is run; absent where its host does not answer.
+    pub(super) config: Option<MachineConfig>,
+    /// The same, from before its host stopped to answer.
+    incomplete_config: Option<MachineConfig>,
+    /// `ok`, or `unreachable`.
+    #[serde(default)]
+    pub(crate) host_status: String,
+    /// What happened to it, the latest first.
+    #[serde(default)]
+    pub(crate) events: Vec<Event>,
+}
+
+/// An image that a machine runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct ImageRef {
+    /// The registry's host.
+    #[serde(default)]
+    pub(crate) registry: String,
+    /// The name there.
+    #[serde(default)]
+    pub(crate) repository: String,
+    /// `sha256:…`, over its manifest.
+    #[serde(default)]
+    pub(crate) digest: String,
+    /// What was written on it when it was built.
+    #[serde(default)]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+/// How a machine is run.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct MachineConfig {
+    /// What Fly's client wrote on it.
+    #[serde(default)]
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Its volumes.
+    #[serde(default)]
+    pub(crate) mounts: Vec<Mount>,
+    /// Its size.
+    #[serde(default)]
+    pub(crate) guest: Guest,
+}
+
+/// A volume of a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Mount {
+    /// The volume's id.
+    pub(crate) volume: String,
+    /// Where it is mounted.
+    #[serde(default)]
+    pub(crate) path: String,
+}
+
+/// The size of a machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Guest {
+    /// `shared` or `performance`.
+    #[serde(default)]
+    pub(crate) cpu_kind: String,
+    /// How many.
+    #[serde(default)]
+    pub(crate) cpus: u32,
+    /// In MiB.
+    #[serde(default)]
+    pub(crate) memory_mb: u32,
+}
+
+/// Something that happened to a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Event {
+    /// `start`, `update`, `exit`, `launch` and others.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The state that it led to.
+    #[serde(default)]
+    pub(crate) status: String,
+    /// When, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) timestamp: i64,
+    /// What belongs to it.
+    #[serde(default)]
+    pub(crate) request: Option<Request>,
+}
+
+/// What belongs to an event.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Request {
+    /// Of an `exit`.
+    pub(crate) exit_event: Option<Exit>,
+}
+
+/// How the processes of a machine ended.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Exit {
+    /// Its exit code.
+    #[serde(default)]
+    pub(crate) exit_code: i32,
+    /// Whether somebody asked for it.
+    #[serde(default)]
+    pub(crate) requested_stop: bool,
+    /// Whether memory ran out.
+    #[serde(default)]
+    pub(crate) oom_killed: bool,
+}
+
+impl Machine {
+    /// How it is run, as far as it is known.
+    pub(crate) fn config(&self) -> MachineConfig {
+        self.config.clone().or_else(|| self.incomplete_config.clone()).unwrap_or_default()
+    }
+
+    /// Whether its host answers.
+    pub(crate) fn is_reachable(&self) -> bool {
+        matches!(self.host_status.as_str(), "" | "ok")
+    }
+
+    /// Whether a deploy made it, for these processes. Others (a console, a rehearsal) belong to whoever made them.
+    pub(crate) fn is_in_group(&self, group: &str) -> bool {
+        self.config().metadata.get("fly_process_group").is_some_and(|name| name == group)
+    }
+
+    /// The volume that is mounted there.
+    pub(crate) fn volume_at(&self, path: &str) -> Option<String> {
+        self.config().mounts.into_iter().find(|mount| mount.path == path).map(|mount| mount.volume)
+    }
+
+    /// Its image by digest, which no later push changes; `None` where Fly does not tell.
+    pub(crate) fn pinned_image(&self) -> Option<String> {
+        let ImageRef { registry, repository, digest, .. } = &self.image_ref;
+        let known = !repository.is_empty() && digest.starts_with("sha256:");
+        known.then(|| format!("{registry}/{repository}@{digest}"))
+    }
+
+    /// How it ended by itself since its last update, if it did: the latest end that nobody asked for.
+    pub(crate) fn ended(&self) -> Option<Exit> {
+        let since = self.events.iter().take_while(|event| event.kind != "update" && event.kind != "launch");
+        since.filter_map(|event| event.request.clone()?.exit_event).find(|exit| !exit.requested_stop)
+    }
+
+    /// What is written on its image under this name.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.image_ref.labels.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+/// A volume, as `fly volumes list --json` tells of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Volume {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name, which several may have.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// `created` once it can be mounted; `hydrating` while a fork's blocks come over.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// Where it is.
+    #[serde(default)]
+    pub(crate) region: String,
+    /// In gigabytes.
+    #[serde(default)]
+    pub(crate) size_gb: u32,
+    /// The machine that has it.
+    #[serde(default)]
+    pub(crate) attached_machine_id: Option<String>,
+}
+
+/// A volume's snapshot, as `fly volumes snapshots list --json` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Snapshot {
+    /// Its id; empty until it is made.
+    #[serde(default)]
+    pub(crate) id: String,
+    /// `waiting`, `running`, `created`.
+    #[serde(default)]
+    pub(crate) status: String,
+    /// When it was asked for, as in RFC 3339.
+    #[serde(default)]
+    pub(crate) created_at: String,
+}
+
+/// An app, as `fly apps list --json` tells of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct App {
+    /// Its name.
+    #[serde(rename = "Name")]
+    pub(crate) name: String,
+}
+
+/// A release, as `fly releases --json` tells of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Release {
+    /// Its number.
+    #[serde(rename = "Version", default)]
+    pub(crate) version: u32,
+}
+
+/// A machine that is to be run, once, by whoever rehearses: no deploy knows of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewMachine<'a> {
+    /// Its name, of which there is no other.
+    pub(crate) name: &'a str,
+    /// The image, by a tag that only this rehearsal has.
+    pub(crate) image: &'a str,
+    /// Where.
+    pub(crate) region: &'a str,
+    /// The id of its volume.
+    pub(crate) volume: &'a str,
+    /// Where that is mounted.
+    pub(crate) mounted_at: &'a str,
+    /// How large it is.
+    pub(crate) guest: &'a Guest,
+}
+
+/// What a command on a machine came to. `fly`'s own exit code says nothing of it: what it printed tells.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Execution {
+    /// What it printed.
+    #[serde(default)]
+    pub(crate) stdout: String,
+    /// What it complained of.
+    #[serde(default)]
+    pub(crate) stderr: String,
+}

@@ -1,0 +1,186 @@
+//! What a release is made of at Fly: images, volumes and their snapshots, the machine's update.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Release, Snapshot, Volume, outcome, printed};
+use crate::tool::run::{self, Answer};
+
+/// How long an image may take to its registry.
+const PUSH_LIMIT: Duration = Duration::from_secs(900);
+/// What a deploy may take beyond its waiting: the config is checked, the image is looked for, a lease is waited for.
+const DEPLOY_SLACK: Duration = Duration::from_secs(30);
+
+/// An image in the app's registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// By the tag that it was pushed under.
+    pub(crate) tag: String,
+    /// By digest, which no later push changes.
+    pub(crate) pinned: String,
+}
+
+/// An image that the machine is to run, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shipment<'a> {
+    /// The image, in a registry.
+    pub(crate) image: &'a str,
+    /// The `fly.toml` that goes with it.
+    pub(crate) fly_toml: &'a Path,
+    /// Variables beyond those of `fly.toml`, for this release alone.
+    pub(crate) env: &'a [(&'a str, String)],
+    /// How long each of flyctl's phases may wait: for the state, for health.
+    pub(crate) wait_timeout: Duration,
+}
+
+impl Fly<'_> {
+    /// Pushes a local image to the app's registry, under this tag, which must be new.
+    pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<Pushed, Failure> {
+        const LINE: &str = "fly deploy --build-only --push";
+        let words =
+            ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
+        let command = self.command(words.iter().map(OsStr::new)).dir(root);
+        let said = self.run(&command, LINE, PUSH_LIMIT)?.concat();
+        let untold = || Failure::new(Reason::Failed, format!("`{LINE}` did not tell what it pushed"));
+        pushed(&said, label).ok_or_else(untold)
+    }
+
+    /// Updates the app's machine, or makes the first one, and waits for it; each line that it says is handed on. Its exit code tells
+    /// little: a failure may leave the new release running, and a success a machine that has stopped.
+    pub(crate) fn deploy(
+        &self,
+        root: &Path,
+        shipment: &Shipment<'_>,
+        line: impl FnMut(&str),
+    ) -> Result<(), Failure> {
+        let Shipment { image, fly_toml, env, wait_timeout } = shipment;
+        let wait = format!("{}s", wait_timeout.as_secs());
+        let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut words: Vec<&OsStr> = ["deploy", "--image", image, "--ha=false", "--strategy", "rolling"]
+            .map(OsStr::new)
+            .to_vec();
+        words.extend(["--wait-timeout", &wait, "--config"].map(OsStr::new));
+        words.push(fly_toml.as_os_str());
+        words.extend(env.iter().flat_map(|pair| ["--env", pair]).map(OsStr::new));
+        let command = self.command(words.into_iter()).dir(root);
+        // Each phase has a clock of its own, and the request itself has none: flyctl would wait for ever.
+        let limit = *wait_timeout * 2 + DEPLOY_SLACK;
+        let mut said = String::new();
+        let mut line = line;
+        let ended = run::lines(command, Some(limit), self.interrupt, |text| {
+            line(text);
+            said.push_str(text);
+            said.push('\n');
+        });
+        let mut output = outcome("fly deploy", ended, &format!("did not end within {} s", limit.as_secs()))?;
+        output.stderr = said.into_bytes();
+        printed("fly deploy", output).map(drop)
+    }
+
+    /// All apps that the token may see.
+    pub(crate) fn apps(&self) -> Result<Vec<App>, Failure> {
+        let command = self.bare_command(["apps", "list", "--json"].iter().map(OsStr::new));
+        let [stdout, _] = self.run(&command, "fly apps list", LIMIT)?;
+        super::parsed("fly apps list --json", &stdout)
+    }
+
+    /// All releases of the app, the newest first.
+    pub(crate) fn releases(&self) -> Result<Vec<Release>, Failure> {
+        self.json(&["releases", "--json"], LIMIT)
+    }
+
+    /// Makes the app, which costs nothing yet.
+    pub(crate) fn create_app(&self, organization: &str) -> Result<(), Failure> {
+        let words = ["apps", "create", self.app, "--org", organization, "--json"];
+        self.run(&self.bare_command(words.iter().map(OsStr::new)), "fly apps create", LIMIT).map(drop)
+    }
+
+    /// Sets a secret, from the next release on. Its value goes by standard input: what is in a command line others can read.
+    pub(crate) fn stage_secret(&self, name: &str, value: &str) -> Result<(), Failure> {
+        let words = ["secrets", "import", "--stage"];
+        let command = self.command(words.iter().map(OsStr::new)).stdin_bytes(format!("{name}={value}\n"));
+        let ended = run::fed(&command, LIMIT, self.interrupt);
+        let late = format!("had no answer within {} s", LIMIT.as_secs());
+        printed("fly secrets import", outcome("fly secrets import", ended, &late)?).map(drop)
+    }
+
+    /// Makes a volume, empty or as a snapshot has it.
+    pub(crate) fn create_volume(
+        &self,
+        name: &str,
+        region: &str,
+        size_gb: u32,
+        snapshot: Option<&str>,
+    ) -> Result<Volume, Failure> {
+        let size = size_gb.max(1).to_string();
+        let mut words = vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
+        words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
+        self.json(&words, LIMIT)
+    }
+
+    /// Asks for a snapshot of a volume. Fly tells no id: see [`Fly::snapshots`].
+    pub(crate) fn create_snapshot(&self, volume: &str) -> Result<(), Failure> {
+        self.ask(&["volumes", "snapshots", "create", volume], LIMIT).map(drop)
+    }
+
+    /// The snapshots of a volume. One that is being made has no id yet.
+    pub(crate) fn snapshots(&self, volume: &str) -> Result<Vec<Snapshot>, Failure> {
+        let words = ["volumes", "snapshots", "list", volume, "--json"];
+        // Of a volume, and not of an app: it knows no `-a`.
+        let [stdout, _] =
+            self.run(&self.bare_command(words.iter().map(OsStr::new)), "fly volumes snapshots list", LIMIT)?;
+        super::parsed("fly volumes snapshots list --json", &stdout)
+    }
+
+    /// A machine like another one, with its image and its variables, on another volume; it is started, and waited for.
+    pub(crate) fn clone_machine(
+        &self,
+        machine: &str,
+        name: &str,
+        volume: &str,
+        mounted_at: &str,
+        region: &str,
+    ) -> Result<(), Failure> {
+        let mount = format!("{volume}:{mounted_at}");
+        let words =
+            ["machine", "clone", machine, "--name", name, "--attach-volume", &mount, "--region", region];
+        self.ask(&words, RUN_LIMIT).map(drop)
+    }
+
+    /// Lets a stopped machine run this command once, instead of the service, when it is started next. The next deploy takes it back.
+    pub(crate) fn run_once(&self, machine: &str, command: &str) -> Result<(), Failure> {
+        let words = ["machine", "update", machine, "--command", command, "--restart", "no"];
+        let more = ["--skip-start", "--skip-health-checks", "--yes"];
+        self.ask(&[words.as_slice(), more.as_slice()].concat(), LIMIT).map(drop)
+    }
+}
+
+/// What Docker's own lines tell of a push: repository and digest.
+fn pushed(said: &str, label: &str) -> Option<Pushed> {
+    let repository =
+        said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())?;
+    let digest = said.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix(label)?.strip_prefix(": digest: ")?;
+        rest.split(' ').next().filter(|digest| digest.starts_with("sha256:"))
+    })?;
+    Some(Pushed { tag: format!("{repository}:{label}"), pinned: format!("{repository}@{digest}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_pushed_is_read_from_dockers_own_lines() {
+        let said = "The push refers to repository [registry.fly.io/shop]\n8edaad145a3b: Layer already exists\n\
+            first: digest: sha256:0123 size: 524\n";
+        let expected = Pushed {
+            tag: "registry.fly.io/shop:first".to_owned(),
+            pinned: "registry.fly.io/shop@sha256:0123".to_owned(),
+        };
+        assert_eq!(pushed(said, "first"), Some(expected));
+        assert_eq!(pushed(said, "second"), None);
+        assert_eq!(pushed("denied: no access", "first"), None);
+    }
+}
