@@ -1,16 +1,25 @@
 //! git: which commit this is, where it comes from, what another one holds.
 
+mod object;
+mod origin;
+
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
-use migrate::Interrupt;
+use duct::Expression;
 use xshell::{Shell, cmd};
 
-use super::run::{self, Answer};
+pub(crate) use self::object::{blob, commit, commits_only_in, history, message, reparent, set_ref, tree};
+pub(crate) use self::origin::{
+    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, swap,
+};
+#[cfg_attr(not(test), expect(unused_imports, reason = "called by deploy"))]
+pub(crate) use self::origin::{Pushedness, is_pushed};
 
-/// How long `origin` may take to answer.
-const ORIGIN_LIMIT: Duration = Duration::from_secs(20);
+/// How many changed files are told.
+const TOLD: usize = 5;
 
 /// The commit that is checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,52 +68,26 @@ pub(crate) fn commits_between(root: &Path, older: &str, newer: &str) -> Result<O
     Ok(count.and_then(|count| count.parse().ok()))
 }
 
-/// What `origin` answers.
-pub(crate) enum Origin {
-    /// There is none.
-    Nowhere,
-    /// It answered, with the commit that the ref names there, if any.
-    Answered(Option<String>),
-    /// It did not answer; why.
-    Silent(String),
+/// The value of a key of git's configuration; `None` where it has none.
+pub(crate) fn config(root: &Path, key: &str) -> Result<Option<String>> {
+    ask(root, &["config", "--get", key])
 }
 
-/// The commit that a ref names at `origin`.
-pub(crate) fn origin_ref(root: &Path, name: &str, interrupt: &Interrupt) -> Result<Origin> {
-    if ask(root, &["remote", "get-url", "origin"])?.is_none() {
-        return Ok(Origin::Nowhere);
-    }
-    Ok(match ask_origin(root, &["ls-remote", "origin", name], interrupt)? {
-        Ok(text) => Origin::Answered(text.split_whitespace().next().map(str::to_owned)),
-        Err(reason) => Origin::Silent(reason),
-    })
+/// The folder of the repository that all its work trees share; `None` where there is no repository.
+pub(crate) fn common_folder(root: &Path) -> Result<Option<PathBuf>> {
+    Ok(ask(root, &["rev-parse", "--git-common-dir"])?.map(|folder| root.join(folder)))
 }
 
-/// Brings a commit of `origin` into this repository, and nothing else: neither a branch nor a file of the work tree changes. Why
-/// not, where it cannot be had.
-pub(crate) fn fetch(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
-    // Only in a clone that is shallow already: elsewhere it would cut history off.
-    let shallow = ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true");
-    let depth: &[&str] = if shallow { &["--depth=1"] } else { &[] };
-    let args =
-        [&["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"], depth, &["origin", commit]].concat();
-    Ok(ask_origin(root, &args, interrupt)?.map(drop))
-}
-
-/// Git itself never asks for a password: there may be nobody to answer. What ssh asks for has the same deadline.
-fn ask_origin(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Result<String, String>> {
-    let words =
-        [&["-C".as_ref(), root.as_os_str()], args.iter().map(AsRef::as_ref).collect::<Vec<_>>().as_slice()]
-            .concat();
-    let command = duct::cmd("git", words).env("GIT_TERMINAL_PROMPT", "0");
-    Ok(match run::within(&command, ORIGIN_LIMIT, interrupt)? {
-        Answer::Exited(output) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Answer::Exited(output) => Err(last_line(&output.stderr)),
-        Answer::Late => Err(format!("no answer within {} s", ORIGIN_LIMIT.as_secs())),
-        Answer::Stopped => Err("interrupted".to_owned()),
-    })
+/// What in the work tree is not committed: five files at most, then how many more there are.
+#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
+pub(crate) fn changed_files(root: &Path) -> Result<Vec<String>> {
+    let status = ask(root, &["status", "--porcelain"])?.unwrap_or_default();
+    // Two letters and a space stand before each name.
+    let mut files: Vec<_> = status.lines().filter_map(|line| Some(line.get(3..)?.to_owned())).collect();
+    let more = files.len().saturating_sub(TOLD);
+    files.truncate(TOLD);
+    files.extend((more > 0).then(|| format!("and {more} more")));
+    Ok(files)
 }
 
 fn last_line(stderr: &[u8]) -> String {
@@ -119,6 +102,18 @@ fn told_without_credentials(line: &str) -> String {
     let address = rest.find(|c: char| c == '/' || c == '\'' || c.is_whitespace()).unwrap_or(rest.len());
     let host = rest[..address].rfind('@').map_or(0, |at| at + 1);
     format!("{before}://{}", &rest[host..])
+}
+
+/// git in the repository around `root`, in a process group of its own: no Ctrl-C reaches it, so that what it writes is written whole.
+fn apart(root: &Path, args: &[&str]) -> Expression {
+    duct::cmd("git", words(root, args)).before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    })
+}
+
+fn words<'a>(root: &'a Path, args: &'a [&'a str]) -> Vec<&'a OsStr> {
+    ["-C".as_ref(), root.as_os_str()].into_iter().chain(args.iter().map(AsRef::as_ref)).collect()
 }
 
 /// What git answers; `None` where it has no answer, or there is no git.
