@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Build the image that is shipped, and prove it by booting it
     #[command(after_help = IMAGE_HELP)]
     Image(Image),
+    /// Who deploys right now, and what to do with a lock that a dead process has left
+    #[command(after_help = LOCK_HELP)]
+    Lock(Lock),
     /// Run all checks: format, lints, tests, documentation
     Ci(Ci),
 }
@@ -118,6 +121,16 @@ Exit codes:
   0  built, and proved
   1  failed; the message says at which step, and what is left
   2  wrong usage or configuration";
+
+const LOCK_HELP: &str = "\
+A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s, and
+a file in this clone. Whoever dies renews it no more: after two minutes, and half a minute for clocks
+that differ, the next deploy takes it over.
+
+Exit codes:
+  0  it was read, whatever its state; or it is broken; or there was nothing to break
+  1  failed, interrupted, or answered with no; nothing was changed unless the message says what
+  2  wrong usage or configuration; or the question cannot be asked without a terminal";
 
 /// Flags of `cargo xtask migrate`.
 #[derive(Debug, Args)]
@@ -303,6 +316,46 @@ pub(crate) struct Bases {
     pub(crate) base_image: Option<String>,
 }
 
+/// What `cargo xtask lock` does.
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    #[command(subcommand)]
+    pub(crate) command: LockCommand,
+}
+
+/// What there is to do with a lock.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockCommand {
+    /// Who holds the lock, since when, and for what
+    Status(LockStatus),
+    /// Take the lock from a holder that is gone
+    Break(LockBreak),
+}
+
+/// Flags of `cargo xtask lock status`.
+#[derive(Debug, Args)]
+pub(crate) struct LockStatus {
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// Flags of `cargo xtask lock break`.
+#[derive(Debug, Args)]
+pub(crate) struct LockBreak {
+    /// Break it without the question
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+
+    /// Show the holder, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// Flags of `cargo xtask ci`.
 #[derive(Debug, Args)]
 pub(crate) struct Ci {
@@ -337,6 +390,8 @@ impl Command {
             Self::Pull(_) => "pull",
             Self::Rehearse(_) => "rehearse",
             Self::Image(_) => "image",
+            Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
+            Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
             Self::Ci(_) => "ci",
         }
     }
@@ -350,6 +405,8 @@ impl Command {
             Self::Pull(args) => args.format,
             Self::Rehearse(args) => args.format,
             Self::Image(args) => args.format,
+            Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
+            Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }
     }

@@ -6,3 +6,10 @@ use std::env;
 pub(crate) fn is_ci() -> bool {
     env::var_os("CI").is_some_and(|value| !value.is_empty())
 }
+
+/// Who started the workflow that this runs in, on GitHub
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/variables>).
+pub(crate) fn github_actor() -> Option<String> {
+    let is_github = env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
+    is_github.then(|| env::var("GITHUB_ACTOR").ok()).flatten()
+}

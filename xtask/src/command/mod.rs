@@ -4,6 +4,7 @@ pub(crate) mod ci;
 pub(crate) mod dev;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod pull;
 pub(crate) mod rehearse;

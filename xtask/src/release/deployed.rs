@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::probe::{Probe, Version};
 use super::production::{Production, Trouble};
+use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::tool::fly::Machine;
-use crate::tool::git::{self, Origin};
+use crate::tool::git::{self, Origin, Pushed};
 
 /// The label that an image tells its commit by (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>).
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
@@ -62,6 +63,30 @@ pub(crate) fn revision(machine: &Machine) -> Option<&str> {
 /// The git ref that records what is deployed of an app.
 pub(crate) fn ref_name(app: &str) -> String {
     format!("refs/landfall/deployed/{app}")
+}
+
+/// Records a commit as deployed: in this repository, and at `origin` where that answers. The mark of a work tree that held something
+/// else is not part of it.
+///
+/// # Errors
+/// When this repository does not have the commit and cannot get it.
+#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
+pub(crate) fn record(root: &Path, app: &str, commit: &str, interrupt: &Interrupt) -> Result<Pushed> {
+    if git::common_folder(root)?.is_none() {
+        return Ok(Pushed::Nowhere);
+    }
+    let (name, (commit, _)) = (ref_name(app), clean(commit));
+    if let Err(reason) = make_available(root, commit, interrupt)? {
+        let message =
+            format!("commit {commit} is not in this repository, so that {name} was not set: {reason}");
+        let remedy = format!("bring it here, then set it: git update-ref {name} {commit}");
+        return Err(Error::new(Kind::Failed, name, message).remedy(remedy).into());
+    }
+    git::set_ref(root, &name, git::rev_parse(root, &name)?.as_deref(), commit)?;
+    if !git::has_origin(root)? {
+        return Ok(Pushed::OnlyHere("there is no origin".to_owned()));
+    }
+    Ok(git::put(root, &name, commit)?.map_or_else(Pushed::OnlyHere, |()| Pushed::Everywhere))
 }
 
 /// All places, the most trusted first: what really runs, what was recorded, what the service says.

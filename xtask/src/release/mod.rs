@@ -1,13 +1,16 @@
 //! What shipping is made of.
 
 pub(crate) mod annotation;
+pub(crate) mod audit;
 mod boot;
 pub(crate) mod build_log;
 pub(crate) mod check;
 pub(crate) mod deployed;
 pub(crate) mod document;
 pub(crate) mod downtime;
+mod identity;
 pub(crate) mod image;
+pub(crate) mod lock;
 pub(crate) mod probe;
 pub(crate) mod production;
 pub(crate) mod pull;
