@@ -1,4 +1,10 @@
-//! `fly.toml`, the only place for what Fly needs (<https://fly.io/docs/reference/configuration/>): what an image depends on.
+//! `fly.toml`, the only place for what Fly needs (<https://fly.io/docs/reference/configuration/>): what an image and a deploy
+//! depend on, and what is wrong with it.
+
+mod group;
+pub(crate) mod lint;
+mod table;
+mod time;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +20,8 @@ use crate::error::{Error, Kind};
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The process group of a fly.toml that names none.
-const GROUP: &str = "app";
+/// What mends a text that cannot be read.
+const REMEDY: &str = "see: fly config validate";
 
 /// What fly.toml says of the machine that the image runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +32,12 @@ pub(crate) struct FlyToml {
     pub(crate) env: BTreeMap<String, String>,
     /// `DB_PATH` of `[env]`.
     pub(crate) db_path: String,
+    /// Where Fly makes a machine and its volume; `None` where it says nothing of it.
+    pub(crate) primary_region: Option<String>,
     /// The process group that the volume belongs to.
     pub(crate) group: String,
+    /// The name of the volume.
+    pub(crate) source: String,
     /// Where the volume is mounted.
     pub(crate) volume: String,
     /// The port that the service listens on.
@@ -36,6 +46,10 @@ pub(crate) struct FlyToml {
     pub(crate) kill_timeout: Duration,
     /// The machine's memory, as Docker takes it.
     pub(crate) memory: String,
+    /// Whether Fly's proxy stops a machine that nobody visits.
+    pub(crate) auto_stop: bool,
+    /// How many health checks of its own the machine has.
+    pub(crate) checks: usize,
     /// How long each health check overlooks that it fails after a start, by the check's name.
     pub(crate) grace_periods: BTreeMap<String, Duration>,
 }
@@ -43,13 +57,17 @@ pub(crate) struct FlyToml {
 #[derive(Deserialize)]
 struct File {
     app: Option<String>,
+    primary_region: Option<String>,
+    /// A table; an old file may have an empty list.
+    processes: Option<toml::Value>,
     #[serde(default)]
     env: BTreeMap<String, toml::Value>,
     kill_timeout: Option<toml::Value>,
     #[serde(default)]
     mounts: OneOrMany<Mount>,
-    #[serde(alias = "http-service")]
-    http_service: Option<HttpService>,
+    http_service: Option<Service>,
+    #[serde(default)]
+    services: OneOrMany<Service>,
     #[serde(default)]
     checks: BTreeMap<String, Check>,
     #[serde(default)]
@@ -58,7 +76,7 @@ struct File {
 
 /// Fly takes a table for a list of one.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a value in this table is not of the type that Fly takes")]
 enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
@@ -66,6 +84,7 @@ enum OneOrMany<T> {
 
 #[derive(Deserialize)]
 struct Mount {
+    source: String,
     destination: String,
     #[serde(default)]
     processes: Vec<String>,
@@ -74,11 +93,14 @@ struct Mount {
 #[derive(Deserialize)]
 struct Check {
     grace_period: Option<toml::Value>,
+    #[serde(default)]
+    processes: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct HttpService {
+struct Service {
     internal_port: Option<u16>,
+    auto_stop_machines: Option<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -90,20 +112,17 @@ struct Vm {
 impl FlyToml {
     /// Reads the `fly.toml` of the workspace whose folder is `root`.
     pub(crate) fn read(root: &Path) -> Result<Self> {
-        let text = fs::read_to_string(root.join("fly.toml")).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => wrong(format!("there is no fly.toml in {}", root.display()))
-                .remedy("write one, or make it with: fly launch --no-deploy"),
-            _ => Error::new(Kind::Failed, "fly.toml", format!("fly.toml cannot be read: {error}")),
-        })?;
-        Ok(Self::parse(&text)?)
+        Ok(Self::parse(&text(root)?)?)
     }
 
-    fn parse(text: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            wrong(format!("fly.toml:{line}: {}", error.message().trim())).remedy("see: fly config validate")
+    /// Takes the text of a `fly.toml`; the first thing that is missing or wrong is an error.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let file = File::read(text).map_err(|error| {
+            let line = table::line_of(text, &error);
+            wrong(format!("fly.toml:{line}: {}", error.message().trim())).remedy(REMEDY)
         })?;
-        let env: BTreeMap<_, _> = file.env.into_iter().map(|(name, value)| (name, plain(&value))).collect();
+        let env: BTreeMap<_, _> = file.env.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        let default_group = file.default_group();
         let mount = one(file.mounts).ok_or_else(|| {
             wrong("fly.toml has no [[mounts]]: data would be gone with the machine")
                 .remedy("add one with source = \"data\" and destination = \"/data\"")
@@ -118,10 +137,13 @@ impl FlyToml {
             ))
             .remedy(format!("let the database lie on the volume: DB_PATH = \"{volume}/db\"")));
         }
-        let port = file.http_service.and_then(|service| service.internal_port).ok_or_else(|| {
+        let services: Vec<_> = file.http_service.into_iter().chain(all(file.services)).collect();
+        let port = services.first().and_then(|service| service.internal_port).ok_or_else(|| {
             wrong("fly.toml has no [http_service] with an internal_port")
                 .remedy("add it, with the port that the service listens on: internal_port = 8080")
         })?;
+        let group = mount.processes.into_iter().next().unwrap_or_else(|| default_group.clone());
+        let checks = of_group(file.checks, &group, &default_group);
         Ok(Self {
             app: file
                 .app
@@ -129,27 +151,72 @@ impl FlyToml {
                 .ok_or_else(|| wrong("fly.toml names no app").remedy("add to it: app = \"NAME\""))?,
             env,
             db_path,
-            group: mount.processes.into_iter().next().unwrap_or_else(|| GROUP.to_owned()),
+            primary_region: file.primary_region.filter(|region| !region.is_empty()),
+            group,
+            source: mount.source,
             volume,
             port,
             kill_timeout: file
                 .kill_timeout
-                .map_or(Ok(KILL_TIMEOUT), |value| duration("kill_timeout", &value))?,
-            grace_periods: grace_periods(file.checks)?,
+                .map_or(Ok(KILL_TIMEOUT), |value| duration("kill_timeout", &value, time::SECOND))?,
             memory: one(file.vm).and_then(memory).unwrap_or_else(|| "256mb".to_owned()),
+            auto_stop: services.iter().any(Service::stops),
+            checks: checks.len(),
+            grace_periods: grace_periods(checks)?,
         })
     }
+}
+
+impl File {
+    fn read(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    fn default_group(&self) -> String {
+        let table = self.processes.as_ref().and_then(toml::Value::as_table);
+        group::default(table.into_iter().flat_map(|table| table.keys()).map(String::as_str)).to_owned()
+    }
+}
+
+impl Service {
+    fn stops(&self) -> bool {
+        self.auto_stop_machines
+            .as_ref()
+            .is_some_and(|value| !["off", "false"].contains(&plain(value).as_str()))
+    }
+}
+
+/// The text of the `fly.toml` of the workspace whose folder is `root`.
+pub(crate) fn text(root: &Path) -> Result<String> {
+    Ok(fs::read_to_string(root.join("fly.toml")).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => wrong(format!("there is no fly.toml in {}", root.display()))
+            .remedy("write one, or make it with: fly launch --no-deploy"),
+        _ => Error::new(Kind::Failed, "fly.toml", format!("fly.toml cannot be read: {error}")),
+    })?)
 }
 
 fn wrong(message: impl Into<String>) -> Error {
     Error::usage("fly.toml", message)
 }
 
-fn one<T>(list: OneOrMany<T>) -> Option<T> {
+fn all<T>(list: OneOrMany<T>) -> Vec<T> {
     match list {
-        OneOrMany::One(one) => Some(one),
-        OneOrMany::Many(many) => many.into_iter().next(),
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
     }
+}
+
+fn one<T>(list: OneOrMany<T>) -> Option<T> {
+    all(list).into_iter().next()
+}
+
+/// The checks of the machines of this group.
+fn of_group(mut checks: BTreeMap<String, Check>, group: &str, default: &str) -> BTreeMap<String, Check> {
+    checks.retain(|_, Check { processes, .. }| match processes.as_slice() {
+        [] => group == default,
+        named => named.iter().any(|name| name == group),
+    });
+    checks
 }
 
 fn memory(vm: Vm) -> Option<String> {
@@ -162,14 +229,12 @@ fn memory(vm: Vm) -> Option<String> {
 
 fn grace_periods(checks: BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
     let given = checks.into_iter().filter_map(|(name, check)| Some((name, check.grace_period?)));
-    given.map(|(name, value)| Ok((name, duration("grace_period", &value)?))).collect()
+    let read = |value: &toml::Value| duration("grace_period", value, time::MILLISECOND);
+    given.map(|(name, value)| Ok((name, read(&value)?))).collect()
 }
 
-/// Fly takes seconds, or text such as "30s" and "5m".
-fn duration(key: &str, value: &toml::Value) -> Result<Duration, Error> {
-    let text = plain(value);
-    let seconds = text.parse().map(Duration::from_secs).ok();
-    seconds.or_else(|| humantime::parse_duration(&text).ok()).ok_or_else(|| {
+fn duration(key: &str, value: &toml::Value, unit: Duration) -> Result<Duration, Error> {
+    time::read(value.as_str(), value.as_integer(), unit).ok_or_else(|| {
         wrong(format!("fly.toml: {key} = {value} is no time")).remedy("write it as in \"30s\"")
     })
 }
@@ -208,14 +273,33 @@ mod tests {
         assert_eq!((read.kill_timeout.as_secs(), read.memory.as_str()), (120, "512mb"));
         let checked = GOOD.replace(
             "[mounts]",
-            "[checks.a]\ngrace_period = '1m'\n[checks.b]\nport = 80\n[mounts]\nprocesses = ['web']",
+            "[checks.a]\ngrace_period = '1m'\n[checks.b]\nport = 80\n[checks.c]\nprocesses = ['other']\n\
+             [processes]\nweb = ''\n[mounts]\nprocesses = ['web']",
         );
         let read = FlyToml::parse(&checked).unwrap();
-        assert_eq!(read.group, "web");
+        assert_eq!((read.group.as_str(), read.checks), ("web", 2));
         assert_eq!(read.grace_periods, BTreeMap::from([("a".to_owned(), Duration::from_secs(60))]));
+        let times = GOOD.replace("[mounts]", "[checks.a]\ngrace_period = 1500\n[mounts]");
+        assert_eq!(FlyToml::parse(&times).unwrap().grace_periods["a"], Duration::from_millis(1500));
         let less = GOOD.replace("kill_timeout = 20\n", "").replace("[[vm]]\nmemory = '1gb'\n", "");
         let read = FlyToml::parse(&less).unwrap();
         assert_eq!((read.kill_timeout, read.memory.as_str()), (KILL_TIMEOUT, "256mb"));
+    }
+
+    #[test]
+    fn what_a_deploy_depends_on_is_read() {
+        let read = FlyToml::parse(GOOD).unwrap();
+        assert_eq!(
+            (read.source.as_str(), read.primary_region, read.auto_stop, read.checks),
+            ("data", None, false, 0)
+        );
+        let more =
+            format!("primary_region = 'fra'\n{GOOD}").replace("= 80", "= 80\nauto_stop_machines = 'suspend'");
+        let read = FlyToml::parse(&more).unwrap();
+        assert_eq!((read.primary_region.as_deref(), read.auto_stop), (Some("fra"), true));
+        let service = GOOD.replace("[http_service]", "[[services]]\nauto_stop_machines = false");
+        let read = FlyToml::parse(&service).unwrap();
+        assert_eq!((read.port, read.auto_stop), (80, false));
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! `[processes]` and whatever else says what a machine runs.
+
+use super::Lint;
+use crate::fly_toml::table::{Entry, Table};
+
+/// The names of the process groups.
+pub(super) fn groups<'a>(file: Table<'a>) -> Vec<&'a str> {
+    let table = file.get("processes").and_then(Entry::table);
+    table.into_iter().flat_map(|table| table.entries()).map(|entry| entry.name).collect()
+}
+
+impl<'a> Lint<'a> {
+    pub(super) fn processes(&mut self) {
+        if let Some(entry) = self.file.get("processes") {
+            match entry.table() {
+                Some(table) => table.entries().for_each(|process| self.process(process)),
+                None if entry.is_empty() => {}
+                None => self.refuse(
+                    entry.line,
+                    "[processes] is no table",
+                    "write below [processes]: app = \"app start\"",
+                ),
+            }
+        }
+        self.replaced_start();
+        self.other_containers();
+    }
+
+    fn process(&mut self, process: Entry<'a>) {
+        let Entry { name, line, .. } = process;
+        if name != self.group {
+            let message = format!("the group {name} has a machine of its own, without the volume");
+            self.tell(line, message, "take it out, unless it needs no data");
+        } else if !starts(process.plain()) {
+            let message =
+                format!("{name} runs {}: only `app start` migrates, and then serves", process.written());
+            self.refuse(line, message, format!("write: {name} = \"app start\""));
+        }
+    }
+
+    /// What stands in for the command of the image or of the group.
+    fn replaced_start(&mut self) {
+        let Some(table) = self.file.get("experimental").and_then(Entry::table) else { return };
+        for entry in ["cmd", "entrypoint", "exec"].into_iter().filter_map(|name| table.get(name)) {
+            let message = format!("{} replaces `app start`, which migrates, and then serves", entry.name);
+            self.refuse(entry.line, message, "take it out");
+        }
+    }
+
+    /// What lets a machine run more than the image that was proved.
+    fn other_containers(&mut self) {
+        let inside = |table: &str, key: &str| self.file.get(table).and_then(Entry::table)?.get(key);
+        let found = [
+            self.file.get("machine_config"),
+            self.file.get("container"),
+            inside("experimental", "machine_config"),
+            inside("build", "compose"),
+        ];
+        for entry in found.into_iter().flatten() {
+            let message = format!("{} lets the machine run more than the image that was proved", entry.name);
+            self.refuse(entry.line, message, "take it out");
+        }
+    }
+}
+
+/// Whether a command is `app start` in any spelling; an empty one is the image's own.
+fn starts(command: &str) -> bool {
+    let words: Vec<_> = command.split_whitespace().collect();
+    words.is_empty() || (words.len() > 1 && words.last() == Some(&"start"))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use crate::fly_toml::lint::tests::told;
+
+    #[test]
+    fn the_machine_of_the_volume_migrates_and_then_serves() {
+        assert_snapshot!(told(&[
+            ("\"app start\"", "\"app serve\""),
+            ("\"app start\"", "\"start\""),
+            ("\"app start\"", "\"sh -c 'app start'\""),
+            ("\"app start\"", "3"),
+            ("[processes]\n  app = \"app start\"\n", "processes = [\"app start\"]\n"),
+            ("[processes]\n  app = \"app start\"\n", "[processes]\n  app = \"app start\"\n  worker = \"app backup /tmp/x\"\n"),
+        ]), @r#"
+        "app serve"
+          Refused fly.toml:8: app runs "app serve": only `app start` migrates, and then serves
+            write: app = "app start"
+
+        "start"
+          Refused fly.toml:8: app runs "start": only `app start` migrates, and then serves
+            write: app = "app start"
+
+        "sh -c 'app start'"
+          Refused fly.toml:8: app runs "sh -c 'app start'": only `app start` migrates, and then serves
+            write: app = "app start"
+
+        3
+          Refused fly.toml:8: app runs 3: only `app start` migrates, and then serves
+            write: app = "app start"
+
+        processes = ["app start"]
+          Refused fly.toml:7: [processes] is no table
+            write below [processes]: app = "app start"
+
+        [processes]
+          app = "app start"
+          worker = "app backup /tmp/x"
+          Told fly.toml:9: the group worker has a machine of its own, without the volume
+            take it out, unless it needs no data
+        "#);
+    }
+
+    #[test]
+    fn what_runs_something_else_is_refused() {
+        assert_snapshot!(told(&[
+            ("[env]", "[experimental]\n  cmd = [\"app\", \"serve\"]\n  entrypoint = \"/bin/sh\"\n  machine_config = \"more.json\"\n[env]"),
+            ("[env]", "[build.compose]\n  file = \"compose.yml\"\n[env]"),
+            ("kill_signal", "container = \"web\"\nmachine_config = \"more.json\"\nkill_signal"),
+        ]), @r#"
+        [experimental]
+          cmd = ["app", "serve"]
+          entrypoint = "/bin/sh"
+          machine_config = "more.json"
+        [env]
+          Refused fly.toml:11: cmd replaces `app start`, which migrates, and then serves
+            take it out
+          Refused fly.toml:12: entrypoint replaces `app start`, which migrates, and then serves
+            take it out
+          Refused fly.toml:13: machine_config lets the machine run more than the image that was proved
+            take it out
+
+        [build.compose]
+          file = "compose.yml"
+        [env]
+          Refused fly.toml:10: compose lets the machine run more than the image that was proved
+            take it out
+
+        container = "web"
+        machine_config = "more.json"
+        kill_signal
+          Refused fly.toml:4: container lets the machine run more than the image that was proved
+            take it out
+          Refused fly.toml:5: machine_config lets the machine run more than the image that was proved
+            take it out
+        "#);
+    }
+}

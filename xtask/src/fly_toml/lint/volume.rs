@@ -1,0 +1,158 @@
+//! `[[mounts]]`: one machine, one volume, one database.
+
+use super::Lint;
+use crate::fly_toml::table::Table;
+
+const REMEDY: &str = "add one with source = \"data\" and destination = \"/data\"";
+
+/// The group that the volume belongs to, where the file says so.
+pub(super) fn group<'a>(file: Table<'a>) -> Option<&'a str> {
+    file.tables("mounts").first()?.words("processes").first().copied()
+}
+
+/// Where the volume is mounted, where the file names a folder that one can be mounted on.
+pub(super) fn folder<'a>(file: Table<'a>) -> Option<&'a str> {
+    file.tables("mounts").first()?.get("destination")?.string().filter(|folder| is_folder(folder))
+}
+
+fn is_folder(text: &str) -> bool {
+    text.starts_with('/') && text != "/"
+}
+
+impl<'a> Lint<'a> {
+    pub(super) fn volume(&mut self) {
+        let mounts = self.file.tables("mounts");
+        let Some((first, others)) = mounts.split_first() else {
+            let line = self.file.get("mounts").map_or(self.end, |entry| entry.line);
+            return self.refuse(line, "there is no [[mounts]]: data would be gone with the machine", REMEDY);
+        };
+        self.source(*first);
+        self.destination(*first);
+        self.mounting_groups(*first);
+        for other in others {
+            self.refuse(
+                other.line,
+                "a second [[mounts]]: the service has one machine with one volume",
+                "take it out",
+            );
+        }
+    }
+
+    fn source(&mut self, mount: Table<'a>) {
+        match mount.get("source") {
+            Some(source) if !source.is_empty() => {
+                self.is_string(source);
+            }
+            given => self.refuse(
+                given.map_or(mount.line, |entry| entry.line),
+                "[[mounts]] has no source, the name of the volume",
+                "add to it: source = \"data\"",
+            ),
+        }
+    }
+
+    fn destination(&mut self, mount: Table<'a>) {
+        let remedy = "add to it: destination = \"/data\"";
+        let Some(entry) = mount.get("destination").filter(|entry| !entry.is_empty()) else {
+            return self.refuse(
+                mount.line,
+                "[[mounts]] has no destination, the folder of the volume",
+                remedy,
+            );
+        };
+        if !is_folder(entry.plain()) {
+            let message = format!("destination = {}: no volume can be mounted there", entry.written());
+            self.refuse(entry.line, message, "write it as in: destination = \"/data\"");
+        }
+    }
+
+    fn mounting_groups(&mut self, mount: Table<'a>) {
+        let Some(entry) = mount.get("processes") else { return };
+        let named = mount.words("processes");
+        let message = match named.as_slice() {
+            [] => return,
+            [only] if self.groups.contains(only) => return,
+            [only] => format!("[[mounts]] is for {only}, which is no process group"),
+            several => format!(
+                "[[mounts]] is for {}: the machines of each would have a volume, and a database, of their own",
+                several.join(" and ")
+            ),
+        };
+        self.refuse(entry.line, message, format!("write: processes = [\"{}\"]", self.group));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use crate::fly_toml::lint::tests::told;
+
+    const ALL: &str = "[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n  processes = [\"app\"]\n";
+
+    #[test]
+    fn one_volume_of_one_machine_is_wanted() {
+        assert_snapshot!(told(&[
+            (ALL, ""),
+            (ALL, "[mounts]\n"),
+            ("  source = \"data\"\n", ""),
+            ("source = \"data\"", "source = \"\""),
+            ("source = \"data\"", "source = 3"),
+            ("destination = \"/data\"", "destination = \"data\""),
+            ("destination = \"/data\"", "destination = \"/\""),
+            ("[http_service]", "[[mounts]]\n  source = \"more\"\n  destination = \"/more\"\n[http_service]"),
+            ("/data\"\n  processes = [\"app\"]", "/data\"\n  processes = [\"app\", \"web\"]"),
+            ("/data\"\n  processes = [\"app\"]", "/data\"\n  processes = [\"web\"]"),
+        ]), @r#"
+        without [[mounts]]
+          source = "data"
+          destination = "/data"
+          processes = ["app"]
+          Refused fly.toml:36: there is no [[mounts]]: data would be gone with the machine
+            add one with source = "data" and destination = "/data"
+
+        [mounts]
+          Refused fly.toml:13: [[mounts]] has no source, the name of the volume
+            add to it: source = "data"
+          Refused fly.toml:13: [[mounts]] has no destination, the folder of the volume
+            add to it: destination = "/data"
+
+        without source = "data"
+          Refused fly.toml:13: [[mounts]] has no source, the name of the volume
+            add to it: source = "data"
+
+        source = ""
+          Refused fly.toml:14: [[mounts]] has no source, the name of the volume
+            add to it: source = "data"
+
+        source = 3
+          Refused fly.toml:14: source = 3 is no text
+            write it in quotes
+
+        destination = "data"
+          Refused fly.toml:15: destination = "data": no volume can be mounted there
+            write it as in: destination = "/data"
+
+        destination = "/"
+          Refused fly.toml:15: destination = "/": no volume can be mounted there
+            write it as in: destination = "/data"
+
+        [[mounts]]
+          source = "more"
+          destination = "/more"
+        [http_service]
+          Refused fly.toml:18: a second [[mounts]]: the service has one machine with one volume
+            take it out
+
+        /data"
+          processes = ["app", "web"]
+          Refused fly.toml:16: [[mounts]] is for app and web: the machines of each would have a volume, and a database, of their own
+            write: processes = ["app"]
+
+        /data"
+          processes = ["web"]
+          Refused fly.toml:16: [[mounts]] is for web, which is no process group
+            write: processes = ["app"]
+        "#);
+    }
+}
