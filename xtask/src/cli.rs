@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Build the image that is shipped, and prove it by booting it
     #[command(after_help = IMAGE_HELP)]
     Image(Image),
+    /// Ship it: check, build, back up, update the machine, prove it; or back where it was
+    #[command(after_help = DEPLOY_HELP)]
+    Deploy(Box<Deploy>),
     /// Who deploys right now, and what to do with a lock that a dead process has left
     #[command(after_help = LOCK_HELP)]
     Lock(Lock),
@@ -121,6 +124,26 @@ Exit codes:
   0  built, and proved
   1  failed; the message says at which step, and what is left
   2  wrong usage or configuration";
+
+const DEPLOY_HELP: &str = "\
+Preflight (git, fly.toml, one machine with one volume), the lock of the app, today's schema against
+production's own, the image, a snapshot of the volume; then the machine is updated, and has to prove
+itself: image, volume, health, commit, schema, rows. Whatever fails after that brings the release
+before back, on the data as it is then.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+  LANDFALL_URL   where production answers [default: https://APP.fly.dev]
+  APP_PASSWORD   of a first deploy: the password of the page [default: one is made]
+  ATLAS          the Atlas binary [default: the one on PATH]
+
+Exit codes:
+  0  production serves it
+  1  failed before anything was changed there, interrupted, or answered with no
+  2  wrong usage or configuration; or the question cannot be asked without a terminal
+  3  refused because of a hazard; nothing was changed
+  5  failed; production serves the release before
+  6  failed; production needs a person, the message says what to do";
 
 const LOCK_HELP: &str = "\
 A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s, and
@@ -301,7 +324,7 @@ pub(crate) struct Image {
 }
 
 /// Other images to build from, for every command that builds.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Bases {
     /// Where the app is compiled [default: BUILDER_IMAGE of the Dockerfile]
     #[arg(long, value_name = "IMAGE", env = "LANDFALL_BUILDER_IMAGE", hide_env_values = true)]
@@ -314,6 +337,70 @@ pub(crate) struct Bases {
     /// What the app runs on [default: BASE_IMAGE of the Dockerfile]
     #[arg(long, value_name = "IMAGE", env = "LANDFALL_BASE_IMAGE", hide_env_values = true)]
     pub(crate) base_image: Option<String>,
+}
+
+/// Flags of `cargo xtask deploy`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are")]
+pub(crate) struct Deploy {
+    /// Deploy without the question; hazards still need their approval
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+
+    /// Check everything, tell every step and command, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    #[arg(long, value_name = "HAZARD:OBJECT")]
+    pub(crate) allow: Vec<Approval>,
+
+    /// Make what a first deploy needs: app, volume, machine, APP_PASSWORD
+    #[arg(long)]
+    pub(crate) create: bool,
+
+    /// The organization that the app is made in
+    #[arg(long, value_name = "SLUG", default_value = "personal")]
+    pub(crate) org: String,
+
+    /// Deploy a work tree that is not committed, or a commit that is not pushed
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+
+    /// Go on where production's schema cannot be read
+    #[arg(long)]
+    pub(crate) unverified: bool,
+
+    /// Do not rehearse a change with hazards or rewrites on a fork first
+    #[arg(long)]
+    pub(crate) no_rehearsal: bool,
+
+    /// Do not boot the image here first
+    #[arg(long)]
+    pub(crate) no_smoke: bool,
+
+    /// Also pull a checked copy of the database before (refused under CI)
+    #[arg(long)]
+    pub(crate) backup: bool,
+
+    /// Where the release before does not fit the changed data any more, bring the data back with it
+    #[arg(long)]
+    pub(crate) restore_data: bool,
+
+    /// How long flyctl may wait, for the state and for health each
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) wait_timeout: u32,
+
+    /// How long to wait for somebody else's deploy
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) lock_wait: u32,
+
+    #[command(flatten)]
+    pub(crate) bases: Bases,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 /// What `cargo xtask lock` does.
@@ -390,6 +477,7 @@ impl Command {
             Self::Pull(_) => "pull",
             Self::Rehearse(_) => "rehearse",
             Self::Image(_) => "image",
+            Self::Deploy(_) => "deploy",
             Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
             Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
             Self::Ci(_) => "ci",
@@ -405,6 +493,7 @@ impl Command {
             Self::Pull(args) => args.format,
             Self::Rehearse(args) => args.format,
             Self::Image(args) => args.format,
+            Self::Deploy(args) => args.format,
             Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
             Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,

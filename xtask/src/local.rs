@@ -9,6 +9,7 @@ use migrate::{Declared, ErrorKind, Interrupt, Outcome, PlannerChoice, Prepared, 
 
 use crate::error::{Error, Kind};
 use crate::project::Project;
+use crate::release::approval;
 use crate::text;
 use crate::tool::atlas;
 use crate::ui::Ui;
@@ -113,7 +114,7 @@ impl Local {
         if agreed.as_ref() != Some(&plan.fingerprint) {
             self.show(prepared.report(), ui);
             tell_missing_atlas(settings, ui);
-            self.guard(&prepared)?;
+            approval::guard(&prepared, &self.command)?;
             if !self.agree(consent, &settings.interrupt, ui)? {
                 ui.status("Planned", format!("{}; nothing was changed", self.db.display()));
                 return Ok(());
@@ -145,23 +146,6 @@ impl Local {
 
     fn up_to_date(&self, ui: &Ui) {
         ui.status("Up to date", format!("{} is what {} says", self.db.display(), self.schema.display()));
-    }
-
-    fn guard(&self, prepared: &Prepared) -> Result<()> {
-        let Err(mut error) = prepared.guard() else {
-            return Ok(());
-        };
-        let hazards = prepared.report().plan.iter().flat_map(|plan| &plan.hazards);
-        let stopping: Vec<_> = hazards.filter(|hazard| hazard.stops()).collect();
-        if stopping.iter().all(|hazard| hazard.name.is_approvable()) {
-            let flags = stopping.iter().map(|hazard| {
-                let approval = format!("{}:{}", hazard.name, hazard.object);
-                format!(" --allow {}", shell_word(&approval))
-            });
-            let accept = format!("\nto accept it: {}{}", self.command, flags.collect::<String>());
-            error.remedy.push_str(&accept);
-        }
-        Err(error.into())
     }
 
     fn agree(&self, consent: Consent, interrupt: &Interrupt, ui: &Ui) -> Result<bool> {
@@ -230,12 +214,6 @@ fn remove_folders(made: &[PathBuf]) {
     drop(removed);
 }
 
-/// A word as a shell takes it.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,11 +226,5 @@ mod tests {
         assert_eq!(made, [b, a.clone()]);
         remove_folders(&made);
         assert!(!a.exists() && root.path().exists());
-    }
-
-    #[test]
-    fn an_approval_survives_the_shell() {
-        assert_eq!(shell_word("DROPS_COLUMN:t.a"), "DROPS_COLUMN:t.a");
-        assert_eq!(shell_word("DROPS_TABLE:my table's"), r"'DROPS_TABLE:my table'\''s'");
     }
 }

@@ -52,6 +52,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<u8> {
         Command::Pull(args) => command::pull::run(&project, &args, &interrupt, ui),
         Command::Rehearse(args) => command::rehearse::run(&project, args, &interrupt, ui),
         Command::Image(args) => command::image::run(&project, args, &interrupt, ui),
+        Command::Deploy(args) => command::deploy::run(&project, *args, &interrupt, ui),
         Command::Lock(args) => command::lock::run(&project, &args, &interrupt, ui),
         Command::Ci(args) => command::ci::run(&project, &args, &interrupt, ui),
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Disk, Evidence, Hazard, Plan, Planner, Report, Timing, Verdict};
+use migrate::{ApprovedBy, Disk, Evidence, Hazard, Plan, Planner, Report, Step, Timing, Verdict};
 
 use crate::highlight;
 use crate::release::check::{self, Check};
@@ -127,6 +127,11 @@ pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// What a step does, in a word.
+pub(crate) fn kind(step: &Step) -> String {
+    format!("{:?}", step.kind).to_lowercase()
+}
+
 /// What became of a proposal, in a word or two.
 pub(crate) fn became(verdict: Verdict) -> &'static str {
     match verdict {
@@ -151,7 +156,7 @@ fn statements(plan: &Plan) -> String {
     let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}\n", plan.planner, plan.cost);
     for (number, step) in (1..).zip(&plan.steps) {
         let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
-        let kind = format!("{:?}", step.kind).to_lowercase();
+        let kind = kind(step);
         let total = plan.steps.len();
         let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", step.cost);
         let _ = writeln!(out, "{};", highlight::sql(&step.sql));

@@ -8,8 +8,9 @@ use migrate::{Interrupt, Settings};
 use crate::cli;
 use crate::environment;
 use crate::error::Error;
-use crate::local::{self, Consent, Local};
+use crate::local::{Consent, Local};
 use crate::project::Project;
+use crate::release::approval;
 use crate::ui::Ui;
 
 /// Returns the exit code.
@@ -48,7 +49,7 @@ fn local(project: &Project, args: cli::Migrate, interrupt: &Interrupt) -> Local 
     let mut command = own.command;
     for (flag, path) in [("--db", &args.db), ("--schema", &args.schema)] {
         if let Some(path) = path {
-            command += &format!(" {flag} {}", local::shell_word(&path.display().to_string()));
+            command += &format!(" {flag} {}", approval::shell_word(&path.display().to_string()));
         }
     }
     Local {

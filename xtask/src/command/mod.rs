@@ -1,6 +1,7 @@
 //! One file a command. No command calls another.
 
 pub(crate) mod ci;
+pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod image;
 pub(crate) mod inspect;

@@ -120,7 +120,6 @@ struct Chain {
 }
 
 /// Reads the entries of `app`, with those that `origin` has and this repository has not.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn read(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Audit> {
     let chain = joined(root, app, interrupt)?;
     let commits = match &chain.tip {
@@ -142,7 +141,6 @@ pub(crate) fn read(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Audi
 }
 
 /// The text of a file that belongs to an entry; `None` where it has none of that name.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn file(root: &Path, recorded: &Recorded, name: &str) -> Result<Option<String>> {
     git::blob(root, &recorded.id, name)
 }
@@ -151,7 +149,6 @@ pub(crate) fn file(root: &Path, recorded: &Recorded, name: &str) -> Result<Optio
 ///
 /// # Errors
 /// When not even this repository can be written to.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn append(
     root: &Path,
     app: &str,

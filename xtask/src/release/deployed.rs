@@ -70,7 +70,6 @@ pub(crate) fn ref_name(app: &str) -> String {
 ///
 /// # Errors
 /// When this repository does not have the commit and cannot get it.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn record(root: &Path, app: &str, commit: &str, interrupt: &Interrupt) -> Result<Pushed> {
     if git::common_folder(root)?.is_none() {
         return Ok(Pushed::Nowhere);

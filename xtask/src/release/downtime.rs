@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     fn event(kind: &str, status: &str, timestamp: i64) -> Event {
-        Event { kind: kind.to_owned(), status: status.to_owned(), timestamp }
+        Event { kind: kind.to_owned(), status: status.to_owned(), timestamp, request: None }
     }
 
     fn machine(events: Vec<Event>) -> Machine {

@@ -72,7 +72,9 @@ pub(crate) fn build(
         tell(log.line(line).as_ref(), &activity);
     })?;
     match ended {
-        Answer::Stopped | Answer::Late => Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into()),
+        Answer::Stopped | Answer::Late => {
+            Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into())
+        }
         Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
         Answer::Exited(_) => Err(explain(&log).into()),
     }

@@ -23,7 +23,7 @@ mod json;
 mod release;
 
 pub(crate) use json::{
-    App, Event, Execution, Guest, ImageRef, Machine, MachineConfig, NewMachine, Release, Snapshot, Volume,
+    App, Event, Execution, Exit, Machine, MachineConfig, NewMachine, Release, Snapshot, Volume,
 };
 pub(crate) use release::{Pushed, Shipment};
 

@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_request_to_stop_reaches_what_prints_lines() {
-        let (interrupt, command) = (Interrupt::default(), || duct::cmd!("sh", "-c", "echo one; exec sleep 60"));
+        let (interrupt, command) =
+            (Interrupt::default(), || duct::cmd!("sh", "-c", "echo one; exec sleep 60"));
         let ended = lines(command(), None, &interrupt, |_| interrupt.raise());
         assert!(matches!(ended, Ok(Answer::Stopped)));
         let ended = lines(command(), Some(Duration::from_millis(200)), &Interrupt::default(), |_| ());

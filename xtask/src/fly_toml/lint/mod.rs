@@ -46,7 +46,6 @@ impl fmt::Display for Problem {
 
 /// All problems of the text of a fly.toml, in the order of its lines. Text without one that is [`Severity::Refused`] is one that
 /// [`FlyToml::parse`](super::FlyToml::parse) takes.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the preflight of a deploy"))]
 pub(crate) fn lint(text: &str) -> Vec<Problem> {
     let mut problems = match DeTable::parse(text) {
         Ok(parsed) => Lint::of(text, parsed.get_ref()),

@@ -74,7 +74,6 @@ pub(crate) enum Told {
 
 impl Told {
     /// Tells it.
-    #[expect(dead_code, reason = "called by deploy")]
     pub(crate) fn show(&self, ui: &Ui) {
         match self {
             Self::Waiting(text) => ui.status("Waiting", text),
@@ -97,7 +96,6 @@ impl Lock {
     ///
     /// # Errors
     /// When somebody else holds it for longer than that, when `origin` does not answer or take it, when we are asked to stop.
-    #[expect(dead_code, reason = "called by deploy")]
     pub(crate) fn take(
         project: &Project,
         app: &str,
@@ -111,7 +109,6 @@ impl Lock {
     }
 
     /// Whether nobody broke it or took it over, as far as its last renewal tells.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
     pub(crate) fn is_held(&self) -> bool {
         self.lost().is_none()
     }
@@ -120,7 +117,6 @@ impl Lock {
     ///
     /// # Errors
     /// When it is not held any more.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
     pub(crate) fn confirm(&self) -> Result<(), Error> {
         if let Some(beat) = &self.beat {
             beat.renew();

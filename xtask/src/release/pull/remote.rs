@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::folder;
 use crate::error::{Error, Kind};
-use crate::local::shell_word;
+use crate::release::approval::shell_word;
 use crate::release::production::{self, AppError, Trouble};
 use crate::text;
 use crate::tool::fly::Fly;

@@ -11,6 +11,7 @@ use super::data::Data;
 use super::prediction::Recorded;
 use super::{LastChange, Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
+use crate::release::approval;
 use crate::release::boot::{self, Ready};
 use crate::release::downtime::Measured;
 use crate::release::image::{self, Built};
@@ -60,7 +61,7 @@ impl Stage<'_> {
     }
 
     fn container(&self, built: &Built, data: &Data, plan: Option<&Plan>) -> Result<Container> {
-        let approvals = self.approvals(plan);
+        let approvals = approval::env(&self.wanted.allow, plan);
         let env: Vec<_> = approvals.iter().map(|(name, value)| (*name, value.as_str())).collect();
         boot::container(built, self.fly_toml, Some(&data.file), &env)
     }

@@ -10,6 +10,7 @@ use migrate::{Interrupt, Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
+use crate::release::approval;
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::production::{self, AppError, Production, Trouble};
@@ -161,7 +162,12 @@ impl Stage<'_> {
         planned: &Report,
     ) -> Result<Tried> {
         self.ui.status("Booting", format!("on {}", new.name));
-        let machine = self.launch(fly, new, &["app", "start"], &self.approvals(planned.plan.as_ref()))?;
+        let machine = self.launch(
+            fly,
+            new,
+            &["app", "start"],
+            &approval::env(&self.wanted.allow, planned.plan.as_ref()),
+        )?;
         let id = machine.id.as_str();
         self.wait_for_change(fly, id)?;
         let last = production::ask::<LastChange>(fly, id, "app last-change --format json");

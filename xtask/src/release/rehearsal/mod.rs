@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::{Approval, Declared, Evidence, Interrupt, Outcome, Plan, Report, Settings, TableRows};
+use migrate::{Approval, Declared, Evidence, Interrupt, Outcome, Report, Settings, TableRows};
 use serde::{Deserialize, Serialize};
 
 use self::prediction::Recorded;
@@ -212,17 +212,6 @@ impl Stage<'_> {
             _ => self.on_a_copy(&recorded)?,
         };
         self.told(tried, &recorded)
-    }
-
-    /// What a boot is told of what was approved: it counts for this very plan.
-    fn approvals(&self, plan: Option<&Plan>) -> Vec<(&'static str, String)> {
-        let allow: Vec<_> = self.wanted.allow.iter().map(ToString::to_string).collect();
-        match plan.filter(|_| !allow.is_empty()) {
-            Some(plan) => {
-                vec![("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", plan.fingerprint.clone())]
-            }
-            None => Vec::new(),
-        }
     }
 
     fn on_a_copy(&self, recorded: &Recorded) -> Result<Tried> {

@@ -1,6 +1,8 @@
 //! How a release comes onto production's machine, how it is proved there, and how the one before comes back.
 
 pub(crate) mod back;
+mod data;
+pub(crate) mod earlier;
 pub(crate) mod place;
 pub(crate) mod prove;
 pub(crate) mod ship;
@@ -53,8 +55,7 @@ impl Problem {
             all => {
                 let lines: String =
                     all.iter().map(|p| format!("\n  {}\n    mend it: {}", p.message, p.remedy)).collect();
-                let message =
-                    format!("{} things stand against it; nothing was changed{lines}", all.len());
+                let message = format!("{} things stand against it; nothing was changed{lines}", all.len());
                 Err(Error::new(kind, "deploy", message).remedy("mend them all, then run it again"))
             }
         }
@@ -90,7 +91,7 @@ impl Shipping<'_> {
     }
 
     /// The last lines that a machine logged, indented; empty where Fly does not tell.
-    fn log(&self, machine: &str) -> String {
+    pub(crate) fn log(&self, machine: &str) -> String {
         let log = self.fly.logs(machine).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| format!("\n  {line}")).collect()

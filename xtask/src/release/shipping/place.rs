@@ -59,21 +59,39 @@ fn nowhere(volumes: Vec<Volume>, fly_toml: &FlyToml, was_deployed: bool) -> Resu
     let ids: Vec<_> = volumes.iter().map(|volume| volume.id.as_str()).collect();
     match volumes.as_slice() {
         [] if was_deployed => Err(Problem::new(
-            format!("the app {app} had releases, and has neither a machine nor a volume named {name} now: its data is gone"),
-            format!("see what is left of it: fly volumes list --all -a {app}; or begin anew under another name"),
+            format!(
+                "the app {app} had releases, and has neither a machine nor a volume named {name} now: its data is gone"
+            ),
+            format!(
+                "see what is left of it: fly volumes list --all -a {app}; or begin anew under another name"
+            ),
         )),
         [] => Ok(Place::Nowhere { volume: None }),
         [volume] if was_deployed => Err(Problem::new(
             format!("the app {app} has no machine, and its volume {} may hold its data", volume.id),
-            format!("bring the last release back onto it: cargo xtask rollback; or see what is there: fly volumes list -a {app}"),
+            format!(
+                "bring the last release back onto it: cargo xtask rollback; or see what is there: fly volumes list -a {app}"
+            ),
         )),
         [volume] if is_elsewhere(&volume.region, fly_toml) => Err(Problem::new(
-            format!("volume {} is in {}, and fly.toml wants a machine in {}", volume.id, volume.region, region(fly_toml)),
-            format!("set primary_region = \"{}\", or remove an empty volume: fly volumes destroy {} -a {app}", volume.region, volume.id),
+            format!(
+                "volume {} is in {}, and fly.toml wants a machine in {}",
+                volume.id,
+                volume.region,
+                region(fly_toml)
+            ),
+            format!(
+                "set primary_region = \"{}\", or remove an empty volume: fly volumes destroy {} -a {app}",
+                volume.region, volume.id
+            ),
         )),
         [volume] => Ok(Place::Nowhere { volume: Some(volume.id.clone()) }),
         _ => Err(Problem::new(
-            format!("the app {app} has {} volumes named {name} ({}), and Fly would take the first", ids.len(), ids.join(", ")),
+            format!(
+                "the app {app} has {} volumes named {name} ({}), and Fly would take the first",
+                ids.len(),
+                ids.join(", ")
+            ),
             format!("remove those that are empty: fly volumes destroy ID -a {app}"),
         )),
     }
@@ -96,7 +114,11 @@ fn there(machine: Machine, volumes: Vec<Volume>, fly_toml: &FlyToml) -> Result<P
     }
     if is_elsewhere(&machine.region, fly_toml) {
         problems.push(Problem::new(
-            format!("machine {id} is in {}, and fly.toml says primary_region = \"{}\"", machine.region, region(fly_toml)),
+            format!(
+                "machine {id} is in {}, and fly.toml says primary_region = \"{}\"",
+                machine.region,
+                region(fly_toml)
+            ),
             format!("its data is where it is: primary_region = \"{}\"", machine.region),
         ));
     }
@@ -127,7 +149,9 @@ fn other(volume: &Volume, machine: &str, app: &str) -> Problem {
         None => "no machine has it".to_owned(),
     };
     Problem::new(
-        format!("there is a second volume named {name}, {id} in {region}: {holder}, and machine {machine} has another one"),
+        format!(
+            "there is a second volume named {name}, {id} in {region}: {holder}, and machine {machine} has another one"
+        ),
         format!(
             "where it holds nothing that is needed: fly volumes destroy {id} -a {app} (its snapshots stay for some days); \
              if it has the data, stop here and ask who attached the other one"
@@ -144,7 +168,9 @@ fn without_volume(machine: &Machine, fly_toml: &FlyToml) -> Problem {
         ),
         None => Problem::new(
             format!("machine {id} has no volume: what it writes to {volume} is gone when it is replaced"),
-            format!("fetch its data first: cargo xtask pull; then: fly machine destroy {id} --force -a {app}; and deploy anew"),
+            format!(
+                "fetch its data first: cargo xtask pull; then: fly machine destroy {id} --force -a {app}; and deploy anew"
+            ),
         ),
     }
 }
@@ -195,7 +221,9 @@ mod tests {
         match find(machines, volumes, &fly_toml(), was_deployed, &BTreeSet::from(["aside".to_owned()])) {
             Ok(Place::Nowhere { volume }) => format!("nowhere, {volume:?}"),
             Ok(Place::There { machine, volume }) => format!("{} with {}", machine.id, volume.id),
-            Err(problems) => problems.iter().map(|p| format!("{}\n{}", p.message, p.remedy)).collect::<Vec<_>>().join("\n"),
+            Err(problems) => {
+                problems.iter().map(|p| format!("{}\n{}", p.message, p.remedy)).collect::<Vec<_>>().join("\n")
+            }
         }
     }
 
@@ -233,20 +261,37 @@ mod tests {
     #[test]
     fn a_second_machine_or_volume_is_told_with_the_safe_way_out() {
         assert_snapshot!(found(&[machine("m", Some("v")), machine("n", Some("w"))], &[], true));
-        assert_snapshot!(found(&[machine("m", Some("v"))], &[volume("v", Some("m")), volume("w", None)], true));
-        assert_snapshot!(found(&[machine("m", Some("v"))], &[volume("v", Some("m")), volume("w", Some("n"))], true));
+        assert_snapshot!(found(
+            &[machine("m", Some("v"))],
+            &[volume("v", Some("m")), volume("w", None)],
+            true
+        ));
+        assert_snapshot!(found(
+            &[machine("m", Some("v"))],
+            &[volume("v", Some("m")), volume("w", Some("n"))],
+            true
+        ));
     }
 
     #[test]
     fn a_machine_that_is_not_as_fly_toml_says_is_told() {
         let own = [volume("v", Some("m"))];
         assert_snapshot!(found(&[machine("m", None)], &[], true));
-        assert_snapshot!(found(&[machine("m", Some("v"))], &[with(own[0].clone(), "name", json!("old"))], true));
+        assert_snapshot!(found(
+            &[machine("m", Some("v"))],
+            &[with(own[0].clone(), "name", json!("old"))],
+            true
+        ));
         assert_snapshot!(found(&[with(machine("m", Some("v")), "state", json!("replacing"))], &own, true));
-        assert_snapshot!(found(&[with(machine("m", Some("v")), "host_status", json!("unreachable"))], &own, true));
+        assert_snapshot!(found(
+            &[with(machine("m", Some("v")), "host_status", json!("unreachable"))],
+            &own,
+            true
+        ));
         let elsewhere = with(machine("m", Some("v")), "region", json!("ams"));
         let moved = json!([{"volume": "v", "path": "/old"}]);
-        let elsewhere = with(elsewhere, "config", json!({"metadata": {"fly_process_group": "app"}, "mounts": moved}));
+        let elsewhere =
+            with(elsewhere, "config", json!({"metadata": {"fly_process_group": "app"}, "mounts": moved}));
         assert_snapshot!(found(&[elsewhere], &own, true));
     }
 }

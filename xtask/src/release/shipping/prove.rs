@@ -10,7 +10,6 @@ use super::Shipping;
 use super::standing::Status;
 use crate::release::image;
 use crate::release::probe::Version;
-use crate::release::production;
 use crate::text;
 use crate::tool::fly::{Exit, Failure, Machine};
 
@@ -26,8 +25,8 @@ const FINAL: [i32; 2] = [2, 3];
 /// What has to be found.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected<'a> {
-    /// What `/version` has to say.
-    pub(crate) commit: &'a str,
+    /// What `/version` has to say; none of an image whose commit nobody knows.
+    pub(crate) commit: Option<&'a str>,
     /// The image, by digest; none where it was not told.
     pub(crate) image: Option<&'a str>,
     /// The id of the volume; none where it was made just now.
@@ -45,8 +44,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) struct Proved {
     /// The machine.
     pub(crate) machine: Machine,
-    /// What the service says of itself.
-    pub(crate) version: Version,
+    /// What the service says of itself, where it had to say something.
+    pub(crate) version: Option<Version>,
     /// Its rows and its room; none where Fly did not let us ask.
     pub(crate) status: Option<Status>,
 }
@@ -85,7 +84,7 @@ impl Shipping<'_> {
         activity.goes_on("waiting for good answers");
         let steady = self.steady(machine, expected, limit, interrupt)?;
         activity.goes_on("asking what it is");
-        let version = self.version(expected)?;
+        let version = expected.commit.map(|commit| self.version(commit, expected.schema)).transpose()?;
         activity.goes_on("counting rows");
         let status = self.counted(machine);
         if let Some(status) = &status {
@@ -135,7 +134,10 @@ impl Shipping<'_> {
                 return Err(Unproved { message: ended(&machine, &exit), exit_code: Some(exit.exit_code) });
             }
             // Fly leaves a machine stopped that was stopped before its update.
-            if !woken && machine.ended().is_none() && matches!(machine.state.as_str(), "stopped" | "suspended") {
+            if !woken
+                && machine.ended().is_none()
+                && matches!(machine.state.as_str(), "stopped" | "suspended")
+            {
                 woken = true;
                 self.fly.wake(id)?;
             }
@@ -162,19 +164,17 @@ impl Shipping<'_> {
         Unproved::new(format!("machine {} is {}", machine.id, machine.state))
     }
 
-    fn version(&self, expected: &Expected<'_>) -> Result<Version, Unproved> {
+    fn version(&self, commit: &str, schema: Option<&str>) -> Result<Version, Unproved> {
         let version = self.probe.version().map_err(|error| Unproved::new(format!("{error:#}")))?;
-        if version.commit != expected.commit {
+        if version.commit != commit {
             return Err(Unproved::new(format!(
                 "/version tells of commit {}, and {} was shipped",
                 image::short(&version.commit),
-                image::short(expected.commit)
+                image::short(commit)
             )));
         }
-        let Some(schema) = expected.schema else { return Ok(version) };
-        for (which, fingerprint) in
-            [("declared", &version.schema.declared), ("live", &version.schema.live)]
-        {
+        let Some(schema) = schema else { return Ok(version) };
+        for (which, fingerprint) in [("declared", &version.schema.declared), ("live", &version.schema.live)] {
             if fingerprint.as_deref() != Some(schema) {
                 return Err(Unproved::new(format!(
                     "/version tells of the {which} schema {}, and {} was shipped",
@@ -191,7 +191,7 @@ impl Shipping<'_> {
         loop {
             match self.status(machine) {
                 Ok(status) => return Some(status),
-                Err(trouble) if begun.elapsed() > COUNTING || production::is_unknown_command(&trouble) => {
+                Err(trouble) if begun.elapsed() > COUNTING => {
                     self.ui.note(format!("its rows were not counted: {}", trouble.message));
                     return None;
                 }
@@ -224,7 +224,9 @@ fn refuse_other(machine: &Machine, expected: &Expected<'_>, mounted_at: &str) ->
         && volume.as_deref() != Some(wanted)
     {
         let found = volume.map_or_else(|| "no volume".to_owned(), |volume| format!("volume {volume}"));
-        return Err(Unproved::new(format!("machine {id} has {found} at {mounted_at}, and the data is on {wanted}")));
+        return Err(Unproved::new(format!(
+            "machine {id} has {found} at {mounted_at}, and the data is on {wanted}"
+        )));
     }
     Ok(())
 }
@@ -238,7 +240,8 @@ fn refuse_fewer(expected: &Expected<'_>, now: &[TableRows]) -> Result<(), Unprov
         }
         let now = rows(table);
         if now.unwrap_or(0) < *before {
-            let now = now.map_or_else(|| "is not there".to_owned(), |now| format!("has {}", text::count(now, "row")));
+            let now = now
+                .map_or_else(|| "is not there".to_owned(), |now| format!("has {}", text::count(now, "row")));
             return Err(Unproved::new(format!(
                 "table {table} had {} before, and {now} now",
                 text::count(*before, "row")
@@ -275,7 +278,7 @@ mod tests {
     use super::*;
 
     fn expected<'a>(rows: &'a [TableRows], fewer: &'a [String]) -> Expected<'a> {
-        Expected { commit: "c", image: None, volume: None, schema: None, rows, fewer }
+        Expected { commit: None, image: None, volume: None, schema: None, rows, fewer }
     }
 
     fn rows(list: &[(&str, u64)]) -> Vec<TableRows> {
@@ -287,7 +290,8 @@ mod tests {
         let before = rows(&[("a", 2), ("b", 5), ("c", 0)]);
         let told = |now: &[(&str, u64)], fewer: &[&str]| {
             let fewer: Vec<_> = fewer.iter().map(|table| (*table).to_owned()).collect();
-            refuse_fewer(&expected(&before, &fewer), &rows(now)).map_or_else(|error| error.message, |()| String::new())
+            refuse_fewer(&expected(&before, &fewer), &rows(now))
+                .map_or_else(|error| error.message, |()| String::new())
         };
         assert_eq!(told(&[("A", 3), ("b", 5)], &[]), "");
         assert_snapshot!(told(&[("a", 1), ("b", 5)], &[]), @"table a had 2 rows before, and has 1 row now");

@@ -76,7 +76,10 @@ impl Shipping<'_> {
     pub(crate) fn standing(&self, machine: Machine, volume: Volume) -> Standing {
         let asleep = || {
             let message = format!("machine {} is {}", machine.id, machine.state);
-            Trouble::new(message, format!("start it: fly machine start {} -a {}", machine.id, self.fly_toml.app))
+            Trouble::new(
+                message,
+                format!("start it: fly machine start {} -a {}", machine.id, self.fly_toml.app),
+            )
         };
         let runs = machine.state == "started";
         let live = if runs { production::live_schema(self.fly, &machine) } else { Err(asleep()) };

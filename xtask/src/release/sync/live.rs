@@ -1,12 +1,13 @@
 //! Production's live schema, where it can be read: is it the deployed commit's?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use migrate::{Declared, Live, Outcome, Report};
+use migrate::{Live, Outcome, Report};
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::check::{Check, Verdict};
+use crate::release::live;
 use crate::release::production::{self, Production, Trouble};
 use crate::text;
 use crate::tool::fly::{Fly, Machine};
@@ -85,8 +86,7 @@ impl Sync<'_> {
     /// Made again in a database of its own, since only a database can be compared.
     fn held_against(&self, fresh: &Fresh, live: &Live) -> migrate::Result<Report> {
         let database = self.live_database();
-        let declared = Declared::parse(Path::new("production's schema"), &live.sql, &self.settings)?;
-        migrate::migrate(&database, &declared, &self.settings, &mut ())?;
+        live::make(live, &database, &self.settings)?;
         migrate::check(&database, &fresh.declared, &self.settings, &mut ())
     }
 

@@ -4,8 +4,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Release, Snapshot, Volume, outcome, printed};
-use crate::tool::run::{self, Answer};
+use crate::tool::run;
 
 /// How long an image may take to its registry.
 const PUSH_LIMIT: Duration = Duration::from_secs(900);
@@ -57,9 +59,8 @@ impl Fly<'_> {
         let Shipment { image, fly_toml, env, wait_timeout } = shipment;
         let wait = format!("{}s", wait_timeout.as_secs());
         let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut words: Vec<&OsStr> = ["deploy", "--image", image, "--ha=false", "--strategy", "rolling"]
-            .map(OsStr::new)
-            .to_vec();
+        let mut words: Vec<&OsStr> =
+            ["deploy", "--image", image, "--ha=false", "--strategy", "rolling"].map(OsStr::new).to_vec();
         words.extend(["--wait-timeout", &wait, "--config"].map(OsStr::new));
         words.push(fly_toml.as_os_str());
         words.extend(env.iter().flat_map(|pair| ["--env", pair]).map(OsStr::new));
@@ -76,6 +77,13 @@ impl Fly<'_> {
         let mut output = outcome("fly deploy", ended, &format!("did not end within {} s", limit.as_secs()))?;
         output.stderr = said.into_bytes();
         printed("fly deploy", output).map(drop)
+    }
+
+    /// A machine's configuration, as Fly has it.
+    pub(crate) fn machine_config(&self, machine: &str) -> Result<Value, Failure> {
+        let machines: Vec<Value> = self.json(&["machine", "list", "--json"], LIMIT)?;
+        let found = machines.into_iter().find(|known| known["id"] == machine);
+        Ok(found.map_or(Value::Null, |mut machine| machine["config"].take()))
     }
 
     /// All apps that the token may see.
@@ -96,6 +104,12 @@ impl Fly<'_> {
         self.run(&self.bare_command(words.iter().map(OsStr::new)), "fly apps create", LIMIT).map(drop)
     }
 
+    /// The names of the app's secrets; their values Fly never tells.
+    pub(crate) fn secrets(&self) -> Result<Vec<String>, Failure> {
+        let secrets: Vec<Value> = self.json(&["secrets", "list", "--json"], LIMIT)?;
+        Ok(secrets.iter().filter_map(|secret| secret["name"].as_str().map(str::to_owned)).collect())
+    }
+
     /// Sets a secret, from the next release on. Its value goes by standard input: what is in a command line others can read.
     pub(crate) fn stage_secret(&self, name: &str, value: &str) -> Result<(), Failure> {
         let words = ["secrets", "import", "--stage"];
@@ -114,7 +128,8 @@ impl Fly<'_> {
         snapshot: Option<&str>,
     ) -> Result<Volume, Failure> {
         let size = size_gb.max(1).to_string();
-        let mut words = vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
+        let mut words =
+            vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
         words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
         self.json(&words, LIMIT)
     }

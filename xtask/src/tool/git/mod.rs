@@ -15,7 +15,6 @@ pub(crate) use self::object::{blob, commit, commits_only_in, history, message, r
 pub(crate) use self::origin::{
     Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, swap,
 };
-#[cfg_attr(not(test), expect(unused_imports, reason = "called by deploy"))]
 pub(crate) use self::origin::{Pushedness, is_pushed};
 
 /// How many changed files are told.
@@ -79,7 +78,6 @@ pub(crate) fn common_folder(root: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// What in the work tree is not committed: five files at most, then how many more there are.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn changed_files(root: &Path) -> Result<Vec<String>> {
     let status = ask(root, &["status", "--porcelain"])?.unwrap_or_default();
     // Two letters and a space stand before each name.

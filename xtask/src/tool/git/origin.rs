@@ -153,7 +153,6 @@ pub(crate) fn put(root: &Path, name: &str, commit: &str) -> Result<Result<(), St
 
 /// Whether a commit is published: where this repository saw `origin` last, else where a ref there names it (a tag is checked out
 /// without its branch).
-#[cfg_attr(not(test), expect(dead_code, reason = "called by deploy"))]
 pub(crate) fn is_pushed(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Pushedness> {
     if !has_origin(root)? {
         return Ok(Pushedness::NoOrigin);

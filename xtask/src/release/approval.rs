@@ -1,0 +1,50 @@
+//! Approvals: what is lacking is told with the flags that give it; what was given goes along to the boot, for one plan.
+
+use anyhow::Result;
+use migrate::{Approval, Plan, Prepared};
+
+/// Refuses a plan with a hazard that nobody approved; `command` is the command line that approves it, up to `--allow`.
+pub(crate) fn guard(prepared: &Prepared<'_>, command: &str) -> Result<()> {
+    let Err(mut error) = prepared.guard() else {
+        return Ok(());
+    };
+    let hazards = prepared.report().plan.iter().flat_map(|plan| &plan.hazards);
+    let stopping: Vec<_> = hazards.filter(|hazard| hazard.stops()).collect();
+    if stopping.iter().all(|hazard| hazard.name.is_approvable()) {
+        let flags = stopping.iter().map(|hazard| {
+            let approval = format!("{}:{}", hazard.name, hazard.object);
+            format!(" --allow {}", shell_word(&approval))
+        });
+        let accept = format!("\nto accept it: {command}{}", flags.collect::<String>());
+        error.remedy.push_str(&accept);
+    }
+    Err(error.into())
+}
+
+/// What a boot is told of what was approved: it counts for this very plan.
+pub(crate) fn env(allow: &[Approval], plan: Option<&Plan>) -> Vec<(&'static str, String)> {
+    let allow: Vec<_> = allow.iter().map(ToString::to_string).collect();
+    match plan.filter(|_| !allow.is_empty()) {
+        Some(plan) => {
+            vec![("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", plan.fingerprint.clone())]
+        }
+        None => Vec::new(),
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_survives_the_shell() {
+        assert_eq!(shell_word("DROPS_COLUMN:t.a"), "DROPS_COLUMN:t.a");
+        assert_eq!(shell_word("DROPS_TABLE:my table's"), r"'DROPS_TABLE:my table'\''s'");
+    }
+}

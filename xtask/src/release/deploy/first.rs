@@ -1,0 +1,210 @@
+//! The first deploy: nothing is at Fly yet, and everything that is made there is approved first. Afterwards there is one machine
+//! with one volume.
+
+use std::env;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use super::{AFTER_WELL, Deploy, Run, verified};
+use crate::environment;
+use crate::error::{Error, Kind};
+use crate::fly_toml::FlyToml;
+use crate::release::audit::Outcome;
+use crate::release::image::short;
+use crate::release::shipping::prove::Expected;
+use crate::release::shipping::ship::Candidate;
+use crate::text;
+use crate::tool::fly::{Machine, Pushed};
+
+/// The secret that the page asks for.
+const PASSWORD: &str = "APP_PASSWORD";
+/// In gigabytes.
+const VOLUME_SIZE: u32 = 1;
+/// Of a password that is made here, in bytes of chance.
+const CHANCE: usize = 16;
+
+/// What lets a boot make a database where there is none.
+pub(super) fn may_create() -> (&'static str, String) {
+    ("LANDFALL_CREATE", "1".to_owned())
+}
+
+/// What has to be made.
+pub(super) struct Missing {
+    /// Whether Fly knows the app already.
+    pub(super) has_app: bool,
+    /// The id of a volume that somebody made for it, and nobody used.
+    pub(super) volume: Option<String>,
+}
+
+/// Where the password comes from.
+enum Password {
+    /// It is set already.
+    Set,
+    /// From the environment.
+    Given(String),
+    /// Made here, and told once.
+    Made(String),
+}
+
+impl Run<'_> {
+    /// Tells what would be made; makes it where that is approved.
+    pub(super) fn first(&self, missing: &Missing, report: &mut Deploy) -> Result<()> {
+        let (app, ui) = (&self.shipping.fly_toml.app, self.shipping.ui);
+        ui.result(&self.told(missing));
+        if self.wanted.dry_run {
+            ui.status("Planned", format!("the first deploy of {app}; nothing was changed"));
+            return Ok(());
+        }
+        if !self.wanted.create {
+            let message = format!("{app} is not at Fly yet; nothing was made, and nothing costs anything");
+            return Err(Error::usage("--create", message)
+                .remedy("to make all of it: cargo xtask deploy --create")
+                .into());
+        }
+        let password = self.password(missing)?;
+        let lock = self.lock(report)?;
+        let ended = self.made(missing, password, report);
+        self.give_back(lock, ended)
+    }
+
+    fn told(&self, Missing { has_app, volume }: &Missing) -> String {
+        let FlyToml { app, source, volume: mounted_at, memory, .. } = self.shipping.fly_toml;
+        let region = self.region();
+        let mut out = format!("{}\n", text::title("The first deploy makes, at Fly"));
+        let mut line = |what: &str, text: String| {
+            let _ = writeln!(out, "  {what:8}  {text}");
+        };
+        match has_app {
+            true => line("app", format!("{app}, which is there")),
+            false => line("app", format!("{app}, in the organization {}", self.wanted.org)),
+        }
+        line("secret", format!("{PASSWORD}, which the page asks for"));
+        match volume {
+            Some(id) => line("volume", format!("{source}: {id}, which is there, and which nobody has used")),
+            None => {
+                line("volume", format!("{source}, {VOLUME_SIZE} GB in {region}, mounted at {mounted_at}"))
+            }
+        }
+        line(
+            "machine",
+            format!("one, in {region}, with {memory} of memory; it makes the database as schema.sql says"),
+        );
+        out
+    }
+
+    fn region(&self) -> &str {
+        self.shipping.fly_toml.primary_region.as_deref().unwrap_or_default()
+    }
+
+    fn password(&self, missing: &Missing) -> Result<Password> {
+        if let Some(given) = env::var(PASSWORD).ok().filter(|given| !given.is_empty()) {
+            if given.contains('\n') {
+                return Err(Error::usage(PASSWORD, format!("{PASSWORD} has more than one line"))
+                    .remedy("take a shorter one")
+                    .into());
+            }
+            return Ok(Password::Given(given));
+        }
+        if missing.has_app && self.shipping.fly.secrets()?.iter().any(|name| name == PASSWORD) {
+            return Ok(Password::Set);
+        }
+        if environment::is_ci() {
+            let message = format!(
+                "{PASSWORD} is not set; under CI none is made, since its log would show it; nothing was made"
+            );
+            return Err(Error::usage(PASSWORD, message)
+                .remedy(format!("set {PASSWORD} in the environment of this step"))
+                .into());
+        }
+        let mut chance = [0; CHANCE];
+        getrandom::fill(&mut chance).context("cannot make a password")?;
+        Ok(Password::Made(chance.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    fn made(&self, missing: &Missing, password: Password, report: &mut Deploy) -> Result<()> {
+        let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
+        self.agree_to(&format!("Make all of it, and deploy {} to {}?", short(&report.to), fly_toml.app))?;
+        let built = self.built(report)?;
+        let begun = Instant::now();
+        if !missing.has_app {
+            fly.create_app(&self.wanted.org)?;
+        }
+        if let Password::Given(value) | Password::Made(value) = &password {
+            fly.stage_secret(PASSWORD, value)?;
+        }
+        let volume = match &missing.volume {
+            Some(volume) => volume.clone(),
+            None => fly.create_volume(&fly_toml.source, self.region(), VOLUME_SIZE, None)?.id,
+        };
+        report.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
+        if let Password::Made(value) = &password {
+            ui.note(format!("{PASSWORD} is {value} (any user name); it is told this once, and never again"));
+        }
+        let pushed = self.pushed(&built, report)?;
+        self.ship_first(&pushed, &volume, report)
+    }
+
+    fn ship_first(&self, pushed: &Pushed, volume: &str, report: &mut Deploy) -> Result<()> {
+        let (begun, ui) = (Instant::now(), self.shipping.ui);
+        ui.status("Shipping", format!("{} to a new machine", short(&report.to)));
+        let env = [may_create()];
+        let candidate = Candidate { image: &pushed.tag, fly_toml: self.config, env: &env };
+        let shipped = self.shipping.ship(&candidate, self.shipping.interrupt)?;
+        let said = shipped.said.as_ref().err().map(ToString::to_string);
+        let machine = match shipped.machine {
+            Ok(Some(machine)) => machine,
+            Ok(None) => return Err(self.unfinished("there is no machine", said.as_deref(), None, report)),
+            Err(trouble) => return Err(self.unfinished(&trouble.message, said.as_deref(), None, report)),
+        };
+        report.machine = Some(machine.id.clone());
+        report.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
+        let begun = Instant::now();
+        let to = report.to.clone();
+        let expected = Expected {
+            commit: Some(&to),
+            image: Some(&pushed.pinned),
+            volume: Some(volume),
+            schema: Some(self.declared.fingerprint()),
+            rows: &[],
+            fewer: &[],
+        };
+        match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
+            Ok(proved) => {
+                report.done(ui, "Verify", begun, verified(&proved));
+                let config =
+                    super::ledger::machine_config(self.shipping.fly, &machine.id, self.shipping.fly_toml)?;
+                self.finish(volume, &config, proved, report);
+                Ok(())
+            }
+            Err(unproved) => Err(self.unfinished(&unproved.message, said.as_deref(), Some(&machine), report)),
+        }
+    }
+
+    /// Nothing served before, and nothing serves now.
+    fn unfinished(
+        &self,
+        why: &str,
+        said: Option<&str>,
+        machine: Option<&Machine>,
+        report: &Deploy,
+    ) -> anyhow::Error {
+        let log = machine.map_or_else(String::new, |machine| self.shipping.log(&machine.id));
+        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
+        let left = machine.map_or_else(
+            || "it has no machine".to_owned(),
+            |machine| format!("machine {} and its volume are there, and cost something", machine.id),
+        );
+        let app = &self.shipping.fly_toml.app;
+        let message = format!(
+            "the first deploy of {} failed: {why}{said}{log}\nnothing serves yet: {left}",
+            short(&report.to)
+        );
+        let error = Error::new(Kind::Stranded, "production", message).remedy(format!(
+            "mend it, then: cargo xtask deploy --create; or take all of it away: fly apps destroy {app}"
+        ));
+        self.written("", "{}\n", report, Outcome::Stranded, &error.to_string());
+        error.into()
+    }
+}

@@ -1,0 +1,190 @@
+//! Today's schema against what production really has: what the next boot is going to change, whether that is approved, and how it
+//! went on a fork of production's own data.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use migrate::{CostClass, Declared, HazardName, Outcome, Report, StepKind};
+
+use super::{Deploy, Wanted};
+use crate::error::{Error, Kind};
+use crate::release::approval;
+use crate::release::downtime::{self, Downtime};
+use crate::release::live::Replica;
+use crate::release::rehearsal::{self, On};
+use crate::release::shipping::Shipping;
+use crate::release::shipping::standing::Standing;
+use crate::text;
+
+/// A change that takes longer than this must not be stopped in the middle by Fly's proxy.
+const MAY_BE_STOPPED: f64 = 60.0;
+
+/// What the gate let through.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Approvals, for the one plan that they were given for.
+    pub(super) env: Vec<(&'static str, String)>,
+    /// Tables that the change takes away.
+    pub(super) dropped: Vec<String>,
+    /// What it found, in a sentence.
+    pub(super) found: String,
+}
+
+/// Looks; refuses what is not approved, what rows stand against, and what would take too long.
+pub(super) fn pass(
+    shipping: &Shipping<'_>,
+    standing: &Standing,
+    declared: &Declared,
+    wanted: &Wanted,
+    report: &mut Deploy,
+) -> Result<Gate> {
+    warn_of_local(shipping, declared);
+    let live = match &standing.live {
+        Ok(live) => live,
+        Err(trouble) if wanted.unverified => {
+            shipping.ui.note(format!("production's schema was not read: {}", trouble.message));
+            return Ok(Gate {
+                found: "unverified: production's schema was not read".to_owned(),
+                ..Gate::default()
+            });
+        }
+        Err(trouble) => {
+            let message =
+                format!("production's schema cannot be read: {}; nothing was changed", trouble.message);
+            let remedy = format!("{}\nto deploy without knowing what it has: --unverified", trouble.remedy);
+            return Err(Error::new(Kind::Failed, "production", message).remedy(remedy).into());
+        }
+    };
+    let replica = Replica::of(live, shipping.settings)?;
+    let database = replica.database();
+    let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())?;
+    let planned = prepared.report().clone();
+    report.change = Some(planned.clone());
+    if planned.outcome == Outcome::InSync {
+        return Ok(Gate {
+            found: "production has today's schema: nothing to change".to_owned(),
+            ..Gate::default()
+        });
+    }
+    shipping.ui.result(&text::plan(&planned, false));
+    approval::guard(&prepared, "cargo xtask deploy")?;
+    let planned = if needs_rehearsal(&planned) && !wanted.no_rehearsal {
+        rehearse(shipping, wanted, report)?
+    } else {
+        planned
+    };
+    refuse_without_room(standing, &planned)?;
+    Ok(Gate {
+        env: approval::env(&wanted.allow, planned.plan.as_ref()),
+        dropped: dropped(&planned),
+        found: found(&planned, report.downtime.as_ref()),
+    })
+}
+
+/// The local database is nobody's measure; only it is good to know.
+fn warn_of_local(shipping: &Shipping<'_>, declared: &Declared) {
+    let db = &shipping.project.local_db;
+    let has_rows = db.metadata().is_ok_and(|facts| facts.len() > 0);
+    if has_rows
+        && migrate::check(db, declared, shipping.settings, &mut ())
+            .is_ok_and(|report| report.outcome != Outcome::InSync)
+    {
+        shipping.ui.note(format!(
+            "{} is not what {} says: cargo xtask migrate",
+            db.display(),
+            shipping.project.schema.display()
+        ));
+    }
+}
+
+/// Whether real rows could make a difference.
+fn needs_rehearsal(report: &Report) -> bool {
+    let Some(plan) = &report.plan else { return false };
+    plan.cost.class != CostClass::Constant
+        || plan.hazards.iter().any(|hazard| hazard.name != HazardName::RewritesTable)
+}
+
+fn rehearse(shipping: &Shipping<'_>, wanted: &Wanted, report: &mut Deploy) -> Result<Report> {
+    let rehearsal = rehearsal::Wanted {
+        on: On::Fork,
+        image: true,
+        bases: wanted.bases.clone(),
+        allow: wanted.allow.clone(),
+        wait_timeout: shipping.wait_timeout,
+    };
+    let (rehearsed, ended) = rehearsal::run(shipping.project, &rehearsal, shipping.interrupt, shipping.ui)?;
+    report.change = Some(rehearsed.change.clone());
+    report.downtime = rehearsed.downtime;
+    ended?;
+    if let Some(downtime) = &report.downtime {
+        shipping.ui.result(&downtime::told(downtime));
+        refuse_too_long(shipping, downtime)?;
+    }
+    Ok(rehearsed.change)
+}
+
+fn refuse_too_long(shipping: &Shipping<'_>, downtime: &Downtime) -> Result<(), Error> {
+    let wait = shipping.wait_timeout;
+    if downtime.high > wait.as_secs_f64() {
+        let needed = Duration::from_secs_f64(downtime.high.ceil()).as_secs();
+        let message = format!(
+            "the change may take {}, and a deploy waits {}; nothing was changed",
+            text::seconds(downtime.high),
+            text::seconds(wait.as_secs_f64())
+        );
+        return Err(Error::usage("--wait-timeout", message)
+            .remedy(format!("let it wait longer: --wait-timeout {needed}")));
+    }
+    if shipping.fly_toml.auto_stop && downtime.high > MAY_BE_STOPPED {
+        let message = format!(
+            "the change may take {}, and Fly's proxy may stop the machine meanwhile, which would roll it back; nothing was changed",
+            text::seconds(downtime.high)
+        );
+        return Err(
+            Error::usage("fly.toml", message).remedy("write into fly.toml: auto_stop_machines = \"off\"")
+        );
+    }
+    Ok(())
+}
+
+/// A rewrite needs the room of what it writes anew; a copy is made beside it first.
+fn refuse_without_room(standing: &Standing, planned: &Report) -> Result<(), Error> {
+    let Ok(status) = &standing.status else { return Ok(()) };
+    let writes = planned.plan.as_ref().is_some_and(|plan| plan.cost.class == CostClass::Rewrite);
+    if !writes {
+        return Ok(());
+    }
+    let grown = planned.disk.map_or(status.bytes, |disk| disk.peak.saturating_sub(disk.before));
+    let needed = status.bytes + grown;
+    if status.disk.free >= needed {
+        return Ok(());
+    }
+    let volume = &standing.volume.id;
+    let message = format!(
+        "the change needs {} on volume {volume}, and {} are free; nothing was changed",
+        text::size(needed),
+        text::size(status.disk.free)
+    );
+    let size = standing.volume.size_gb + 1 + u32::try_from(needed / 1_000_000_000).unwrap_or(u32::MAX / 2);
+    Err(Error::new(Kind::Failed, volume, message)
+        .remedy(format!("make it larger: fly volumes extend {volume} --size {size}")))
+}
+
+fn dropped(report: &Report) -> Vec<String> {
+    let steps = report.plan.iter().flat_map(|plan| &plan.steps);
+    steps.filter(|step| step.kind == StepKind::Drop).map(|step| step.table.clone()).collect()
+}
+
+fn found(report: &Report, downtime: Option<&Downtime>) -> String {
+    let differences = text::count(report.differences.len() as u64, "difference");
+    let Some(plan) = &report.plan else { return differences };
+    let steps = text::count(plan.steps.len() as u64, "step");
+    let down = downtime.map_or_else(String::new, |d| {
+        format!(
+            ", rehearsed on a fork: {} to {} without an answer",
+            text::seconds(d.low),
+            text::seconds(d.high)
+        )
+    });
+    format!("{differences} from production: {steps} by {}{down}", plan.planner)
+}

@@ -1,0 +1,549 @@
+//! A deploy, phase by phase: everything that can be known beforehand is, then the image goes onto the machine, is proved there, or
+//! the one before comes back.
+
+mod first;
+mod gate;
+mod ledger;
+mod preflight;
+
+use std::process;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use migrate::{Approval, Declared, Interrupt, Report, Settings, TableRows};
+use serde::Serialize;
+
+use self::gate::Gate;
+pub(crate) use self::preflight::set_aside;
+use super::audit::{self, Audit};
+use super::downtime::Downtime;
+use super::image::{self, Built, short};
+use super::lock::{Lock, What, Work};
+use super::probe::Probe;
+use super::pull;
+use super::shipping::back::Attempt;
+use super::shipping::earlier::{self, Earlier};
+use super::shipping::place::Place;
+use super::shipping::prove::{Expected, Proved};
+use super::shipping::ship::{Candidate, Shipped};
+use super::shipping::standing::Standing;
+use super::shipping::{Problem, Shipping, snapshot};
+use super::smoke::Smoke;
+use crate::cli::Bases;
+use crate::environment;
+use crate::error::{Error, Kind};
+use crate::fly_toml::{self, FlyToml};
+use crate::project::Project;
+use crate::text;
+use crate::tool::atlas;
+use crate::tool::fly::{Fly, Pushed};
+use crate::ui::Ui;
+
+/// How long a release may take to give good answers after flyctl has waited for it.
+const AFTER_WELL: Duration = Duration::from_secs(60);
+/// The same where flyctl gave up: it has waited already.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
+
+/// What is asked for on the command line.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// Hazards that are approved.
+    pub(crate) allow: Vec<Approval>,
+    /// Without the question.
+    pub(crate) auto_approve: bool,
+    /// Nothing is changed; what would be done is told.
+    pub(crate) dry_run: bool,
+    /// With a work tree that is not committed, or a commit that is not pushed.
+    pub(crate) allow_dirty: bool,
+    /// App, volume, machine and password may be made.
+    pub(crate) create: bool,
+    /// In which organization the app is made.
+    pub(crate) org: String,
+    /// Without knowing what production has.
+    pub(crate) unverified: bool,
+    /// Without a rehearsal on a fork.
+    pub(crate) no_rehearsal: bool,
+    /// Without booting the image here first.
+    pub(crate) no_smoke: bool,
+    /// With a pulled copy beside the snapshot.
+    pub(crate) backup: bool,
+    /// Where the release before does not fit any more, its data comes back with it.
+    pub(crate) restore_data: bool,
+    /// Other images to build from.
+    pub(crate) bases: Bases,
+    /// How long each phase of flyctl may wait.
+    pub(crate) wait_timeout: Duration,
+    /// How long somebody else's lock is waited for.
+    pub(crate) lock_wait: Duration,
+}
+
+/// A phase that is over.
+#[derive(Debug, Serialize)]
+pub(crate) struct Phase {
+    /// Its name.
+    pub(crate) phase: &'static str,
+    /// What it found or did.
+    pub(crate) found: String,
+    /// How long it took.
+    pub(crate) seconds: f64,
+}
+
+/// A deploy as far as it went: the report of its JSON document.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Deploy {
+    /// The app on Fly.
+    pub(crate) app: String,
+    /// The commit that ran before, where it is known.
+    pub(crate) from: Option<String>,
+    /// The commit that is shipped.
+    pub(crate) to: String,
+    /// In their order.
+    pub(crate) phases: Vec<Phase>,
+    /// What the boot changes, as the engine tells it.
+    pub(crate) change: Option<Report>,
+    /// How long the service was expected not to answer.
+    pub(crate) downtime: Option<Downtime>,
+    /// The image, by digest.
+    pub(crate) image: Option<String>,
+    /// The snapshot of the volume that was taken first.
+    pub(crate) snapshot: Option<String>,
+    /// The copy of the database that was pulled first.
+    pub(crate) copy: Option<String>,
+    /// The machine that has it.
+    pub(crate) machine: Option<String>,
+    /// The commit that production serves now, as far as it is known.
+    pub(crate) serves: Option<String>,
+    /// The rows of every table afterwards.
+    pub(crate) rows: Vec<TableRows>,
+}
+
+impl Deploy {
+    /// A phase is over: told, and written down.
+    fn done(&mut self, ui: &Ui, phase: &'static str, begun: Instant, found: impl Into<String>) {
+        let (found, seconds) = (found.into(), begun.elapsed().as_secs_f64());
+        ui.status(phase, format!("{found} ({})", text::seconds(seconds)));
+        self.phases.push(Phase { phase, found, seconds });
+    }
+}
+
+/// Deploys; `report` has what was done, also where it fails.
+pub(crate) fn run(
+    project: &Project,
+    wanted: &Wanted,
+    interrupt: &Interrupt,
+    report: &mut Deploy,
+    ui: &Ui,
+) -> Result<()> {
+    refuse_silence(wanted, ui)?;
+    let begun = Instant::now();
+    let settings =
+        Settings { atlas: atlas::find()?, allow: wanted.allow.clone(), ..project.settings(interrupt) };
+    // Before anything slow: a schema.sql that cannot be read ends it at once.
+    let declared = Declared::read(&project.schema, &settings)?;
+    let config = fly_toml::text(&project.root)?;
+    report.to = image::commit(project)?;
+    let problems = preflight::here(project, &config, wanted, interrupt, ui)?;
+    let fly_toml = match FlyToml::parse(&config) {
+        Ok(fly_toml) => fly_toml,
+        // The lint has told of it, with all else.
+        Err(error) => return Err(Problem::refuse(&problems).err().unwrap_or(error).into()),
+    };
+    report.app.clone_from(&fly_toml.app);
+    let fly = match Fly::of(&fly_toml.app, interrupt) {
+        Ok(fly) => fly,
+        Err(failure) => {
+            let mut problems = problems;
+            problems.push(Problem::new(failure.message.clone(), failure.remedy()));
+            return Ok(Problem::refuse(&problems)?);
+        }
+    };
+    let shipping = Shipping {
+        project,
+        fly_toml: &fly_toml,
+        fly: &fly,
+        probe: Probe::public(&fly_toml.app),
+        settings: &settings,
+        wait_timeout: wanted.wait_timeout,
+        interrupt,
+        ui,
+    };
+    let run = Run { shipping, wanted, declared: &declared, config: &config };
+    run.preflight(begun, problems, report)
+}
+
+/// A question without anybody to answer it stops before anything is done.
+fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
+    if wanted.backup && environment::is_ci() {
+        let message = "under CI no copy of production is pulled: customers' rows would lie about on a machine that many use";
+        return Err(Error::usage("CI", message)
+            .remedy("leave --backup out: a snapshot of the volume is taken in any case"));
+    }
+    if wanted.auto_approve || wanted.dry_run || ui.can_ask() {
+        return Ok(());
+    }
+    let message = "there is no terminal to ask on whether this may be deployed; nothing was changed";
+    Err(Error::usage("--auto-approve", message)
+        .remedy("add --auto-approve to deploy without the question, or --dry-run to see what would be done"))
+}
+
+/// What every phase has in common.
+struct Run<'a> {
+    shipping: Shipping<'a>,
+    wanted: &'a Wanted,
+    declared: &'a Declared,
+    config: &'a str,
+}
+
+/// Production before, and how to go back to it.
+struct Before {
+    standing: Standing,
+    earlier: Option<Earlier>,
+    /// The machine's configuration, as Fly has it.
+    config: String,
+}
+
+impl Run<'_> {
+    fn preflight(&self, begun: Instant, mut problems: Vec<Problem>, report: &mut Deploy) -> Result<()> {
+        let Shipping { project, fly_toml, fly, interrupt, ui, .. } = self.shipping;
+        let audit = audit::read(&project.root, &fly_toml.app, interrupt)?;
+        let there = match preflight::there(fly, fly_toml, &audit) {
+            Ok(there) => Some(there),
+            Err(more) => {
+                problems.extend(more);
+                None
+            }
+        };
+        Problem::refuse(&problems)?;
+        let Some(there) = there else { return Ok(()) };
+        let commit = short(&report.to);
+        match there.place {
+            Place::Nowhere { volume } => {
+                report.done(ui, "Preflight", begun, format!("{commit}, fly.toml; nothing is at Fly yet"));
+                self.first(&first::Missing { has_app: there.has_app, volume }, report)
+            }
+            Place::There { machine, volume } => {
+                let found = format!(
+                    "{commit}, fly.toml, machine {} with volume {} in {}",
+                    machine.id, volume.id, machine.region
+                );
+                report.done(ui, "Preflight", begun, found);
+                report.machine = Some(machine.id.clone());
+                if self.wanted.dry_run {
+                    return self.gated(None, &self.shipping.standing(*machine, volume), &audit, report);
+                }
+                let lock = self.lock(report)?;
+                // What the lock's last holder did has to be seen.
+                let (machine, volume) = self.again(&audit)?;
+                let ended = self.gated(Some(&lock), &self.shipping.standing(machine, volume), &audit, report);
+                self.give_back(lock, ended)
+            }
+        }
+    }
+
+    fn again(&self, audit: &Audit) -> Result<(crate::tool::fly::Machine, crate::tool::fly::Volume)> {
+        let there = preflight::there(self.shipping.fly, self.shipping.fly_toml, audit);
+        match there.map(|there| there.place) {
+            Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
+            Ok(Place::Nowhere { .. }) => Err(Error::new(
+                Kind::Failed,
+                "production",
+                "the machine went away just now; nothing was changed",
+            )
+            .into()),
+            Err(problems) => {
+                Problem::refuse(&problems)?;
+                Err(Error::new(Kind::Failed, "production", "production cannot be read; nothing was changed")
+                    .into())
+            }
+        }
+    }
+
+    fn lock(&self, report: &mut Deploy) -> Result<Lock> {
+        let Shipping { project, fly_toml, interrupt, ui, .. } = self.shipping;
+        let begun = Instant::now();
+        let what = What { command: Work::Deploy, commit: report.to.clone() };
+        let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
+            told.show(ui)
+        })?;
+        report.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
+        Ok(lock)
+    }
+
+    /// Whatever came of it; what went wrong with the lock is told beside it.
+    fn give_back(&self, lock: Lock, ended: Result<()>) -> Result<()> {
+        match (lock.release(), ended) {
+            (Err(error), Ok(())) => {
+                self.shipping.ui.note(format!("{error}\nto give it back now: cargo xtask lock break"));
+                Ok(())
+            }
+            (Err(error), Err(first)) => {
+                self.shipping.ui.note(error);
+                Err(first)
+            }
+            (Ok(()), ended) => ended,
+        }
+    }
+
+    /// From the gate on; without a lock nothing is changed.
+    fn gated(
+        &self,
+        lock: Option<&Lock>,
+        standing: &Standing,
+        audit: &Audit,
+        report: &mut Deploy,
+    ) -> Result<()> {
+        let Shipping { ui, .. } = self.shipping;
+        let begun = Instant::now();
+        report.from.clone_from(&standing.commit);
+        report.serves.clone_from(&standing.commit);
+        let mut gate = gate::pass(&self.shipping, standing, self.declared, self.wanted, report)?;
+        report.done(ui, "Gate", begun, gate.found.clone());
+        if self.never_served(standing, audit) {
+            gate.env.push(first::may_create());
+        }
+        let Some(lock) = lock else {
+            ui.result(&self.told_steps(standing, &gate));
+            ui.status("Planned", format!("the deploy of {}; nothing was changed", short(&report.to)));
+            return Ok(());
+        };
+        self.agree(standing, report)?;
+        let pushed = self.pushed(&self.built(report)?, report)?;
+        let before = self.backup(standing.clone(), audit, report)?;
+        lock.confirm()?;
+        self.ship(&before, &gate, &pushed, report)
+    }
+
+    /// A machine that a first deploy left behind, with a volume that no release has ever made a database on.
+    fn never_served(&self, standing: &Standing, audit: &Audit) -> bool {
+        let served = audit.entries.iter().any(|recorded| recorded.entry.outcome == audit::Outcome::Served);
+        self.wanted.create && !served && standing.live.is_err()
+    }
+
+    fn agree(&self, standing: &Standing, report: &Deploy) -> Result<()> {
+        let (app, to) = (&self.shipping.fly_toml.app, short(&report.to));
+        let from = standing.commit.as_deref().map_or_else(|| "what it has now".to_owned(), short);
+        self.agree_to(&format!("Deploy {to} to {app}, in the place of {from}?"))
+    }
+
+    fn agree_to(&self, question: &str) -> Result<()> {
+        let Shipping { fly_toml, interrupt, ui, .. } = self.shipping;
+        if self.wanted.auto_approve || ui.ask(question, interrupt)? {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Declined, &fly_toml.app, "the deploy was declined; nothing was changed").into())
+    }
+
+    /// Built, and proved here.
+    fn built(&self, report: &mut Deploy) -> Result<Built> {
+        let Shipping { project, fly_toml, interrupt, ui, .. } = self.shipping;
+        let begun = Instant::now();
+        let built = image::build(project, fly_toml, &self.wanted.bases, None, interrupt, ui)?;
+        self.refuse_moved(&built, report)?;
+        if !self.wanted.no_smoke {
+            Smoke { built: &built, project, fly: fly_toml, interrupt }.run(ui)?;
+        }
+        report.done(ui, "Image", begun, format!("{}, {}", built.tag, text::size(built.size)));
+        Ok(built)
+    }
+
+    /// In the registry, under a name that nothing else ever has.
+    fn pushed(&self, built: &Built, report: &mut Deploy) -> Result<Pushed> {
+        let Shipping { project, fly, ui, .. } = self.shipping;
+        let begun = Instant::now();
+        let label = format!("{}-{}", short(&built.commit), unique());
+        let activity = ui.activity();
+        activity.goes_on("pushing the image");
+        let pushed = fly.push(&project.root, &built.tag, &label)?;
+        drop(activity);
+        report.image = Some(pushed.pinned.clone());
+        report.done(ui, "Push", begun, pushed.tag.clone());
+        Ok(pushed)
+    }
+
+    /// What was looked at has to be what is shipped: somebody may have committed meanwhile.
+    fn refuse_moved(&self, built: &Built, report: &Deploy) -> Result<(), Error> {
+        if built.commit == report.to && built.schema == self.declared.fingerprint() {
+            return Ok(());
+        }
+        let message = format!(
+            "the work tree changed while it was deployed: {} was checked, and {} was built; nothing was changed",
+            short(&report.to),
+            short(&built.commit)
+        );
+        Err(Error::new(Kind::Failed, "git", message).remedy("run it again"))
+    }
+
+    /// A snapshot, always; a pulled copy where it is asked for; and how to go back.
+    fn backup(&self, standing: Standing, audit: &Audit, report: &mut Deploy) -> Result<Before> {
+        let Shipping { project, fly, interrupt, ui, .. } = self.shipping;
+        let (begun, volume) = (Instant::now(), standing.volume.id.clone());
+        let activity = ui.activity();
+        activity.goes_on("waiting for the snapshot");
+        let taken = snapshot::take(fly, &volume, interrupt)?;
+        drop(activity);
+        report.snapshot = Some(taken.id.clone());
+        taken.note.iter().for_each(|note| ui.note(note));
+        let mut found = format!("snapshot {} of volume {volume}", taken.id);
+        if self.wanted.backup {
+            let wanted = pull::Wanted { scrub: false, keep: pull::KEEP };
+            let pulled = pull::run(project, &wanted, interrupt, ui)?;
+            let file = pulled.file.display().to_string();
+            found = format!("{found}, copy {file}");
+            report.copy = Some(file);
+        }
+        let config = ledger::machine_config(fly, &standing.machine.id, self.shipping.fly_toml)?;
+        let earlier = earlier::of(&self.shipping, &standing, audit)?;
+        report.done(ui, "Backup", begun, found);
+        Ok(Before { standing, earlier, config })
+    }
+
+    fn ship(&self, before: &Before, gate: &Gate, pushed: &Pushed, report: &mut Deploy) -> Result<()> {
+        let Shipping { interrupt, ui, .. } = self.shipping;
+        let begun = Instant::now();
+        // Last, since the service went on: what it took away by itself is no loss.
+        let now = self.shipping.status(&before.standing.machine.id);
+        let rows = now.as_ref().map_or_else(|_| before.standing.rows(), |status| &status.tables);
+        let fewer = fewer(before.standing.rows(), rows, &gate.dropped);
+        let wait = text::seconds(self.shipping.wait_timeout.as_secs_f64());
+        ui.status(
+            "Shipping",
+            format!(
+                "{} to machine {}, for {wait} at most a phase",
+                short(&report.to),
+                before.standing.machine.id
+            ),
+        );
+        let to = report.to.clone();
+        let candidate = Candidate { image: &pushed.tag, fly_toml: self.config, env: &gate.env };
+        let shipped = self.shipping.ship(&candidate, interrupt)?;
+        let expected = Expected {
+            commit: Some(&to),
+            image: Some(&pushed.pinned),
+            volume: Some(&before.standing.volume.id),
+            schema: Some(self.declared.fingerprint()),
+            rows,
+            fewer: &fewer,
+        };
+        let said = if shipped.said.is_ok() { "updated" } else { "flyctl failed" };
+        report.done(ui, "Ship", begun, format!("machine {}: {said}", before.standing.machine.id));
+        match self.verify(before, &shipped, &expected, report) {
+            Ok(proved) => {
+                self.finish(&before.standing.volume.id, &before.config, proved, report);
+                Ok(())
+            }
+            Err(why) => self.back(before, &shipped, &pushed.pinned, &why, &fewer, report),
+        }
+    }
+
+    /// The release, or why it is not there.
+    fn verify(
+        &self,
+        before: &Before,
+        shipped: &Shipped,
+        expected: &Expected<'_>,
+        report: &mut Deploy,
+    ) -> Result<Proved, String> {
+        let begun = Instant::now();
+        let said = shipped.said.as_ref().err().map(ToString::to_string);
+        if self.shipping.interrupt.is_raised() {
+            return Err("it was interrupted".to_owned());
+        }
+        let machine = match &shipped.machine {
+            Ok(Some(machine)) if machine.instance_id != before.standing.machine.instance_id => machine,
+            Ok(_) => {
+                return Err(said.unwrap_or_else(|| "`fly deploy` ended well, and updated nothing".to_owned()));
+            }
+            Err(trouble) => return Err(said.unwrap_or_else(|| trouble.message.clone())),
+        };
+        if machine.id != before.standing.machine.id {
+            return Err(format!(
+                "machine {} is in the place of machine {}",
+                machine.id, before.standing.machine.id
+            ));
+        }
+        let limit = if said.is_none() { AFTER_WELL } else { AFTER_FAILURE };
+        let proved = self.shipping.prove(&machine.id, expected, limit, self.shipping.interrupt).map_err(
+            |unproved| {
+                let log = self.shipping.log(&machine.id);
+                let said = said.as_ref().map_or_else(String::new, |said| format!(" ({said})"));
+                format!("{}{said}{log}", unproved.message)
+            },
+        )?;
+        if let Some(said) = said {
+            self.shipping.ui.note(format!("{said}; the release serves all the same"));
+        }
+        report.done(self.shipping.ui, "Verify", begun, verified(&proved));
+        Ok(proved)
+    }
+
+    fn back(
+        &self,
+        before: &Before,
+        shipped: &Shipped,
+        image: &str,
+        why: &str,
+        fewer: &[String],
+        report: &mut Deploy,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        let what = format!("the deploy of {}", short(&report.to));
+        let attempt = Attempt { what: &what, image, why, fewer };
+        let (ui, volume) = (self.shipping.ui, before.standing.volume.id.as_str());
+        let Some(earlier) = &before.earlier else {
+            report.serves = None;
+            let message = format!(
+                "{what} failed: {why}\nwhich image ran before is not known, so that there is none to go back to"
+            );
+            let error = Error::new(Kind::Stranded, "production", message).remedy("mend it, and deploy again");
+            self.written(volume, &before.config, report, audit::Outcome::Stranded, &error.to_string());
+            return Err(error.into());
+        };
+        let mut returned = self.shipping.go_back(&before.standing, earlier, &shipped.machine, &attempt)?;
+        if returned.does_not_fit && self.wanted.restore_data {
+            returned = self.shipping.put_copy_back(&before.standing, earlier)?;
+        }
+        let (outcome, serves) = match returned.kind {
+            Kind::WentBack => (audit::Outcome::WentBack, earlier.commit.clone()),
+            _ => (audit::Outcome::Stranded, None),
+        };
+        report.serves = serves;
+        report.done(ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
+        let error = returned.error(&attempt);
+        self.written(volume, &before.config, report, outcome, &error.to_string());
+        Err(error.into())
+    }
+
+    /// It serves: written down, and told.
+    fn finish(&self, volume: &str, config: &str, proved: Proved, report: &mut Deploy) {
+        let begun = Instant::now();
+        report.serves = Some(report.to.clone());
+        report.machine = Some(proved.machine.id);
+        report.rows = proved.status.map(|status| status.tables).unwrap_or_default();
+        let found = self.written(volume, config, report, audit::Outcome::Served, "");
+        let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
+        report.done(ui, "Record", begun, found);
+        ui.status("Deployed", format!("{} to {}: {}", short(&report.to), fly_toml.app, probe.address()));
+    }
+}
+
+/// Tables that may have fewer rows than they had: those that the change drops, and those that the service itself made smaller
+/// while the deploy was prepared.
+fn fewer(earlier: &[TableRows], later: &[TableRows], dropped: &[String]) -> Vec<String> {
+    let rows = |table: &str| later.iter().find(|t| t.table == table).map_or(0, |t| t.rows);
+    let shrunk = earlier.iter().filter(|t| rows(&t.table) < t.rows).map(|t| t.table.clone());
+    dropped.iter().cloned().chain(shrunk).collect()
+}
+
+fn verified(proved: &Proved) -> String {
+    let rows = proved.status.as_ref().map(|status| status.tables.iter().map(|table| table.rows).sum());
+    let rows =
+        rows.map_or_else(String::new, |rows| format!(", {}: none is missing", text::count(rows, "row")));
+    let commit = proved.version.as_ref().map_or("", |version| &version.commit);
+    format!("machine {} serves {}, schema as declared{rows}", proved.machine.id, short(commit))
+}
+
+/// Of this deploy, and of no other: a label that was used once is never used again.
+fn unique() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}{:04x}", now.as_millis(), process::id() & 0xffff)
+}

@@ -1,0 +1,237 @@
+//! Back where it was: the release before, onto the machine, on the schema that the data has now. Nothing asks it to stop: half
+//! way back is no place to be.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use migrate::Interrupt;
+
+use super::Shipping;
+use super::earlier::Earlier;
+use super::prove::{Expected, Unproved};
+use super::ship::Candidate;
+use super::standing::Standing;
+use crate::error::{Error, Kind};
+use crate::release::live::Replica;
+use crate::release::production::{self, Trouble};
+use crate::tool::fly::Machine;
+
+/// How long a release may take to be well on a machine that was not touched.
+const UNTOUCHED: Duration = Duration::from_secs(15);
+/// What a release is told that must not migrate.
+pub(crate) const KEEP: (&str, &str) = ("LANDFALL_SCHEMA", "keep");
+
+/// What was tried, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    /// What failed: `the deploy of 0123456789ab`.
+    pub(crate) what: &'a str,
+    /// The image that was shipped, by digest.
+    pub(crate) image: &'a str,
+    /// Why it failed, with the log's last lines.
+    pub(crate) why: &'a str,
+    /// Tables that may have fewer rows than before.
+    pub(crate) fewer: &'a [String],
+}
+
+/// Where production is after an attempt that failed.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    /// The exit code's meaning: it serves the release before, or needs a person.
+    pub(crate) kind: Kind,
+    /// Whether the release before does not fit the data that the new one has made.
+    pub(crate) does_not_fit: bool,
+    /// What production does now, in a sentence.
+    pub(crate) state: String,
+    /// What to type next.
+    pub(crate) remedy: String,
+}
+
+impl Returned {
+    fn served(state: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::WentBack,
+            does_not_fit: false,
+            state: state.into(),
+            remedy: "mend what the log tells of, then deploy again".to_owned(),
+        }
+    }
+
+    fn stranded(state: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind: Kind::Stranded, does_not_fit: false, state: state.into(), remedy: remedy.into() }
+    }
+
+    /// The end of the command.
+    pub(crate) fn error(&self, attempt: &Attempt<'_>) -> Error {
+        let Attempt { what, why, .. } = attempt;
+        Error::new(self.kind, "production", format!("{what} failed: {why}\n{}", self.state))
+            .remedy(&self.remedy)
+    }
+}
+
+impl Shipping<'_> {
+    /// Brings the release before back, and proves it. `now` is the machine as it was read back after the attempt.
+    pub(crate) fn go_back(
+        &self,
+        before: &Standing,
+        earlier: &Earlier,
+        now: &Result<Option<Machine>, Trouble>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Returned> {
+        let machine = match now {
+            Err(trouble) => return Ok(unknown(trouble)),
+            Ok(None) => return Ok(not_one(&self.fly_toml.app)),
+            Ok(Some(machine)) => machine,
+        };
+        if machine.id != before.machine.id {
+            return Ok(replaced(machine, &before.machine, &self.fly_toml.app));
+        }
+        if machine.instance_id == before.machine.instance_id {
+            return Ok(self.untouched(before, earlier, attempt));
+        }
+        if !is_ours(machine, attempt, earlier) {
+            return Ok(somebody_elses(machine));
+        }
+        if let Some(misfits) = self.misfits(machine, earlier)? {
+            return Ok(self.does_not_fit(machine, earlier, &misfits));
+        }
+        self.bring_back(before, earlier, attempt)
+    }
+
+    /// Ships it, with its own fly.toml, on the schema as it is.
+    fn bring_back(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Result<Returned> {
+        let (id, commit) = (before.machine.id.as_str(), earlier.name());
+        self.ui.status("Going back", format!("to {commit} on machine {id}; this is not interrupted"));
+        let never = Interrupt::default();
+        let candidate = Candidate {
+            image: &earlier.image,
+            fly_toml: &earlier.fly_toml,
+            env: &[(KEEP.0, KEEP.1.to_owned())],
+        };
+        let shipped = self.ship(&candidate, &never)?;
+        let expected = expected(before, earlier, attempt);
+        Ok(match self.prove(id, &expected, self.wait_timeout, &never) {
+            Ok(_) => Returned::served(format!("production serves {commit} again, on the data as it is now")),
+            Err(Unproved { exit_code: Some(3), .. }) => Returned {
+                does_not_fit: true,
+                ..Returned::stranded(
+                    format!(
+                        "production does not serve: {commit} does not fit the schema that the data has now"
+                    ),
+                    DATA_BACK,
+                )
+            },
+            Err(unproved) => {
+                let said = shipped.said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
+                Returned::stranded(
+                    format!(
+                        "production may not serve: {commit} was brought back, and {}{said}{}",
+                        unproved.message,
+                        self.log(id)
+                    ),
+                    "see what there is: cargo xtask status; then bring a release back: cargo xtask rollback",
+                )
+            }
+        })
+    }
+
+    /// The update never reached the machine: what ran goes on running, if it did.
+    fn untouched(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Returned {
+        let (id, commit) = (before.machine.id.as_str(), earlier.name());
+        if before.machine.state != "started" {
+            return Returned::served(format!(
+                "nothing was changed: machine {id} is {} with {commit}, as it was",
+                before.machine.state
+            ));
+        }
+        match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, &Interrupt::default()) {
+            Ok(_) => Returned::served(format!("nothing was changed: production goes on with {commit}")),
+            Err(unproved) => Returned::stranded(
+                format!("machine {id} was not changed, and it is not well: {}", unproved.message),
+                "see what there is: cargo xtask status",
+            ),
+        }
+    }
+
+    /// What the release before would miss; none where it fits, or where that cannot be told.
+    fn misfits(&self, machine: &Machine, earlier: &Earlier) -> Result<Option<Vec<String>>> {
+        let Some(declared) = earlier.declared.as_ref().filter(|_| machine.state == "started") else {
+            return Ok(None);
+        };
+        let Ok(live) = production::live_schema(self.fly, machine) else { return Ok(None) };
+        let misfits = Replica::of(&live, self.settings)?.misfits(declared, self.settings)?;
+        let told: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
+        Ok((!told.is_empty()).then_some(told))
+    }
+
+    fn does_not_fit(&self, machine: &Machine, earlier: &Earlier, misfits: &[String]) -> Returned {
+        let reasons: String = misfits.iter().map(|misfit| format!("\n  {misfit}")).collect();
+        Returned {
+            does_not_fit: true,
+            ..Returned::stranded(
+                format!(
+                    "machine {} still has the new release: {} does not fit the schema that it has made{reasons}",
+                    machine.id,
+                    earlier.name()
+                ),
+                DATA_BACK,
+            )
+        }
+    }
+}
+
+/// What lets an image serve that does not fit.
+const DATA_BACK: &str = "bring its data back with it: cargo xtask rollback --data copy (what was written since is set aside); \
+                         or mend the release, and deploy it";
+
+fn expected<'a>(before: &'a Standing, earlier: &'a Earlier, attempt: &Attempt<'a>) -> Expected<'a> {
+    Expected {
+        commit: earlier.commit.as_deref(),
+        image: Some(&earlier.image),
+        volume: Some(&before.volume.id),
+        schema: None,
+        rows: before.rows(),
+        fewer: attempt.fewer,
+    }
+}
+
+fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: &Earlier) -> bool {
+    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
+    let Some(now) = machine.pinned_image() else { return true };
+    [attempt.image, &earlier.image].iter().any(|ours| digest(ours) == digest(&now))
+}
+
+fn unknown(trouble: &Trouble) -> Returned {
+    Returned::stranded(
+        format!("what runs now is not known: {}", trouble.message),
+        "as soon as Fly answers: cargo xtask status; and where it is the failed release: cargo xtask rollback",
+    )
+}
+
+fn not_one(app: &str) -> Returned {
+    Returned::stranded(
+        format!("the app {app} has not exactly one machine any more"),
+        format!("see what is there, and touch no volume: fly machine list -a {app}"),
+    )
+}
+
+fn replaced(machine: &Machine, before: &Machine, app: &str) -> Returned {
+    Returned::stranded(
+        format!(
+            "somebody put machine {} in the place of machine {} in the middle; it was left as it is",
+            machine.id, before.id
+        ),
+        format!("ask who it was, and see which volume it has: fly machine list -a {app}"),
+    )
+}
+
+fn somebody_elses(machine: &Machine) -> Returned {
+    let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
+    Returned::stranded(
+        format!(
+            "somebody else deployed {image} to machine {} in the middle; it was left as it is",
+            machine.id
+        ),
+        "ask who it was; then see what there is: cargo xtask status",
+    )
+}

@@ -1,0 +1,86 @@
+//! A release that has served: what it takes to bring it back.
+
+use anyhow::Result;
+use migrate::Declared;
+
+use super::Shipping;
+use super::standing::Standing;
+use crate::release::audit::{self, Audit, Outcome, Recorded};
+use crate::release::deployed;
+use crate::release::image::short;
+use crate::tool::git;
+
+/// A release that has served.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    /// Its commit, as its image says; none of an image that Landfall did not make.
+    pub(crate) commit: Option<String>,
+    /// Its image, by digest.
+    pub(crate) image: String,
+    /// The text of its fly.toml.
+    pub(crate) fly_toml: String,
+    /// What its image declares, where that is known.
+    pub(crate) declared: Option<Declared>,
+}
+
+impl Earlier {
+    /// How it is called in sentences.
+    pub(crate) fn name(&self) -> String {
+        self.commit.as_deref().map_or_else(|| self.image.clone(), short)
+    }
+}
+
+/// The release that production runs; none where Fly does not tell its digest.
+pub(crate) fn of(shipping: &Shipping<'_>, standing: &Standing, audit: &Audit) -> Result<Option<Earlier>> {
+    let Some(image) = standing.machine.pinned_image() else { return Ok(None) };
+    let recorded = audit.entries.iter().find(|recorded| is_of(recorded, &image));
+    let commit = recorded.map(|recorded| recorded.entry.commit.clone()).or_else(|| standing.commit.clone());
+    from(shipping, recorded, commit, image).map(Some)
+}
+
+/// A release of the audit.
+pub(crate) fn recorded(shipping: &Shipping<'_>, recorded: &Recorded) -> Result<Earlier> {
+    let entry = &recorded.entry;
+    from(shipping, Some(recorded), Some(entry.commit.clone()), entry.image.clone())
+}
+
+/// Whether an entry is about a release with this image that has served.
+pub(crate) fn is_of(recorded: &Recorded, image: &str) -> bool {
+    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
+    recorded.entry.outcome == Outcome::Served && digest(&recorded.entry.image) == digest(image)
+}
+
+/// With the files that were written down with it; else with those of its commit.
+fn from(
+    shipping: &Shipping<'_>,
+    recorded: Option<&Recorded>,
+    commit: Option<String>,
+    image: String,
+) -> Result<Earlier> {
+    let root = &shipping.project.root;
+    let file = |name| recorded.map_or(Ok(None), |recorded| audit::file(root, recorded, name));
+    let clean = commit.as_deref().map(|commit| deployed::clean(commit).0.to_owned());
+    let mut fly_toml = file("fly.toml")?;
+    let mut schema = file("schema.sql")?;
+    if let (Some(commit), true) = (&clean, fly_toml.is_none() || schema.is_none())
+        && deployed::make_available(root, commit, shipping.interrupt)?.is_ok()
+    {
+        fly_toml =
+            fly_toml.map_or_else(|| git::show(root, commit, "fly.toml".as_ref()), |text| Ok(Some(text)))?;
+        schema = schema.map_or_else(
+            || Ok::<_, anyhow::Error>(deployed::schema(shipping.project, commit)?.map(|(_, text)| text)),
+            |text| Ok(Some(text)),
+        )?;
+    }
+    let fly_toml = match fly_toml {
+        Some(text) => text,
+        None => {
+            shipping.ui.note(format!("the fly.toml of {image} is not known: today's goes with it"));
+            crate::fly_toml::text(root)?
+        }
+    };
+    // One that cannot be read any more tells nothing: then the boot decides whether it fits.
+    let declared = schema
+        .and_then(|text| Declared::parse(&shipping.project.schema_in_root, &text, shipping.settings).ok());
+    Ok(Earlier { commit, image, fly_toml, declared })
+}
