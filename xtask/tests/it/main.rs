@@ -15,4 +15,5 @@ mod requires;
 mod rules;
 mod serving;
 mod terminal;
+mod workflows;
 mod world;
