@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Who deploys right now, and what to do with a lock that a dead process has left
     #[command(after_help = LOCK_HELP)]
     Lock(Lock),
+    /// What this machine lacks to ship, each with the command that gets it; installs nothing
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Doctor),
     /// Run all checks: format, lints, tests, documentation
     Ci(Ci),
 }
@@ -154,6 +157,20 @@ Exit codes:
   0  it was read, whatever its state; or it is broken; or there was nothing to break
   1  failed, interrupted, or answered with no; nothing was changed unless the message says what
   2  wrong usage or configuration; or the question cannot be asked without a terminal";
+
+const DOCTOR_HELP: &str = "\
+What is needed is needed by a deploy: dev and migrate need schema.sql alone. Every question has a
+limit of ten seconds, and only whose token fly has is asked over the network.
+
+Environment:
+  FLY_API_TOKEN  what fly asks Fly with [default: its own login]
+  DOCKER_HOST    where the Docker daemon answers [default: that of docker's context]
+  ATLAS          the Atlas binary [default: the one on PATH]
+
+Exit codes:
+  0  everything is here, as far as could be looked
+  1  something that is needed is not here, or could not be told
+  2  wrong usage or configuration";
 
 /// Flags of `cargo xtask migrate`.
 #[derive(Debug, Args)]
@@ -443,6 +460,14 @@ pub(crate) struct LockBreak {
     pub(crate) format: Format,
 }
 
+/// Flags of `cargo xtask doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// Flags of `cargo xtask ci`.
 #[derive(Debug, Args)]
 pub(crate) struct Ci {
@@ -480,6 +505,7 @@ impl Command {
             Self::Deploy(_) => "deploy",
             Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
             Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
+            Self::Doctor(_) => "doctor",
             Self::Ci(_) => "ci",
         }
     }
@@ -496,6 +522,7 @@ impl Command {
             Self::Deploy(args) => args.format,
             Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
             Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
+            Self::Doctor(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Project {
     pub(crate) pulled: PathBuf,
     /// The image that Atlas comes from, where the configuration names one.
     pub(crate) atlas_image: Option<String>,
+    /// The version of Atlas, where the configuration names one.
+    pub(crate) atlas_version: Option<String>,
     metadata: Metadata,
 }
 
@@ -54,6 +56,7 @@ impl Project {
         let manifest = near(root.join("Cargo.toml"), here);
         let table = Table::landfall(&metadata, &manifest)?;
         let schema = PathBuf::from(table.text("schema", "schema.sql", "a path")?);
+        let (atlas_version, atlas_image) = table.atlas()?;
         table.word::<String>("fast-path", "proved", &["proved", "full", "off"])?;
         Ok(Self {
             app: table.text("app", "app", "the name of a package")?,
@@ -67,7 +70,8 @@ impl Project {
                 .unwrap_or_default(),
             scrub: table.value("scrub", SCRUB)?.unwrap_or_default(),
             pulled: near(root.join(PULLED), here),
-            atlas_image: table.atlas_image()?,
+            atlas_image,
+            atlas_version,
             root,
             metadata,
         })
@@ -171,14 +175,14 @@ impl<'a> Table<'a> {
         Error::usage(format!("{}{key}", self.prefix), message).remedy(remedy)
     }
 
-    /// The image of the pinned Atlas.
-    fn atlas_image(&self) -> Result<Option<String>> {
+    /// Version and image of the pinned Atlas.
+    fn atlas(&self) -> Result<(Option<String>, Option<String>)> {
         let Some(value) = self.map.get("atlas") else {
-            return Ok(None);
+            return Ok((None, None));
         };
         let atlas = Table::new(value.clone(), "atlas.", self.manifest, ATLAS_KEYS)?;
-        atlas.value::<String>("version", "a version, such as \"1.2.3\"")?;
-        atlas.value("image", "an image, such as \"arigaio/atlas:1.2.3-community\"")
+        let version = atlas.value("version", "a version, such as \"1.2.3\"")?;
+        Ok((version, atlas.value("image", "an image, such as \"arigaio/atlas:1.2.3-community\"")?))
     }
 
     fn value<T: DeserializeOwned>(&self, key: &str, allowed: &str) -> Result<Option<T>> {

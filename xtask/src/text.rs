@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Disk, Evidence, Hazard, Plan, Planner, Report, Step, Timing, Verdict};
+use migrate::{ApprovedBy, Counts, Disk, Evidence, Hazard, Plan, Planner, Report, Step, Timing, Verdict};
 
 use crate::highlight;
 use crate::release::check::{self, Check};
@@ -72,6 +72,8 @@ pub(crate) fn checks(checks: &[Check]) -> String {
             check::Verdict::OutOfSync => ("differs", BAD),
             check::Verdict::Refused => ("refused", BAD),
             check::Verdict::Unknown => ("unknown", BAD),
+            check::Verdict::Needed => ("needed", BAD),
+            check::Verdict::Optional => ("optional", FAINT),
             check::Verdict::NotRead => ("not read", FAINT),
         };
         let _ = writeln!(out, "{style}{word:<8}{style:#}  {name:<15}  {evidence}");
@@ -130,6 +132,24 @@ pub(crate) fn count(number: u64, what: &str) -> String {
 /// What a step does, in a word.
 pub(crate) fn kind(step: &Step) -> String {
     format!("{:?}", step.kind).to_lowercase()
+}
+
+/// `3 tables, 1 index`.
+pub(crate) fn counted(counts: Counts) -> String {
+    let Counts { tables, indexes, views, triggers } = counts;
+    let plural = |number: usize, one: &str, more: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{number} {more}")),
+    };
+    let parts = [
+        plural(tables, "table", "tables"),
+        plural(indexes, "index", "indexes"),
+        plural(views, "view", "views"),
+        plural(triggers, "trigger", "triggers"),
+    ];
+    let told: Vec<_> = parts.into_iter().flatten().collect();
+    if told.is_empty() { "empty".to_owned() } else { told.join(", ") }
 }
 
 /// What became of a proposal, in a word or two.

@@ -3,6 +3,7 @@
 pub(crate) mod ci;
 pub(crate) mod deploy;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod lock;

@@ -49,10 +49,10 @@ fn annotate(project: &Project, found: &Found, interrupt: &Interrupt, ui: &Ui) ->
 fn end(found: &Found, ui: &Ui) -> u8 {
     let not_read = found.checks.iter().filter(|check| check.verdict == Verdict::NotRead).count();
     let (verb, text, exit) = match found.verdict() {
-        Verdict::Fine | Verdict::NotRead if not_read == 0 => {
+        Verdict::Fine | Verdict::Optional | Verdict::NotRead if not_read == 0 => {
             ("In sync", "everything that was looked at".to_owned(), 0)
         }
-        Verdict::Fine | Verdict::NotRead => {
+        Verdict::Fine | Verdict::Optional | Verdict::NotRead => {
             let lines = text::count(not_read as u64, "line");
             ("In sync", format!("as far as could be looked: {lines} above could not be read"), 0)
         }
@@ -60,7 +60,9 @@ fn end(found: &Found, ui: &Ui) -> u8 {
             ("Out of sync", "each line above that differs says what mends it".to_owned(), 4)
         }
         Verdict::Refused => ("Refused", "the change needs an approval; nothing was changed".to_owned(), 3),
-        Verdict::Unknown => ("Unknown", "not everything could be told; nothing was changed".to_owned(), 1),
+        Verdict::Unknown | Verdict::Needed => {
+            ("Unknown", "not everything could be told; nothing was changed".to_owned(), 1)
+        }
     };
     ui.status(verb, text);
     exit

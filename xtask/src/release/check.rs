@@ -1,4 +1,4 @@
-//! One line of `verify-sync`: what was looked at, what came of it, and what mends it.
+//! One line of `verify-sync` and `doctor`: what was looked at, what came of it, and what mends it.
 
 use serde::Serialize;
 
@@ -14,11 +14,15 @@ pub(crate) enum Verdict {
     Refused,
     /// It was asked, and there was no answer to trust: exit code 1.
     Unknown,
+    /// Something that a deploy needs is not here, or cannot be used: exit code 1.
+    Needed,
+    /// Something is not here that nothing needs: counts for nothing.
+    Optional,
     /// There was nobody to ask, or nothing to ask about: counts for nothing.
     NotRead,
 }
 
-/// One line of `verify-sync`.
+/// One line of `verify-sync` or `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// What was looked at: `deployed commit`.
@@ -31,4 +35,24 @@ pub(crate) struct Check {
     pub(crate) details: Vec<String>,
     /// The command that mends it; empty where nothing has to be mended.
     pub(crate) remedy: String,
+}
+
+/// A line that is as it should be.
+pub(crate) fn fine(name: &'static str, evidence: impl Into<String>) -> Check {
+    line(name, Verdict::Fine, evidence, "")
+}
+
+/// A line that nobody could be asked about.
+pub(crate) fn not_read(name: &'static str, evidence: impl Into<String>) -> Check {
+    line(name, Verdict::NotRead, evidence, "")
+}
+
+/// A line.
+pub(crate) fn line(
+    name: &'static str,
+    verdict: Verdict,
+    evidence: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Check {
+    Check { name, verdict, evidence: evidence.into(), details: Vec::new(), remedy: remedy.into() }
 }

@@ -10,6 +10,7 @@ pub(crate) mod deploy;
 pub(crate) mod deployed;
 pub(crate) mod document;
 pub(crate) mod downtime;
+pub(crate) mod equipment;
 mod identity;
 pub(crate) mod image;
 mod live;

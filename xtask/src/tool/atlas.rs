@@ -1,12 +1,17 @@
-//! Where the Atlas binary is.
+//! Where the Atlas binary is, which one, and how to get it.
 
-use std::env;
+use std::env::{self, consts};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{self, Path, PathBuf};
 
 use anyhow::Result;
+use migrate::Interrupt;
 
+use super::run::{self, Reply};
 use crate::error::Error;
+
+/// The version that is in the image, and got where the configuration names none.
+pub(crate) const VERSION: &str = "1.2.3";
 
 /// `$ATLAS`, then PATH; `None` when there is none on this machine.
 pub(crate) fn find() -> Result<Option<PathBuf>> {
@@ -34,4 +39,51 @@ fn on_path() -> Option<PathBuf> {
 
 fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// The version of this binary, such as `1.2.3`; what it says where that holds none.
+pub(crate) fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
+    // Without these it asks its maker for news.
+    let command = duct::cmd!(file, "version")
+        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
+        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1");
+    Ok(run::question(&command, interrupt)?.map(|text| number(&text).to_owned()))
+}
+
+/// Of `atlas version v1.2.3`, `atlas community version v1.2.3` and the like.
+fn number(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    line.split_once("version v").map_or(line, |(_, version)| version.trim())
+}
+
+/// The command that puts the community release of this version on this machine.
+pub(crate) fn download(version: &str) -> String {
+    let arch = match consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        _ => return "see https://atlasgo.io/community-edition".to_owned(),
+    };
+    let os = if consts::OS == "macos" { "darwin" } else { consts::OS };
+    let address = format!("https://release.ariga.io/atlas/atlas-community-{os}-{arch}-v{version}");
+    format!("curl -fLo /tmp/atlas {address} && sudo install /tmp/atlas /usr/local/bin/atlas")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_what_each_build_says() {
+        let self_built =
+            "atlas community community version v1.2.3\nhttps://github.com/ariga/atlas/releases\n";
+        assert_eq!(number(self_built), "1.2.3");
+        assert_eq!(number("atlas version v1.2.4-0ff1ce-canary"), "1.2.4-0ff1ce-canary");
+        assert_eq!(number("sh: what?"), "sh: what?");
+    }
+
+    #[test]
+    fn the_version_that_is_got_is_the_one_in_the_image() {
+        let dockerfile = include_str!("../../../Dockerfile");
+        assert!(dockerfile.contains(&format!("ATLAS_IMAGE=arigaio/atlas:{VERSION}-community@")));
+    }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tempfile::NamedTempFile;
 use xshell::{Shell, cmd};
 
-use super::run::{self, Answer};
+use super::run::{self, Answer, Reply};
 use crate::error::{Error, Kind};
 
 /// What the daemon knows of an image.
@@ -74,14 +74,18 @@ pub(crate) fn refuse_missing() -> Result<()> {
         return Ok(());
     }
     let reason = said(&output);
-    let remedy = if reason.contains("permission denied") {
+    Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
+        .remedy(remedy(&reason))
+        .into())
+}
+
+/// What mends a daemon that does not answer, for this reason.
+pub(crate) fn remedy(reason: &str) -> &'static str {
+    if reason.contains("permission denied") {
         "let this user ask the daemon: sudo usermod -aG docker $USER, then log in again"
     } else {
         "start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST to one that runs"
-    };
-    Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
-        .remedy(remedy)
-        .into())
+    }
 }
 
 /// `docker build` in this folder; each line of BuildKit's plain progress is handed on as it comes.
@@ -210,6 +214,61 @@ impl Drop for Container {
         let _ = ask(&["rm", "--force", &self.name]);
         let _ = ask(&["volume", "rm", "--force", &self.name]);
     }
+}
+
+/// What the daemon tells of itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Daemon {
+    /// Its version.
+    pub(crate) version: String,
+    os: String,
+    arch: String,
+}
+
+impl Daemon {
+    /// From what [`daemon`] said; none where it told nothing.
+    pub(crate) fn read(said: &str) -> Option<Self> {
+        serde_json::from_str(said).ok()
+    }
+
+    /// What it builds for, as in `linux/amd64`.
+    pub(crate) fn platform(&self) -> String {
+        format!("{}/{}", self.os, self.arch)
+    }
+}
+
+/// The client's version, such as `28.2.2`. The daemon is not asked.
+pub(crate) fn client(interrupt: &Interrupt) -> Result<Reply> {
+    let told = run::question(&duct::cmd!("docker", "--version"), interrupt)?;
+    Ok(told.map(|text| {
+        let version = text.trim_start_matches("Docker version ");
+        version.split(',').next().unwrap_or(version).to_owned()
+    }))
+}
+
+/// What the daemon says of itself: [`Daemon::read`] reads it.
+pub(crate) fn daemon(interrupt: &Interrupt) -> Result<Reply> {
+    Ok(run::question(&duct::cmd!("docker", "version", "--format", "{{json .Server}}"), interrupt)?)
+}
+
+/// The context in use and the address of its daemon, as in `default unix:///var/run/docker.sock`. The daemon is not asked.
+pub(crate) fn context(interrupt: &Interrupt) -> Result<Reply> {
+    let format = "{{.Name}} {{.Endpoints.docker.Host}}";
+    Ok(run::question(&duct::cmd!("docker", "context", "inspect", "--format", format), interrupt)?)
+}
+
+/// Whether it can build with BuildKit. Clients before 23 have it in themselves, and later ones refuse even this question without
+/// buildx (seen with 20.10.24 and 28.2.2).
+pub(crate) fn buildkit(interrupt: &Interrupt) -> Result<Reply> {
+    let build = duct::cmd!("docker", "build", "--help").env("DOCKER_BUILDKIT", "1");
+    Ok(run::question(&build, interrupt)?)
+}
+
+/// The version of buildx, such as `v0.12.1`; where there is none it fails.
+pub(crate) fn buildx(interrupt: &Interrupt) -> Result<Reply> {
+    let told = run::question(&duct::cmd!("docker", "buildx", "version"), interrupt)?;
+    Ok(told.map(|text| text.split_whitespace().nth(1).unwrap_or(&text).to_owned()))
 }
 
 /// Of this process, and of no other that runs at the same time.

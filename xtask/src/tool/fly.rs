@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use duct::Expression;
 use migrate::Interrupt;
+use semver::Version;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::run::{self, Answer};
@@ -325,6 +327,59 @@ fn without_ids(told: &str) -> &str {
     told.find(" (Request ID").map_or(told, |at| &told[..at])
 }
 
+/// The version whose texts are known here.
+pub(crate) const KNOWN: Version = Version::new(0, 4, 80);
+
+/// How long a question about the client or its token may take.
+const QUESTION_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the client tells of itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Client {
+    /// Its version; of a build of somebody's own the day of that build.
+    pub(crate) version: Version,
+    #[serde(default)]
+    environment: String,
+}
+
+impl Client {
+    /// Whether it is one of Fly's own releases, so that its version tells something.
+    pub(crate) fn is_release(&self) -> bool {
+        self.environment == "production"
+    }
+}
+
+#[derive(Deserialize)]
+struct User {
+    email: String,
+}
+
+impl Fly<'_> {
+    /// Where the client is.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// What the client tells of itself. Fly is not asked.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        self.question(&["version", "--json"])
+    }
+
+    /// Whose token it has.
+    pub(crate) fn whoami(&self) -> Result<String, Failure> {
+        self.question::<User>(&["auth", "whoami", "--json"]).map(|user| user.email)
+    }
+
+    /// Of no app: these commands know no `-a`.
+    fn question<T: DeserializeOwned>(&self, args: &[&str]) -> Result<T, Failure> {
+        let line = format!("fly {}", args.join(" "));
+        let command = self.bare_command(args.iter().map(OsStr::new));
+        let [stdout, _] = self.run(&command, &line, QUESTION_LIMIT)?;
+        parsed(&line, &stdout)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +398,12 @@ mod tests {
         );
         assert_eq!(
             reason("Error: failed to list VMs: unauthenticated (Request ID: 01M8-sim)\n"),
+            Reason::Rejected
+        );
+        assert_eq!(
+            reason(
+                "Error: failed retrieving current user: failed to run query { viewer }: You must be authenticated to view this.\n"
+            ),
             Reason::Rejected
         );
         assert_eq!(

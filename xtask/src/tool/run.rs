@@ -1,6 +1,7 @@
 //! Commands that run for a while: they end by themselves, or because we are asked to stop.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::process::Output;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -10,6 +11,8 @@ use duct::unix::HandleExt as _;
 use duct::{Expression, Handle};
 use migrate::Interrupt;
 use signal_hook::consts::SIGTERM;
+
+use crate::error::{Error, Kind};
 
 /// How often the request to stop is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -22,6 +25,32 @@ pub(crate) enum Ended {
     Exited(Output),
     /// Because we were asked to stop.
     Stopped,
+}
+
+/// How long a program may take to tell of itself, or of this machine.
+const QUESTION_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a program tells of itself, or of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// What it printed on stdout.
+    Said(String),
+    /// There is no such program.
+    Absent,
+    /// It failed; its first words about it.
+    Failed(String),
+    /// It had no answer in time; in words.
+    Late(String),
+}
+
+impl Reply {
+    /// The same with another wording of what it printed.
+    pub(crate) fn map(self, other: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Said(text) => Self::Said(other(text)),
+            none => none,
+        }
+    }
 }
 
 /// How a command ended that has a deadline.
@@ -37,6 +66,26 @@ pub(crate) enum Answer {
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
 pub(crate) fn within(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
     while_it_moves(command, limit, interrupt, || 0)
+}
+
+/// Asks a program about itself, or about this machine. An error is a request to stop.
+pub(crate) fn question(command: &Expression, interrupt: &Interrupt) -> Result<Reply, Error> {
+    Ok(match within(command, QUESTION_LIMIT, interrupt) {
+        Ok(Answer::Exited(output)) if output.status.success() => {
+            Reply::Said(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+        }
+        Ok(Answer::Exited(output)) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let line = text.lines().find(|line| !line.trim().is_empty());
+            Reply::Failed(line.unwrap_or("it said nothing").trim().to_owned())
+        }
+        Ok(Answer::Late) => Reply::Late(format!("no answer within {} s", QUESTION_LIMIT.as_secs())),
+        Ok(Answer::Stopped) => {
+            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed"));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Reply::Absent,
+        Err(error) => Reply::Failed(error.to_string()),
+    })
 }
 
 /// Runs it to its end, which may take as long as it needs while it gets on: it is late once `reached`, asked several times a
@@ -61,11 +110,15 @@ fn watched(
     interrupt: &Interrupt,
     mut reached: impl FnMut() -> u64,
 ) -> io::Result<Answer> {
-    let running = command.stdout_capture().stderr_capture().unchecked().start()?;
+    // Into files: a pipe stays open for as long as any program holds it that this one started, and is not ours to end.
+    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let command = command.stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
+    let running = command.unchecked().start()?;
     let (mut before, mut moved) = (0, Instant::now());
     loop {
         if let Some(output) = running.wait_timeout(TICK)? {
-            return Ok(Answer::Exited(output.clone()));
+            let (stdout, stderr) = (written(stdout)?, written(stderr)?);
+            return Ok(Answer::Exited(Output { status: output.status, stdout, stderr }));
         }
         let now = reached();
         if now != before {
@@ -77,6 +130,13 @@ fn watched(
     }
     stop(&running)?;
     Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Late })
+}
+
+fn written(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Runs it to its end. `tick` is called several times a second meanwhile.
@@ -166,6 +226,18 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.raise();
         assert!(matches!(answer("exec sleep 60", long, &interrupt), Answer::Stopped));
+    }
+
+    #[test]
+    fn what_it_started_itself_keeps_nobody_waiting() {
+        let begun = Instant::now();
+        let ended = answer("sleep 60; true", Duration::from_millis(200), &Interrupt::default());
+        assert!(matches!(ended, Answer::Late));
+        let Answer::Exited(output) = answer("sleep 60 & echo one", STOP_LIMIT, &Interrupt::default()) else {
+            panic!("it ends by itself")
+        };
+        assert_eq!(output.stdout, b"one\n");
+        assert!(begun.elapsed() < STOP_LIMIT);
     }
 
     #[test]

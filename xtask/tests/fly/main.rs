@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deployed;
+mod doctor;
 mod drift;
 mod production;
 mod pull;

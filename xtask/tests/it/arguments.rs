@@ -13,6 +13,7 @@ fn help() {
         ("help pull", &["pull", "--help"]),
         ("help rehearse", &["rehearse", "--help"]),
         ("help image", &["image", "--help"]),
+        ("help doctor", &["doctor", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
         let said = world.run(args);

@@ -7,6 +7,7 @@ mod bad_input;
 mod changes;
 mod checks;
 mod configuration;
+mod doctor;
 mod planners;
 mod readme;
 mod report;

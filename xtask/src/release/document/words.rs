@@ -36,6 +36,8 @@ pub(super) fn verdict(verdict: Verdict) -> Badge {
         Verdict::OutOfSync => (Tone::Warning, "out of sync"),
         Verdict::Refused => (Tone::Bad, "refused"),
         Verdict::Unknown => (Tone::Open, "unknown"),
+        Verdict::Needed => (Tone::Bad, "needed"),
+        Verdict::Optional => (Tone::Quiet, "optional"),
         Verdict::NotRead => (Tone::Quiet, "not read"),
     };
     Badge { tone, word }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use migrate::{Counts, Declared};
+use migrate::Declared;
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::check::{Check, Verdict};
@@ -152,7 +152,7 @@ impl Sync<'_> {
         migrate::migrate(&database, &declared, &self.settings, &mut ())?;
         let check = fine(
             FRESH,
-            format!("{} of commit {}: {}", path.display(), short(id), counted(declared.counts())),
+            format!("{} of commit {}: {}", path.display(), short(id), text::counted(declared.counts())),
         );
         Ok((Fresh { commit: Some(short(id)), declared, database }, check))
     }
@@ -163,22 +163,4 @@ fn told(source: &Source) -> String {
         Some(commit) => format!("{}: {}", source.place, short(commit)),
         None => format!("{}: {}", source.place, source.reason),
     }
-}
-
-/// `3 tables, 1 index`.
-pub(super) fn counted(counts: Counts) -> String {
-    let Counts { tables, indexes, views, triggers } = counts;
-    let plural = |number: usize, one: &str, more: &str| match number {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        _ => Some(format!("{number} {more}")),
-    };
-    let parts = [
-        plural(tables, "table", "tables"),
-        plural(indexes, "index", "indexes"),
-        plural(views, "view", "views"),
-        plural(triggers, "trigger", "triggers"),
-    ];
-    let told: Vec<_> = parts.into_iter().flatten().collect();
-    if told.is_empty() { "empty".to_owned() } else { told.join(", ") }
 }

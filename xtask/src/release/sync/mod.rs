@@ -14,7 +14,7 @@ use migrate::{Approval, Declared, Interrupt, Report, Settings};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use super::check::{Check, Verdict};
+use super::check::{Check, Verdict, fine, line, not_read};
 use super::deployed::{self, Source};
 use super::document::Document;
 use super::image;
@@ -58,8 +58,8 @@ impl Found {
         let summary = match verdict {
             Verdict::OutOfSync => "Not everything is in sync: each line that differs says what mends it",
             Verdict::Refused => "The change needs an approval",
-            Verdict::Unknown => "Not everything could be told",
-            Verdict::Fine | Verdict::NotRead => {
+            Verdict::Unknown | Verdict::Needed => "Not everything could be told",
+            Verdict::Fine | Verdict::Optional | Verdict::NotRead => {
                 "Everything that could be read is in sync, and the change applies"
             }
         };
@@ -167,24 +167,4 @@ impl Sync<'_> {
         }
         Ok(Found { commit, sources, checks, change, schemas: (deployed_schema, today.text().to_owned()) })
     }
-}
-
-/// A line that is as it should be.
-fn fine(name: &'static str, evidence: impl Into<String>) -> Check {
-    line(name, Verdict::Fine, evidence, "")
-}
-
-/// A line that nobody could be asked about.
-fn not_read(name: &'static str, evidence: impl Into<String>) -> Check {
-    line(name, Verdict::NotRead, evidence, "")
-}
-
-/// A line.
-fn line(
-    name: &'static str,
-    verdict: Verdict,
-    evidence: impl Into<String>,
-    remedy: impl Into<String>,
-) -> Check {
-    Check { name, verdict, evidence: evidence.into(), details: Vec::new(), remedy: remedy.into() }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use duct::Expression;
+use migrate::Interrupt;
 use xshell::{Shell, cmd};
 
 pub(crate) use self::object::{blob, commit, commits_only_in, history, message, reparent, set_ref, tree};
@@ -16,6 +17,7 @@ pub(crate) use self::origin::{
     Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, swap,
 };
 pub(crate) use self::origin::{Pushedness, is_pushed};
+use super::run::{self, Reply};
 
 /// How many changed files are told.
 const TOLD: usize = 5;
@@ -132,6 +134,33 @@ fn without_credentials(address: &str) -> String {
         }
         None => address.to_owned(),
     }
+}
+
+/// git's version, such as `2.39.5`.
+pub(crate) fn version(interrupt: &Interrupt) -> Result<Reply> {
+    let told = run::question(&duct::cmd!("git", "--version"), interrupt)?;
+    Ok(told.map(|text| text.trim_start_matches("git version ").to_owned()))
+}
+
+/// Whether this folder is in a repository: what git says of it.
+pub(crate) fn repository(root: &Path, interrupt: &Interrupt) -> Result<Reply> {
+    question(root, &["rev-parse", "--show-toplevel"], interrupt)
+}
+
+/// The commit that is checked out; where there is none yet it fails.
+pub(crate) fn checked_out(root: &Path, interrupt: &Interrupt) -> Result<Reply> {
+    question(root, &["rev-parse", "--verify", "HEAD"], interrupt)
+}
+
+/// The address of `origin`, without credentials; where there is none it fails. It is not asked itself.
+pub(crate) fn origin_address(root: &Path, interrupt: &Interrupt) -> Result<Reply> {
+    let told = question(root, &["remote", "get-url", "origin"], interrupt)?;
+    Ok(told.map(|address| without_credentials(&address)))
+}
+
+fn question(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Reply> {
+    let words = ["-C".as_ref(), root.as_os_str()].into_iter().chain(args.iter().map(AsRef::as_ref));
+    Ok(run::question(&duct::cmd("git", words), interrupt)?)
 }
 
 #[cfg(test)]
