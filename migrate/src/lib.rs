@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod alone;
 mod apply;
 mod backup;
 mod carry;
@@ -64,6 +65,7 @@ mod watch;
 
 use std::path::Path;
 
+pub use alone::{Alone, logs};
 pub use backup::{Backup, backup, partial_of, partials};
 pub use count::{TableRows, rows};
 pub use declared::{Counts, Declared};
@@ -72,13 +74,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use fit::Fit;
 pub use hazard::{Approval, ApprovedBy, Hazard, HazardName};
 pub use inspect::{Live, inspect};
-pub use open::make_sure_of_room;
+pub use open::{Room, make_sure_of_room, room};
 pub use opinion::{Opinion, opinion};
 pub use plan::{Cost, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 pub use prepare::{Prepared, check, fit, prepare};
 pub use report::{Disk, Evidence, Outcome, Part, Report, Timing};
 pub use settings::{BUILTIN_IGNORE, ColumnOrder, Hook, Interrupt, PlannerChoice, ProofLevel, Settings};
-pub use verify::verify;
+pub use verify::{intact, verify};
 pub use watch::{Event, Watch};
 
 /// How often a plan is made again because the database moved meanwhile.

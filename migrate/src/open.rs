@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use serde::{Deserialize, Serialize};
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
@@ -187,8 +188,26 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
 
 /// Bytes that are free on the file system of a database.
 pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    room(path).map(|room| room.free)
+}
+
+/// The room on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// What may still be taken of it.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// The room on the file system of a database.
+///
+/// # Errors
+/// When its folder cannot be asked (`statvfs`, <https://man7.org/linux/man-pages/man3/statvfs.3.html>).
+pub fn room(path: &Path) -> std::io::Result<Room> {
     let facts = rustix::fs::statvfs(folder_of(path))?;
-    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(facts.f_frsize);
+    Ok(Room { free: bytes(facts.f_bavail), total: bytes(facts.f_blocks) })
 }
 
 /// Makes sure that `what`, which takes so many bytes, has room where the file `to` is to be made.

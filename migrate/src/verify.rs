@@ -26,10 +26,22 @@ pub fn verify(copy: &Path, made: &Backup, settings: &Settings) -> Result<()> {
         );
         return Err(wrong(message).remedy("fetch it again"));
     }
+    intact(copy, settings)
+}
+
+/// Checks the file `copy` with `integrity_check`; it is opened for reading only.
+///
+/// # Errors
+/// [`ErrorKind::Database`] when it is damaged, empty or no database, [`ErrorKind::Locked`], [`ErrorKind::Interrupted`].
+pub fn intact(copy: &Path, settings: &Settings) -> Result<()> {
     match integrity(copy, settings)?.as_str() {
         "ok" => Ok(()),
-        what => Err(wrong(format!("the copy {file} is damaged: {what}"))
-            .remedy("check the database it was made of: `PRAGMA integrity_check`")),
+        what => {
+            let file = copy.display().to_string();
+            let message = format!("the copy {file} is damaged: {what}");
+            Err(Error::new(ErrorKind::Database, file, message)
+                .remedy("check the database it was made of: `PRAGMA integrity_check`"))
+        }
     }
 }
 

@@ -44,9 +44,11 @@ fn only_the_atlas_adapter_starts_a_process() {
 }
 
 #[test]
-fn only_apply_and_backup_open_a_users_database_for_writing() {
-    // open.rs is the door; recovery of a hot journal is SQLite's own rollback, which only a writer may do.
-    assert_eq!(uses(&["open::writing", "BEGIN IMMEDIATE"], &["apply.rs", "proof.rs"]), NONE);
+fn only_apply_backup_and_alone_open_a_users_database_for_writing() {
+    // open.rs is the door; recovery of a hot journal is SQLite's own rollback, which only a writer may do. alone.rs writes nothing
+    // but what was committed before, out of the log into the file.
+    let may = ["alone.rs", "apply.rs", "proof.rs"];
+    assert_eq!(uses(&["open::writing", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"], &may), NONE);
     assert_eq!(
         uses(&["Connection::open(", "open_with_flags"], &["open.rs", "backup.rs", "planner/atlas.rs"]),
         NONE
