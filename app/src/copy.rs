@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use migrate::{Backup, Error, ErrorKind, Plan, Settings};
 use tracing::{info, warn};
 
 use crate::config::Database;
+use crate::stamped::{self, Stamped};
 
 /// What stands between the database's name and the time.
 const INFIX: &str = ".before-";
@@ -32,7 +32,8 @@ impl Copy {
     /// room for both.
     pub(crate) fn make(database: &Database, plan: &Plan, settings: &Settings) -> Result<Self, Error> {
         let plan = plan.fingerprint.chars().take(PLAN).collect::<String>();
-        let file = unused_name(database, &plan);
+        // A machine that died within this second may have left a copy of this plan.
+        let file = stamped::unused(database, INFIX, &format!("-{plan}"));
         info!("copying {} before its change", database.path.display());
         let made = match migrate::backup(&database.path, &file, None, settings) {
             Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
@@ -49,11 +50,8 @@ impl Copy {
 
     /// The change happened: the copy stays, and all but the newest few go. Tells what was made.
     pub(crate) fn keep(self) -> Backup {
-        let mut others = copies(&self.database);
-        others.retain(|file| self.is_other(file));
-        others.sort();
-        others.truncate((others.len() + 1).saturating_sub(KEPT));
-        remove(&others);
+        let others: Vec<_> = files(&self.database).into_iter().filter(|file| self.is_other(file)).collect();
+        remove(others.get(KEPT - 1..).unwrap_or_default());
         self.made
     }
 
@@ -67,44 +65,28 @@ impl Copy {
     }
 }
 
-/// A machine that died within this second may have left a copy of this plan under this second's name.
-fn unused_name(database: &Database, plan: &str) -> PathBuf {
-    let mut time = SystemTime::now();
-    loop {
-        let second = humantime::format_rfc3339_seconds(time).to_string().replace(['-', ':'], "");
-        let file = database.beside(&format!("{INFIX}{second}-{plan}"));
-        if !file.exists() {
-            return file;
-        }
-        time += Duration::from_secs(1);
-    }
-}
-
 /// Removes what a death left of a copy that was not complete.
 pub(crate) fn sweep(database: &Database) {
-    remove(&named_like_a_copy(database).into_iter().filter(|file| is_partial(file)).collect::<Vec<_>>());
-}
-
-/// All complete copies of a database.
-pub(crate) fn copies(database: &Database) -> Vec<PathBuf> {
-    named_like_a_copy(database).into_iter().filter(|file| !is_partial(file)).collect()
-}
-
-fn of_plan(database: &Database, plan: &str) -> Vec<PathBuf> {
-    let ending = format!("-{plan}");
-    copies(database).into_iter().filter(|file| file.to_string_lossy().ends_with(&ending)).collect()
-}
-
-fn named_like_a_copy(database: &Database) -> Vec<PathBuf> {
     let prefix = database.beside(INFIX);
     let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
     let entries = fs::read_dir(database.folder()).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix));
-    ours.map(|entry| entry.path()).collect()
+    let partial = ours.map(|entry| entry.path()).filter(|file| migrate::partial_of(file).is_some());
+    remove(&partial.collect::<Vec<_>>());
 }
 
-fn is_partial(file: &Path) -> bool {
-    migrate::partial_of(file).is_some()
+/// All complete copies of a database, newest first.
+pub(crate) fn copies(database: &Database) -> Vec<Stamped> {
+    stamped::all(database, INFIX)
+}
+
+fn files(database: &Database) -> Vec<PathBuf> {
+    copies(database).into_iter().map(|copy| copy.file).collect()
+}
+
+fn of_plan(database: &Database, plan: &str) -> Vec<PathBuf> {
+    let ending = format!("-{plan}");
+    files(database).into_iter().filter(|file| file.to_string_lossy().ends_with(&ending)).collect()
 }
 
 /// A copy too many costs room and nothing else: told, and no reason to stop.

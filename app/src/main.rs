@@ -15,7 +15,9 @@ mod log;
 mod owner;
 mod pull;
 mod record;
+mod restore;
 mod server;
+mod stamped;
 mod stop;
 mod store;
 mod volume;
@@ -54,7 +56,11 @@ fn run(config: Config, started: Instant) -> ExitCode {
         Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
         Command::Backup(backup, format) => command::backup::run(&config, &backup).print("backup", format),
+        Command::Restore(copy, format) => command::restore::run(&config, &copy).print("restore", format),
         Command::LastChange(format) => command::last_change::run(&config).print("last-change", format),
+        Command::Status(file, format) => {
+            command::status::run(&config, file.as_deref()).print("status", format)
+        }
         Command::Version(format) => command::version::run(&config).print("version", format),
     }
 }

@@ -61,6 +61,14 @@ pub(crate) fn read(database: &Database) -> Result<Option<Record>, Error> {
     }
 }
 
+/// It goes with its database, when that gets another name: of another database it would not be true.
+pub(crate) fn follow(from: &Database, to: &Database) -> io::Result<()> {
+    match fs::rename(from.beside(SUFFIX), to.beside(SUFFIX)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Record {
     fn new(config: &Config, report: &Report, copy: Option<&Backup>, took: Duration) -> io::Result<Self> {
         let mut report = report.clone();

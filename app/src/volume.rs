@@ -9,16 +9,24 @@ use migrate::{Error, ErrorKind};
 use crate::config::{Boot, Config, Database, Fly};
 use crate::copy;
 use crate::owner;
+use crate::restore;
 
 /// Refuses a place that would take the data and lose it, and an empty one that passes for success.
 pub(crate) fn check(config: &Config) -> Result<(), Error> {
-    let database = &config.database;
-    refuse_missing_folder(database)?;
-    if let Some(fly) = &config.fly {
-        refuse_missing_mount(database, fly)?;
-        if config.boot != (Boot::Migrate { create: true }) {
-            refuse_missing_database(database, fly)?;
+    check_place(config)?;
+    match &config.fly {
+        Some(fly) if config.boot != (Boot::Migrate { create: true }) => {
+            refuse_missing_database(&config.database, fly)
         }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a place that would take the data and lose it, whether or not there is a database.
+pub(crate) fn check_place(config: &Config) -> Result<(), Error> {
+    refuse_missing_folder(&config.database)?;
+    if let Some(fly) = &config.fly {
+        refuse_missing_mount(&config.database, fly)?;
     }
     owner::check(config)
 }
@@ -71,13 +79,18 @@ fn refuse_missing_database(database: &Database, fly: &Fly) -> Result<(), Error> 
         return Ok(());
     }
     let shown = database.path.display().to_string();
-    let copies: String = copy::copies(database)
-        .iter()
-        .map(|copy| format!("\n  there is a copy: {}", copy.display()))
-        .collect();
-    let message = format!("there is no database at {shown} on this volume; nothing was changed{copies}");
-    Err(Error::new(ErrorKind::Database, &shown, message).remedy(format!(
-        "if there never was one, start once with LANDFALL_CREATE=1; else find the volume that has it: fly volumes list -a {}",
-        fly.app
-    )))
+    let aside = restore::set_aside(database).into_iter().map(|aside| ("one was set aside", aside.file));
+    let copies = copy::copies(database).into_iter().map(|copy| ("there is a copy", copy.file));
+    let files: Vec<_> = aside.chain(copies).collect();
+    let told: String = files.iter().map(|(what, file)| format!("\n  {what}: {}", file.display())).collect();
+    let message = format!("there is no database at {shown} on this volume; nothing was changed{told}");
+    let remedy = match files.first() {
+        Some((_, file)) => format!(
+            "put one back with: app restore {}; if none is wanted, start once with LANDFALL_CREATE=1; else",
+            file.display()
+        ),
+        None => "if there never was one, start once with LANDFALL_CREATE=1; else".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Database, &shown, message)
+        .remedy(format!("{remedy} find the volume that has it: fly volumes list -a {}", fly.app)))
 }

@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::pull;
+use crate::restore;
 use crate::server::{self, Ready};
 use crate::stop;
 use crate::store::Store;
@@ -48,6 +49,7 @@ fn ready(config: &Config, started: Instant) -> Result<Ready, Failure> {
     volume::check(config)?;
     let lock = Lock::take(&config.database, &config.settings)?;
     pull::sweep(&config.database, &config.settings);
+    restore::sweep(&config.database);
     match config.boot {
         config::Boot::Migrate { .. } => info!("{}", bring::bring(config, &declared)?.summary()),
         config::Boot::Keep => keep::check(config, &declared)?,

@@ -9,6 +9,7 @@ use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::log::Narrator;
+use crate::restore;
 use crate::stop;
 use crate::volume;
 
@@ -49,6 +50,7 @@ fn locked(config: &Config, declared: &Declared) -> Result<Findings, migrate::Err
     volume::make_default_folder(&config.database)?;
     volume::check(config)?;
     let _lock = Lock::take(&config.database, &config.settings)?;
+    restore::sweep(&config.database);
     bring(config, declared)
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod inspect;
 pub(crate) mod last_change;
 pub(crate) mod migrate;
 mod report;
+pub(crate) mod restore;
+pub(crate) mod status;
 pub(crate) mod version;
 
 pub(crate) use report::Findings;

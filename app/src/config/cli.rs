@@ -53,8 +53,22 @@ pub(super) enum Verb {
     },
     /// Make a consistent copy of the database while it is in use
     Backup(BackupFlags),
+    /// Put a copy back in the place of the database, which is set aside
+    Restore {
+        /// A complete copy beside the database; it stays
+        copy: PathBuf,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Print what the last change of the database did, and how long it took
     LastChange {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print what is in the database, how much room is left, and what lies beside it
+    Status {
+        /// Another database file beside it [default: the database]
+        file: Option<PathBuf>,
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -130,7 +144,9 @@ impl Verb {
             Self::Serve => "serve",
             Self::Inspect { .. } => "inspect",
             Self::Backup(_) => "backup",
+            Self::Restore { .. } => "restore",
             Self::LastChange { .. } => "last-change",
+            Self::Status { .. } => "status",
             Self::Version { .. } => "version",
         }
     }

@@ -6,6 +6,7 @@ mod password;
 mod scrub;
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,7 +68,10 @@ pub(crate) enum Command {
     Migrate(Mode, Format),
     Inspect(Format),
     Backup(Backup, Format),
+    Restore(PathBuf, Format),
     LastChange(Format),
+    /// Of the database, or of a file beside it.
+    Status(Option<PathBuf>, Format),
     Version(Format),
 }
 
@@ -109,7 +113,9 @@ impl Command {
             Self::Migrate(_, format) => ("migrate", *format),
             Self::Inspect(format) => ("inspect", *format),
             Self::Backup(_, format) => ("backup", *format),
+            Self::Restore(_, format) => ("restore", *format),
             Self::LastChange(format) => ("last-change", *format),
+            Self::Status(_, format) => ("status", *format),
             Self::Version(format) => ("version", *format),
         };
         Ending::<&str>::failed(failure).print(name, format)
@@ -160,7 +166,9 @@ impl Config {
                 let format = flags.format;
                 Command::Backup(flags.action(), format)
             }
+            Verb::Restore { copy, format } => Command::Restore(copy, format),
             Verb::LastChange { format } => Command::LastChange(format),
+            Verb::Status { file, format } => Command::Status(file, format),
             Verb::Version { format } => Command::Version(format),
         };
         Ok(Self {
@@ -187,6 +195,27 @@ impl Database {
         let mut path = OsString::from(&self.path);
         path.push(suffix);
         path.into()
+    }
+
+    /// Whether the file is, or would be, in the same folder, however that is written.
+    pub(crate) fn is_beside(&self, file: &Path) -> bool {
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let same = |a: &Path, b: &Path| Some(fs::canonicalize(a).ok()? == fs::canonicalize(b).ok()?);
+        parent == self.folder() || same(parent, self.folder()).unwrap_or(false)
+    }
+
+    /// Refuses a file that lies somewhere else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`].
+    pub(crate) fn refuse_elsewhere(&self, file: &Path) -> Result<(), Error> {
+        if self.is_beside(file) {
+            return Ok(());
+        }
+        let (shown, database) = (file.display().to_string(), self.path.display());
+        let message = format!("{shown} does not lie beside {database}; nothing was changed");
+        let remedy = format!("name a file in {}: app status lists them", self.folder().display());
+        Err(Error::new(ErrorKind::Usage, shown, message).remedy(remedy))
     }
 
     /// The path, of a database that must exist.

@@ -63,7 +63,7 @@ impl Pull {
     /// # Errors
     /// [`ErrorKind::Usage`] for any other file: what is done to a copy must never be done to the database.
     pub(crate) fn named(database: &Database, file: &Path) -> Result<Self, Error> {
-        if is_named_so(database, file) && is_in(file, database.folder()) && whole(file) == file {
+        if is_named_so(database, file) && database.is_beside(file) && whole(file) == file {
             return Ok(Self { file: file.to_owned() });
         }
         let (shown, prefix) = (file.display(), database.beside(INFIX));
@@ -283,12 +283,6 @@ fn whole(file: &Path) -> PathBuf {
     } else {
         copy
     }
-}
-
-fn is_in(file: &Path, folder: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let same = |a: &Path, b: &Path| Some(fs::canonicalize(a).ok()? == fs::canonicalize(b).ok()?);
-    parent == folder || same(parent, folder).unwrap_or(false)
 }
 
 fn cannot(what: &str, file: &Path, error: &io::Error) -> Error {

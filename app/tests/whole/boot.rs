@@ -274,11 +274,11 @@ fn on_fly_an_empty_volume_is_refused_unless_a_database_may_be_made() {
     File::create(&database).unwrap();
     let start = refused(&mut on_fly(&project, &text));
     assert_eq!(start.exit, 1);
-    assert_snapshot!(start.error().replace(&*volume.path().to_string_lossy(), "[DIR]"), @r#"
+    assert_snapshot!(start.error().replace(&*volume.path().to_string_lossy(), "[DIR]"), @"
     error: there is no database at [DIR]/db on this volume; nothing was changed
       there is a copy: [DIR]/db.before-20250101T000000Z-aaaaaaaaaaaa
-    if there never was one, start once with LANDFALL_CREATE=1; else find the volume that has it: fly volumes list -a shop
-    "#);
+    put one back with: app restore [DIR]/db.before-20250101T000000Z-aaaaaaaaaaaa; if none is wanted, start once with LANDFALL_CREATE=1; else find the volume that has it: fly volumes list -a shop
+    ");
     fs::remove_file(&database).unwrap();
     assert_eq!(refused(&mut on_fly(&project, &text)).exit, 1);
     assert!(!database.exists());

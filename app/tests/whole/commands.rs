@@ -242,7 +242,9 @@ fn help_tells_every_variable_and_exit_code() {
       serve        Serve a database that exists
       inspect      Print the live schema as the text of a schema.sql
       backup       Make a consistent copy of the database while it is in use
+      restore      Put a copy back in the place of the database, which is set aside
       last-change  Print what the last change of the database did, and how long it took
+      status       Print what is in the database, how much room is left, and what lies beside it
       version      Print what this is: commit, version, declared schema, SQLite
       help         Print this message or the help of the given subcommand(s)
 

@@ -16,6 +16,8 @@ mod pull;
 mod request_log;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;
+mod restore;
 mod rules;
 mod start;
+mod status;
 mod stop;
