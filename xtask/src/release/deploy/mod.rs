@@ -14,7 +14,6 @@ use migrate::{Approval, Declared, Interrupt, Report, Settings, TableRows};
 use serde::Serialize;
 
 use self::gate::Gate;
-pub(crate) use self::preflight::set_aside;
 use super::audit::{self, Audit};
 use super::downtime::Downtime;
 use super::image::{self, Built, short};

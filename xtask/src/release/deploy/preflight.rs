@@ -112,6 +112,6 @@ pub(super) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<
 }
 
 /// Volumes that a rollback set aside; they wait for a person.
-pub(crate) fn set_aside(audit: &Audit) -> BTreeSet<String> {
+fn set_aside(audit: &Audit) -> BTreeSet<String> {
     audit.entries.iter().flat_map(|recorded| recorded.entry.set_aside.iter().cloned()).collect()
 }

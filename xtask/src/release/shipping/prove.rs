@@ -14,7 +14,7 @@ use crate::text;
 use crate::tool::fly::{Exit, Failure, Machine};
 
 /// Between two looks.
-const TICK: Duration = Duration::from_millis(400);
+const TICK: Duration = Duration::from_millis(250);
 /// So many good answers in a row, a tick apart each: a service that dies after its first answer is not well.
 const STEADY: u32 = 4;
 /// For how long rows are asked for: Fly's exec fails now and then.
@@ -203,7 +203,7 @@ impl Shipping<'_> {
     /// A machine of the app. A call that fails once is asked again: a network that hiccups is no failed release.
     pub(super) fn by_id(&self, id: &str) -> Result<Machine, Unproved> {
         let machines = self.fly.machines().or_else(|_| {
-            thread::sleep(TICK * 5);
+            thread::sleep(TICK * 8);
             self.fly.machines()
         })?;
         let found = machines.into_iter().find(|machine| machine.id == id);
