@@ -149,9 +149,9 @@ Exit codes:
   6  failed; production needs a person, the message says what to do";
 
 const LOCK_HELP: &str = "\
-A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s, and
-a file in this clone. Whoever dies renews it no more: after two minutes, and half a minute for clocks
-that differ, the next deploy takes it over.
+A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s,
+and a file in this clone. Whoever dies renews it no more: after two minutes, and half a minute for
+clocks that differ, the next deploy takes it over.
 
 Exit codes:
   0  it was read, whatever its state; or it is broken; or there was nothing to break

@@ -132,9 +132,8 @@ pub(crate) fn read(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Audi
     });
     let entries: Vec<_> = parsed.collect();
     let unread = count - entries.len();
-    let unread = (unread > 0).then(|| {
-        format!("{} cannot be read by this version", text::count(unread as u64, "entry of the audit"))
-    });
+    let unread = (unread > 0)
+        .then(|| format!("{} cannot be read by this version", text::count(unread as u64, "record")));
     let silent = chain.origin.and_then(Result::err);
     let reasons: Vec<_> = silent.into_iter().chain(unread).collect();
     Ok(Audit { entries, reason: (!reasons.is_empty()).then(|| reasons.join("; ")) })
@@ -257,5 +256,183 @@ impl fmt::Display for Entry {
             Outcome::Stranded => "needs a person",
         };
         write!(f, "{what} {} to {} by {}: {came}", short(&self.commit), self.app, self.who)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::tool::git::sandbox::{Sandbox, git};
+
+    const APP: &str = "shop";
+    const REF: &str = "refs/landfall/audit/shop";
+
+    fn entry(message: &str) -> Entry {
+        Entry {
+            kind: Kind::Deploy,
+            outcome: Outcome::Served,
+            time: "2026-08-01T12:00:00Z".to_owned(),
+            who: "ada@example.com".to_owned(),
+            host: "laptop".to_owned(),
+            app: APP.to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            from: None,
+            image: "registry.fly.io/shop@sha256:12".to_owned(),
+            declared: Some("a".to_owned()),
+            live: Some("a".to_owned()),
+            machine: Some("148e".to_owned()),
+            volume: Some("vol_1".to_owned()),
+            snapshot: Some("vs_1".to_owned()),
+            copy: None,
+            plan: None,
+            steps: vec!["rebuild customers".to_owned()],
+            rows: vec![TableRows { table: "customers".to_owned(), rows: 3 }],
+            set_aside: Vec::new(),
+            seconds: 12.5,
+            message: message.to_owned(),
+        }
+    }
+
+    fn add(root: &Path, message: &str) -> Pushed {
+        append(root, APP, &entry(message), &[], &Interrupt::default()).unwrap()
+    }
+
+    /// Their numbers and messages, the newest first.
+    fn all(root: &Path) -> Vec<(usize, String)> {
+        let audit = read(root, APP, &Interrupt::default()).unwrap();
+        assert_eq!(audit.reason, None);
+        audit.entries.into_iter().map(|recorded| (recorded.number, recorded.entry.message)).collect()
+    }
+
+    fn numbered(messages: &[&str]) -> Vec<(usize, String)> {
+        let numbered = messages.iter().enumerate().rev();
+        numbered.map(|(before, message)| (before + 1, (*message).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_fresh_clone_reads_what_another_one_wrote_with_its_files() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let files = [("fly.toml", "app = 'shop'\n\n"), ("schema.sql", "")];
+        let first = Entry { outcome: Outcome::WentBack, ..entry("it was\nnot well: {\"é\"}") };
+        let pushed = append(&ada, APP, &first, &files, &Interrupt::default()).unwrap();
+        assert_eq!(pushed, Pushed::Everywhere);
+        assert_eq!(add(&ada, ""), Pushed::Everywhere);
+        for bob in [sandbox.clone("bob"), sandbox.shallow_clone("eve")] {
+            let audit = read(&bob, APP, &Interrupt::default()).unwrap();
+            assert_eq!(audit.reason, None);
+            let [newest, oldest] = audit.entries.as_slice() else { panic!("two") };
+            assert_eq!((newest.number, &newest.entry), (2, &entry("")));
+            assert_eq!((oldest.number, &oldest.entry), (1, &first));
+            assert_eq!(file(&bob, oldest, "fly.toml").unwrap().as_deref(), Some("app = 'shop'\n\n"));
+            assert_eq!(file(&bob, oldest, "schema.sql").unwrap().as_deref(), Some(""));
+            assert_eq!(file(&bob, newest, "fly.toml").unwrap(), None);
+            let json = file(&bob, oldest, ENTRY).unwrap().unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), first);
+        }
+        let log = git(&ada, &["log", "--format=%an <%ae> %s", REF]);
+        assert_snapshot!(log, @"
+        ada@example.com <ada@example.com> deploy of 0123456789ab to shop by ada@example.com: served
+        ada@example.com <ada@example.com> deploy of 0123456789ab to shop by ada@example.com: went back
+        ");
+        assert!(git(&ada, &["log", "-1", "--format=%B", REF]).contains("\n\n{\"kind\":\"deploy\","));
+        assert_eq!(git(&ada, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn two_clones_that_write_at_once_lose_no_entry() {
+        let sandbox = Sandbox::new();
+        let roots = ["ada", "bob"].map(|name| sandbox.clone(name));
+        let write = |name: &'static str, root: std::path::PathBuf| {
+            thread::spawn(move || {
+                (0..4)
+                    .for_each(|round| assert_eq!(add(&root, &format!("{name} {round}")), Pushed::Everywhere));
+            })
+        };
+        let [ada, bob] = roots.clone();
+        let threads = [write("ada", ada), write("bob", bob)];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let mut messages: Vec<_> =
+            all(&sandbox.clone("eve")).into_iter().map(|(_, message)| message).collect();
+        messages.sort();
+        let expected = ["ada", "bob"].map(|name| (0..4).map(move |round| format!("{name} {round}")));
+        assert_eq!(messages, expected.into_iter().flatten().collect::<Vec<_>>());
+        assert_eq!(all(&roots[0]), all(&roots[1]));
+    }
+
+    #[test]
+    fn what_could_not_be_pushed_is_told_and_goes_along_with_a_later_one() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        add(&ada, "one");
+        sandbox.origin_goes();
+        for message in ["two", "three"] {
+            let Pushed::OnlyHere(reason) = add(&ada, message) else { panic!("origin is gone") };
+            assert!(reason.starts_with("origin was not reached: '"), "{reason}");
+        }
+        let audit = read(&ada, APP, &Interrupt::default()).unwrap();
+        assert_eq!((audit.entries.len(), audit.entries[0].entry.message.as_str()), (3, "three"));
+        assert!(audit.reason.unwrap().starts_with("origin was not reached: '"));
+
+        sandbox.origin_comes_back();
+        assert_eq!(all(&ada), numbered(&["one", "two", "three"]), "they are read, too");
+        assert_eq!(add(&bob, "bob's"), Pushed::Everywhere);
+        assert_eq!(all(&ada), numbered(&["one", "bob's", "two", "three"]));
+        assert_eq!(all(&bob), numbered(&["one", "bob's"]));
+        assert_eq!(add(&ada, "four"), Pushed::Everywhere);
+        assert_eq!(all(&bob), numbered(&["one", "bob's", "two", "three", "four"]));
+        assert_eq!(all(&ada), all(&bob));
+    }
+
+    #[test]
+    fn what_origin_refuses_stays_here() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        sandbox.on_push("echo >&2 'Only robots push here.'; exit 1");
+        let refused = Pushed::OnlyHere("pre-receive hook declined: Only robots push here".to_owned());
+        assert_eq!(add(&ada, "one"), refused);
+        sandbox.on_push("");
+        assert_eq!(add(&ada, "two"), Pushed::Everywhere);
+        assert_eq!(all(&sandbox.clone("bob")), numbered(&["one", "two"]));
+    }
+
+    #[test]
+    fn an_interrupt_keeps_no_entry_from_being_written() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        let pushed = append(&ada, APP, &entry("one"), &[], &interrupt).unwrap();
+        // origin may have been faster.
+        let interrupted = Pushed::OnlyHere("origin was not reached: interrupted".to_owned());
+        assert!([interrupted, Pushed::Everywhere].contains(&pushed), "{pushed:?}");
+        assert_eq!(all(&ada), numbered(&["one"]));
+    }
+
+    #[test]
+    fn without_an_origin_it_is_kept_here_and_without_a_repository_nowhere() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.alone("ada");
+        assert_eq!(all(&ada), []);
+        assert_eq!(add(&ada, "one"), Pushed::OnlyHere("there is no origin".to_owned()));
+        assert_eq!(all(&ada), numbered(&["one"]));
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(add(folder.path(), "one"), Pushed::Nowhere);
+        assert_eq!(all(folder.path()), []);
+    }
+
+    #[test]
+    fn an_entry_of_another_version_is_counted_and_told() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        git(&ada, &["push", "--quiet", "origin", &format!("HEAD:{REF}")]);
+        add(&ada, "mine");
+        let audit = read(&ada, APP, &Interrupt::default()).unwrap();
+        assert_eq!((audit.entries.len(), audit.entries[0].number), (1, 2));
+        assert_snapshot!(audit.reason.unwrap(), @"1 record cannot be read by this version");
     }
 }

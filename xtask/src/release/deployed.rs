@@ -215,6 +215,7 @@ pub(crate) fn sqlite_in(lock: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::git::sandbox::{self, Sandbox};
 
     #[test]
     fn a_commit_is_told_apart_from_its_mark() {
@@ -228,5 +229,36 @@ mod tests {
         assert_eq!(sqlite_in(lock).as_deref(), Some("0.35.0"));
         assert_eq!(sqlite_in("[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"), None);
         assert_eq!(sqlite_in("<<<<<<<"), None);
+    }
+
+    #[test]
+    fn what_is_deployed_is_recorded_here_and_at_origin_without_its_mark() {
+        let sandbox = Sandbox::new();
+        let (ada, name) = (sandbox.clone("ada"), ref_name("shop"));
+        let head = git::rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let record = |commit: &str| record(&ada, "shop", commit, &Interrupt::default());
+        assert_eq!(record(&format!("{head}-dirty")).unwrap(), Pushed::Everywhere);
+        assert_eq!(
+            (git::rev_parse(&ada, &name).unwrap(), sandbox.named(&name)),
+            (Some(head.clone()), Some(head))
+        );
+        // Backwards, or to another branch, too; and what was made here goes along.
+        sandbox::git(&ada, &["commit", "--quiet", "--amend", "--allow-empty", "--message", "another"]);
+        let other = git::rev_parse(&ada, "HEAD").unwrap().unwrap();
+        assert_eq!(record(&other).unwrap(), Pushed::Everywhere);
+        assert_eq!(sandbox.named(&name), Some(other.clone()));
+        sandbox.origin_goes();
+        assert!(matches!(record(&other).unwrap(), Pushed::OnlyHere(_)));
+        let unknown = record("0123456789abcdef0123456789abcdef01234567").unwrap_err().to_string();
+        assert!(
+            unknown.starts_with("commit 0123456789abcdef0123456789abcdef01234567 is not in this repository")
+        );
+        let alone = sandbox.alone("alone");
+        sandbox::git(&alone, &["fetch", "--quiet", ada.to_str().unwrap(), "HEAD"]);
+        let recorded = super::record(&alone, "shop", &other, &Interrupt::default()).unwrap();
+        assert_eq!(recorded, Pushed::OnlyHere("there is no origin".to_owned()));
+        let folder = tempfile::tempdir().unwrap();
+        let recorded = super::record(folder.path(), "shop", &other, &Interrupt::default()).unwrap();
+        assert_eq!(recorded, Pushed::Nowhere);
     }
 }

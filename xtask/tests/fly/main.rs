@@ -5,6 +5,8 @@
 mod deployed;
 mod doctor;
 mod drift;
+#[path = "../support/git.rs"]
+mod git;
 mod production;
 mod pull;
 mod rehearse;

@@ -1,8 +1,6 @@
 //! A workspace in a git repository, with a fly.toml for the simulator's app.
 
-use std::path::Path;
-use std::process::Command;
-
+pub(crate) use crate::git::git;
 use crate::sim::Sim;
 use crate::world::{Said, World};
 
@@ -38,17 +36,6 @@ pub(crate) fn commit(world: &World) -> String {
 /// Records a commit as deployed, in this repository.
 pub(crate) fn record(world: &World, commit: &str) {
     git(&world.path(""), &["update-ref", REF, commit]);
-}
-
-/// With nobody's configuration, as somebody in particular.
-pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"]);
-    git.arg("-C").arg(folder).args(args);
-    git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-    let output = git.output().unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// `verify-sync`, which must end with this code and change neither a file nor a ref.

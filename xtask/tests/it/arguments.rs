@@ -14,6 +14,9 @@ fn help() {
         ("help rehearse", &["rehearse", "--help"]),
         ("help image", &["image", "--help"]),
         ("help doctor", &["doctor", "--help"]),
+        ("help lock", &["lock", "--help"]),
+        ("help lock status", &["lock", "status", "--help"]),
+        ("help lock break", &["lock", "break", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
         let said = world.run(args);

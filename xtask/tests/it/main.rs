@@ -8,6 +8,9 @@ mod changes;
 mod checks;
 mod configuration;
 mod doctor;
+#[path = "../support/git.rs"]
+mod git;
+mod lock;
 mod planners;
 mod readme;
 mod report;

@@ -72,7 +72,7 @@ impl Asking {
 }
 
 /// Both ends of a new pseudo-terminal: ours and the program's.
-fn terminal() -> (File, OwnedFd) {
+pub(crate) fn terminal() -> (File, OwnedFd) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();

@@ -1,11 +1,10 @@
 //! Who holds a lock: the one line for people and the line of JSON that its commit and its file carry.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::SKEW;
 use crate::release::image::short;
 
 /// What is done under a lock. Its name in JSON is the kebab-case of the variant.
@@ -52,10 +51,10 @@ impl Holder {
         message.lines().find(|line| line.starts_with('{')).and_then(|line| serde_json::from_str(line).ok())
     }
 
-    /// Whether it counts no more, whatever the difference between two machines' clocks.
-    pub(super) fn is_expired(&self, now: SystemTime) -> bool {
+    /// Whether it counts no more, on any machine whose clock differs by this at most.
+    pub(super) fn is_expired(&self, skew: Duration) -> bool {
         let expires = self.expires.as_deref().and_then(|time| humantime::parse_rfc3339(time).ok());
-        expires.is_some_and(|expires| now > expires + SKEW)
+        expires.is_some_and(|expires| SystemTime::now() > expires + skew)
     }
 
     /// Whether it is the same one, who has only renewed it.
@@ -72,11 +71,11 @@ impl Holder {
         format!("{does} {} since {}", short(&self.commit), to_the_second(&self.since))
     }
 
-    /// `it expires at 2026-08-01T12:02:00Z unless it is renewed`.
+    /// `the lock expires at 2026-08-01T12:02:00Z unless it is renewed`.
     pub(super) fn ends(&self) -> String {
         match &self.expires {
-            Some(time) => format!("it expires at {} unless it is renewed", to_the_second(time)),
-            None => "it ends with that process".to_owned(),
+            Some(time) => format!("the lock expires at {} unless it is renewed", to_the_second(time)),
+            None => "the lock ends with that process".to_owned(),
         }
     }
 

@@ -27,8 +27,6 @@ use crate::project::Project;
 use crate::tool::git::{self, Origin, Swapped};
 use crate::ui::Ui;
 
-/// How far the clocks of two machines may be apart.
-const SKEW: Duration = Duration::from_secs(30);
 /// How often the request to stop is looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How often a commit is looked for that its holder may replace meanwhile.
@@ -43,6 +41,8 @@ struct Timing {
     retry: Duration,
     /// How long the lock counts from a renewal on.
     expiry: Duration,
+    /// How far the clocks of two machines may be apart.
+    skew: Duration,
     /// Between two looks at somebody else's lock.
     poll: Duration,
 }
@@ -51,6 +51,7 @@ const TIMING: Timing = Timing {
     beat: Duration::from_secs(30),
     retry: Duration::from_secs(5),
     expiry: Duration::from_secs(120),
+    skew: Duration::from_secs(30),
     poll: Duration::from_secs(2),
 };
 
@@ -259,9 +260,10 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
 
     fn at_origin(&mut self) -> Result<Beat> {
         loop {
+            let skew = self.writer.timing.skew;
             let expired = match self.look()? {
                 None => None,
-                Some(Seen { commit, holder: Some(holder) }) if holder.is_expired(SystemTime::now()) => {
+                Some(Seen { commit, holder: Some(holder) }) if holder.is_expired(skew) => {
                     Some((commit, holder))
                 }
                 Some(Seen { holder, .. }) => {
@@ -316,7 +318,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
             (before, now) => before.as_ref() == Some(now),
         };
         if !is_same {
-            let text = format!("for the lock of {}", told(self.app(), holder.as_ref()));
+            let text = format!("for the lock of {}, held by {}", self.app(), told(holder.as_ref()));
             (self.tell)(Told::Waiting(text));
             self.waits_for = Some(holder);
         }
@@ -367,11 +369,11 @@ fn whose(root: &Path, commit: &str) -> String {
     holder.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string())
 }
 
-/// `shop, held by ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.
-fn told(app: &str, holder: Option<&Holder>) -> String {
+/// `ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.
+fn told(holder: Option<&Holder>) -> String {
     match holder {
-        Some(holder) => format!("{app}, held by {holder}, who {}", holder.does()),
-        None => format!("{app}, held by somebody who cannot be told"),
+        Some(holder) => format!("{holder}, who {}", holder.does()),
+        None => "somebody whose entry is not understood".to_owned(),
     }
 }
 
@@ -381,7 +383,7 @@ fn held(app: &str, holder: Option<&Holder>, waited: Duration) -> Error {
         0 => String::new(),
         seconds => format!("; waited {seconds} s for it"),
     };
-    let message = format!("the lock of {}{ends}{waited}; nothing was changed", told(app, holder));
+    let message = format!("{app} is locked by {}{ends}{waited}; nothing was changed", told(holder));
     Error::new(Kind::Failed, app, message)
 }
 
@@ -421,4 +423,482 @@ fn unanswered(app: &str, reason: &str, left_until: Option<SystemTime>) -> Error 
     );
     Error::new(Kind::Failed, app, message)
         .remedy("see whether origin answers: git ls-remote origin\nthen look again: cargo xtask lock status")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+    use std::sync::mpsc;
+    use std::{env, fs, io};
+
+    use insta::assert_snapshot;
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+    use super::*;
+    use crate::error;
+    use crate::tool::git::sandbox::{self, Sandbox};
+
+    const APP: &str = "shop";
+    const REF: &str = "refs/landfall/lock/shop";
+    /// Where a process that is started by a test works.
+    const CLONE: &str = "LANDFALL_TEST_CLONE";
+    const SHORT: Timing = Timing {
+        beat: Duration::from_millis(150),
+        retry: Duration::from_millis(50),
+        expiry: Duration::from_secs(3),
+        skew: Duration::from_millis(500),
+        poll: Duration::from_millis(100),
+    };
+    const NOW: Duration = Duration::ZERO;
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn what() -> What {
+        What { command: Work::Deploy, commit: "0123456789abcdef0123456789abcdef01234567-dirty".to_owned() }
+    }
+
+    fn place(root: &Path) -> Place {
+        Place::at(root, &root.join("target"), APP).unwrap()
+    }
+
+    fn take_with(
+        root: &Path,
+        timing: Timing,
+        wait: Duration,
+        interrupt: &Interrupt,
+        tell: impl FnMut(Told),
+    ) -> Result<Lock> {
+        Taking::new(&place(root), APP, &what(), timing, wait, interrupt, tell)?.run()
+    }
+
+    fn take(root: &Path, wait: Duration) -> Result<Lock> {
+        take_with(root, SHORT, wait, &Interrupt::default(), |_| ())
+    }
+
+    /// What a person reads of an error, without this machine and this run.
+    fn text(error: impl Into<anyhow::Error>) -> String {
+        let told = error::Told::of(&error.into());
+        normal(&format!("{}\n{}", told.message, told.remedy))
+    }
+
+    fn normal(text: &str) -> String {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let mut text = text.replace(&format!("on {host} "), "on [HOST] ");
+        text = text.replace(&format!("(process {})", process::id()), "(process [PID])");
+        while let Some(at) = text.match_indices('T').map(|(at, _)| at).find(|at| is_time(&text, *at)) {
+            text.replace_range(at - 10..at + 10, "[TIME]");
+        }
+        text
+    }
+
+    /// Whether that is the T of `2026-08-01T12:00:00Z`.
+    fn is_time(text: &str, at: usize) -> bool {
+        let time = at.checked_sub(10).and_then(|from| text.get(from..at + 10));
+        time.is_some_and(|time| humantime::parse_rfc3339(time).is_ok())
+    }
+
+    fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < SOON, "{what} does not come");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn writer(root: &Path) -> Writer {
+        let (place, interrupt) = (place(root), Interrupt::default());
+        Taking::new(&place, APP, &what(), SHORT, NOW, &interrupt, |_| ()).unwrap().writer
+    }
+
+    /// A lock whose holder has died, in the place of whatever was there.
+    fn leave_behind(sandbox: &Sandbox, root: &Path) {
+        let (commit, _) = writer(root).commit().unwrap();
+        sandbox::git(root, &["push", "--quiet", "--force", "origin", &format!("{commit}:{REF}")]);
+        assert_eq!(sandbox.named(REF), Some(commit));
+    }
+
+    #[test]
+    fn who_finds_it_held_is_told_by_whom_and_what_to_type() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        let lock = take(&ada, NOW).unwrap();
+        assert_snapshot!(text(take(&bob, NOW).unwrap_err()), @"
+        shop is locked by ada@example.com on [HOST] (process [PID]), who deploys 0123456789ab-dirty since [TIME]; the lock expires at [TIME] unless it is renewed; nothing was changed
+        wait for it: --lock-wait SECONDS
+        look again: cargo xtask lock status
+        where that process is gone: cargo xtask lock break
+        ");
+        assert_snapshot!(text(take(&bob, Duration::from_secs(1)).unwrap_err()), @"
+        shop is locked by ada@example.com on [HOST] (process [PID]), who deploys 0123456789ab-dirty since [TIME]; the lock expires at [TIME] unless it is renewed; waited 1 s for it; nothing was changed
+        wait for it: --lock-wait SECONDS
+        look again: cargo xtask lock status
+        where that process is gone: cargo xtask lock break
+        ");
+        assert_snapshot!(text(take(&ada, NOW).unwrap_err()), @"
+        shop is locked by ada@example.com on [HOST] (process [PID]), who deploys 0123456789ab-dirty since [TIME]; the lock ends with that process; nothing was changed
+        wait for it: --lock-wait SECONDS
+        look again: cargo xtask lock status
+        ");
+        let message = sandbox::git(&sandbox.origin(), &["log", "-1", "--format=%B", REF]);
+        assert_snapshot!(normal(message.lines().next().unwrap()), @"ada@example.com on [HOST] (process [PID]) deploys 0123456789ab-dirty since [TIME], until [TIME]");
+        let holder = Holder::parse(&message).unwrap();
+        assert_eq!((holder.app.as_str(), holder.holder.as_str()), (APP, "ada@example.com"));
+        assert_eq!((holder.pid, holder.commit), (process::id(), what().commit));
+        lock.release().unwrap();
+        assert_eq!(sandbox.named(REF), None);
+        take(&bob, NOW).unwrap().release().unwrap();
+        take(&ada, NOW).unwrap().release().unwrap();
+    }
+
+    #[test]
+    fn who_waits_is_told_for_whom_once_and_again_when_that_is_another() {
+        let sandbox = Sandbox::new();
+        let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| sandbox.clone(name));
+        let first = take(&ada, NOW).unwrap();
+        let (send, told) = mpsc::channel();
+        let waiting = thread::spawn(move || {
+            let tell = |told| send.send(told).unwrap();
+            take_with(&bob, SHORT, SOON, &Interrupt::default(), tell)?.release()?;
+            Ok::<_, anyhow::Error>(())
+        });
+        let waits_for = || match told.recv_timeout(SOON).unwrap() {
+            Told::Waiting(text) => normal(&text),
+            Told::Note(text) => panic!("{text}"),
+        };
+        assert_snapshot!(waits_for(), @"for the lock of shop, held by ada@example.com on [HOST] (process [PID]), who deploys 0123456789ab-dirty since [TIME]");
+        // Meanwhile it is renewed a few times.
+        thread::sleep(SHORT.beat * 4);
+        leave_behind(&sandbox, &eve);
+        assert_snapshot!(waits_for(), @"for the lock of shop, held by eve@example.com on [HOST] (process [PID]), who deploys 0123456789ab-dirty since [TIME]");
+        sandbox::git(&eve, &["push", "--quiet", "origin", &format!(":{REF}")]);
+        waiting.join().unwrap().unwrap();
+        assert!(told.try_recv().is_err(), "nothing else is told");
+        assert_eq!(sandbox.named(REF), None);
+        drop(first);
+    }
+
+    #[test]
+    fn waiting_can_be_interrupted() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        let _lock = take(&ada, NOW).unwrap();
+        for root in [ada, bob] {
+            let (interrupt, begun) = (Interrupt::default(), Instant::now());
+            let error =
+                take_with(&root, SHORT, SOON * 9, &interrupt.clone(), |_| interrupt.raise()).unwrap_err();
+            assert_eq!(text(error), "interrupted; nothing was changed\n");
+            assert!(begun.elapsed() < SOON);
+        }
+    }
+
+    #[test]
+    fn a_lock_that_expired_is_taken_over_and_told() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        leave_behind(&sandbox, &ada);
+        assert!(take(&bob, NOW).is_err(), "not yet");
+        let mut told = Vec::new();
+        let lock = take_with(&bob, SHORT, SOON, &Interrupt::default(), |it| told.push(it)).unwrap();
+        let [Told::Waiting(_), Told::Note(note)] = told.as_slice() else { panic!("{told:?}") };
+        assert_snapshot!(normal(note), @"the lock of ada@example.com on [HOST] (process [PID]) expired at [TIME]: taken over");
+        assert!(lock.is_held());
+    }
+
+    #[test]
+    fn it_is_renewed_for_as_long_as_it_is_held() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        let lock = take(&ada, NOW).unwrap();
+        let first = sandbox.named(REF);
+        thread::sleep(SHORT.expiry + SHORT.skew + SHORT.beat);
+        assert!(lock.is_held());
+        assert_ne!(sandbox.named(REF), first);
+        assert!(take(&bob, NOW).is_err());
+        lock.confirm().unwrap();
+    }
+
+    #[test]
+    fn what_is_broken_while_it_is_held_is_not_held_any_more() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        let lock = take(&ada, NOW).unwrap();
+        sandbox::git(&sandbox.origin(), &["update-ref", "-d", REF]);
+        until("the loss", || !lock.is_held());
+        assert_snapshot!(text(lock.confirm().unwrap_err()), @"
+        the lock of shop is not held any more: somebody broke it
+        see who deploys: cargo xtask lock status
+        ");
+        lock.release().unwrap();
+
+        let slow = Timing { beat: SOON, ..SHORT };
+        let lock = take_with(&ada, slow, NOW, &Interrupt::default(), |_| ()).unwrap();
+        sandbox::git(&sandbox.origin(), &["update-ref", "-d", REF]);
+        let other = take(&bob, NOW).unwrap();
+        assert_snapshot!(text(lock.confirm().unwrap_err()), @"
+        the lock of shop is not held any more: bob@example.com on [HOST] (process [PID]) has it now
+        see who deploys: cargo xtask lock status
+        ");
+        drop(lock);
+        assert!(sandbox.named(REF).is_some(), "only one's own is given back");
+        other.confirm().unwrap();
+        drop(other);
+        assert_eq!(sandbox.named(REF), None);
+    }
+
+    #[test]
+    fn without_an_answer_it_is_held_until_it_expires_and_again_when_origin_is_back() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let lock = take(&ada, NOW).unwrap();
+        sandbox.origin_goes();
+        lock.confirm().unwrap();
+        until("its expiry", || !lock.is_held());
+        let told = text(lock.confirm().unwrap_err()).replace(sandbox.path().to_str().unwrap(), "[DIR]");
+        assert_snapshot!(told, @"
+        the lock of shop is not held any more: it expired at [TIME] and could not be renewed: '[DIR]/origin.git' does not appear to be a git repository
+        see who deploys: cargo xtask lock status
+        ");
+        sandbox.origin_comes_back();
+        lock.confirm().unwrap();
+        sandbox.origin_goes();
+        let told = text(lock.release().unwrap_err()).replace(sandbox.path().to_str().unwrap(), "[DIR]");
+        assert_snapshot!(told, @"
+        the lock of shop was not given back: '[DIR]/origin.git' does not appear to be a git repository; it expires at [TIME]
+        to give it back now: cargo xtask lock break
+        ");
+        let told = text(take(&ada, NOW).unwrap_err()).replace(sandbox.path().to_str().unwrap(), "[DIR]");
+        assert_snapshot!(told, @"
+        the lock of shop cannot be read at origin: '[DIR]/origin.git' does not appear to be a git repository; nothing was changed
+        see whether origin answers: git ls-remote origin
+        ");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_origin() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        sandbox.on_push("echo >&2 'Only robots push here.'; exit 1");
+        assert_snapshot!(text(take(&ada, NOW).unwrap_err()), @"
+        origin does not let you take refs/landfall/lock/shop: pre-receive hook declined: Only robots push here; nothing was changed
+        allow whoever deploys to push refs/landfall/*, in the rules of the repository and in their rights
+        ");
+        sandbox.on_push("exit 1");
+        assert_snapshot!(text(take(&ada, NOW).unwrap_err()), @"
+        origin does not let you take refs/landfall/lock/shop: pre-receive hook declined; nothing was changed
+        allow whoever deploys to push refs/landfall/*, in the rules of the repository and in their rights
+        ");
+    }
+
+    #[test]
+    fn credentials_in_the_address_are_not_told() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        sandbox::git(&ada, &["remote", "set-url", "origin", "http://ada:secret@127.0.0.1:1/shop.git"]);
+        let told = text(take(&ada, NOW).unwrap_err());
+        assert!(told.contains("127.0.0.1") && !told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn without_an_origin_this_clone_is_locked_and_that_is_told() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.alone("ada");
+        let mut told = Vec::new();
+        let lock = take_with(&ada, SHORT, NOW, &Interrupt::default(), |it| told.push(it)).unwrap();
+        let [Told::Note(note)] = told.as_slice() else { panic!("{told:?}") };
+        assert_snapshot!(note, @"there is no origin: the lock keeps out other deploys of this clone alone");
+        assert!(take(&ada, NOW).is_err());
+        lock.confirm().unwrap();
+        lock.release().unwrap();
+        take(&ada, NOW).unwrap();
+    }
+
+    #[test]
+    fn without_a_repository_it_is_where_cargo_builds() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = take(folder.path(), NOW).unwrap();
+        assert!(folder.path().join("target/landfall/lock-shop").exists());
+        assert!(take(folder.path(), NOW).is_err());
+        drop(lock);
+        take(folder.path(), NOW).unwrap();
+    }
+
+    #[test]
+    fn all_work_trees_of_a_clone_share_it() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.alone("ada");
+        sandbox::git(&ada, &["commit", "--quiet", "--allow-empty", "--message", "one"]);
+        sandbox::git(&ada, &["worktree", "add", "--quiet", "--detach", "../tree"]);
+        let tree = sandbox.path().join("tree");
+        let _lock = take(&tree, NOW).unwrap();
+        assert!(take(&ada, NOW).is_err());
+        assert_eq!(sandbox::git(&tree, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn a_shallow_clone_takes_it_and_reads_who_has_it() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.shallow_clone("ada"), sandbox.shallow_clone("bob"));
+        let lock = take(&ada, NOW).unwrap();
+        let told = text(take(&bob, NOW).unwrap_err());
+        assert!(told.contains("locked by ada@example.com"), "{told}");
+        drop(lock);
+        take(&bob, NOW).unwrap();
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_held_by_somebody() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        sandbox::git(&ada, &["push", "--quiet", "origin", &format!("HEAD:{REF}")]);
+        assert_snapshot!(text(take(&ada, NOW).unwrap_err()), @"
+        shop is locked by somebody whose entry is not understood; nothing was changed
+        wait for it: --lock-wait SECONDS
+        look again: cargo xtask lock status
+        where that process is gone: cargo xtask lock break
+        ");
+    }
+
+    /// A process that takes the lock of a clone when it is told to.
+    struct Taker {
+        child: Child,
+        orders: ChildStdin,
+        answers: BufReader<ChildStdout>,
+    }
+
+    impl Taker {
+        fn start(root: &Path) -> Self {
+            let mut command = Command::new(env::current_exe().unwrap());
+            command.args(["--ignored", "--exact", "--nocapture", "release::lock::tests::takes_when_told"]);
+            // A process group of its own: a Ctrl-C reaches all of it.
+            command.env(CLONE, root).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+            let orders = child.stdin.take().unwrap();
+            let answers = BufReader::new(child.stdout.take().unwrap());
+            Self { child, orders, answers }
+        }
+
+        fn order(&mut self, order: &str) {
+            writeln!(self.orders, "{order}").unwrap();
+        }
+
+        /// The rest of the next line that is an answer.
+        fn answer(&mut self) -> String {
+            let mut line = String::new();
+            while !line.starts_with("> ") {
+                line.clear();
+                assert_ne!(self.answers.read_line(&mut line).unwrap(), 0, "it ended");
+            }
+            line[2..].trim_end().to_owned()
+        }
+
+        fn group(&self) -> Pid {
+            Pid::from_child(&self.child)
+        }
+
+        fn ends(mut self) {
+            until("its end", || self.child.try_wait().unwrap().is_some());
+        }
+    }
+
+    #[test]
+    #[ignore = "other tests start it as a process"]
+    fn takes_when_told() {
+        let Some(root) = env::var_os(CLONE).map(PathBuf::from) else { return };
+        let interrupt = crate::signal::listen().unwrap();
+        let (send, orders) = mpsc::channel();
+        thread::spawn(move || io::stdin().lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let mut lock = None;
+        while !interrupt.is_raised() {
+            let Ok(order) = orders.recv_timeout(TICK) else { continue };
+            let answer = match order.as_str() {
+                "take" => match take_with(&root, TIMING, NOW, &interrupt, |_| ()) {
+                    Ok(taken) => {
+                        lock = Some(taken);
+                        "taken".to_owned()
+                    }
+                    Err(error) => error.to_string(),
+                },
+                _ => lock.take().map_or(Ok(()), Lock::release).map_or_else(|e| e.to_string(), |()| order),
+            };
+            println!("> {answer}");
+        }
+    }
+
+    #[test]
+    fn of_two_that_take_it_at_once_exactly_one_wins() {
+        let sandbox = Sandbox::new();
+        let mut takers = ["ada", "bob"].map(|name| Taker::start(&sandbox.clone(name)));
+        for round in 0..20 {
+            takers.iter_mut().for_each(|taker| taker.order("take"));
+            let answers = takers.each_mut().map(Taker::answer);
+            let won = answers.iter().filter(|answer| *answer == "taken").count();
+            assert_eq!(won, 1, "round {round}: {answers:?}");
+            assert!(answers.iter().any(|answer| answer.contains("locked by")), "round {round}: {answers:?}");
+            takers.iter_mut().for_each(|taker| taker.order("free"));
+            assert_eq!(takers.each_mut().map(Taker::answer), ["free", "free"]);
+        }
+        assert_eq!(sandbox.named(REF), None);
+        for taker in takers {
+            kill_process(taker.group(), Signal::TERM).unwrap();
+            taker.ends();
+        }
+    }
+
+    #[test]
+    fn a_signal_gives_it_back_whenever_it_comes() {
+        let sandbox = Sandbox::new();
+        let root = sandbox.clone("ada");
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut taker = Taker::start(&root);
+            taker.order("take");
+            assert_eq!(taker.answer(), "taken");
+            kill_process_group(taker.group(), signal).unwrap();
+            taker.ends();
+            assert_eq!(sandbox.named(REF), None, "{signal:?} while it was held");
+        }
+        let marker = sandbox.path().join("pushing");
+        sandbox.on_push(&format!("touch '{}'; sleep 1", marker.display()));
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut taker = Taker::start(&root);
+            taker.order("take");
+            until("the push", || marker.exists());
+            kill_process_group(taker.group(), signal).unwrap();
+            until("the lock", || sandbox.named(REF).is_some());
+            until("its removal", || sandbox.named(REF).is_none());
+            // Once more, while it is given back.
+            let _ = kill_process_group(taker.group(), signal);
+            taker.ends();
+            assert_eq!(sandbox.named(REF), None, "{signal:?} while it was pushed");
+            fs::remove_file(&marker).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_killed_leaves_its_clone_free_and_the_ref_until_it_expires() {
+        let sandbox = Sandbox::new();
+        let root = sandbox.clone("ada");
+        let mut taker = Taker::start(&root);
+        taker.order("take");
+        assert_eq!(taker.answer(), "taken");
+        kill_process(taker.group(), Signal::KILL).unwrap();
+        taker.ends();
+        let told = take(&root, NOW).unwrap_err().to_string();
+        assert!(told.contains("unless it is renewed"), "{told}");
+        sandbox::git(&sandbox.origin(), &["update-ref", "-d", REF]);
+        take(&root, NOW).unwrap();
+    }
+
+    #[test]
+    fn an_error_that_is_handed_on_gives_it_back() {
+        let sandbox = Sandbox::new();
+        let root = sandbox.clone("ada");
+        let fails = || -> Result<()> {
+            let _lock = take(&root, NOW)?;
+            assert!(sandbox.named(REF).is_some());
+            anyhow::bail!("the deploy failed")
+        };
+        assert!(fails().is_err());
+        assert_eq!(sandbox.named(REF), None);
+    }
 }

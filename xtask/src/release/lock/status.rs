@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::SystemTime;
 
 use anyhow::Result;
 use migrate::Interrupt;
 use serde::Serialize;
 
+use super::holder::to_the_second;
 use super::local::{self, Held};
-use super::{Holder, Place, Seen, interrupted, look, not_read, ref_name, refused, told};
+use super::{Holder, Place, Seen, TIMING, interrupted, look, not_read, ref_name, refused, told};
 use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::tool::git::{self, Swapped};
@@ -63,7 +63,7 @@ pub(crate) fn status(project: &Project, app: &str, interrupt: &Interrupt) -> Res
     let found = look(&place.root, &app, interrupt)?
         .map_err(|reason| if interrupt.is_raised() { interrupted() } else { not_read(&app, &reason) })?;
     if let Some(Seen { commit, holder }) = found {
-        let is_expired = holder.as_ref().is_some_and(|holder| holder.is_expired(SystemTime::now()));
+        let is_expired = holder.as_ref().is_some_and(|holder| holder.is_expired(TIMING.skew));
         let state = if is_expired { State::Expired } else { State::Held };
         return Ok(Status { app, state, holder, place: Where::Origin, commit: Some(commit) });
     }
@@ -85,8 +85,10 @@ impl Status {
         if (self.state, self.place) != (State::Held, Where::ThisMachine) {
             return Ok(());
         }
-        let told = told(&self.app, self.holder.as_ref());
-        let message = format!("the lock of {told}, ends with that process alone; nothing was changed");
+        let (app, told) = (&self.app, told(self.holder.as_ref()));
+        let message = format!(
+            "{app} is locked by {told}; the lock of this clone ends with that process alone; nothing was changed"
+        );
         let remedy = match &self.holder {
             Some(holder) => format!("ask it to stop: kill {}", holder.pid),
             None => "stop the other deploy of this clone".to_owned(),
@@ -120,13 +122,13 @@ impl Status {
         let (what, remedy) = if is_same {
             let remedy =
                 "stop that process; or break it without the question: cargo xtask lock break --auto-approve";
-            ("was renewed meanwhile, so its process is alive", remedy)
+            ("was renewed meanwhile, so that process is alive", remedy)
         } else {
-            ("is another one's by now", "look again: cargo xtask lock status")
+            ("is not the one that was shown", "look again: cargo xtask lock status")
         };
-        let message =
-            format!("the lock of {}, {what}; nothing was changed", told(&self.app, holder.as_ref()));
-        Ok(Error::new(Kind::Failed, &self.app, message).remedy(remedy))
+        let (app, told) = (&self.app, told(holder.as_ref()));
+        let message = format!("the lock of {app} {what}: it is held by {told}; nothing was changed");
+        Ok(Error::new(Kind::Failed, app, message).remedy(remedy))
     }
 }
 
@@ -140,9 +142,9 @@ impl fmt::Display for Status {
         match (state, holder) {
             (State::Free, _) => writeln!(f, "{app} is free: nobody holds its lock {place}"),
             (State::Expired, Some(holder)) => {
-                let (does, expiry) = (holder.does(), holder.expiry());
+                let (since, expiry) = (to_the_second(&holder.since), holder.expiry());
                 writeln!(f, "{app} is free: the lock of {holder} {place} expired at {expiry}")?;
-                writeln!(f, "  {does}\n  the next deploy takes it over")
+                writeln!(f, "  it was taken at {since}; the next deploy takes it over")
             }
             (_, Some(holder)) => {
                 let (does, ends) = (holder.does(), holder.ends());

@@ -2,6 +2,8 @@
 
 mod object;
 mod origin;
+#[cfg(test)]
+pub(crate) mod sandbox;
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt as _;
@@ -90,10 +92,17 @@ pub(crate) fn changed_files(root: &Path) -> Result<Vec<String>> {
     Ok(files)
 }
 
+/// Why git failed, in a line: its last complaint, or what ssh or the other side said where it only says that it could not read.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().rfind(|line| line.starts_with("fatal: ")).or_else(|| text.lines().last());
-    told_without_credentials(line.unwrap_or("it said nothing").trim_start_matches("fatal: "))
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let fatal = lines.iter().rposition(|line| line.starts_with("fatal: "));
+    let line = match fatal {
+        Some(at) if at > 0 && lines[at].contains("Could not read from remote repository") => lines[at - 1],
+        Some(at) => lines[at],
+        None => lines.last().copied().unwrap_or("it said nothing"),
+    };
+    told_without_credentials(line.trim_start_matches("fatal: ").trim_end_matches('.'))
 }
 
 /// git repeats an address as it was given, with what stands before its host.
@@ -178,7 +187,29 @@ mod tests {
             told("fatal: '/a/b.git' does not appear to be a git repository\nmore\n"),
             "'/a/b.git' does not appear to be a git repository"
         );
+        assert_eq!(
+            told(
+                "ssh: connect to host example.com port 22: No route to host\nfatal: Could not read from remote repository.\n\nmore\n"
+            ),
+            "ssh: connect to host example.com port 22: No route to host"
+        );
+        assert_eq!(
+            told("fatal: Could not read from remote repository.\n"),
+            "Could not read from remote repository"
+        );
         assert_eq!(told(""), "it said nothing");
+    }
+
+    #[test]
+    fn of_many_changed_files_five_are_told() {
+        let sandbox = sandbox::Sandbox::new();
+        let root = sandbox.clone("ada");
+        assert_eq!(changed_files(&root).unwrap(), [""; 0]);
+        std::fs::write(root.join("a b"), "").unwrap();
+        assert_eq!(changed_files(&root).unwrap(), ["\"a b\""]);
+        ["c", "d", "e", "f", "g", "h"].iter().for_each(|name| std::fs::write(root.join(name), "").unwrap());
+        assert_eq!(changed_files(&root).unwrap(), ["\"a b\"", "c", "d", "e", "f", "and 2 more"]);
+        assert!(head(&root).unwrap().unwrap().dirty);
     }
 
     #[test]

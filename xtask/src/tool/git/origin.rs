@@ -195,7 +195,10 @@ fn refusal(Output { stdout, stderr, .. }: &Output) -> String {
     let why = rejected.and_then(|line| Some(line.rsplit_once('(')?.1.trim_end_matches(')')));
     let Some(why) = why else { return last_line(stderr.as_bytes()) };
     let said = stderr.lines().filter_map(|line| line.strip_prefix("remote:")).map(str::trim);
-    let said = said.filter(|line| !line.is_empty()).map(|line| line.replace(char::is_control, "")).next();
+    let said = said
+        .filter(|line| !line.is_empty())
+        .map(|line| line.trim_end_matches('.').replace(char::is_control, ""))
+        .next();
     told_without_credentials(&said.map_or_else(|| why.to_owned(), |said| format!("{why}: {said}")))
 }
 
@@ -223,4 +226,99 @@ fn unattended(command: &Expression) -> Expression {
 
 fn late() -> String {
     format!("no answer within {} s", LIMIT.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::tool::git::rev_parse;
+    use crate::tool::git::sandbox::{Sandbox, git};
+
+    const NAME: &str = "refs/landfall/test/a";
+
+    fn pushedness(root: &Path) -> Pushedness {
+        let head = rev_parse(root, "HEAD").unwrap().unwrap();
+        is_pushed(root, &head, &Interrupt::default()).unwrap()
+    }
+
+    fn commit(root: &Path) {
+        git(root, &["commit", "--quiet", "--allow-empty", "--message", "more"]);
+    }
+
+    #[test]
+    fn a_commit_is_published_when_a_branch_or_a_tag_of_origin_has_it() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        assert_eq!(pushedness(&ada), Pushedness::Yes);
+        commit(&ada);
+        assert_eq!(pushedness(&ada), Pushedness::No);
+        git(&ada, &["push", "--quiet", "origin", "HEAD:refs/landfall/deployed/shop"]);
+        assert_eq!(pushedness(&ada), Pushedness::No, "what a deploy wrote down is no publication");
+        commit(&ada);
+        git(&ada, &["push", "--quiet", "origin", "HEAD:refs/tags/v1"]);
+        assert_eq!(pushedness(&ada), Pushedness::Yes);
+        git(&ada, &["tag", "--annotate", "--message", "two", "v2"]);
+        git(&ada, &["push", "--quiet", "--force", "origin", "v2", ":refs/tags/v1"]);
+        assert_eq!(pushedness(&ada), Pushedness::Yes, "an annotated tag names its commit, too");
+        git(&ada, &["push", "--quiet", "origin", ":refs/tags/v2"]);
+        assert_eq!(pushedness(&ada), Pushedness::No);
+        commit(&ada);
+        git(&ada, &["push", "--quiet", "origin", "HEAD:refs/heads/main"]);
+        sandbox.origin_goes();
+        assert_eq!(pushedness(&ada), Pushedness::Yes, "this repository knows");
+        commit(&ada);
+        assert!(matches!(pushedness(&ada), Pushedness::Unknown(_)));
+        git(&ada, &["remote", "remove", "origin"]);
+        assert_eq!(pushedness(&ada), Pushedness::NoOrigin);
+    }
+
+    #[test]
+    fn a_ref_is_swapped_only_where_it_is_what_it_was_taken_for() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let a = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        commit(&ada);
+        let b = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let swap = |expected: Option<&str>, new: Option<&str>| swap(&ada, NAME, expected, new).unwrap();
+        let (a, b) = (Some(a.as_str()), Some(b.as_str()));
+        assert_eq!(swap(None, a), Swapped::Done);
+        assert_eq!(swap(None, b), Swapped::Moved(a.map(str::to_owned)));
+        assert_eq!(swap(a, b), Swapped::Done);
+        assert_eq!(swap(a, None), Swapped::Moved(b.map(str::to_owned)));
+        assert_eq!(swap(b, a), Swapped::Done, "backwards, too");
+        assert_eq!(swap(a, None), Swapped::Done);
+        assert_eq!(swap(a, b), Swapped::Moved(None));
+        assert_eq!(swap(a, None), Swapped::Done, "it is what it was to become");
+        assert_eq!(sandbox.named(NAME), None);
+        // Only for a moment, as while another push writes it.
+        let held = sandbox.origin().join(format!("{NAME}.lock"));
+        fs::create_dir_all(held.parent().unwrap()).unwrap();
+        fs::write(&held, "").unwrap();
+        assert!(matches!(swap(None, a), Swapped::Refused(_)));
+        fs::remove_file(held).unwrap();
+        sandbox.origin_goes();
+        assert!(matches!(swap(None, a), Swapped::Silent(_)));
+    }
+
+    #[test]
+    fn a_push_runs_no_hook_of_this_machine() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let hook = ada.join("hooks/pre-push");
+        fs::create_dir(ada.join("hooks")).unwrap();
+        fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+        fs::set_permissions(&hook, Permissions::from_mode(0o755)).unwrap();
+        git(&ada, &["config", "core.hooksPath", "hooks"]);
+        for (key, value) in
+            [("push.gpgSign", "true"), ("commit.gpgSign", "true"), ("push.followTags", "true")]
+        {
+            git(&ada, &["config", key, value]);
+        }
+        let head = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        assert_eq!(swap(&ada, NAME, None, Some(&head)).unwrap(), Swapped::Done);
+        put(&ada, NAME, &head).unwrap().unwrap();
+    }
 }
