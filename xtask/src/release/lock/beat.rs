@@ -173,7 +173,10 @@ impl Beat {
             // Broken, or taken by somebody else: nothing of ours is there.
             Swapped::Done | Swapped::Moved(_) => Ok(()),
             Swapped::Refused(reason) | Swapped::Silent(reason) => {
-                Err((reason, humantime::format_rfc3339_seconds(own.expires).to_string()))
+                // One of those without an answer may have got through.
+                let latest = SystemTime::now() + self.writer.timing.expiry;
+                let expires = if own.pushed.is_empty() { own.expires } else { latest };
+                Err((reason, humantime::format_rfc3339_seconds(expires).to_string()))
             }
         }
     }
