@@ -72,6 +72,14 @@ impl Sim {
         volumes.map(|(id, volume)| (id.clone(), volume["name"].as_str().unwrap().to_owned())).collect()
     }
 
+    /// The id of the volume that a machine has.
+    pub(crate) fn volume_of(&self, machine: &str) -> String {
+        let state = self.control("state");
+        let machines = state["apps"].as_object().unwrap().values().map(|app| &app["machines"][machine]);
+        let found = machines.into_iter().find(|machine| !machine.is_null()).unwrap();
+        found["config"]["mounts"][0]["volume"].as_str().unwrap().to_owned()
+    }
+
     /// What was asked of it that changes something: `METHOD path`.
     pub(crate) fn writes(&self) -> Vec<String> {
         let log = self.control("log");

@@ -5,6 +5,7 @@
 mod boots;
 mod builds;
 mod container;
+mod deploy;
 mod failures;
 mod production;
 mod pull;

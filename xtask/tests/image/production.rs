@@ -25,22 +25,32 @@ pub(crate) struct Production {
 impl Production {
     /// Built from this workspace, in which something was changed first, and deployed.
     pub(crate) fn deployed(home: &Path, tag: &'static str, edit: impl FnOnce(&Workspace)) -> Self {
-        let workspace = Workspace::copied();
-        workspace.edit("fly.toml", |text| text.replace("landfall-customers", "simapp").replace("fra", "iad"));
-        edit(&workspace);
-        let commit = workspace.commit();
-        workspace.builds(&["--tag", tag, "--no-smoke"]);
-        let scenario = json!({"base": "first_deploy", "behavior": {"backdate_start": 11}});
-        let folder = workspace.path(".data/docker");
-        let options = ["--run-with-docker", "--docker-dir", folder.to_str().unwrap()];
-        let sim = Sim::start_with(home, &scenario, &options);
-        let production = Self { workspace, sim, commit, tag };
+        let production = Self::nothing(home, "first_deploy", tag, edit);
+        production.workspace.builds(&["--tag", tag, "--no-smoke"]);
         let mut fly = production.with_fly(Command::new(home.join("shim/fly")));
         fly.args(["deploy", "--local-only", "--image", tag, "--image-label", "first", "--ha=false"]);
         fly.args(["-e", "LANDFALL_CREATE=1", "-a", "simapp", "-c", "fly.toml"]);
         let deployed = fly.current_dir(production.workspace.path("")).output().unwrap();
         assert!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
         production
+    }
+
+    /// The workspace alone, and a simulator in which nothing runs yet.
+    pub(crate) fn nothing(
+        home: &Path,
+        scenario: &str,
+        tag: &'static str,
+        edit: impl FnOnce(&Workspace),
+    ) -> Self {
+        let workspace = Workspace::copied();
+        workspace.edit("fly.toml", |text| text.replace("landfall-customers", "simapp").replace("fra", "iad"));
+        edit(&workspace);
+        let commit = workspace.commit();
+        let scenario = json!({"base": scenario, "behavior": {"backdate_start": 11}});
+        let folder = workspace.path(".data/docker");
+        let options = ["--run-with-docker", "--docker-dir", folder.to_str().unwrap()];
+        let sim = Sim::start_with(home, &scenario, &options);
+        Self { workspace, sim, commit, tag }
     }
 
     fn with_fly(&self, mut command: Command) -> Command {
