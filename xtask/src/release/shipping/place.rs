@@ -103,7 +103,7 @@ fn there(machine: Machine, volumes: Vec<Volume>, fly_toml: &FlyToml) -> Result<P
     if !machine.is_reachable() {
         problems.push(Problem::new(
             format!("the host of machine {id} is {}", machine.host_status),
-            "wait for Fly (https://status.flyio.net), or bring a snapshot to another host: cargo xtask rollback --data snapshot",
+            format!("wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a {app}"),
         ));
     }
     if !matches!(machine.state.as_str(), "started" | "stopped" | "suspended") {
@@ -248,50 +248,88 @@ mod tests {
     fn before_the_first_deploy_there_is_nothing_or_a_volume_that_nobody_used() {
         assert_eq!(found(&[], &[], false), "nowhere, None");
         assert_eq!(found(&[], &[volume("v", None)], false), r#"nowhere, Some("v")"#);
-        assert_snapshot!(found(&[], &[with(volume("v", None), "region", json!("ams"))], false));
-        assert_snapshot!(found(&[], &[volume("v", None), volume("w", None)], false));
+        assert_snapshot!(found(&[], &[with(volume("v", None), "region", json!("ams"))], false), @r#"
+        volume v is in ams, and fly.toml wants a machine in iad
+        set primary_region = "ams", or remove an empty volume: fly volumes destroy v -a shop
+        "#);
+        assert_snapshot!(found(&[], &[volume("v", None), volume("w", None)], false), @"
+        the app shop has 2 volumes named data (v, w), and Fly would take the first
+        remove those that are empty: fly volumes destroy ID -a shop
+        ");
     }
 
     #[test]
     fn an_app_whose_machine_is_gone_is_told_apart_from_a_new_one() {
-        assert_snapshot!(found(&[], &[], true));
-        assert_snapshot!(found(&[], &[volume("v", None)], true));
+        assert_snapshot!(found(&[], &[], true), @"
+        the app shop had releases, and has neither a machine nor a volume named data now: its data is gone
+        see what is left of it: fly volumes list --all -a shop; or begin anew under another name
+        ");
+        assert_snapshot!(found(&[], &[volume("v", None)], true), @"
+        the app shop has no machine, and its volume v may hold its data
+        bring the last release back onto it: cargo xtask rollback; or see what is there: fly volumes list -a shop
+        ");
     }
 
     #[test]
     fn a_second_machine_or_volume_is_told_with_the_safe_way_out() {
-        assert_snapshot!(found(&[machine("m", Some("v")), machine("n", Some("w"))], &[], true));
+        assert_snapshot!(found(&[machine("m", Some("v")), machine("n", Some("w"))], &[], true), @"
+        the app shop has 2 machines, each with data of its own: m (started, iad, v); n (started, iad, w)
+        see which one has the data: fly machine exec ID 'app status' -a shop; then take away the other by its id: fly machine destroy ID --force -a shop (`fly scale count 1` may take the wrong one)
+        ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],
             &[volume("v", Some("m")), volume("w", None)],
             true
-        ));
+        ), @"
+        there is a second volume named data, w in iad: no machine has it, and machine m has another one
+        where it holds nothing that is needed: fly volumes destroy w -a shop (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+        ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],
             &[volume("v", Some("m")), volume("w", Some("n"))],
             true
-        ));
+        ), @"
+        there is a second volume named data, w in iad: machine n has it, and machine m has another one
+        where it holds nothing that is needed: fly volumes destroy w -a shop (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+        ");
     }
 
     #[test]
     fn a_machine_that_is_not_as_fly_toml_says_is_told() {
         let own = [volume("v", Some("m"))];
-        assert_snapshot!(found(&[machine("m", None)], &[], true));
+        assert_snapshot!(found(&[machine("m", None)], &[], true), @"
+        machine m has no volume: what it writes to /data is gone when it is replaced
+        fetch its data first: cargo xtask pull; then: fly machine destroy m --force -a shop; and deploy anew
+        ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],
             &[with(own[0].clone(), "name", json!("old"))],
             true
-        ));
-        assert_snapshot!(found(&[with(machine("m", Some("v")), "state", json!("replacing"))], &own, true));
+        ), @"
+        machine m has volume v, which is not named data
+        write its name into fly.toml, as source of [[mounts]]: fly volumes list -a shop
+        ");
+        assert_snapshot!(found(&[with(machine("m", Some("v")), "state", json!("replacing"))], &own, true), @"
+        machine m is replacing: somebody may be at it
+        look again in a minute: fly machine status m -a shop
+        ");
         assert_snapshot!(found(
             &[with(machine("m", Some("v")), "host_status", json!("unreachable"))],
             &own,
             true
-        ));
+        ), @"
+        the host of machine m is unreachable
+        wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a shop
+        ");
         let elsewhere = with(machine("m", Some("v")), "region", json!("ams"));
         let moved = json!([{"volume": "v", "path": "/old"}]);
         let elsewhere =
             with(elsewhere, "config", json!({"metadata": {"fly_process_group": "app"}, "mounts": moved}));
-        assert_snapshot!(found(&[elsewhere], &own, true));
+        assert_snapshot!(found(&[elsewhere], &own, true), @r#"
+        machine m is in ams, and fly.toml says primary_region = "iad"
+        its data is where it is: primary_region = "ams"
+        volume v is mounted at /old, and fly.toml says /data
+        leave it where it is: destination = "/old" and DB_PATH below it
+        "#);
     }
 }
