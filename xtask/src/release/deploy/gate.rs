@@ -68,10 +68,14 @@ pub(super) fn pass(
     }
     shipping.ui.result(&text::plan(&planned, false));
     approval::guard(&prepared, "cargo xtask deploy")?;
-    let planned = if needs_rehearsal(&planned) && !wanted.no_rehearsal {
-        rehearse(shipping, wanted, report)?
-    } else {
-        planned
+    let planned = match needs_rehearsal(&planned) && !wanted.no_rehearsal {
+        // A fork is something that is made.
+        true if wanted.dry_run => {
+            shipping.ui.note("a deploy rehearses this change on a fork of production's volume first");
+            planned
+        }
+        true => rehearse(shipping, wanted, report)?,
+        false => planned,
     };
     refuse_without_room(standing, &planned)?;
     Ok(Gate {
