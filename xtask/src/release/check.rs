@@ -1,4 +1,4 @@
-//! One line of `verify-sync` and `doctor`: what was looked at, what came of it, and what mends it.
+//! One line of `verify-sync`, `status` and `doctor`: what was looked at, what came of it, and what mends it.
 
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
     NotRead,
 }
 
-/// One line of `verify-sync` or `doctor`.
+/// One line of `verify-sync`, `status` or `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// What was looked at: `deployed commit`.
@@ -55,4 +55,11 @@ pub(crate) fn line(
     remedy: impl Into<String>,
 ) -> Check {
     Check { name, verdict, evidence: evidence.into(), details: Vec::new(), remedy: remedy.into() }
+}
+
+/// What is known to be wrong comes before what is not known.
+pub(crate) fn verdict(checks: &[Check]) -> Verdict {
+    let order = [Verdict::OutOfSync, Verdict::Refused, Verdict::Unknown];
+    let any = |verdict: &Verdict| checks.iter().any(|check| check.verdict == *verdict);
+    order.into_iter().find(any).unwrap_or(Verdict::Fine)
 }

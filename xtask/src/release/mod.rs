@@ -1,5 +1,6 @@
 //! What shipping is made of.
 
+mod agreement;
 pub(crate) mod annotation;
 pub(crate) mod approval;
 pub(crate) mod audit;

@@ -14,7 +14,7 @@ use migrate::{Approval, Declared, Interrupt, Report, Settings};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use super::check::{Check, Verdict, fine, line, not_read};
+use super::check::{self, Check, Verdict, fine, line, not_read};
 use super::deployed::{self, Source};
 use super::document::Document;
 use super::image;
@@ -46,9 +46,7 @@ pub(crate) struct Found {
 impl Found {
     /// What is known to be wrong comes before what is not known.
     pub(crate) fn verdict(&self) -> Verdict {
-        let order = [Verdict::OutOfSync, Verdict::Refused, Verdict::Unknown];
-        let any = |verdict: &Verdict| self.checks.iter().any(|check| check.verdict == *verdict);
-        order.into_iter().find(any).unwrap_or(Verdict::Fine)
+        check::verdict(&self.checks)
     }
 
     /// For people who were not there.
