@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Ship it: check, build, back up, update the machine, prove it; or back where it was
     #[command(after_help = DEPLOY_HELP)]
     Deploy(Box<Deploy>),
+    /// What runs where, with which data and which way back: one table
+    #[command(after_help = STATUS_HELP)]
+    Status(Status),
     /// Who deploys right now, and what to do with a lock that a dead process has left
     #[command(after_help = LOCK_HELP)]
     Lock(Lock),
@@ -147,6 +150,20 @@ Exit codes:
   3  refused because of a hazard; nothing was changed
   5  failed; production serves the release before
   6  failed; production needs a person, the message says what to do";
+
+const STATUS_HELP: &str = "\
+Production is asked, and never woken; nothing is changed. Where there is no way to Fly, what git
+knows is shown.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+  LANDFALL_URL   where production answers [default: https://APP.fly.dev]
+
+Exit codes:
+  0  well, as far as could be looked; or nothing is deployed yet
+  1  could not tell: something was asked, and did not answer as it should
+  2  wrong usage or configuration
+  4  something is off; each line that differs says what mends it";
 
 const LOCK_HELP: &str = "\
 A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s,
@@ -420,6 +437,14 @@ pub(crate) struct Deploy {
     pub(crate) format: Format,
 }
 
+/// Flags of `cargo xtask status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// What `cargo xtask lock` does.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
@@ -503,6 +528,7 @@ impl Command {
             Self::Rehearse(_) => "rehearse",
             Self::Image(_) => "image",
             Self::Deploy(_) => "deploy",
+            Self::Status(_) => "status",
             Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
             Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
             Self::Doctor(_) => "doctor",
@@ -520,6 +546,7 @@ impl Command {
             Self::Rehearse(args) => args.format,
             Self::Image(args) => args.format,
             Self::Deploy(args) => args.format,
+            Self::Status(args) => args.format,
             Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
             Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
             Self::Doctor(args) => args.format,

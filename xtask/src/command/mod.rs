@@ -10,4 +10,5 @@ pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod pull;
 pub(crate) mod rehearse;
+pub(crate) mod status;
 pub(crate) mod verify_sync;

@@ -16,6 +16,7 @@ mod identity;
 pub(crate) mod image;
 mod live;
 pub(crate) mod lock;
+pub(crate) mod overview;
 pub(crate) mod probe;
 pub(crate) mod production;
 pub(crate) mod pull;

@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
 /// How long one answer may take.
@@ -25,7 +25,7 @@ pub(crate) struct Version {
 }
 
 /// Fingerprints of schemas; `None` is one that it could not read.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 pub(crate) struct Schemas {
     /// What its `schema.sql` says.
     pub(crate) declared: Option<String>,

@@ -55,10 +55,11 @@ impl From<Trouble> for Error {
 impl Production {
     /// Looks for it.
     pub(crate) fn find(fly_toml: &FlyToml, fly: &Result<Fly<'_>, Failure>) -> Self {
-        let machines = match fly {
-            Ok(fly) => fly.machines(),
-            Err(failure) => Err(failure.clone()),
-        };
+        Self::among(fly_toml, fly.as_ref().map_err(Failure::clone).and_then(Fly::machines))
+    }
+
+    /// Looks for it among all machines of the app.
+    pub(crate) fn among(fly_toml: &FlyToml, machines: Result<Vec<Machine>, Failure>) -> Self {
         match machines {
             Ok(machines) => only(machines, fly_toml),
             Err(failure) => match failure.reason {

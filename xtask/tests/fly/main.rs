@@ -15,6 +15,7 @@ mod requires;
 mod shop;
 #[allow(dead_code, reason = "the tests of the image use it, too")]
 mod sim;
+mod status;
 #[path = "../it/world.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod world;

@@ -101,6 +101,23 @@ impl Sim {
         ureq::put(format!("{}/_sim/rules", self.url)).send(rules.to_string()).unwrap();
     }
 
+    /// Gives each volume this snapshot, made at this time.
+    pub(crate) fn snapshot(&self, id: &str, time: &str) {
+        let snapshots = json!({"_snapshots": [{"id": id, "status": "created", "created_at": time}]});
+        for (volume, _) in self.volumes() {
+            let address = format!("{}/_sim/volume/{volume}", self.url);
+            ureq::post(address).send(snapshots.to_string()).unwrap();
+        }
+    }
+
+    /// Its machines run as after a rollback onto newer data.
+    pub(crate) fn keep_schema(&self) {
+        let kept = json!({"config": {"env": {"LANDFALL_SCHEMA": "keep"}}});
+        for (machine, _) in self.machines() {
+            ureq::post(format!("{}/_sim/machine/{machine}", self.url)).send(kept.to_string()).unwrap();
+        }
+    }
+
     /// Merges this into the live scenario.
     pub(crate) fn configure(&self, change: &Value) {
         ureq::post(format!("{}/_sim/config", self.url)).send(change.to_string()).unwrap();

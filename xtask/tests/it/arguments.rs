@@ -17,6 +17,7 @@ fn help() {
         ("help lock", &["lock", "--help"]),
         ("help lock status", &["lock", "status", "--help"]),
         ("help lock break", &["lock", "break", "--help"]),
+        ("help status", &["status", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
         let said = world.run(args);

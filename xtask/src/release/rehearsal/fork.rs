@@ -28,6 +28,11 @@ const TRIES: u32 = 3;
 /// How long a machine may take to answer at all.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
+/// What the name of a rehearsal's machine begins with.
+pub(crate) const MACHINE: &str = "landfall-rehearsal-";
+/// The same of its volume.
+pub(crate) const VOLUME: &str = "landfall_rehearsal_";
+
 /// What is at Fly because of this rehearsal, by name: an answer that was lost tells no id.
 struct Leftovers<'a> {
     app: &'a str,
@@ -50,8 +55,8 @@ impl Stage<'_> {
         let image = fly.push(&self.project.root, &built.tag, &label)?.tag;
         let leftovers = Leftovers {
             app: &self.fly_toml.app,
-            machine: format!("landfall-rehearsal-{unique}"),
-            volume: format!("landfall_rehearsal_{unique}"),
+            machine: format!("{MACHINE}{unique}"),
+            volume: format!("{VOLUME}{unique}"),
             ui: self.ui,
         };
         self.ui.status("Forking", format!("volume {source} as {}", leftovers.volume));

@@ -13,6 +13,7 @@ use anyhow::Result;
 use migrate::{Approval, Declared, Evidence, Interrupt, Outcome, Report, Settings, TableRows};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::fork::{MACHINE, VOLUME};
 use self::prediction::Recorded;
 use super::check::Verdict;
 use super::document::Document;

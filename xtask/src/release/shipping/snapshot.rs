@@ -60,7 +60,7 @@ fn is_made(snapshot: &Snapshot) -> bool {
 }
 
 fn joined(volume: &str, now: &[Snapshot]) -> Result<Taken> {
-    let last = now.iter().filter(|snapshot| is_made(snapshot)).max_by(|a, b| a.created_at.cmp(&b.created_at));
+    let last = last(now);
     let age = last.and_then(|snapshot| age(&snapshot.created_at));
     match (last, age) {
         (Some(last), Some(age)) if age <= FRESH => Ok(Taken {
@@ -75,7 +75,14 @@ fn joined(volume: &str, now: &[Snapshot]) -> Result<Taken> {
     }
 }
 
-fn age(time: &str) -> Option<Duration> {
+/// The latest that is made.
+pub(crate) fn last(snapshots: &[Snapshot]) -> Option<&Snapshot> {
+    let made = snapshots.iter().filter(|snapshot| is_made(snapshot));
+    made.max_by(|a, b| a.created_at.cmp(&b.created_at))
+}
+
+/// How long ago a time as in RFC 3339 is; `None` where it is none, or is to come.
+pub(crate) fn age(time: &str) -> Option<Duration> {
     SystemTime::now().duration_since(humantime::parse_rfc3339(time).ok()?).ok()
 }
 

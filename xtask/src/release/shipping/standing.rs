@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Shipping;
 use crate::release::deployed;
 use crate::release::production::{self, Trouble};
-use crate::tool::fly::{Machine, Volume};
+use crate::tool::fly::{Fly, Machine, Volume};
 
 /// What `app status` tells.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,11 +91,16 @@ impl Shipping<'_> {
 
     /// Rows and room of the database.
     pub(crate) fn status(&self, machine: &str) -> Result<Status, Trouble> {
-        production::ask(self.fly, machine, "app status --format json")
+        status(self.fly, machine)
     }
 
     /// The same of a copy beside it.
     pub(crate) fn status_of(&self, machine: &str, copy: &str) -> Result<Status, Trouble> {
         production::ask(self.fly, machine, &format!("app status {copy} --format json"))
     }
+}
+
+/// Rows and room of the database on a machine.
+pub(crate) fn status(fly: &Fly<'_>, machine: &str) -> Result<Status, Trouble> {
+    production::ask(fly, machine, "app status --format json")
 }

@@ -64,6 +64,9 @@ pub(crate) struct MachineConfig {
     /// Its size.
     #[serde(default)]
     pub(crate) guest: Guest,
+    /// Its variables; secrets are not among them.
+    #[serde(default)]
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// A volume of a machine.
