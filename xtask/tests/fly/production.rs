@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, commit, connected, line, record, shop, verify_sync};
 use crate::sim::{Sim, inspect, running};
-use crate::world::World;
+use crate::world::{Said, World};
 
 /// A workspace whose HEAD is deployed and recorded, beside a simulator in this scenario.
 fn recorded(home: &std::path::Path, change: &Value) -> (World, Sim) {
@@ -171,22 +171,26 @@ exec) touch "$(dirname "$0")/begun"; exec sleep 600 ;;
 esac
 "#;
 
-#[test]
-fn an_interrupt_ends_it_and_tells_nothing_half_known() {
+/// What a command says that is interrupted while it waits for the machine.
+pub(crate) fn interrupted(command: &str) -> Said {
     let world = shop();
     record(&world, &commit(&world));
     world.write("target/bin/fly", SILENT);
     fs::set_permissions(world.path("target/bin/fly"), fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", world.path("target/bin").display(), std::env::var("PATH").unwrap());
     let world = world.with_env("PATH", path).with_env("LANDFALL_URL", "http://127.0.0.1:9");
-    let child =
-        world.command(&["verify-sync"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = world.command(&[command]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !world.path("target/bin/begun").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let said = world.said(&["verify-sync"], &child.wait_with_output().unwrap());
+    world.said(&[command], &child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_interrupt_ends_it_and_tells_nothing_half_known() {
+    let said = interrupted("verify-sync");
     assert_eq!((said.exit, said.stdout.as_str()), (1, ""), "{said}");
     assert_eq!(said.stderr, "error: interrupted; nothing was changed\n");
 }

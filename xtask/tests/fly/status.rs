@@ -648,3 +648,10 @@ fn before_the_first_deploy_it_says_so() {
     ");
     assert_eq!(said("first_deploy"), said("app_not_found"));
 }
+
+#[test]
+fn an_interrupt_ends_it_and_tells_nothing_half_known() {
+    let said = crate::production::interrupted("status");
+    assert_eq!((said.exit, said.stdout.as_str()), (1, ""), "{said}");
+    assert_eq!(said.stderr, "error: interrupted; nothing was changed\n");
+}
