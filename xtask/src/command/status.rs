@@ -28,12 +28,12 @@ fn end(overview: &Overview, ui: &Ui) -> u8 {
         Verdict::OutOfSync | Verdict::Refused => {
             ("Off", format!("{app}: each line above that differs says what mends it"), 4)
         }
-        Verdict::Unknown => ("Unknown", format!("{app}: not everything could be told"), 1),
-        Verdict::Fine | Verdict::NotRead if !overview.has_machine() => {
+        Verdict::Unknown | Verdict::Needed => ("Unknown", format!("{app}: not everything could be told"), 1),
+        Verdict::Fine | Verdict::Optional | Verdict::NotRead if !overview.has_machine() => {
             ("Not asked", format!("production of {app}: above is what git knows"), 0)
         }
-        Verdict::Fine | Verdict::NotRead if not_read == 0 => ("Well", app.clone(), 0),
-        Verdict::Fine | Verdict::NotRead => {
+        Verdict::Fine | Verdict::Optional | Verdict::NotRead if not_read == 0 => ("Well", app.clone(), 0),
+        Verdict::Fine | Verdict::Optional | Verdict::NotRead => {
             let lines = text::count(not_read as u64, "line");
             ("Well", format!("{app}, as far as could be looked: {lines} above could not be read"), 0)
         }

@@ -3,6 +3,7 @@
 //!
 //! What could not be pushed stays here, and a later entry takes it along: on top of what others have added meanwhile.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -110,6 +111,13 @@ pub(crate) struct Audit {
     pub(crate) entries: Vec<Recorded>,
     /// Why it may not be all there is; `None` where it is.
     pub(crate) reason: Option<String>,
+}
+
+impl Audit {
+    /// Volumes that a rollback set aside; they wait for a person.
+    pub(crate) fn set_aside(&self) -> BTreeSet<String> {
+        self.entries.iter().flat_map(|recorded| recorded.entry.set_aside.iter().cloned()).collect()
+    }
 }
 
 /// The chain as it is now, here and at `origin` together.

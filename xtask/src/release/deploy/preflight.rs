@@ -1,7 +1,5 @@
 //! What stands against a deploy, all at once, before anything is done.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use migrate::Interrupt;
 
@@ -107,11 +105,6 @@ pub(super) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<
         true => !fly.releases().map_err(problem)?.is_empty(),
         false => true,
     };
-    let place = place::find(machines, volumes, fly_toml, was_deployed, &set_aside(audit))?;
+    let place = place::find(machines, volumes, fly_toml, was_deployed, &audit.set_aside())?;
     Ok(There { place, has_app: true })
-}
-
-/// Volumes that a rollback set aside; they wait for a person.
-fn set_aside(audit: &Audit) -> BTreeSet<String> {
-    audit.entries.iter().flat_map(|recorded| recorded.entry.set_aside.iter().cloned()).collect()
 }

@@ -17,6 +17,7 @@ impl Seen<'_> {
         let volume = &self.volume()?.id;
         let check = match (self.snapshots.as_ref()?, self.snapshot()) {
             (Err(failure), _) => line(NAME, Verdict::Unknown, failure.message.as_str(), failure.remedy()),
+            (Ok(_), None) if self.is_new() => fine(NAME, "there is no snapshot yet: Fly makes one a day"),
             (Ok(_), None) => line(
                 NAME,
                 Verdict::OutOfSync,
@@ -35,6 +36,12 @@ impl Seen<'_> {
             }
         };
         Some(Check { details: self.copies(), ..check })
+    }
+
+    /// Whether it was first deployed so lately that Fly need not have made one.
+    fn is_new(&self) -> bool {
+        let first = self.audit.entries.last().map(|recorded| recorded.entry.time.as_str());
+        first.and_then(snapshot::age).is_some_and(|age| age <= OLD)
     }
 
     fn copies(&self) -> Vec<String> {

@@ -6,7 +6,6 @@ use humantime::{Rfc3339Timestamp, format_rfc3339_seconds};
 
 use super::Seen;
 use crate::release::check::{Check, Verdict, fine, line, not_read};
-use crate::release::deploy;
 use crate::release::image::short;
 use crate::release::production::Production;
 use crate::release::shipping::place::{self, Place};
@@ -85,7 +84,7 @@ impl Seen<'_> {
                 return vec![line(PLACE, Verdict::Unknown, failure.message.as_str(), failure.remedy())];
             }
         };
-        let set_aside = deploy::set_aside(&self.audit);
+        let set_aside = self.audit.set_aside();
         match place::find(machines.clone(), volumes, self.fly_toml, self.deployed, &set_aside) {
             Ok(Place::There { .. }) => vec![fine(PLACE, "one machine with one volume, as fly.toml says")],
             Ok(Place::Nowhere { .. }) => Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::Seen;
 use crate::release::check::{Check, fine};
-use crate::release::{deploy, rehearsal};
+use crate::release::rehearsal;
 use crate::text;
 use crate::tool::fly::Volume;
 
@@ -10,7 +10,7 @@ impl Seen<'_> {
     /// Volumes and databases that were set aside when data was brought back; none where there are none.
     pub(super) fn set_aside(&self) -> Option<Check> {
         let app = &self.fly_toml.app;
-        let known = deploy::set_aside(&self.audit);
+        let known = self.audit.set_aside();
         let is_idle = |volume: &&Volume| known.contains(&volume.id) && volume.attached_machine_id.is_none();
         let volumes: Vec<_> = self.volumes().filter(is_idle).collect();
         let databases = self.status().map_or(&[][..], |status| &status.set_aside);

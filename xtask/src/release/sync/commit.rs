@@ -11,6 +11,7 @@ use crate::release::check::{Check, Verdict};
 use crate::release::deployed::{self, Answer, Source};
 use crate::release::image::short;
 use crate::release::production::Production;
+use crate::text;
 use crate::tool::git;
 
 const FRESH: &str = "fresh database";
