@@ -322,7 +322,7 @@ fn what_fly_has_otherwise_than_fly_toml_says_is_off() {
     let told = |base: &str| Shop::with(&home, &json!({"base": base})).told(4, "place");
     assert_told!(told("host_unreachable"), @"
     differs   place            the host of machine [MACHINE 1] is unreachable
-    mend it: wait for Fly (https://status.flyio.net), or bring a snapshot to another host: cargo xtask rollback --data snapshot
+    mend it: wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a simapp
     ");
     assert_told!(told("two_machines"), @"
     differs   place            the app simapp has 2 machines, each with data of its own: [MACHINE 1] (started, iad, [VOLUME 1]); [MACHINE 2] (started, iad, [VOLUME 2])
@@ -525,14 +525,13 @@ fn a_lock_is_told_and_nothing_that_is_off() {
     assert_told!(shop.told(0, "lock"), @"
     ok        lock             simapp is locked at origin by grace@example.com on desk (process 4711)
     deploys 0123456789ab since [TIME]
-    it expires at [TIME] unless it is renewed
+    the lock expires at [TIME] unless it is renewed
     ");
     git(&shop.world.path(""), &["remote", "remove", "origin"]);
     hold(&shop.world, SystemTime::now() - Duration::from_secs(600));
     assert_told!(shop.told(0, "lock"), @"
     ok        lock             simapp is free: the lock of grace@example.com on desk (process 4711) at origin expired at [TIME]
-    deploys 0123456789ab since [TIME]
-    the next deploy takes it over
+    it was taken at [TIME]; the next deploy takes it over
     ");
     git(&shop.world.path(""), &["remote", "set-url", "origin", "target/nowhere"]);
     let said = shop.status(0, &[]);

@@ -299,9 +299,11 @@ fn at_a_terminal_it_asks_and_breaks_what_was_shown_alone() {
     let shop = Shop::new();
     let ask = |meanwhile: &dyn Fn(), answer: &str| {
         let (mut ours, line) = terminal();
-        let line = || Stdio::from(line.try_clone().unwrap());
         let mut command = shop.world.command(&["lock", "break"]);
-        let mut child = command.stdin(line()).stderr(line()).stdout(Stdio::null()).spawn().unwrap();
+        command.stdin(line.try_clone().unwrap()).stderr(line).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // It holds the other end of the line, which ends with its last holder.
+        drop(command);
         let (mut shown, mut buffer) = (String::new(), [0; 4096]);
         while !shown.contains("[y/N] ") {
             let length = ours.read(&mut buffer).unwrap();
@@ -310,8 +312,9 @@ fn at_a_terminal_it_asks_and_breaks_what_was_shown_alone() {
         meanwhile();
         ours.write_all(answer.as_bytes()).unwrap();
         let exit = child.wait().unwrap().code().unwrap();
-        let length = ours.read(&mut buffer).unwrap();
-        shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        while let Ok(length @ 1..) = ours.read(&mut buffer) {
+            shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
         (exit, shown)
     };
     shop.held(100);
