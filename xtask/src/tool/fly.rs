@@ -25,7 +25,7 @@ mod json;
 mod release;
 
 pub(crate) use json::{
-    App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Release, Snapshot, Volume,
+    App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Snapshot, Volume,
 };
 pub(crate) use release::{Pushed, Shipment};
 

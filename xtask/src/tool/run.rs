@@ -190,7 +190,7 @@ pub(crate) fn lines(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let output = running.into_output()?.clone();
+    let output = running.into_output()?;
     Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Exited(output) })
 }
 

@@ -101,10 +101,7 @@ pub(super) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<
         Err(failure) => return Err(problem(failure)),
     };
     let volumes = fly.volumes().map_err(problem)?;
-    let was_deployed = match machines.is_empty() {
-        true => !fly.releases().map_err(problem)?.is_empty(),
-        false => true,
-    };
+    let was_deployed = !machines.is_empty() || fly.was_released().map_err(problem)?;
     let place = place::find(machines, volumes, fly_toml, was_deployed, &audit.set_aside())?;
     Ok(There { place, has_app: true })
 }

@@ -167,7 +167,7 @@ fn may_be_deployed(
     production: &Production,
 ) -> Result<bool> {
     match (fly, machines, production) {
-        (Ok(fly), Ok(_), Production::Absent(_)) => Ok(!fly.releases()?.is_empty()),
+        (Ok(fly), Ok(_), Production::Absent(_)) => Ok(fly.was_released()?),
         // An app that exists, and that this token is not for, looks the same to most questions.
         (Ok(fly), Err(_), Production::Absent(_)) => Ok(fly.apps()?.iter().any(|known| known.name == app)),
         _ => Ok(true),

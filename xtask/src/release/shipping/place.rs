@@ -39,7 +39,7 @@ pub(crate) fn find(
         .filter(|volume| volume.name == fly_toml.source && !set_aside.contains(&volume.id))
         .collect();
     match ours.len() {
-        0 => nowhere(volumes, fly_toml, was_deployed).map_err(|problem| vec![problem]),
+        0 => nowhere(&volumes, fly_toml, was_deployed).map_err(|problem| vec![problem]),
         1 => there(ours.remove(0), volumes, fly_toml),
         count => {
             let told: Vec<_> = ours.iter().map(|machine| told(machine, fly_toml)).collect();
@@ -54,10 +54,10 @@ pub(crate) fn find(
     }
 }
 
-fn nowhere(volumes: Vec<Volume>, fly_toml: &FlyToml, was_deployed: bool) -> Result<Place, Problem> {
+fn nowhere(volumes: &[Volume], fly_toml: &FlyToml, was_deployed: bool) -> Result<Place, Problem> {
     let (app, name) = (&fly_toml.app, &fly_toml.source);
     let ids: Vec<_> = volumes.iter().map(|volume| volume.id.as_str()).collect();
-    match volumes.as_slice() {
+    match volumes {
         [] if was_deployed => Err(Problem::new(
             format!(
                 "the app {app} had releases, and has neither a machine nor a volume named {name} now: its data is gone"

@@ -215,14 +215,6 @@ pub(crate) struct App {
     pub(crate) name: String,
 }
 
-/// A release, as `fly releases --json` tells of it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Release {
-    /// Its number.
-    #[serde(rename = "Version", default)]
-    pub(crate) version: u32,
-}
-
 /// A machine that is to be run, once, by whoever rehearses: no deploy knows of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewMachine<'a> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Release, Snapshot, Volume, outcome, printed};
+use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Snapshot, Volume, outcome, printed};
 use crate::tool::run;
 
 /// How long an image may take to its registry.
@@ -93,9 +93,10 @@ impl Fly<'_> {
         super::parsed("fly apps list --json", &stdout)
     }
 
-    /// All releases of the app, the newest first.
-    pub(crate) fn releases(&self) -> Result<Vec<Release>, Failure> {
-        self.json(&["releases", "--json"], LIMIT)
+    /// Whether the app has ever had a release.
+    pub(crate) fn was_released(&self) -> Result<bool, Failure> {
+        let releases: Vec<Value> = self.json(&["releases", "--json"], LIMIT)?;
+        Ok(!releases.is_empty())
     }
 
     /// Makes the app, which costs nothing yet.
