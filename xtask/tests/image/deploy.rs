@@ -125,7 +125,7 @@ fn the_whole_story_from_the_first_deploy_to_data_that_comes_back() {
     comes_back_by_the_copy(&shop, &second);
     assert_eq!(machine_and_volume(&shop), there);
 
-    deploy(&shop, &["--no-rehearsal", "--allow", "DROPS_COLUMN:customers.phone"]);
+    deploy(&shop, &["--allow", "DROPS_COLUMN:customers.phone"]);
     assert_eq!(version(&shop), third);
     comes_back_by_the_snapshot(&shop, &second, &there);
 }
@@ -195,6 +195,6 @@ fn comes_back_by_the_snapshot(shop: &Production, second: &str, before: &(String,
     assert!(after.0 != before.0 && after.1 != before.1, "{after:?}");
     // Set aside, and known to be: the next deploy goes on.
     assert!(shop.sim.volumes().iter().any(|(id, _)| *id == before.1));
-    deploy(shop, &["--no-rehearsal", "--allow", "DROPS_COLUMN:customers.phone"]);
+    deploy(shop, &["--allow", "DROPS_COLUMN:customers.phone"]);
     assert_eq!(rows(shop), named(&[("Lovelace", None), ("Hopper", None), ("Noether", None)]));
 }

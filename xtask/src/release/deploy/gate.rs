@@ -1,6 +1,7 @@
 //! Today's schema against what production really has: what the next boot is going to change, whether that is approved, and how it
 //! went on a fork of production's own data.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -67,7 +68,7 @@ pub(super) fn pass(
         });
     }
     shipping.ui.result(&text::plan(&planned, false));
-    approval::guard(&prepared, "cargo xtask deploy")?;
+    approval::guard(&prepared, "cargo xtask deploy").map_err(|error| of_production(error, &database))?;
     let planned = match needs_rehearsal(&planned) && !wanted.no_rehearsal {
         // A fork is something that is made.
         true if wanted.dry_run => {
@@ -75,7 +76,14 @@ pub(super) fn pass(
             planned
         }
         true => rehearse(shipping, wanted, report)?,
-        false => planned,
+        false => {
+            if wanted.no_rehearsal && !wanted.allow.is_empty() {
+                shipping.ui.note(
+                    "an approval counts for one plan; should production's rows lead to another one, the machine refuses it",
+                );
+            }
+            planned
+        }
     };
     refuse_without_room(standing, &planned)?;
     Ok(Gate {
@@ -83,6 +91,17 @@ pub(super) fn pass(
         dropped: dropped(&planned),
         found: found(&planned, report.downtime.as_ref()),
     })
+}
+
+/// The replica is of production's schema, and nobody knows it by its own name.
+fn of_production(error: anyhow::Error, replica: &Path) -> anyhow::Error {
+    match error.downcast::<migrate::Error>() {
+        Ok(mut error) => {
+            error.message = error.message.replace(&replica.display().to_string(), "production");
+            error.into()
+        }
+        Err(error) => error,
+    }
 }
 
 /// The local database is nobody's measure; only it is good to know.
