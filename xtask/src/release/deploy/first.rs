@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{AFTER_WELL, Deploy, Run, verified};
+use super::{Deploy, Run, verified};
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
@@ -15,6 +15,7 @@ use crate::release::audit::Outcome;
 use crate::release::image::short;
 use crate::release::shipping::prove::Expected;
 use crate::release::shipping::ship::Candidate;
+use crate::release::shipping::verify::AFTER_WELL;
 use crate::text;
 use crate::tool::fly::{Machine, Pushed};
 

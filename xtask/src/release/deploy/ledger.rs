@@ -132,7 +132,8 @@ impl Run<'_> {
     }
 }
 
-fn told(pushed: &Pushed) -> String {
+/// Where something was written down.
+pub(crate) fn told(pushed: &Pushed) -> String {
     match pushed {
         Pushed::Everywhere => "here and at origin".to_owned(),
         Pushed::OnlyHere(reason) => format!("here alone: {reason}"),
@@ -141,7 +142,7 @@ fn told(pushed: &Pushed) -> String {
 }
 
 /// The machine's configuration as JSON, without what must not be published: files, and variables that fly.toml does not have.
-pub(super) fn machine_config(fly: &Fly<'_>, machine: &str, fly_toml: &FlyToml) -> Result<String> {
+pub(crate) fn machine_config(fly: &Fly<'_>, machine: &str, fly_toml: &FlyToml) -> Result<String> {
     let mut config = fly.machine_config(machine)?;
     publishable(&mut config, &fly_toml.env);
     Ok(serde_json::to_string_pretty(&config)? + "\n")

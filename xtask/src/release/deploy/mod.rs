@@ -3,8 +3,8 @@
 
 mod first;
 mod gate;
-mod ledger;
-mod preflight;
+pub(crate) mod ledger;
+pub(crate) mod preflight;
 
 use std::process;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -37,11 +37,6 @@ use crate::text;
 use crate::tool::atlas;
 use crate::tool::fly::{Fly, Pushed};
 use crate::ui::Ui;
-
-/// How long a release may take to give good answers after flyctl has waited for it.
-const AFTER_WELL: Duration = Duration::from_secs(60);
-/// The same where flyctl gave up: it has waited already.
-const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
 /// What is asked for on the command line.
 #[derive(Debug)]
@@ -443,34 +438,7 @@ impl Run<'_> {
         report: &mut Deploy,
     ) -> Result<Proved, String> {
         let begun = Instant::now();
-        let said = shipped.said.as_ref().err().map(ToString::to_string);
-        if self.shipping.interrupt.is_raised() {
-            return Err("it was interrupted".to_owned());
-        }
-        let machine = match &shipped.machine {
-            Ok(Some(machine)) if machine.instance_id != before.standing.machine.instance_id => machine,
-            Ok(_) => {
-                return Err(said.unwrap_or_else(|| "`fly deploy` ended well, and updated nothing".to_owned()));
-            }
-            Err(trouble) => return Err(said.unwrap_or_else(|| trouble.message.clone())),
-        };
-        if machine.id != before.standing.machine.id {
-            return Err(format!(
-                "machine {} is in the place of machine {}",
-                machine.id, before.standing.machine.id
-            ));
-        }
-        let limit = if said.is_none() { AFTER_WELL } else { AFTER_FAILURE };
-        let proved = self.shipping.prove(&machine.id, expected, limit, self.shipping.interrupt).map_err(
-            |unproved| {
-                let log = self.shipping.log(&machine.id);
-                let said = said.as_ref().map_or_else(String::new, |said| format!(" ({said})"));
-                format!("{}{said}{log}", unproved.message)
-            },
-        )?;
-        if let Some(said) = said {
-            self.shipping.ui.note(format!("{said}; the release serves all the same"));
-        }
+        let proved = self.shipping.verify(&before.standing.machine, shipped, expected)?;
         report.done(self.shipping.ui, "Verify", begun, verified(&proved));
         Ok(proved)
     }

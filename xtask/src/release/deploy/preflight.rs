@@ -77,15 +77,15 @@ fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
 }
 
 /// What is at Fly.
-pub(super) struct There {
+pub(crate) struct There {
     /// Where the release goes.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// Whether Fly knows the app.
-    pub(super) has_app: bool,
+    pub(crate) has_app: bool,
 }
 
 /// Of Fly: token, app, machine, volume.
-pub(super) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<There, Vec<Problem>> {
+pub(crate) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<There, Vec<Problem>> {
     let problem =
         |failure: crate::tool::fly::Failure| vec![Problem::new(failure.message.clone(), failure.remedy())];
     let machines = match fly.machines() {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::Interrupt;
 
 use super::Shipping;
 use super::earlier::Earlier;
@@ -48,7 +47,7 @@ pub(crate) struct Returned {
 }
 
 impl Returned {
-    fn served(state: impl Into<String>) -> Self {
+    pub(super) fn served(state: impl Into<String>) -> Self {
         Self {
             kind: Kind::WentBack,
             does_not_fit: false,
@@ -57,7 +56,7 @@ impl Returned {
         }
     }
 
-    fn stranded(state: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn stranded(state: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { kind: Kind::Stranded, does_not_fit: false, state: state.into(), remedy: remedy.into() }
     }
 
@@ -72,6 +71,16 @@ impl Returned {
 impl Shipping<'_> {
     /// Brings the release before back, and proves it. `now` is the machine as it was read back after the attempt.
     pub(crate) fn go_back(
+        &self,
+        before: &Standing,
+        earlier: &Earlier,
+        now: &Result<Option<Machine>, Trouble>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Returned> {
+        self.undisturbed(|shipping| shipping.go_back_now(before, earlier, now, attempt))
+    }
+
+    fn go_back_now(
         &self,
         before: &Standing,
         earlier: &Earlier,
@@ -102,15 +111,14 @@ impl Shipping<'_> {
     fn bring_back(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Result<Returned> {
         let (id, commit) = (before.machine.id.as_str(), earlier.name());
         self.ui.status("Going back", format!("to {commit} on machine {id}; this is not interrupted"));
-        let never = Interrupt::default();
         let candidate = Candidate {
             image: &earlier.image,
             fly_toml: &earlier.fly_toml,
             env: &[(KEEP.0, KEEP.1.to_owned())],
         };
-        let shipped = self.ship(&candidate, &never)?;
+        let shipped = self.ship(&candidate, self.interrupt)?;
         let expected = expected(before, earlier, attempt);
-        Ok(match self.prove(id, &expected, self.wait_timeout, &never) {
+        Ok(match self.prove(id, &expected, self.wait_timeout, self.interrupt) {
             Ok(_) => Returned::served(format!("production serves {commit} again, on the data as it is now")),
             Err(Unproved { exit_code: Some(3), .. }) => Returned {
                 does_not_fit: true,
@@ -144,7 +152,7 @@ impl Shipping<'_> {
                 before.machine.state
             ));
         }
-        match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, &Interrupt::default()) {
+        match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, self.interrupt) {
             Ok(_) => Returned::served(format!("nothing was changed: production goes on with {commit}")),
             Err(unproved) => Returned::stranded(
                 format!("machine {id} was not changed, and it is not well: {}", unproved.message),

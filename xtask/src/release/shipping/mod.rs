@@ -1,13 +1,14 @@
 //! How a release comes onto production's machine, how it is proved there, and how the one before comes back.
 
 pub(crate) mod back;
-mod data;
+pub(crate) mod data;
 pub(crate) mod earlier;
 pub(crate) mod place;
 pub(crate) mod prove;
 pub(crate) mod ship;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
+pub(crate) mod verify;
 
 use std::time::Duration;
 
@@ -88,6 +89,20 @@ impl Shipping<'_> {
         let mut machines = self.fly.machines()?;
         machines.retain(|machine| machine.is_in_group(&self.fly_toml.group));
         Ok(if machines.len() == 1 { machines.pop() } else { None })
+    }
+
+    /// Does something that nobody may stop: half way back is no place to be.
+    fn undisturbed<T>(&self, work: impl FnOnce(&Shipping<'_>) -> T) -> T {
+        let never = Interrupt::default();
+        let (fly, settings) =
+            (self.fly.with(&never), Settings { interrupt: never.clone(), ..self.settings.clone() });
+        work(&Shipping {
+            fly: &fly,
+            probe: self.probe.clone(),
+            settings: &settings,
+            interrupt: &never,
+            ..*self
+        })
     }
 
     /// The last lines that a machine logged, indented; empty where Fly does not tell.

@@ -59,13 +59,14 @@ impl Shipping<'_> {
 
     /// The machine once it has settled: an update that was cut off goes on by itself.
     pub(crate) fn read_back(&self) -> Result<Option<Machine>, Trouble> {
-        let never = Interrupt::default();
-        let fly = self.fly.with(&never);
-        let reader = Shipping { fly: &fly, probe: self.probe.clone(), ..*self };
+        self.undisturbed(|shipping| shipping.settled())
+    }
+
+    fn settled(&self) -> Result<Option<Machine>, Trouble> {
         let begun = Instant::now();
         loop {
             let is_late = begun.elapsed() > READ_BACK;
-            match reader.machine() {
+            match self.machine() {
                 Ok(Some(machine)) if is_moving(&machine) && !is_late => {}
                 Ok(machine) => return Ok(machine),
                 Err(failure) if is_late => return Err(Trouble::from(&failure)),
