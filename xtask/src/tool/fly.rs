@@ -142,10 +142,14 @@ impl<'a> Fly<'a> {
 
     /// Starts a stopped machine, and waits until it has started.
     pub(crate) fn wake(&self, machine: &str) -> Result<(), Failure> {
-        self.ask(&["machine", "start", machine], LIMIT)?;
-        // `machine start` returns before the machine has started.
+        self.start(machine)?;
         self.ask(&["machine", "wait", machine, "--state", "started", "--wait-timeout", "50s"], LIMIT)
             .map(drop)
+    }
+
+    /// Starts a stopped machine. It returns before the machine has started.
+    pub(crate) fn start(&self, machine: &str) -> Result<(), Failure> {
+        self.ask(&["machine", "start", machine], LIMIT).map(drop)
     }
 
     /// Stops a machine, and waits until it has stopped.

@@ -1,14 +1,231 @@
-//! Data back.
+//! Data back: the copy that a boot made before it changed the database, in the place of the database, for the release that it was
+//! made under. What was the database is set aside beside it by `app restore`, and never removed.
+
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use migrate::Declared;
 
 use super::Shipping;
-use super::back::Returned;
+use super::back::{KEEP, Returned};
 use super::earlier::Earlier;
-use super::standing::Standing;
+use super::prove::{Expected, Proved};
+use super::ship::Candidate;
+use super::standing::{File, Standing, Status};
+use crate::release::production::Trouble;
+use crate::text;
+use crate::tool::fly::Failure;
+
+/// Between two looks.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a copy may take to be put back: every page of it is read, checked and written.
+const RESTORING: Duration = Duration::from_secs(900);
+/// For how long it is looked whether a start whose answer was lost came through.
+const LOST: Duration = Duration::from_secs(10);
+
+/// A copy beside the database.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    /// Where it is there.
+    pub(crate) file: String,
+    /// When it was made, as in RFC 3339.
+    pub(crate) time: String,
+    /// What is in it.
+    pub(crate) status: Status,
+}
+
+/// Why a copy was not put back.
+#[derive(Debug)]
+pub(crate) struct Unrestored {
+    /// What was seen.
+    pub(crate) message: String,
+    /// Whether the database is for certain what it was.
+    pub(crate) is_as_it_was: bool,
+}
+
+impl Unrestored {
+    fn untouched(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_as_it_was: true }
+    }
+
+    fn unknown(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_as_it_was: false }
+    }
+
+    /// In a sentence.
+    pub(crate) fn told(&self, copy: &str) -> String {
+        let Self { message, is_as_it_was } = self;
+        if *is_as_it_was {
+            format!("{copy} was not put back: {message}")
+        } else {
+            format!("whether {copy} was put back is not known: {message}")
+        }
+    }
+}
 
 impl Shipping<'_> {
-    pub(crate) fn put_copy_back(&self, _: &Standing, _: &Earlier) -> Result<Returned> {
-        anyhow::bail!("not built")
+    /// The copy with a release's data, as the running machine tells of it: of those that are later than that release, the newest that
+    /// has its schema; where none is known to have it, the newest with the schema that the first change after it found.
+    pub(crate) fn copy_of(
+        &self,
+        machine: &str,
+        release: &Earlier,
+        is_later: impl Fn(&File) -> bool,
+    ) -> Result<Option<Copy>, Trouble> {
+        let later = self.status(machine)?.copies.into_iter().filter(is_later);
+        let copies = later
+            .map(|File { file, time, .. }| Ok(Copy { status: self.status_of(machine, &file)?, file, time }));
+        let copies: Vec<_> = copies.collect::<Result<_, Trouble>>()?;
+        let declared = release.declared.as_ref().map(Declared::fingerprint);
+        let its_own = copies.iter().find(|copy| Some(copy.status.schema.as_str()) == declared);
+        let schema = its_own.or(copies.last()).map(|copy| copy.status.schema.clone());
+        Ok(copies.into_iter().find(|copy| Some(&copy.status.schema) == schema.as_ref()))
     }
+
+    /// Puts it in the place of the database. The machine is stopped meanwhile, and afterwards. It can be interrupted until
+    /// the copy is under way.
+    pub(crate) fn restore(&self, machine: &str, copy: &str) -> Result<(), Unrestored> {
+        let untouched = |failure: Failure| Unrestored::untouched(failure.message);
+        self.fly.stop(machine).map_err(untouched)?;
+        self.fly.run_once(machine, &format!("app restore {copy}")).map_err(untouched)?;
+        self.read_back().map_err(|trouble| Unrestored::untouched(trouble.message))?;
+        if self.interrupt.is_raised() {
+            return Err(Unrestored::untouched("it was interrupted"));
+        }
+        self.undisturbed(|shipping| shipping.start_restoring(machine))
+    }
+
+    fn start_restoring(&self, machine: &str) -> Result<(), Unrestored> {
+        let started = self.fly.start(machine);
+        self.restored(machine, started.err().as_ref())
+    }
+
+    /// Waits until `app restore` has ended by itself. `unanswered` is why its start may not have come through.
+    fn restored(&self, machine: &str, unanswered: Option<&Failure>) -> Result<(), Unrestored> {
+        let begun = Instant::now();
+        let limit = if unanswered.is_some() { LOST } else { RESTORING };
+        let activity = self.ui.activity();
+        activity.goes_on("waiting for app restore");
+        loop {
+            let now = self.by_id(machine);
+            let is_late = begun.elapsed() > limit;
+            match now {
+                Ok(now) if now.state == "stopped" => match (now.ended(), unanswered) {
+                    (Some(exit), _) if exit.exit_code == 0 => return Ok(()),
+                    (Some(exit), _) => {
+                        let (code, log) = (exit.exit_code, self.log(machine));
+                        return Err(Unrestored::untouched(format!(
+                            "`app restore` ended with exit code {code}{log}"
+                        )));
+                    }
+                    (None, Some(why)) if is_late => return Err(Unrestored::untouched(why.to_string())),
+                    (None, None) if is_late => return Err(late(machine, limit)),
+                    (None, _) => {}
+                },
+                Ok(_) if is_late => return Err(late(machine, limit)),
+                Err(unproved) if is_late => return Err(Unrestored::unknown(unproved.message)),
+                _ => {}
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// The release of a copy that was put back, on it, and proved; or why it does not serve. Nothing asks it to stop.
+    pub(crate) fn serve_copy(
+        &self,
+        before: &Standing,
+        release: &Earlier,
+        copy: &Copy,
+    ) -> Result<Result<Proved, String>> {
+        self.undisturbed(|shipping| shipping.serve_copy_now(before, release, copy))
+    }
+
+    fn serve_copy_now(
+        &self,
+        before: &Standing,
+        release: &Earlier,
+        copy: &Copy,
+    ) -> Result<Result<Proved, String>> {
+        let id = before.machine.id.as_str();
+        let candidate = Candidate {
+            image: &release.image,
+            fly_toml: &release.fly_toml,
+            env: &[(KEEP.0, KEEP.1.to_owned())],
+        };
+        let shipped = self.ship(&candidate, self.interrupt)?;
+        let expected = Expected {
+            commit: release.commit.as_deref(),
+            image: Some(&release.image),
+            volume: Some(&before.volume.id),
+            schema: None,
+            rows: &copy.status.tables,
+            fewer: &[],
+        };
+        Ok(self.prove(id, &expected, self.wait_timeout, self.interrupt).map_err(|unproved| {
+            let said = shipped.said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
+            format!("{}{said}{}", unproved.message, self.log(id))
+        }))
+    }
+
+    /// After a deploy whose change stays: the copy that its own boot made, and the release before on it.
+    pub(crate) fn put_copy_back(&self, before: &Standing, earlier: &Earlier) -> Result<Returned> {
+        self.undisturbed(|shipping| shipping.put_copy_back_now(before, earlier))
+    }
+
+    fn put_copy_back_now(&self, before: &Standing, earlier: &Earlier) -> Result<Returned> {
+        let id = before.machine.id.as_str();
+        let Ok(known) = before.status.as_ref().map(|status| &status.copies) else {
+            return Ok(no_copy("which copies there were before is not known"));
+        };
+        let copy = match self.copy_of(id, earlier, |copy| !known.contains(copy)) {
+            Ok(Some(copy)) => copy,
+            Ok(None) => return Ok(no_copy("the boot made no copy")),
+            Err(trouble) => return Ok(no_copy(&trouble.message)),
+        };
+        let commit = earlier.name();
+        self.ui.status("Data back", format!("{} of {}; this is not interrupted", copy.file, copy.time));
+        if let Err(unrestored) = self.restore(id, &copy.file) {
+            return Ok(Returned::stranded(
+                unrestored.told(&copy.file),
+                "see what there is: cargo xtask status; then: cargo xtask rollback --data snapshot",
+            ));
+        }
+        Ok(match self.serve_copy(before, earlier, &copy)? {
+            Ok(_) => Returned::served(format!(
+                "production serves {commit} again, on its data of {}; what was written since is set aside beside it",
+                copy.time
+            )),
+            Err(why) => on_copy(&copy, &commit, &format!(": {why}")),
+        })
+    }
+}
+
+/// Where the copy is in place, and the release does not serve on it; `why` is told there where nothing else tells it.
+pub(crate) fn on_copy(copy: &Copy, commit: &str, why: &str) -> Returned {
+    Returned::stranded(
+        format!(
+            "production does not serve: its database is now what {} is, what it was is set aside beside it, and {commit} is not well on \
+             it{why}",
+            copy.file
+        ),
+        "see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is \
+         listed by `app status` on the machine, and put back by `app restore`",
+    )
+}
+
+fn no_copy(why: &str) -> Returned {
+    Returned::stranded(
+        format!(
+            "the release before does not fit the schema that the new one has made, and no copy was put back: {why}"
+        ),
+        "bring the snapshot of before back: cargo xtask rollback --data snapshot; or mend the release, and deploy it",
+    )
+}
+
+fn late(machine: &str, limit: Duration) -> Unrestored {
+    Unrestored::unknown(format!(
+        "`app restore` on machine {machine} has not ended within {}",
+        text::seconds(limit.as_secs_f64())
+    ))
 }
