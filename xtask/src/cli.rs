@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::release::pull::KEEP;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use migrate::{Approval, PlannerChoice, ProofLevel};
 
@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// What runs where, with which data and which way back: one table
     #[command(after_help = STATUS_HELP)]
     Status(Status),
+    /// Bring an earlier release back, with its data if asked; --list tells which there are
+    #[command(after_help = ROLLBACK_HELP)]
+    Rollback(Rollback),
     /// Who deploys right now, and what to do with a lock that a dead process has left
     #[command(after_help = LOCK_HELP)]
     Lock(Lock),
@@ -164,6 +167,26 @@ Exit codes:
   1  could not tell: something was asked, and did not answer as it should
   2  wrong usage or configuration
   4  something is off; each line that differs says what mends it";
+
+const ROLLBACK_HELP: &str = "\
+The image of an earlier release comes back by its digest, with the fly.toml of its commit, onto
+the schema that the data has now (LANDFALL_SCHEMA=keep). Where it does not fit that, its data has
+to come back, too: --data copy puts the copy back that the next release's boot made beside the
+database before it changed it; --data snapshot makes a volume and a machine of the snapshot that
+was taken before the next deploy. What is lost is told and asked first; the present data is set
+aside, and never removed. Whatever fails brings back what ran before.
+
+Environment:
+  FLY_API_TOKEN  what fly asks production with [default: its own login]
+  LANDFALL_URL   where production answers [default: https://APP.fly.dev]
+
+Exit codes:
+  0  production serves it; or it was listed
+  1  failed before anything was changed there, interrupted, or answered with no
+  2  wrong usage or configuration; or the question cannot be asked without a terminal
+  3  refused: it does not fit the live schema; nothing was changed
+  5  failed; production serves what it served
+  6  failed; production needs a person, the message says what to do";
 
 const LOCK_HELP: &str = "\
 A deploy holds the lock of its app: the ref refs/landfall/lock/APP at origin, renewed every 30 s,
@@ -445,6 +468,49 @@ pub(crate) struct Status {
     pub(crate) format: Format,
 }
 
+/// Flags of `cargo xtask rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The release: its number of --list, or how its commit begins [default: the newest that production does not run now]
+    #[arg(value_name = "RELEASE", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) release: Option<String>,
+
+    /// Only tell which releases there are
+    #[arg(long, conflicts_with_all = ["release", "data", "auto_approve", "dry_run"])]
+    pub(crate) list: bool,
+
+    /// Bring its data back, too: from the copy beside the database, or from the snapshot of the volume
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) data: Option<Data>,
+
+    /// Roll back without the question
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+
+    /// Check everything, tell every step and what is lost, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How long flyctl may wait, for the state and for health each
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) wait_timeout: u32,
+
+    /// How long to wait for somebody else's deploy
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) lock_wait: u32,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// Where the data of an earlier release comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Data {
+    Copy,
+    Snapshot,
+}
+
 /// What `cargo xtask lock` does.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
@@ -529,6 +595,7 @@ impl Command {
             Self::Image(_) => "image",
             Self::Deploy(_) => "deploy",
             Self::Status(_) => "status",
+            Self::Rollback(_) => "rollback",
             Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
             Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
             Self::Doctor(_) => "doctor",
@@ -547,6 +614,7 @@ impl Command {
             Self::Image(args) => args.format,
             Self::Deploy(args) => args.format,
             Self::Status(args) => args.format,
+            Self::Rollback(args) => args.format,
             Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
             Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
             Self::Doctor(args) => args.format,

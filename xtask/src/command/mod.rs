@@ -10,5 +10,6 @@ pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod pull;
 pub(crate) mod rehearse;
+pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod verify_sync;

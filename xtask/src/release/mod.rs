@@ -21,6 +21,7 @@ pub(crate) mod probe;
 pub(crate) mod production;
 pub(crate) mod pull;
 pub(crate) mod rehearsal;
+pub(crate) mod rollback;
 pub(crate) mod shipping;
 pub(crate) mod smoke;
 pub(crate) mod sync;

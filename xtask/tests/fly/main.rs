@@ -5,6 +5,7 @@
 mod deployed;
 mod doctor;
 mod drift;
+mod front;
 #[path = "../support/git.rs"]
 mod git;
 mod production;
@@ -12,6 +13,7 @@ mod pull;
 mod rehearse;
 #[path = "../support/requires.rs"]
 mod requires;
+mod rollback;
 mod shop;
 #[allow(dead_code, reason = "the tests of the image use it, too")]
 mod sim;

@@ -55,6 +55,17 @@ impl Sim {
         serde_json::from_str(&text.unwrap()).unwrap()
     }
 
+    /// All that it has of its app: `machines`, `volumes`.
+    pub(crate) fn app(&self) -> Value {
+        let mut state = self.control("state");
+        state["apps"].as_object_mut().unwrap().values_mut().next().unwrap().take()
+    }
+
+    /// Merges this into a machine or a volume: `machine/ID`.
+    pub(crate) fn merge(&self, path: &str, change: &Value) {
+        ureq::post(format!("{}/_sim/{path}", self.url)).send(change.to_string()).unwrap();
+    }
+
     /// Its machines: id and state.
     pub(crate) fn machines(&self) -> Vec<(String, String)> {
         let state = self.control("state");

@@ -18,6 +18,7 @@ fn help() {
         ("help lock status", &["lock", "status", "--help"]),
         ("help lock break", &["lock", "break", "--help"]),
         ("help status", &["status", "--help"]),
+        ("help rollback", &["rollback", "--help"]),
         ("help ci", &["ci", "--help"]),
     ] {
         let said = world.run(args);

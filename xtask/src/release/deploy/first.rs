@@ -66,7 +66,7 @@ impl Run<'_> {
         }
         let password = self.password(missing)?;
         let lock = self.lock(report)?;
-        let ended = self.made(missing, password, report);
+        let ended = self.made(missing, &password, report);
         self.give_back(lock, ended)
     }
 
@@ -77,17 +77,21 @@ impl Run<'_> {
         let mut line = |what: &str, text: String| {
             let _ = writeln!(out, "  {what:8}  {text}");
         };
-        match has_app {
-            true => line("app", format!("{app}, which is there")),
-            false => line("app", format!("{app}, in the organization {}", self.wanted.org)),
-        }
+        line(
+            "app",
+            match has_app {
+                true => format!("{app}, which is there"),
+                false => format!("{app}, in the organization {}", self.wanted.org),
+            },
+        );
         line("secret", format!("{PASSWORD}, which the page asks for"));
-        match volume {
-            Some(id) => line("volume", format!("{source}: {id}, which is there, and which nobody has used")),
-            None => {
-                line("volume", format!("{source}, {VOLUME_SIZE} GB in {region}, mounted at {mounted_at}"))
-            }
-        }
+        line(
+            "volume",
+            match volume {
+                Some(id) => format!("{source}: {id}, which is there, and which nobody has used"),
+                None => format!("{source}, {VOLUME_SIZE} GB in {region}, mounted at {mounted_at}"),
+            },
+        );
         line(
             "machine",
             format!("one, in {region}, with {memory} of memory; it makes the database as schema.sql says"),
@@ -124,7 +128,7 @@ impl Run<'_> {
         Ok(Password::Made(chance.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    fn made(&self, missing: &Missing, password: Password, report: &mut Deploy) -> Result<()> {
+    fn made(&self, missing: &Missing, password: &Password, report: &mut Deploy) -> Result<()> {
         let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
         self.agree_to(&format!("Make all of it, and deploy {} to {}?", short(&report.to), fly_toml.app))?;
         let built = self.built(report)?;
@@ -132,7 +136,7 @@ impl Run<'_> {
         if !missing.has_app {
             fly.create_app(&self.wanted.org)?;
         }
-        if let Password::Given(value) | Password::Made(value) = &password {
+        if let Password::Given(value) | Password::Made(value) = password {
             fly.stage_secret(PASSWORD, value)?;
         }
         let volume = match &missing.volume {
@@ -140,7 +144,7 @@ impl Run<'_> {
             None => fly.create_volume(&fly_toml.source, self.region(), VOLUME_SIZE, None)?.id,
         };
         report.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
-        if let Password::Made(value) = &password {
+        if let Password::Made(value) = password {
             ui.note(format!("{PASSWORD} is {value} (any user name); it is told this once, and never again"));
         }
         let pushed = self.pushed(&built, report)?;

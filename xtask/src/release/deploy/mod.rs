@@ -257,7 +257,7 @@ impl Run<'_> {
         let begun = Instant::now();
         let what = What { command: Work::Deploy, commit: report.to.clone() };
         let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
-            told.show(ui)
+            told.show(ui);
         })?;
         report.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
         Ok(lock)

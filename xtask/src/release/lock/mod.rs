@@ -109,11 +109,6 @@ impl Lock {
         Taking::new(&place, app, what, TIMING, wait, interrupt, tell)?.run()
     }
 
-    /// Whether nobody broke it or took it over, as far as its last renewal tells.
-    pub(crate) fn is_held(&self) -> bool {
-        self.lost().is_none()
-    }
-
     /// Renews it now: what comes next must not be done by two.
     ///
     /// # Errors
@@ -602,7 +597,7 @@ mod tests {
         let lock = take_with(&bob, SHORT, SOON, &Interrupt::default(), |it| told.push(it)).unwrap();
         let [Told::Waiting(_), Told::Note(note)] = told.as_slice() else { panic!("{told:?}") };
         assert_snapshot!(normal(note), @"the lock of ada@example.com on [HOST] (process [PID]) expired at [TIME]: taken over");
-        assert!(lock.is_held());
+        assert!(lock.lost().is_none());
     }
 
     #[test]
@@ -612,7 +607,7 @@ mod tests {
         let lock = take(&ada, NOW).unwrap();
         let first = sandbox.named(REF);
         thread::sleep(SHORT.expiry + SHORT.skew + SHORT.beat);
-        assert!(lock.is_held());
+        assert!(lock.lost().is_none());
         assert_ne!(sandbox.named(REF), first);
         assert!(take(&bob, NOW).is_err());
         lock.confirm().unwrap();
@@ -624,7 +619,7 @@ mod tests {
         let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
         let lock = take(&ada, NOW).unwrap();
         sandbox::git(&sandbox.origin(), &["update-ref", "-d", REF]);
-        until("the loss", || !lock.is_held());
+        until("the loss", || lock.lost().is_some());
         assert_snapshot!(text(lock.confirm().unwrap_err()), @"
         the lock of shop is not held any more: somebody broke it
         see who deploys: cargo xtask lock status
@@ -653,7 +648,7 @@ mod tests {
         let lock = take(&ada, NOW).unwrap();
         sandbox.origin_goes();
         lock.confirm().unwrap();
-        until("its expiry", || !lock.is_held());
+        until("its expiry", || lock.lost().is_some());
         let told = text(lock.confirm().unwrap_err()).replace(sandbox.path().to_str().unwrap(), "[DIR]");
         assert_snapshot!(told, @"
         the lock of shop is not held any more: it expired at [TIME] and could not be renewed: '[DIR]/origin.git' does not appear to be a git repository

@@ -1,0 +1,134 @@
+//! A machine that is gone, whose volume is there: the last release, or the one that is named, on a new machine that Fly gives that
+//! volume. There is nothing to go back to where it fails; the volume stays as it is.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{Back, Goal, Rollback, Run, kept, releases, told, verified};
+use crate::error::{Error, Kind};
+use crate::release::audit::{Kind as Done, Outcome};
+use crate::release::image::short;
+use crate::release::lock::Lock;
+use crate::release::shipping::ship::{Candidate, Shipped};
+use crate::release::shipping::verify::AFTER_WELL;
+use crate::release::shipping::{Problem, Shipping, earlier};
+use crate::tool::fly::{Machine, Volume};
+
+impl Run<'_> {
+    /// The one volume of an app that has served, and has no machine any more.
+    pub(super) fn orphan(&self) -> Result<Option<Volume>> {
+        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let has_served = self.audit.entries.iter().any(|recorded| recorded.entry.outcome == Outcome::Served);
+        if !has_served || fly.machines()?.iter().any(|machine| machine.is_in_group(&fly_toml.group)) {
+            return Ok(None);
+        }
+        let known = self.audit.set_aside();
+        let volumes = fly.volumes()?.into_iter().filter(|volume| volume.name == fly_toml.source);
+        let (aside, mut own): (Vec<_>, Vec<_>) = volumes.partition(|volume| known.contains(&volume.id));
+        if own.len() != 1 || own[0].attached_machine_id.is_some() {
+            return Ok(None);
+        }
+        if let Some(Volume { id, .. }) = aside.first() {
+            Problem::refuse(&[Problem::new(
+                format!(
+                    "{} has no machine, and Fly might give a new one volume {id}, which was set aside",
+                    fly_toml.app
+                ),
+                format!("where nobody needs that any more: fly volumes destroy {id} -a {}", fly_toml.app),
+            )])?;
+        }
+        Ok(own.pop())
+    }
+
+    pub(super) fn anew(&self, begun: Instant, volume: &Volume, report: &mut Rollback) -> Result<()> {
+        let (app, ui) = (&self.shipping.fly_toml.app, self.shipping.ui);
+        if self.wanted.data.is_some() {
+            let message =
+                format!("{app} has no machine, and the data is on volume {}; nothing was changed", volume.id);
+            return Err(Error::usage("--data", message)
+                .remedy("bring a release back onto it first: cargo xtask rollback")
+                .into());
+        }
+        let target = releases::choose(self.audit, app, self.wanted.release.as_deref(), None)?;
+        report.to = Some(super::Release::of(target, None));
+        report.volume = Some(volume.id.clone());
+        let found = format!(
+            "release {}, {}, volume {}; there is no machine",
+            target.number,
+            short(&target.entry.commit),
+            volume.id
+        );
+        report.done(ui, "Preflight", begun, found);
+        let release = earlier::recorded(&self.shipping, target)?;
+        let goal = Goal { target, release, data: Back::Stays, config: "null\n".to_owned() };
+        ui.result(&told::anew(&self.shipping, &goal, volume));
+        if self.wanted.dry_run {
+            ui.status("Planned", format!("the rollback to {}; nothing was changed", goal.release.name()));
+            return Ok(());
+        }
+        let lock = self.lock(target, report)?;
+        let ended = self.made(&lock, &goal, volume, report);
+        self.give_back(lock, ended)
+    }
+
+    fn made(&self, lock: &Lock, goal: &Goal<'_>, volume: &Volume, report: &mut Rollback) -> Result<()> {
+        let (app, ui, name) = (&self.shipping.fly_toml.app, self.shipping.ui, goal.release.name());
+        if self.orphan()?.is_none_or(|now| now.id != volume.id) {
+            let message = "somebody made a machine just now; nothing was changed";
+            return Err(Error::new(Kind::Failed, "production", message)
+                .remedy("see what it runs now: cargo xtask rollback --list")
+                .into());
+        }
+        self.agree_to(&format!("Bring {name} back to {app}, on a new machine with volume {}?", volume.id))?;
+        self.confirm(lock)?;
+        let begun = Instant::now();
+        ui.status("Shipping", format!("{name} to a new machine"));
+        let env = [kept()];
+        let candidate = Candidate { env: &env, ..goal.candidate() };
+        let Shipped { said, machine } = self.shipping.ship(&candidate, self.shipping.interrupt)?;
+        let said = said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
+        let machine = match machine {
+            Ok(Some(machine)) => machine,
+            Ok(None) => return self.unmade(goal, &format!("there is no machine{said}"), None, report),
+            Err(trouble) => return self.unmade(goal, &format!("{}{said}", trouble.message), None, report),
+        };
+        report.machine = Some(machine.id.clone());
+        report.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
+        let begun = Instant::now();
+        let expected = goal.expected(&volume.id);
+        match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
+            Ok(proved) => {
+                report.done(ui, "Verify", begun, verified(&proved));
+                self.finish(goal, Done::Rollback, &proved, report);
+                Ok(())
+            }
+            Err(unproved) => {
+                let why = format!("{}{said}{}", unproved.message, self.shipping.log(&machine.id));
+                self.unmade(goal, &why, Some(&machine), report)
+            }
+        }
+    }
+
+    fn unmade(
+        &self,
+        goal: &Goal<'_>,
+        why: &str,
+        machine: Option<&Machine>,
+        report: &mut Rollback,
+    ) -> Result<()> {
+        let left = machine.map_or_else(
+            || "there is no machine, as before".to_owned(),
+            |machine| format!("machine {} is there, and is not well", machine.id),
+        );
+        let message = format!(
+            "the rollback to {} failed: {why}\nproduction does not serve: {left}",
+            goal.release.name()
+        );
+        let error = Error::new(Kind::Stranded, "production", message).remedy(
+            "see what there is: cargo xtask status; then take another release: cargo xtask rollback --list",
+        );
+        self.written(goal, &(Done::Rollback, Outcome::Stranded), None, &error.to_string(), report);
+        Err(error.into())
+    }
+}

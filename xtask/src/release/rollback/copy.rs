@@ -1,0 +1,103 @@
+//! An earlier release with the copy that the next one's boot made beside the database, before it changed it.
+
+use std::time::{Instant, SystemTime};
+
+use anyhow::Result;
+
+use super::{Rollback, Run, Way, verified};
+use crate::error::{Error, Kind};
+use crate::release::audit::{Kind as Done, Recorded};
+use crate::release::shipping::back::{Attempt, Returned};
+use crate::release::shipping::data::{self, Copy};
+use crate::release::shipping::earlier::Earlier;
+use crate::release::shipping::standing::{File, Standing};
+
+impl Run<'_> {
+    /// The copy with the release's data. Only a machine that runs tells which there are.
+    pub(super) fn copy(&self, standing: &Standing, target: &Recorded, release: &Earlier) -> Result<Copy> {
+        let (machine, number) = (&standing.machine, target.number);
+        let snapshot = format!("cargo xtask rollback {number} --data snapshot");
+        if machine.state != "started" {
+            let message = format!(
+                "machine {} is {}, and which copies lie beside its database is not known; nothing was changed",
+                machine.id, machine.state
+            );
+            let start = format!("fly machine start {} -a {}", machine.id, self.shipping.fly_toml.app);
+            return Err(Error::new(Kind::Failed, "production", message)
+                .remedy(format!("start it: {start}; or bring the snapshot back: {snapshot}"))
+                .into());
+        }
+        let is_later = |copy: &File| time(&copy.time) > time(&target.entry.time);
+        match self.shipping.copy_of(&machine.id, release, is_later) {
+            Ok(Some(copy)) => Ok(copy),
+            Ok(None) => {
+                let message = format!(
+                    "beside the database is no copy that was made after release {number}; nothing was changed"
+                );
+                Err(Error::new(Kind::Failed, "production", message)
+                    .remedy(format!("bring the snapshot back: {snapshot}"))
+                    .into())
+            }
+            Err(trouble) => {
+                let message = format!("{}; nothing was changed", trouble.message);
+                Err(Error::new(Kind::Failed, "production", message)
+                    .remedy(format!("{}\nor bring the snapshot back: {snapshot}", trouble.remedy))
+                    .into())
+            }
+        }
+    }
+
+    pub(super) fn copy_back(&self, way: &Way<'_>, copy: &Copy, report: &mut Rollback) -> Result<()> {
+        let ui = self.shipping.ui;
+        let (begun, id, name) = (Instant::now(), way.standing.machine.id.as_str(), way.goal.release.name());
+        ui.status("Restoring", format!("{} of {} on machine {id}, which stops for it", copy.file, copy.time));
+        if let Err(unrestored) = self.shipping.restore(id, &copy.file) {
+            let why = unrestored.told(&copy.file);
+            if unrestored.is_as_it_was {
+                return self.back(way, &self.shipping.read_back(), &why, report);
+            }
+            return self.ends(
+                way,
+                &unknown(id, &self.shipping.fly_toml.app, way.goal.target.number),
+                &why,
+                report,
+            );
+        }
+        report.done(ui, "Restore", begun, format!("{} is the database; what it was is set aside", copy.file));
+        let begun = Instant::now();
+        ui.status("Shipping", format!("{name} to machine {id}; this is not interrupted"));
+        match self.shipping.serve_copy(&way.standing, &way.goal.release, copy)? {
+            Ok(proved) => {
+                report.done(ui, "Verify", begun, verified(&proved));
+                self.finish(&way.goal, Done::DataBack, &proved, report);
+                Ok(())
+            }
+            Err(why) => self.ends(way, &data::on_copy(copy, &name, ""), &why, report),
+        }
+    }
+
+    fn ends(&self, way: &Way<'_>, returned: &Returned, why: &str, report: &mut Rollback) -> Result<()> {
+        let what = format!("the rollback to {}", way.goal.release.name());
+        self.failed(
+            way,
+            returned,
+            &Attempt { what: &what, image: &way.goal.release.image, why, fewer: &[] },
+            report,
+        )
+    }
+}
+
+/// It may still be copying: to ship anything now would stop it.
+fn unknown(machine: &str, app: &str, number: usize) -> Returned {
+    Returned::stranded(
+        format!("production does not serve: machine {machine} was left with `app restore`"),
+        format!(
+            "wait until it has ended: fly machine status {machine} -a {app}; with exit code 0 the copy is in place, and then: \
+             cargo xtask rollback {number}; else bring back what ran: cargo xtask rollback --list"
+        ),
+    )
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text).ok()
+}

@@ -1,0 +1,538 @@
+//! An earlier release in the place of what runs: its image by digest, with its own fly.toml, on the schema as it is, or with its
+//! data. What runs is stopped only when all of that is known and approved; and comes back where it fails.
+
+mod anew;
+mod copy;
+mod ledger;
+mod releases;
+mod snapshot;
+mod told;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use migrate::{Interrupt, PlannerChoice, Settings, TableRows};
+use serde::Serialize;
+
+pub(crate) use self::releases::{Release, Releases};
+use self::snapshot::Source;
+use super::audit::{self, Audit, Kind as Done, Outcome, Recorded};
+use super::deploy::ledger::machine_config;
+use super::deploy::{Phase, preflight};
+use super::image::short;
+use super::live::Replica;
+use super::lock::{Lock, What, Work};
+use super::probe::Probe;
+use super::production::{Production, Trouble};
+use super::shipping::back::{Attempt, KEEP, Returned};
+use super::shipping::data::Copy;
+use super::shipping::earlier::{self, Earlier};
+use super::shipping::place::Place;
+use super::shipping::prove::{Expected, Proved};
+use super::shipping::ship::Candidate;
+use super::shipping::standing::Standing;
+use super::shipping::{Problem, Shipping};
+use crate::cli::Data;
+use crate::error::{Error, Kind};
+use crate::fly_toml::FlyToml;
+use crate::project::Project;
+use crate::text;
+use crate::tool::fly::{Fly, Machine, Volume};
+use crate::ui::Ui;
+
+/// Between two looks.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a machine may take to be at rest that dies again and again.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// What is asked for on the command line.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// Which release: a number, or the beginning of a commit.
+    pub(crate) release: Option<String>,
+    /// Its data comes back, too, from here.
+    pub(crate) data: Option<Data>,
+    /// Without the question.
+    pub(crate) auto_approve: bool,
+    /// Nothing is changed; what would be done is told.
+    pub(crate) dry_run: bool,
+    /// How long each phase of flyctl may wait.
+    pub(crate) wait_timeout: Duration,
+    /// How long somebody else's lock is waited for.
+    pub(crate) lock_wait: Duration,
+}
+
+/// A rollback as far as it went: the report of its JSON document.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Rollback {
+    /// The app on Fly.
+    pub(crate) app: String,
+    /// The commit that ran before, where it is known.
+    pub(crate) from: Option<String>,
+    /// The release that is brought back.
+    pub(crate) to: Option<Release>,
+    /// In their order.
+    pub(crate) phases: Vec<Phase>,
+    /// Where its data comes from: a file on the volume, or the id of a snapshot; none where the data stays.
+    pub(crate) data: Option<String>,
+    /// The machine that has it.
+    pub(crate) machine: Option<String>,
+    /// Its volume.
+    pub(crate) volume: Option<String>,
+    /// Volumes that were set aside, and wait for a person.
+    pub(crate) set_aside: Vec<String>,
+    /// The commit that production serves now, as far as it is known.
+    pub(crate) serves: Option<String>,
+    /// The rows of every table afterwards.
+    pub(crate) rows: Vec<TableRows>,
+}
+
+impl Rollback {
+    /// A phase is over: told, and written down.
+    fn done(&mut self, ui: &Ui, phase: &'static str, begun: Instant, found: impl Into<String>) {
+        let (found, seconds) = (found.into(), begun.elapsed().as_secs_f64());
+        ui.status(phase, format!("{found} ({})", text::seconds(seconds)));
+        self.phases.push(Phase { phase, found, seconds });
+    }
+}
+
+/// What has served, and which of it production runs now, where Fly tells.
+pub(crate) fn list(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<Releases> {
+    let fly_toml = FlyToml::read(&project.root)?;
+    let audit = read(project, &fly_toml.app, interrupt, ui)?;
+    let production = Production::find(&fly_toml, &Fly::of(&fly_toml.app, interrupt));
+    let told = match &production {
+        Production::Machine(_) => None,
+        Production::Absent(reason) | Production::NotAsked(reason) => Some(reason),
+        Production::Unknown(trouble) => Some(&trouble.message),
+    };
+    if let Some(reason) = told {
+        ui.note(format!("which of them production runs is not known: {reason}"));
+    }
+    let image = production.machine().and_then(Machine::pinned_image);
+    Ok(Releases::of(&audit, &fly_toml.app, image.as_deref()))
+}
+
+/// Rolls back; `report` has what was done, also where it fails.
+pub(crate) fn run(
+    project: &Project,
+    wanted: &Wanted,
+    interrupt: &Interrupt,
+    report: &mut Rollback,
+    ui: &Ui,
+) -> Result<()> {
+    refuse_silence(wanted, ui)?;
+    let begun = Instant::now();
+    // Nothing is planned but a schema in an empty database: no Atlas is needed for it, nor may one that is missing stop it.
+    let settings = Settings { planner: PlannerChoice::Builtin, ..project.settings(interrupt) };
+    let fly_toml = FlyToml::read(&project.root)?;
+    report.app.clone_from(&fly_toml.app);
+    let fly = Fly::of(&fly_toml.app, interrupt)?;
+    let shipping = Shipping {
+        project,
+        fly_toml: &fly_toml,
+        fly: &fly,
+        probe: Probe::public(&fly_toml.app),
+        settings: &settings,
+        wait_timeout: wanted.wait_timeout,
+        interrupt,
+        ui,
+    };
+    let audit = read(project, &fly_toml.app, interrupt, ui)?;
+    Run { shipping, wanted, audit: &audit }.preflight(begun, report)
+}
+
+fn read(project: &Project, app: &str, interrupt: &Interrupt, ui: &Ui) -> Result<Audit> {
+    let audit = audit::read(&project.root, app, interrupt)?;
+    if let Some(reason) = &audit.reason {
+        ui.note(format!("there may be more releases: {reason}"));
+    }
+    Ok(audit)
+}
+
+/// A question without anybody to answer it stops before anything is done.
+fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
+    if wanted.auto_approve || wanted.dry_run || ui.can_ask() {
+        return Ok(());
+    }
+    let message = "there is no terminal to ask on whether this may be rolled back; nothing was changed";
+    Err(Error::usage("--auto-approve", message).remedy(
+        "add --auto-approve to roll back without the question, or --dry-run to see what would be done",
+    ))
+}
+
+/// What every phase has in common.
+struct Run<'a> {
+    shipping: Shipping<'a>,
+    wanted: &'a Wanted,
+    audit: &'a Audit,
+}
+
+/// From where, and where to.
+struct Way<'a> {
+    /// Production before.
+    standing: Standing,
+    /// The release that it runs; none where Fly does not tell its digest.
+    before: Option<Earlier>,
+    goal: Goal<'a>,
+}
+
+/// Where to.
+struct Goal<'a> {
+    /// The entry of the release that is brought back.
+    target: &'a Recorded,
+    /// What it takes.
+    release: Earlier,
+    /// What becomes of the data.
+    data: Back,
+    /// The configuration of the machine before, as Fly has it.
+    config: String,
+}
+
+/// What becomes of the data.
+enum Back {
+    /// It stays as it is.
+    Stays,
+    /// A copy beside it is put in its place.
+    Copy(Box<Copy>),
+    /// A volume of the snapshot, with a machine of its own, takes the place of both.
+    Snapshot(Source),
+}
+
+impl Run<'_> {
+    fn preflight(&self, begun: Instant, report: &mut Rollback) -> Result<()> {
+        let ui = self.shipping.ui;
+        if let Some(volume) = self.orphan()? {
+            return self.anew(begun, &volume, report);
+        }
+        let (machine, volume) = self.there()?;
+        let target = self.target(&machine)?;
+        report.to = Some(Release::of(target, None));
+        report.machine = Some(machine.id.clone());
+        report.volume = Some(volume.id.clone());
+        let found = format!(
+            "release {}, {}, machine {} with volume {}",
+            target.number,
+            short(&target.entry.commit),
+            machine.id,
+            volume.id
+        );
+        report.done(ui, "Preflight", begun, found);
+        if self.wanted.dry_run {
+            return self.go(None, &self.way(machine, volume, target)?, report);
+        }
+        let lock = self.lock(target, report)?;
+        let ended = self.locked(&lock, &machine, target, report);
+        self.give_back(lock, ended)
+    }
+
+    fn lock(&self, target: &Recorded, report: &mut Rollback) -> Result<Lock> {
+        let Shipping { project, fly_toml, interrupt, ui, .. } = self.shipping;
+        let begun = Instant::now();
+        let what = What { command: Work::Rollback, commit: target.entry.commit.clone() };
+        let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
+            told.show(ui);
+        })?;
+        report.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
+        Ok(lock)
+    }
+
+    /// What the lock's last holder did has to be seen.
+    fn locked(&self, lock: &Lock, seen: &Machine, target: &Recorded, report: &mut Rollback) -> Result<()> {
+        let (machine, volume) = self.there()?;
+        if (&machine.id, &machine.instance_id) != (&seen.id, &seen.instance_id) {
+            let message = "somebody updated production just now; nothing was changed";
+            return Err(Error::new(Kind::Failed, "production", message)
+                .remedy("see what it runs now: cargo xtask rollback --list")
+                .into());
+        }
+        self.go(Some(lock), &self.way(machine, volume, target)?, report)
+    }
+
+    /// The machine and its volume, at rest.
+    fn there(&self) -> Result<(Machine, Volume)> {
+        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let begun = Instant::now();
+        while begun.elapsed() < SETTLING && fly.machines()?.iter().any(is_moving) {
+            thread::sleep(TICK);
+        }
+        let problems = match preflight::there(fly, fly_toml, self.audit).map(|there| there.place) {
+            Ok(Place::There { machine, volume }) => return Ok((*machine, volume)),
+            Ok(Place::Nowhere { .. }) => vec![Problem::new(
+                format!("{} was never deployed: there is nothing to go back from", fly_toml.app),
+                "deploy it: cargo xtask deploy --create",
+            )],
+            Err(problems) => problems,
+        };
+        Problem::refuse(&problems)?;
+        Err(Error::new(Kind::Failed, "production", "production cannot be read; nothing was changed").into())
+    }
+
+    fn target(&self, machine: &Machine) -> Result<&Recorded, Error> {
+        let (app, image) = (&self.shipping.fly_toml.app, machine.pinned_image());
+        let target = releases::choose(self.audit, app, self.wanted.release.as_deref(), image.as_deref())?;
+        let runs = image.is_some_and(|image| releases::is_of(target, &image));
+        if runs && self.wanted.data.is_none() {
+            let message =
+                format!("release {} is what production runs now; nothing was changed", target.number);
+            return Err(Error::new(Kind::Failed, app, message).remedy(
+                "take another one: cargo xtask rollback --list; or bring its data back: --data copy",
+            ));
+        }
+        Ok(target)
+    }
+
+    fn way<'t>(&self, machine: Machine, volume: Volume, target: &'t Recorded) -> Result<Way<'t>> {
+        let standing = self.shipping.standing(machine, volume);
+        let release = earlier::recorded(&self.shipping, target)?;
+        let before = earlier::of(&self.shipping, &standing, self.audit)?;
+        let data = match self.wanted.data {
+            None => Back::Stays,
+            Some(Data::Copy) => Back::Copy(Box::new(self.copy(&standing, target, &release)?)),
+            Some(Data::Snapshot) => Back::Snapshot(self.source(target)?),
+        };
+        let config = machine_config(self.shipping.fly, &standing.machine.id, self.shipping.fly_toml)?;
+        Ok(Way { standing, before, goal: Goal { target, release, data, config } })
+    }
+
+    /// Without a lock nothing is changed.
+    fn go(&self, lock: Option<&Lock>, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
+        let Shipping { ui, .. } = self.shipping;
+        report.from.clone_from(&way.standing.commit);
+        report.serves.clone_from(&way.standing.commit);
+        report.data = match &way.goal.data {
+            Back::Stays => None,
+            Back::Copy(copy) => Some(copy.file.clone()),
+            Back::Snapshot(source) => Some(source.id.clone()),
+        };
+        let begun = Instant::now();
+        let found = self.check(way)?;
+        report.done(ui, "Check", begun, found);
+        ui.result(&told::steps(&self.shipping, way));
+        let Some(lock) = lock else {
+            ui.status("Planned", format!("the rollback to {}; nothing was changed", way.goal.release.name()));
+            return Ok(());
+        };
+        self.agree(way)?;
+        self.confirm(lock)?;
+        match &way.goal.data {
+            Back::Stays => self.image_back(way, report),
+            Back::Copy(copy) => self.copy_back(way, copy, report),
+            Back::Snapshot(source) => self.snapshot_back(way, source, report),
+        }
+    }
+
+    /// The last moment at which nothing has been changed.
+    fn confirm(&self, lock: &Lock) -> Result<()> {
+        lock.confirm()?;
+        if self.shipping.interrupt.is_raised() {
+            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+        }
+        Ok(())
+    }
+
+    /// Whether the image fits what it is going to find.
+    fn check(&self, way: &Way<'_>) -> Result<String> {
+        let (ui, name) = (self.shipping.ui, way.goal.release.name());
+        if !matches!(way.goal.data, Back::Stays) {
+            return Ok(format!("{name} gets the data that it had"));
+        }
+        let untold = |reason: &str| {
+            ui.note(format!("whether {name} fits the data is seen when it starts: {reason}"));
+            format!("{name} starts only where it fits")
+        };
+        let Some(declared) = &way.goal.release.declared else {
+            return Ok(untold("its schema.sql is not known"));
+        };
+        let live = match &way.standing.live {
+            Ok(live) => live,
+            Err(Trouble { message, .. }) => return Ok(untold(message)),
+        };
+        let misfits = Replica::of(live, self.shipping.settings)?.misfits(declared, self.shipping.settings)?;
+        if misfits.is_empty() {
+            return Ok(format!("{name} fits the schema that production has"));
+        }
+        let reasons: String = misfits.iter().map(|misfit| format!("\n  {}", misfit.message)).collect();
+        let message =
+            format!("{name} does not fit the schema that production has; nothing was changed{reasons}");
+        let number = way.goal.target.number;
+        Err(Error::new(Kind::Refused, "production", message)
+            .remedy(format!(
+                "bring its data back with it: cargo xtask rollback {number} --data copy, or: cargo xtask rollback {number} --data snapshot; \
+                 what is lost is told first"
+            ))
+            .into())
+    }
+
+    fn agree(&self, way: &Way<'_>) -> Result<()> {
+        let fly_toml = self.shipping.fly_toml;
+        let from = way.standing.commit.as_deref().map_or_else(|| "what it has now".to_owned(), short);
+        let data = match &way.goal.data {
+            Back::Stays => String::new(),
+            Back::Copy(copy) => format!(" with its data of {}", copy.time),
+            Back::Snapshot(source) => format!(" with its data of {}", source.time),
+        };
+        let question = format!(
+            "Bring {}{data} back to {}, in the place of {from}?",
+            way.goal.release.name(),
+            fly_toml.app
+        );
+        self.agree_to(&question)
+    }
+
+    fn agree_to(&self, question: &str) -> Result<()> {
+        let Shipping { fly_toml, interrupt, ui, .. } = self.shipping;
+        if self.wanted.auto_approve || ui.ask(question, interrupt)? {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Declined, &fly_toml.app, "the rollback was declined; nothing was changed")
+            .into())
+    }
+
+    fn image_back(&self, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
+        let Shipping { interrupt, ui, .. } = self.shipping;
+        let (begun, id) = (Instant::now(), way.standing.machine.id.as_str());
+        // Last, since the service went on: what it took away by itself is no loss.
+        let now = if way.standing.status.is_ok() { self.shipping.status(id).ok() } else { None };
+        let rows = now.as_ref().map_or_else(|| way.standing.rows(), |status| &status.tables);
+        ui.status("Shipping", format!("{} to machine {id}", way.goal.release.name()));
+        let candidate = way.goal.candidate();
+        let env = [kept()];
+        let shipped = self.shipping.ship(&Candidate { env: &env, ..candidate }, interrupt)?;
+        let said = if shipped.said.is_ok() { "updated" } else { "flyctl failed" };
+        report.done(ui, "Ship", begun, format!("machine {id}: {said}"));
+        let begun = Instant::now();
+        let expected = Expected { rows, ..way.expected() };
+        match self.shipping.verify(&way.standing.machine, &shipped, &expected) {
+            Ok(proved) => {
+                report.done(ui, "Verify", begun, verified(&proved));
+                self.finish(&way.goal, Done::Rollback, &proved, report);
+                Ok(())
+            }
+            Err(why) => self.back(way, &shipped.machine, &why, report),
+        }
+    }
+
+    /// What ran before comes back.
+    fn back(
+        &self,
+        way: &Way<'_>,
+        now: &Result<Option<Machine>, Trouble>,
+        why: &str,
+        report: &mut Rollback,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        let what = format!("the rollback to {}", way.goal.release.name());
+        let attempt = Attempt { what: &what, image: &way.goal.release.image, why, fewer: &[] };
+        let mut returned = match &way.before {
+            Some(before) => self.shipping.go_back(&way.standing, before, now, &attempt)?,
+            None => Returned::stranded(
+                "which image ran before is not known, so that there is none to go back to",
+                "see what there is: cargo xtask status; then deploy: cargo xtask deploy",
+            ),
+        };
+        if returned.kind == Kind::WentBack {
+            "take another release: cargo xtask rollback --list; or mend what runs, and deploy it"
+                .clone_into(&mut returned.remedy);
+        }
+        report.done(self.shipping.ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
+        self.failed(way, &returned, &attempt, report)
+    }
+
+    /// Written down, and told.
+    fn failed(
+        &self,
+        way: &Way<'_>,
+        returned: &Returned,
+        attempt: &Attempt<'_>,
+        report: &mut Rollback,
+    ) -> Result<()> {
+        let outcome = if returned.kind == Kind::WentBack { Outcome::WentBack } else { Outcome::Stranded };
+        if outcome == Outcome::Stranded {
+            report.serves = None;
+        }
+        let error = returned.error(attempt);
+        self.written(&way.goal, &way.entry(outcome), None, &error.to_string(), report);
+        Err(error.into())
+    }
+
+    /// It serves: written down, and told.
+    fn finish(&self, goal: &Goal<'_>, done: Done, proved: &Proved, report: &mut Rollback) {
+        let begun = Instant::now();
+        let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
+        report.served(goal, proved);
+        let found = self.written(goal, &(done, Outcome::Served), Some(proved), "", report);
+        report.done(ui, "Record", begun, found);
+        ui.status("Rolled back", format!("{} to {}: {}", fly_toml.app, goal.release.name(), probe.address()));
+    }
+
+    /// Whatever came of it; what went wrong with the lock is told beside it.
+    fn give_back(&self, lock: Lock, ended: Result<()>) -> Result<()> {
+        if let Err(error) = lock.release() {
+            self.shipping.ui.note(format!("{error}\nto give it back now: cargo xtask lock break"));
+        }
+        ended
+    }
+}
+
+impl Rollback {
+    /// What production is now.
+    fn served(&mut self, goal: &Goal<'_>, proved: &Proved) {
+        self.serves = Some(goal.target.entry.commit.clone());
+        self.machine = Some(proved.machine.id.clone());
+        self.rows = proved.status.as_ref().map(|status| status.tables.clone()).unwrap_or_default();
+    }
+}
+
+impl Way<'_> {
+    /// What has to be found on the volume that is there.
+    fn expected(&self) -> Expected<'_> {
+        self.goal.expected(&self.standing.volume.id)
+    }
+
+    /// What is done, with what came of it.
+    fn entry(&self, outcome: Outcome) -> (Done, Outcome) {
+        let done = if matches!(self.goal.data, Back::Stays) { Done::Rollback } else { Done::DataBack };
+        (done, outcome)
+    }
+}
+
+impl Goal<'_> {
+    /// What is shipped; the variables are [`kept`].
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate { image: &self.release.image, fly_toml: &self.release.fly_toml, env: &[] }
+    }
+
+    /// What has to be found, on this volume.
+    fn expected<'e>(&'e self, volume: &'e str) -> Expected<'e> {
+        Expected {
+            commit: self.release.commit.as_deref(),
+            image: Some(&self.release.image),
+            volume: Some(volume),
+            schema: None,
+            rows: &[],
+            fewer: &[],
+        }
+    }
+}
+
+/// It must not migrate.
+fn kept() -> (&'static str, String) {
+    (KEEP.0, KEEP.1.to_owned())
+}
+
+fn verified(proved: &Proved) -> String {
+    let rows = proved.status.as_ref().map(|status| status.tables.iter().map(|table| table.rows).sum());
+    let rows = rows.map_or_else(String::new, |rows| format!(", {}", text::count(rows, "row")));
+    let commit = proved.version.as_ref().map_or("", |version| &version.commit);
+    format!("machine {} serves {}{rows}", proved.machine.id, short(commit))
+}
+
+/// Whether it is about to be in another state.
+fn is_moving(machine: &Machine) -> bool {
+    matches!(
+        machine.state.as_str(),
+        "created" | "starting" | "stopping" | "restarting" | "replacing" | "replaced"
+    )
+}
