@@ -16,7 +16,7 @@ use crate::tool::fly::{Exit, Failure, Machine};
 /// Between two looks.
 const TICK: Duration = Duration::from_millis(250);
 /// So many good answers in a row, a tick apart each: a service that dies after its first answer is not well.
-const STEADY: u32 = 4;
+const STEADY: u32 = 3;
 /// For how long rows are asked for: Fly's exec fails now and then.
 const COUNTING: Duration = Duration::from_secs(20);
 /// The exit codes of an app that would end the same way each time it starts: wrong usage, refused.
