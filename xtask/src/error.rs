@@ -57,6 +57,15 @@ impl Error {
         Self::new(Kind::Usage, object, message)
     }
 
+    /// The same error, which says that nothing was changed.
+    pub(crate) fn unchanged(mut self) -> Self {
+        const UNCHANGED: &str = "; nothing was changed";
+        if !self.message.contains(UNCHANGED) {
+            self.message.push_str(UNCHANGED);
+        }
+        self
+    }
+
     /// The same error with the line that says what to do next.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The image that the simulator's machine runs.
-const IMAGE: &str = "registry.example/simapp:deployment-00000000000000000000000001";
+pub(crate) const IMAGE: &str = "registry.example/simapp:deployment-00000000000000000000000001";
 
 pub(crate) struct Sim {
     home: PathBuf,
@@ -50,9 +50,9 @@ impl Sim {
         self.folder.path()
     }
 
-    fn control(&self, path: &str) -> Value {
-        let text = ureq::get(format!("{}/_sim/{path}", self.url)).call().unwrap().body_mut().read_to_string();
-        serde_json::from_str(&text.unwrap()).unwrap()
+    /// What its control tells: `state`, `log`, `scenarios`.
+    pub(crate) fn control(&self, path: &str) -> Value {
+        control(&self.url, path)
     }
 
     /// All that it has of its app: `machines`, `volumes`.
@@ -133,6 +133,11 @@ impl Sim {
     pub(crate) fn configure(&self, change: &Value) {
         ureq::post(format!("{}/_sim/config", self.url)).send(change.to_string()).unwrap();
     }
+
+    /// Puts this in the place of all that it has: apps, machines, volumes.
+    pub(crate) fn put_state(&self, state: &Value) {
+        ureq::put(format!("{}/_sim/state", self.url)).send(state.to_string()).unwrap();
+    }
 }
 
 impl Sim {
@@ -147,6 +152,12 @@ impl Drop for Sim {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// What the control of the simulator at this address tells.
+pub(crate) fn control(url: &str, path: &str) -> Value {
+    let text = ureq::get(format!("{url}/_sim/{path}")).call().unwrap().body_mut().read_to_string();
+    serde_json::from_str(&text.unwrap()).unwrap()
 }
 
 /// A machine whose image has this commit on it, whose database has this schema, and which answers `/version` with it.

@@ -199,11 +199,13 @@ impl Run<'_> {
         let said = said.map_or_else(String::new, |said| format!(" ({said})"));
         let left = machine.map_or_else(
             || "it has no machine".to_owned(),
-            |machine| format!("machine {} and its volume are there, and cost something", machine.id),
+            |machine| {
+                format!("machine {} and its volume are there, cost something, and may answer", machine.id)
+            },
         );
         let app = &self.shipping.fly_toml.app;
         let message = format!(
-            "the first deploy of {} failed: {why}{said}{log}\nnothing serves yet: {left}",
+            "the first deploy of {} failed: {why}{said}{log}\nnothing is proved to serve yet: {left}",
             short(&report.to)
         );
         let error = Error::new(Kind::Stranded, "production", message).remedy(format!(

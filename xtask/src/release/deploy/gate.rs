@@ -1,7 +1,6 @@
 //! Today's schema against what production really has: what the next boot is going to change, whether that is approved, and how it
 //! went on a fork of production's own data.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -58,7 +57,8 @@ pub(super) fn pass(
     };
     let replica = Replica::of(live, shipping.settings)?;
     let database = replica.database();
-    let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())?;
+    let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())
+        .map_err(|error| of_production(error.into(), &replica))?;
     let planned = prepared.report().clone();
     report.change = Some(planned.clone());
     if planned.outcome == Outcome::InSync {
@@ -68,7 +68,7 @@ pub(super) fn pass(
         });
     }
     shipping.ui.result(&text::plan(&planned, false));
-    approval::guard(&prepared, "cargo xtask deploy").map_err(|error| of_production(error, &database))?;
+    approval::guard(&prepared, "cargo xtask deploy").map_err(|error| of_production(error, &replica))?;
     let planned = match needs_rehearsal(&planned) && !wanted.no_rehearsal {
         // A fork is something that is made.
         true if wanted.dry_run => {
@@ -93,15 +93,14 @@ pub(super) fn pass(
     })
 }
 
-/// The replica is of production's schema, and nobody knows it by its own name.
-fn of_production(error: anyhow::Error, replica: &Path) -> anyhow::Error {
-    match error.downcast::<migrate::Error>() {
-        Ok(mut error) => {
-            error.message = error.message.replace(&replica.display().to_string(), "production");
-            error.into()
-        }
-        Err(error) => error,
+/// The engine tells of the file that it was given, which stands for production.
+fn of_production(mut error: anyhow::Error, replica: &Replica) -> anyhow::Error {
+    if let Some(refused) = error.downcast_mut::<migrate::Error>() {
+        let file = replica.database().display().to_string();
+        refused.object = refused.object.replace(&file, "production");
+        refused.message = refused.message.replace(&file, "production");
     }
+    error
 }
 
 /// The local database is nobody's measure; only it is good to know.

@@ -93,7 +93,7 @@ impl Run<'_> {
     /// What a deploy would do, with the commands that it would run.
     pub(super) fn told_steps(&self, standing: &Standing, gate: &Gate) -> String {
         let (app, volume) = (&self.shipping.fly_toml.app, &standing.volume.id);
-        let (to, wait) = (&self.shipping.project.app, self.shipping.wait_timeout.as_secs());
+        let wait = self.shipping.wait_timeout.as_secs();
         let env: String = gate.env.iter().map(|(name, value)| format!(" --env {name}={value}")).collect();
         let mut out = format!("\n{}\n", text::title("What a deploy does"));
         let mut line = |phase: &str, text: String| {
@@ -103,7 +103,7 @@ impl Run<'_> {
         line(
             "Image",
             format!(
-                "docker build, the smoke test, and: fly deploy --build-only --push --local-only --image {to}:TAG -a {app}"
+                "docker build, the smoke test, and: fly deploy --build-only --push --local-only --image {app}:COMMIT -a {app}"
             ),
         );
         line("Backup", format!("fly volumes snapshots create {volume}"));

@@ -301,10 +301,23 @@ impl Run<'_> {
             return Ok(());
         };
         self.agree(standing, report)?;
+        let (pushed, before) = self.prepared(lock, standing, audit, report).map_err(unchanged)?;
+        self.ship(&before, &gate, &pushed, report)
+    }
+
+    /// All that comes before anything is changed.
+    fn prepared(
+        &self,
+        lock: &Lock,
+        standing: &Standing,
+        audit: &Audit,
+        report: &mut Deploy,
+    ) -> Result<(Pushed, Before)> {
         let pushed = self.pushed(&self.built(report)?, report)?;
         let before = self.backup(standing.clone(), audit, report)?;
         lock.confirm()?;
-        self.ship(&before, &gate, &pushed, report)
+        self.refuse_updated(&before.standing, audit)?;
+        Ok((pushed, before))
     }
 
     /// A machine that a first deploy left behind, with a volume that no release has ever made a database on.
@@ -389,6 +402,22 @@ impl Run<'_> {
         let earlier = earlier::of(&self.shipping, &standing, audit)?;
         report.done(ui, "Backup", begun, found);
         Ok(Before { standing, earlier, config })
+    }
+
+    /// No lock keeps out whoever uses fly itself: what was looked at has to be what is replaced.
+    fn refuse_updated(&self, standing: &Standing, audit: &Audit) -> Result<()> {
+        let (machine, volume) = self.again(audit)?;
+        if machine.instance_id == standing.machine.instance_id && volume.id == standing.volume.id {
+            return Ok(());
+        }
+        let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
+        let message = format!(
+            "somebody else updated machine {} since the deploy began; it has {image} now; nothing was changed",
+            machine.id
+        );
+        Err(Error::new(Kind::Failed, "production", message)
+            .remedy("ask who it was, then run it again")
+            .into())
     }
 
     fn ship(&self, before: &Before, gate: &Gate, pushed: &Pushed, report: &mut Deploy) -> Result<()> {
@@ -491,6 +520,11 @@ impl Run<'_> {
         report.done(ui, "Record", begun, found);
         ui.status("Deployed", format!("{} to {}: {}", short(&report.to), fly_toml.app, probe.address()));
     }
+}
+
+/// What failed before the machine was updated says so.
+fn unchanged(error: anyhow::Error) -> anyhow::Error {
+    error.downcast::<Error>().map_or_else(|other| other, |error| error.unchanged().into())
 }
 
 /// Tables that may have fewer rows than they had: those that the change drops, and those that the service itself made smaller

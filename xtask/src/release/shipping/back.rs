@@ -1,6 +1,7 @@
 //! Back where it was: the release before, onto the machine, on the schema that the data has now. Nothing asks it to stop: half
 //! way back is no place to be.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,15 +9,19 @@ use anyhow::Result;
 use super::Shipping;
 use super::earlier::Earlier;
 use super::prove::{Expected, Unproved};
-use super::ship::Candidate;
+use super::ship::{Candidate, Shipped};
 use super::standing::Standing;
 use crate::error::{Error, Kind};
 use crate::release::live::Replica;
 use crate::release::production::{self, Trouble};
-use crate::tool::fly::Machine;
+use crate::tool::fly::{Failure, Machine};
 
 /// How long a release may take to be well on a machine that was not touched.
 const UNTOUCHED: Duration = Duration::from_secs(15);
+/// How often it is tried to bring a release back: Fly refuses an update now and then.
+const TRIES: usize = 3;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_secs(5);
 /// What a release is told that must not migrate.
 pub(crate) const KEEP: (&str, &str) = ("LANDFALL_SCHEMA", "keep");
 
@@ -47,13 +52,8 @@ pub(crate) struct Returned {
 }
 
 impl Returned {
-    pub(super) fn served(state: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::WentBack,
-            does_not_fit: false,
-            state: state.into(),
-            remedy: "mend what the log tells of, then deploy again".to_owned(),
-        }
+    pub(super) fn served(state: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind: Kind::WentBack, does_not_fit: false, state: state.into(), remedy: remedy.into() }
     }
 
     pub(crate) fn stranded(state: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -89,7 +89,7 @@ impl Shipping<'_> {
     ) -> Result<Returned> {
         let machine = match now {
             Err(trouble) => return Ok(unknown(trouble)),
-            Ok(None) => return Ok(not_one(&self.fly_toml.app)),
+            Ok(None) => return Ok(not_one(&before.machine, &self.fly_toml.app)),
             Ok(Some(machine)) => machine,
         };
         if machine.id != before.machine.id {
@@ -104,11 +104,17 @@ impl Shipping<'_> {
         if let Some(misfits) = self.misfits(machine, earlier)? {
             return Ok(self.does_not_fit(machine, earlier, &misfits));
         }
-        self.bring_back(before, earlier, attempt)
+        self.bring_back(before, earlier, machine, attempt)
     }
 
     /// Ships it, with its own fly.toml, on the schema as it is.
-    fn bring_back(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Result<Returned> {
+    fn bring_back(
+        &self,
+        before: &Standing,
+        earlier: &Earlier,
+        now: &Machine,
+        attempt: &Attempt<'_>,
+    ) -> Result<Returned> {
         let (id, commit) = (before.machine.id.as_str(), earlier.name());
         self.ui.status("Going back", format!("to {commit} on machine {id}; this is not interrupted"));
         let candidate = Candidate {
@@ -116,10 +122,27 @@ impl Shipping<'_> {
             fly_toml: &earlier.fly_toml,
             env: &[(KEEP.0, KEEP.1.to_owned())],
         };
-        let shipped = self.ship(&candidate, self.interrupt)?;
+        let mut shipped = self.ship(&candidate, self.interrupt)?;
+        for _ in 1..TRIES {
+            let Some(failure) = refused(&shipped, now) else { break };
+            self.ui.note(format!("{failure}; it is tried again"));
+            thread::sleep(PAUSE);
+            shipped = self.ship(&candidate, self.interrupt)?;
+        }
+        if let Some(failure) = refused(&shipped, now) {
+            return Ok(Returned::stranded(
+                format!(
+                    "machine {id} still has the failed release: {commit} was not brought back: {failure}"
+                ),
+                "as soon as Fly takes updates again (https://status.flyio.net): cargo xtask rollback",
+            ));
+        }
         let expected = expected(before, earlier, attempt);
         Ok(match self.prove(id, &expected, self.wait_timeout, self.interrupt) {
-            Ok(_) => Returned::served(format!("production serves {commit} again, on the data as it is now")),
+            Ok(_) => Returned::served(
+                format!("production serves {commit} again, on the data as it is now"),
+                "mend what it failed of, then deploy again",
+            ),
             Err(Unproved { exit_code: Some(3), .. }) => Returned {
                 does_not_fit: true,
                 ..Returned::stranded(
@@ -133,11 +156,12 @@ impl Shipping<'_> {
                 let said = shipped.said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
                 Returned::stranded(
                     format!(
-                        "production may not serve: {commit} was brought back, and {}{said}{}",
+                        "production is not as it was: {commit} was brought back, and {}{said}{}",
                         unproved.message,
                         self.log(id)
                     ),
-                    "see what there is: cargo xtask status; then bring a release back: cargo xtask rollback",
+                    "see what there is: cargo xtask status; then bring a release back: cargo xtask rollback; \
+                     or data with it: cargo xtask rollback --data copy",
                 )
             }
         })
@@ -147,13 +171,18 @@ impl Shipping<'_> {
     fn untouched(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Returned {
         let (id, commit) = (before.machine.id.as_str(), earlier.name());
         if before.machine.state != "started" {
-            return Returned::served(format!(
-                "nothing was changed: machine {id} is {} with {commit}, as it was",
-                before.machine.state
-            ));
+            return Returned::served(
+                format!(
+                    "nothing was changed: machine {id} is {} with {commit}, as it was",
+                    before.machine.state
+                ),
+                AGAIN,
+            );
         }
         match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, self.interrupt) {
-            Ok(_) => Returned::served(format!("nothing was changed: production goes on with {commit}")),
+            Ok(_) => {
+                Returned::served(format!("nothing was changed: production goes on with {commit}"), AGAIN)
+            }
             Err(unproved) => Returned::stranded(
                 format!("machine {id} was not changed, and it is not well: {}", unproved.message),
                 "see what there is: cargo xtask status",
@@ -188,6 +217,8 @@ impl Shipping<'_> {
     }
 }
 
+/// What to do where the update never reached the machine.
+const AGAIN: &str = "see that it stays so: cargo xtask status; then deploy again; Fly's own troubles: https://status.flyio.net";
 /// What lets an image serve that does not fit.
 const DATA_BACK: &str = "bring its data back with it: cargo xtask rollback --data copy (what was written since is set aside); \
                          or mend the release, and deploy it";
@@ -203,6 +234,13 @@ fn expected<'a>(before: &'a Standing, earlier: &'a Earlier, attempt: &Attempt<'a
     }
 }
 
+/// Why the machine has not taken an update that was to replace `now`.
+fn refused<'s>(shipped: &'s Shipped, now: &Machine) -> Option<&'s Failure> {
+    let failure = shipped.said.as_ref().err()?;
+    let is_same = |machine: &Machine| machine.id == now.id && machine.instance_id == now.instance_id;
+    matches!(&shipped.machine, Ok(Some(machine)) if is_same(machine)).then_some(failure)
+}
+
 fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: &Earlier) -> bool {
     let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
     let Some(now) = machine.pinned_image() else { return true };
@@ -216,9 +254,12 @@ fn unknown(trouble: &Trouble) -> Returned {
     )
 }
 
-fn not_one(app: &str) -> Returned {
+fn not_one(before: &Machine, app: &str) -> Returned {
     Returned::stranded(
-        format!("the app {app} has not exactly one machine any more"),
+        format!(
+            "the app {app} has not exactly one machine any more; the one with the data was {}",
+            before.id
+        ),
         format!("see what is there, and touch no volume: fly machine list -a {app}"),
     )
 }
@@ -226,7 +267,7 @@ fn not_one(app: &str) -> Returned {
 fn replaced(machine: &Machine, before: &Machine, app: &str) -> Returned {
     Returned::stranded(
         format!(
-            "somebody put machine {} in the place of machine {} in the middle; it was left as it is",
+            "machine {} is there in the place of machine {}; it was left as it is",
             machine.id, before.id
         ),
         format!("ask who it was, and see which volume it has: fly machine list -a {app}"),
@@ -236,10 +277,7 @@ fn replaced(machine: &Machine, before: &Machine, app: &str) -> Returned {
 fn somebody_elses(machine: &Machine) -> Returned {
     let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
     Returned::stranded(
-        format!(
-            "somebody else deployed {image} to machine {} in the middle; it was left as it is",
-            machine.id
-        ),
+        format!("somebody else put {image} on machine {} in the middle; it was left as it is", machine.id),
         "ask who it was; then see what there is: cargo xtask status",
     )
 }

@@ -192,10 +192,13 @@ impl Shipping<'_> {
             ));
         }
         Ok(match self.serve_copy(before, earlier, &copy)? {
-            Ok(_) => Returned::served(format!(
-                "production serves {commit} again, on its data of {}; what was written since is set aside beside it",
-                copy.time
-            )),
+            Ok(_) => Returned::served(
+                format!(
+                    "production serves {commit} again, on its data of {}; what was written since is set aside beside it",
+                    copy.time
+                ),
+                "mend what it failed of, then deploy again",
+            ),
             Err(why) => on_copy(&copy, &commit, &format!(": {why}")),
         })
     }

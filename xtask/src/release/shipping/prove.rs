@@ -113,8 +113,9 @@ impl Shipping<'_> {
         limit: Duration,
         interrupt: &Interrupt,
     ) -> Result<Machine, Unproved> {
-        let (begun, mut good, mut woken, mut ends) = (Instant::now(), 0, false, 0);
+        let (begun, mut good, mut asleep) = (Instant::now(), 0, None);
         let mut machine = self.by_id(id)?;
+        let mut ends = count_ends(&machine);
         refuse_other(&machine, expected, &self.fly_toml.volume)?;
         loop {
             if interrupt.is_raised() {
@@ -134,18 +135,17 @@ impl Shipping<'_> {
                 return Err(Unproved { message: ended(&machine, &exit), exit_code: Some(exit.exit_code) });
             }
             // Fly leaves a machine stopped that was stopped before its update.
-            if !woken
-                && machine.ended().is_none()
-                && matches!(machine.state.as_str(), "stopped" | "suspended")
-            {
-                woken = true;
-                self.fly.wake(id)?;
+            if machine.ended().is_none() && matches!(machine.state.as_str(), "stopped" | "suspended") {
+                // Fly refuses that for a moment after an update.
+                asleep = self.fly.wake(id).err();
             }
             if begun.elapsed() > limit {
-                return Err(self.not_well(&machine, &machine));
+                return Err(asleep.map_or_else(|| self.not_well(&machine, &machine), Unproved::from));
             }
             thread::sleep(TICK);
             if good == 0 {
+                // Fly is asked less often than the service.
+                thread::sleep(TICK * 3);
                 machine = self.by_id(id)?;
                 ends = count_ends(&machine);
             }

@@ -11,10 +11,12 @@ use tempfile::TempDir;
 
 use super::Shipping;
 use crate::release::production::Trouble;
-use crate::tool::fly::{Failure, Machine, Shipment};
+use crate::tool::fly::{Failure, Machine, Reason, Shipment};
 
 /// Between two looks.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_secs(1);
+/// For how long an update may still come that was cut off: flyctl's lease of the machine lasts as long, and is never given back.
+const CUT_OFF: Duration = Duration::from_secs(15);
 /// For how long it is tried to read the machine back.
 const READ_BACK: Duration = Duration::from_secs(60);
 
@@ -48,13 +50,32 @@ impl Shipping<'_> {
             env: candidate.env,
             wait_timeout: self.wait_timeout,
         };
+        let before = self.instance();
         let activity = self.ui.activity();
         let said = self
             .fly
             .with(interrupt)
             .deploy(&self.project.root, &shipment, |line| activity.goes_on(line.trim_start_matches("> ")));
         drop(activity);
+        if let Err(Failure { reason: Reason::Late | Reason::Interrupted, .. }) = &said {
+            self.watch(before.as_deref());
+        }
         Ok(Shipped { said, machine: self.read_back() })
+    }
+
+    /// Until the update has come that was cut off, or is not to be expected any more.
+    fn watch(&self, before: Option<&str>) {
+        let (begun, seconds) = (Instant::now(), CUT_OFF.as_secs());
+        self.ui.status("Waiting", format!("for {seconds} s: an update that was cut off may go on by itself"));
+        while begun.elapsed() < CUT_OFF && self.instance().as_deref() == before {
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Of which update the machine is; none where there is no machine, or no answer.
+    fn instance(&self) -> Option<String> {
+        let machine = self.undisturbed(|shipping| shipping.machine());
+        machine.ok().flatten().map(|machine| machine.instance_id)
     }
 
     /// The machine once it has settled: an update that was cut off goes on by itself.

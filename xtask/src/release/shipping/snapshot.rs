@@ -12,7 +12,7 @@ use crate::text;
 use crate::tool::fly::{Fly, Snapshot};
 
 /// Between two looks.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_secs(1);
 /// How long Fly may take to make one.
 const LIMIT: Duration = Duration::from_secs(300);
 /// How long it may take until a new one is in the list, before it is taken that Fly has joined it to an earlier one.

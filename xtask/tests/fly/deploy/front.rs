@@ -1,0 +1,123 @@
+//! The service in front of the simulator's machine: what `/healthz` and `/version` answer, as the machine's state and image have it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::sim::{Sim, control};
+
+/// What an image says that was not there at the beginning; the others are always well.
+#[derive(Clone, Default)]
+pub(crate) struct Says {
+    /// After so many good answers of `/healthz` it has no more of them.
+    pub(crate) good: Option<u32>,
+    /// Another commit than its label's.
+    pub(crate) commit: Option<String>,
+    /// Another live schema than its label's.
+    pub(crate) live: Option<String>,
+}
+
+/// It answers for as long as the tests run.
+pub(crate) struct Front {
+    pub(crate) url: String,
+    says: Arc<Mutex<Says>>,
+}
+
+impl Front {
+    pub(crate) fn start(sim: &Sim, says: Says) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sim, says) = (sim.url.clone(), Arc::new(Mutex::new(says)));
+        let known = machines(&control(&sim, "state")).iter().map(digest).collect();
+        let answering = Answering { sim, known, says: Arc::clone(&says) };
+        thread::spawn(move || listener.incoming().flatten().for_each(|stream| answering.answer(stream)));
+        Self { url, says }
+    }
+
+    /// From now on.
+    pub(crate) fn says(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
+    }
+}
+
+struct Answering {
+    sim: String,
+    known: BTreeSet<String>,
+    says: Arc<Mutex<Says>>,
+}
+
+impl Answering {
+    /// One request, one answer; whoever hangs up meanwhile gets none.
+    fn answer(&self, mut stream: TcpStream) {
+        let mut line = String::new();
+        let mut head = BufReader::new(&stream);
+        let _ = head.read_line(&mut line);
+        let _ = head.lines().map_while(Result::ok).find(String::is_empty);
+        let (status, body) = match line.split(' ').nth(1) {
+            Some("/healthz") => self.healthz(),
+            Some("/version") => self.version(),
+            _ => ("404 Not Found", String::new()),
+        };
+        let length = body.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+    }
+
+    fn healthz(&self) -> (&'static str, String) {
+        const SICK: &str = "503 Service Unavailable";
+        let Some(machine) = self.serving() else { return (SICK, "nobody".to_owned()) };
+        let mut says = self.says.lock().unwrap();
+        match &mut says.good {
+            Some(good) if self.is_new(&machine) => match good.checked_sub(1) {
+                Some(left) => *good = left,
+                None => return (SICK, "sick".to_owned()),
+            },
+            _ => {}
+        }
+        ("200 OK", "ok".to_owned())
+    }
+
+    fn version(&self) -> (&'static str, String) {
+        let Some(machine) = self.serving() else { return ("503 Service Unavailable", "nobody".to_owned()) };
+        let says = if self.is_new(&machine) { self.says.lock().unwrap().clone() } else { Says::default() };
+        let label = |name: &str| machine["image_ref"]["labels"][name].as_str().map(str::to_owned);
+        let commit = says.commit.or_else(|| label("org.opencontainers.image.revision"));
+        let declared = label("landfall.schema");
+        let live = says.live.or_else(|| declared.clone());
+        let version = json!({"commit": commit.unwrap_or_default(), "version": "0.1.0", "sqlite": "3.54.1",
+            "schema": {"declared": declared, "live": live}});
+        ("200 OK", version.to_string())
+    }
+
+    /// The machine that the public reaches.
+    fn serving(&self) -> Option<Value> {
+        let mut started = machines(&control(&self.sim, "state"));
+        started.retain(|machine| machine["state"] == "started");
+        if started.len() == 1 { started.pop() } else { None }
+    }
+
+    fn is_new(&self, machine: &Value) -> bool {
+        !self.known.contains(&digest(machine))
+    }
+}
+
+/// The machines of the service, as the simulator has them.
+pub(crate) fn machines(state: &Value) -> Vec<Value> {
+    let machines = state["apps"]["simapp"]["machines"].as_object();
+    let ours = machines.into_iter().flat_map(|machines| machines.values()).filter(|machine| {
+        let config =
+            if machine["config"].is_null() { &machine["incomplete_config"] } else { &machine["config"] };
+        config["metadata"]["fly_process_group"] == "app" && machine["state"] != "destroyed"
+    });
+    ours.cloned().collect()
+}
+
+fn digest(machine: &Value) -> String {
+    machine["image_ref"]["digest"].as_str().unwrap_or_default().to_owned()
+}
