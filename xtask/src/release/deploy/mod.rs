@@ -25,8 +25,9 @@ use super::shipping::earlier::{self, Earlier};
 use super::shipping::place::Place;
 use super::shipping::prove::{Expected, Proved};
 use super::shipping::ship::{Candidate, Shipped};
+use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping, snapshot};
+use super::shipping::{Problem, Shipping};
 use super::smoke::Smoke;
 use crate::cli::Bases;
 use crate::environment;
@@ -289,7 +290,7 @@ impl Run<'_> {
         let Shipping { ui, .. } = self.shipping;
         let begun = Instant::now();
         report.from.clone_from(&standing.commit);
-        report.serves.clone_from(&standing.commit);
+        report.serves = standing.commit.clone().filter(|_| standing.machine.state == "started");
         let mut gate = gate::pass(&self.shipping, standing, self.declared, self.wanted, report)?;
         report.done(ui, "Gate", begun, gate.found.clone());
         if self.never_served(standing, audit) {
@@ -313,8 +314,11 @@ impl Run<'_> {
         audit: &Audit,
         report: &mut Deploy,
     ) -> Result<(Pushed, Before)> {
-        let pushed = self.pushed(&self.built(report)?, report)?;
-        let before = self.backup(standing.clone(), audit, report)?;
+        let built = self.built(report)?;
+        // Fly makes it while the image is on its way.
+        let asked = snapshot::ask(self.shipping.fly, &standing.volume.id)?;
+        let pushed = self.pushed(&built, report)?;
+        let before = self.backup(&asked, standing.clone(), audit, report)?;
         lock.confirm()?;
         self.refuse_updated(&before.standing, audit)?;
         Ok((pushed, before))
@@ -381,16 +385,24 @@ impl Run<'_> {
     }
 
     /// A snapshot, always; a pulled copy where it is asked for; and how to go back.
-    fn backup(&self, standing: Standing, audit: &Audit, report: &mut Deploy) -> Result<Before> {
+    fn backup(
+        &self,
+        asked: &Asked<'_>,
+        standing: Standing,
+        audit: &Audit,
+        report: &mut Deploy,
+    ) -> Result<Before> {
         let Shipping { project, fly, interrupt, ui, .. } = self.shipping;
-        let (begun, volume) = (Instant::now(), standing.volume.id.clone());
+        let begun = Instant::now();
+        let config = ledger::machine_config(fly, &standing.machine.id, self.shipping.fly_toml)?;
+        let earlier = earlier::of(&self.shipping, &standing, audit)?;
         let activity = ui.activity();
         activity.goes_on("waiting for the snapshot");
-        let taken = snapshot::take(fly, &volume, interrupt)?;
+        let taken = asked.wait(fly, interrupt)?;
         drop(activity);
         report.snapshot = Some(taken.id.clone());
         taken.note.iter().for_each(|note| ui.note(note));
-        let mut found = format!("snapshot {} of volume {volume}", taken.id);
+        let mut found = format!("snapshot {} of volume {}", taken.id, standing.volume.id);
         if self.wanted.backup {
             let wanted = pull::Wanted { scrub: false, keep: pull::KEEP };
             let pulled = pull::run(project, &wanted, interrupt, ui)?;
@@ -398,8 +410,6 @@ impl Run<'_> {
             found = format!("{found}, copy {file}");
             report.copy = Some(file);
         }
-        let config = ledger::machine_config(fly, &standing.machine.id, self.shipping.fly_toml)?;
-        let earlier = earlier::of(&self.shipping, &standing, audit)?;
         report.done(ui, "Backup", begun, found);
         Ok(Before { standing, earlier, config })
     }

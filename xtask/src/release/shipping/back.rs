@@ -171,12 +171,15 @@ impl Shipping<'_> {
     fn untouched(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Returned {
         let (id, commit) = (before.machine.id.as_str(), earlier.name());
         if before.machine.state != "started" {
-            return Returned::served(
+            return Returned::stranded(
                 format!(
-                    "nothing was changed: machine {id} is {} with {commit}, as it was",
+                    "nothing was changed: machine {id} is {} with {commit}, as it was, and serves nobody",
                     before.machine.state
                 ),
-                AGAIN,
+                format!(
+                    "start it: fly machine start {id} -a {}; then deploy again; Fly's own troubles: https://status.flyio.net",
+                    self.fly_toml.app
+                ),
             );
         }
         match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, self.interrupt) {

@@ -11,7 +11,9 @@ use crate::error::{Error, Kind};
 use crate::text;
 use crate::tool::fly::{Fly, Snapshot};
 
-/// Between two looks.
+/// Between two looks at first: most are made within seconds.
+const SOON: Duration = Duration::from_millis(250);
+/// Between two looks later.
 const TICK: Duration = Duration::from_secs(1);
 /// How long Fly may take to make one.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -29,21 +31,35 @@ pub(crate) struct Taken {
     pub(crate) note: Option<String>,
 }
 
-/// Asks for one, and waits until it has an id and is made: `fly` tells no id, and Fly may join it to a recent one.
-pub(crate) fn take(fly: &Fly<'_>, volume: &str, interrupt: &Interrupt) -> Result<Taken> {
+/// A snapshot that was asked for.
+pub(crate) struct Asked<'a> {
+    volume: &'a str,
+    before: Vec<Snapshot>,
+    since: Instant,
+}
+
+/// Asks for one. `fly` tells no id, and Fly may join it to a recent one: [`Asked::wait`] finds out.
+pub(crate) fn ask<'a>(fly: &Fly<'_>, volume: &'a str) -> Result<Asked<'a>> {
     let before = fly.snapshots(volume)?;
-    let begun = Instant::now();
     fly.create_snapshot(volume)?;
-    loop {
-        let now = fly.snapshots(volume)?;
-        match (newest(&before, &now), begun.elapsed()) {
-            (Some(made), _) if is_made(made) => return Ok(Taken { id: made.id.clone(), note: None }),
-            (None, waited) if waited > LISTED => return joined(volume, &now),
-            (_, waited) if waited > LIMIT => return Err(late(volume).into()),
-            _ if interrupt.is_raised() => {
-                return Err(Error::new(Kind::Interrupted, volume, "interrupted; nothing was changed").into());
+    Ok(Asked { volume, before, since: Instant::now() })
+}
+
+impl Asked<'_> {
+    /// Until it has an id and is made.
+    pub(crate) fn wait(&self, fly: &Fly<'_>, interrupt: &Interrupt) -> Result<Taken> {
+        loop {
+            let now = fly.snapshots(self.volume)?;
+            match (newest(&self.before, &now), self.since.elapsed()) {
+                (Some(made), _) if is_made(made) => return Ok(Taken { id: made.id.clone(), note: None }),
+                (None, waited) if waited > LISTED => return joined(self.volume, &now),
+                (_, waited) if waited > LIMIT => return Err(late(self.volume).into()),
+                _ if interrupt.is_raised() => {
+                    let text = "interrupted; nothing was changed";
+                    return Err(Error::new(Kind::Interrupted, self.volume, text).into());
+                }
+                (_, waited) => thread::sleep(if waited < TICK * 5 { SOON } else { TICK }),
             }
-            _ => thread::sleep(TICK),
         }
     }
 }
@@ -121,7 +137,7 @@ mod tests {
         };
         let taken = joined("v", &[snapshot("a", &ago(900)), snapshot("b", &ago(60))]).unwrap();
         assert_eq!(taken.id, "b");
-        assert!(taken.note.unwrap().contains("b of 1 min ago stands for it"));
+        assert!(taken.note.unwrap().contains("b of 1 min"));
         assert!(joined("v", &[snapshot("a", &ago(900)), snapshot("", &ago(1))]).is_err());
     }
 }

@@ -221,6 +221,11 @@ fn cases() -> Vec<Case> {
         },
         Case { declared: GROWN, ..case("a change that nothing stands against", 0, "new") },
         Case {
+            scenario: json!({"base": "stopped_before", "rules": [update(json!({"status": 500, "body": {"error": "internal: simulated"}}))]}),
+            args: &["--unverified"],
+            ..case("a machine that is stopped, and takes no update", 6, "nobody")
+        },
+        Case {
             scenario: json!({"base": "stopped_before"}),
             args: &["--unverified"],
             ..case("a machine that is stopped, unverified", 0, "new")

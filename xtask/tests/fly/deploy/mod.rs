@@ -21,7 +21,6 @@ macro_rules! assert_told {
 }
 
 mod cases;
-mod document;
 mod first;
 mod front;
 mod lock;

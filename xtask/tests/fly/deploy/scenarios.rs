@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::front::Says;
 use super::{Act, Begin, Ship, heal, home, side_by_side};
+use crate::world::Said;
 
 /// The exit code, and who serves afterwards; the slow ones first.
 const EXPECTED: [(&str, i32, &str); 41] = [
@@ -66,15 +67,44 @@ fn every_scenario_ends_as_its_exit_code_says() {
             let acts: &[Act<'_>] = if *name == "late_crash" { &[("Going back", &heal)] } else { &[] };
             let ship =
                 Ship::begin(&home, Begin { scenario: json!({"base": name}), says, ..Begin::default() });
-            let said = ship.deploy(&[], acts);
+            let said = ship.deploy(&["--format", "json"], acts);
             ship.ended(&said, *exit, serves);
+            let phases = document(&ship, &said, serves);
             let message = if *exit == 0 { String::new() } else { ship.error(&said) };
-            told.lock().unwrap().insert(*name, format!("exit {exit}, {serves} serves\n{message}"));
+            told.lock().unwrap().insert(*name, format!("exit {exit}, {serves} serves\n{phases}\n{message}"));
         },
     );
     let told = told.into_inner().unwrap();
     let text: String = told.iter().map(|(name, message)| format!("{name}: {message}\n")).collect();
     assert_told!("scenarios", text);
+}
+
+/// The phases of the one document that there is, however it ends.
+#[track_caller]
+fn document(ship: &Ship, said: &Said, serves: &str) -> String {
+    let document: Value = serde_json::from_str(&said.stdout).unwrap();
+    let Value::Object(report) = &document["report"] else { panic!("{said}") };
+    assert_eq!((&document["command"], &document["exit"]), (&json!("deploy"), &json!(said.exit)), "{said}");
+    // Where it ends early nobody has been asked.
+    if report["from"].is_string() && said.exit != 6 {
+        let commit = match serves {
+            "new" => json!(ship.new),
+            "old" => json!(ship.old),
+            _ => Value::Null,
+        };
+        assert_eq!(report["serves"], commit, "{said}");
+    }
+    let kind = match said.exit {
+        0 => Value::Null,
+        2 => json!("usage"),
+        5 => json!("went-back"),
+        6 => json!("stranded"),
+        _ => json!("failed"),
+    };
+    assert_eq!(document["error"]["kind"], kind, "{said}");
+    assert!(said.exit == 0 || !document["error"]["remedy"].as_str().unwrap().is_empty(), "{said}");
+    let phases = report["phases"].as_array().unwrap().iter();
+    phases.map(|phase| phase["phase"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
