@@ -124,7 +124,9 @@ pub(super) fn choose<'a>(
     image: Option<&str>,
 ) -> Result<&'a Recorded, Error> {
     let Some(wanted) = wanted else {
-        let other = |recorded: &&Recorded| !image.is_some_and(|image| is_of(recorded, image));
+        // After an attempt that needs a person what is on the machine is no release that serves, whichever it is.
+        let stranded = audit.entries.first().is_some_and(|last| last.entry.outcome == Outcome::Stranded);
+        let other = |recorded: &&Recorded| stranded || !image.is_some_and(|image| is_of(recorded, image));
         return served(audit).find(other).ok_or_else(|| {
             let message = format!("there is no release of {app} to go back to; nothing was changed");
             Error::new(ErrorKind::Failed, app, message)
@@ -200,6 +202,15 @@ mod tests {
         assert_eq!(chosen(None, Some("r/shop@sha256:b")), Some(2));
         assert_eq!(chosen(None, Some("r/shop@sha256:a")), Some(5));
         assert_eq!(chosen(None, None), Some(5));
+    }
+
+    #[test]
+    fn unnamed_it_is_the_newest_that_served_where_the_last_attempt_needs_a_person() {
+        let mut audit = audit();
+        audit.entries.insert(0, recorded(9, "stranded", "c9", "z"));
+        let newest = served(&audit).next().unwrap();
+        let image = newest.entry.image.clone();
+        assert_eq!(choose(&audit, "shop", None, Some(&image)).unwrap().number, newest.number);
     }
 
     #[test]

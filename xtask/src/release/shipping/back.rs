@@ -101,8 +101,10 @@ impl Shipping<'_> {
         if !is_ours(machine, attempt, earlier) {
             return Ok(somebody_elses(machine));
         }
-        if let Some(misfits) = self.misfits(machine, earlier)? {
-            return Ok(self.does_not_fit(machine, earlier, &misfits));
+        // It may have been on its way up when it was read back: only while it runs it can be asked.
+        let now = self.by_id(&machine.id).unwrap_or_else(|_| machine.clone());
+        if let Some(misfits) = self.misfits(&now, earlier)? {
+            return Ok(self.does_not_fit(&now, earlier, &misfits));
         }
         self.bring_back(before, earlier, machine, attempt)
     }

@@ -153,13 +153,13 @@ impl Shipping<'_> {
     }
 
     fn not_well(&self, machine: &Machine, earlier: &Machine) -> Unproved {
-        if let Some(exit) = machine.ended() {
-            return Unproved { message: ended(machine, &exit), exit_code: Some(exit.exit_code) };
-        }
         let address = self.probe.address();
         if machine.state == "started" {
             let again = if earlier.state == "started" { "" } else { " again" };
             return Unproved::new(format!("{address}/healthz gives no good answer{again}"));
+        }
+        if let Some(exit) = machine.ended() {
+            return Unproved { message: ended(machine, &exit), exit_code: Some(exit.exit_code) };
         }
         Unproved::new(format!("machine {} is {}", machine.id, machine.state))
     }
