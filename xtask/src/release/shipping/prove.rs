@@ -154,12 +154,20 @@ impl Shipping<'_> {
 
     fn not_well(&self, machine: &Machine, earlier: &Machine) -> Unproved {
         let address = self.probe.address();
+        let no_answer = format!("{address}/healthz gives no good answer");
+        match machine.ended() {
+            // It runs again: what it does now counts, and why it ended helps.
+            Some(exit) if machine.state == "started" => {
+                return Unproved::new(format!("{}, and since then {no_answer}", ended(machine, &exit)));
+            }
+            Some(exit) => {
+                return Unproved { message: ended(machine, &exit), exit_code: Some(exit.exit_code) };
+            }
+            None => {}
+        }
         if machine.state == "started" {
             let again = if earlier.state == "started" { "" } else { " again" };
-            return Unproved::new(format!("{address}/healthz gives no good answer{again}"));
-        }
-        if let Some(exit) = machine.ended() {
-            return Unproved { message: ended(machine, &exit), exit_code: Some(exit.exit_code) };
+            return Unproved::new(format!("{no_answer}{again}"));
         }
         Unproved::new(format!("machine {} is {}", machine.id, machine.state))
     }

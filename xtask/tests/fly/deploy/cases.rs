@@ -182,7 +182,7 @@ fn cases() -> Vec<Case> {
             ..case("an update that fails once on the way back", 5, "old")
         },
         Case {
-            says: says(None, None, Some(4)),
+            says: says(None, None, Some(3)),
             ..case("a health check that turns bad after the deploy said it was good", 5, "old")
         },
         Case {

@@ -39,7 +39,7 @@ fn somebody_elses_lock_stops_it_and_tells_who_it_is() {
     insta::with_settings!({ filters => vec![
         (r"process \d+", "process [PID]"), (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]"),
     ]}, { insta::assert_snapshot!(told.replace(&host, "[HOST]"), @"
-    error: the lock of simapp, held by ada@example.com on [HOST] (process [PID]), who deploys [NEW] since [TIME]; it expires at [TIME] unless it is renewed; nothing was changed
+    error: simapp is locked by ada@example.com on [HOST] (process [PID]), who deploys [NEW] since [TIME]; the lock expires at [TIME] unless it is renewed; nothing was changed
     wait for it: --lock-wait SECONDS
     look again: cargo xtask lock status
     where that process is gone: cargo xtask lock break

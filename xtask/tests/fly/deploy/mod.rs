@@ -12,6 +12,9 @@ macro_rules! assert_told {
             (r"\[(NEW|OLD)\]-[0-9a-f]+", "[$1]-[LABEL]"),
             // What flyctl waited for when it gave up is a matter of moments.
             (r"\(`fly deploy` failed: .*\)", "(`fly deploy` failed: [WHY])"),
+            (r"`fly [\w -]+` was interrupted", "`fly [CALL]` was interrupted"),
+            // Whether it is up at the moment when the time is over.
+            (r", and since then \[URL\]/healthz gives no good answer", ""),
             (r"Post .* with Body length 0", "unavailable: deploys to this host are temporarily disabled"),
             (r"(Trace|Request) ID: [\w-]+", "$1 ID: [ID]"),
         ], omit_expression => true, prepend_module_to_snapshot => false }, {
