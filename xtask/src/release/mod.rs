@@ -17,6 +17,7 @@ pub(crate) mod image;
 mod live;
 pub(crate) mod lock;
 pub(crate) mod overview;
+mod phase;
 pub(crate) mod probe;
 pub(crate) mod production;
 pub(crate) mod pull;

@@ -143,7 +143,7 @@ impl Run<'_> {
             Some(volume) => volume.clone(),
             None => fly.create_volume(&fly_toml.source, self.region(), VOLUME_SIZE, None)?.id,
         };
-        report.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
+        report.phases.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
         if let Password::Made(value) = password {
             ui.note(format!("{PASSWORD} is {value} (any user name); it is told this once, and never again"));
         }
@@ -164,7 +164,7 @@ impl Run<'_> {
             Err(trouble) => return Err(self.unfinished(&trouble.message, said.as_deref(), None, report)),
         };
         report.machine = Some(machine.id.clone());
-        report.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
+        report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
         let begun = Instant::now();
         let to = report.to.clone();
         let expected = Expected {
@@ -177,7 +177,7 @@ impl Run<'_> {
         };
         match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
             Ok(proved) => {
-                report.done(ui, "Verify", begun, verified(&proved));
+                report.phases.done(ui, "Verify", begun, verified(&proved));
                 let config =
                     super::ledger::machine_config(self.shipping.fly, &machine.id, self.shipping.fly_toml)?;
                 self.finish(volume, &config, proved, report);

@@ -85,7 +85,7 @@ impl Run<'_> {
             steps: steps.map(|step| format!("{} {}", text::kind(step), step.table)).collect(),
             rows: report.rows.clone(),
             set_aside: Vec::new(),
-            seconds: report.phases.iter().map(|phase| phase.seconds).sum(),
+            seconds: report.phases.seconds(),
             message: message.to_owned(),
         })
     }

@@ -18,6 +18,7 @@ use super::audit::{self, Audit};
 use super::downtime::Downtime;
 use super::image::{self, Built, short};
 use super::lock::{Lock, What, Work};
+use super::phase::Phases;
 use super::probe::Probe;
 use super::pull;
 use super::shipping::back::Attempt;
@@ -72,17 +73,6 @@ pub(crate) struct Wanted {
     pub(crate) lock_wait: Duration,
 }
 
-/// A phase that is over.
-#[derive(Debug, Serialize)]
-pub(crate) struct Phase {
-    /// Its name.
-    pub(crate) phase: &'static str,
-    /// What it found or did.
-    pub(crate) found: String,
-    /// How long it took.
-    pub(crate) seconds: f64,
-}
-
 /// A deploy as far as it went: the report of its JSON document.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Deploy {
@@ -93,7 +83,7 @@ pub(crate) struct Deploy {
     /// The commit that is shipped.
     pub(crate) to: String,
     /// In their order.
-    pub(crate) phases: Vec<Phase>,
+    pub(crate) phases: Phases,
     /// What the boot changes, as the engine tells it.
     pub(crate) change: Option<Report>,
     /// How long the service was expected not to answer.
@@ -110,15 +100,6 @@ pub(crate) struct Deploy {
     pub(crate) serves: Option<String>,
     /// The rows of every table afterwards.
     pub(crate) rows: Vec<TableRows>,
-}
-
-impl Deploy {
-    /// A phase is over: told, and written down.
-    fn done(&mut self, ui: &Ui, phase: &'static str, begun: Instant, found: impl Into<String>) {
-        let (found, seconds) = (found.into(), begun.elapsed().as_secs_f64());
-        ui.status(phase, format!("{found} ({})", text::seconds(seconds)));
-        self.phases.push(Phase { phase, found, seconds });
-    }
 }
 
 /// Deploys; `report` has what was done, also where it fails.
@@ -213,7 +194,12 @@ impl Run<'_> {
         let commit = short(&report.to);
         match there.place {
             Place::Nowhere { volume } => {
-                report.done(ui, "Preflight", begun, format!("{commit}, fly.toml; nothing is at Fly yet"));
+                report.phases.done(
+                    ui,
+                    "Preflight",
+                    begun,
+                    format!("{commit}, fly.toml; nothing is at Fly yet"),
+                );
                 self.first(&first::Missing { has_app: there.has_app, volume }, report)
             }
             Place::There { machine, volume } => {
@@ -221,7 +207,7 @@ impl Run<'_> {
                     "{commit}, fly.toml, machine {} with volume {} in {}",
                     machine.id, volume.id, machine.region
                 );
-                report.done(ui, "Preflight", begun, found);
+                report.phases.done(ui, "Preflight", begun, found);
                 report.machine = Some(machine.id.clone());
                 if self.wanted.dry_run {
                     return self.gated(None, &self.shipping.standing(*machine, volume), &audit, report);
@@ -260,7 +246,7 @@ impl Run<'_> {
         let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
             told.show(ui);
         })?;
-        report.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
+        report.phases.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
         Ok(lock)
     }
 
@@ -292,7 +278,7 @@ impl Run<'_> {
         report.from.clone_from(&standing.commit);
         report.serves = standing.commit.clone().filter(|_| standing.machine.state == "started");
         let mut gate = gate::pass(&self.shipping, standing, self.declared, self.wanted, report)?;
-        report.done(ui, "Gate", begun, gate.found.clone());
+        report.phases.done(ui, "Gate", begun, gate.found.clone());
         if self.never_served(standing, audit) {
             gate.env.push(first::may_create());
         }
@@ -353,7 +339,7 @@ impl Run<'_> {
         if !self.wanted.no_smoke {
             Smoke { built: &built, project, fly: fly_toml, interrupt }.run(ui)?;
         }
-        report.done(ui, "Image", begun, format!("{}, {}", built.tag, text::size(built.size)));
+        report.phases.done(ui, "Image", begun, format!("{}, {}", built.tag, text::size(built.size)));
         Ok(built)
     }
 
@@ -367,7 +353,7 @@ impl Run<'_> {
         let pushed = fly.push(&project.root, &built.tag, &label)?;
         drop(activity);
         report.image = Some(pushed.pinned.clone());
-        report.done(ui, "Push", begun, pushed.tag.clone());
+        report.phases.done(ui, "Push", begun, pushed.tag.clone());
         Ok(pushed)
     }
 
@@ -410,7 +396,7 @@ impl Run<'_> {
             found = format!("{found}, copy {file}");
             report.copy = Some(file);
         }
-        report.done(ui, "Backup", begun, found);
+        report.phases.done(ui, "Backup", begun, found);
         Ok(Before { standing, earlier, config })
     }
 
@@ -458,7 +444,7 @@ impl Run<'_> {
             fewer: &fewer,
         };
         let said = if shipped.said.is_ok() { "updated" } else { "flyctl failed" };
-        report.done(ui, "Ship", begun, format!("machine {}: {said}", before.standing.machine.id));
+        report.phases.done(ui, "Ship", begun, format!("machine {}: {said}", before.standing.machine.id));
         match self.verify(before, &shipped, &expected, report) {
             Ok(proved) => {
                 self.finish(&before.standing.volume.id, &before.config, proved, report);
@@ -478,7 +464,7 @@ impl Run<'_> {
     ) -> Result<Proved, String> {
         let begun = Instant::now();
         let proved = self.shipping.verify(&before.standing.machine, shipped, expected)?;
-        report.done(self.shipping.ui, "Verify", begun, verified(&proved));
+        report.phases.done(self.shipping.ui, "Verify", begun, verified(&proved));
         Ok(proved)
     }
 
@@ -513,7 +499,7 @@ impl Run<'_> {
             _ => (audit::Outcome::Stranded, None),
         };
         report.serves = serves;
-        report.done(ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
+        report.phases.done(ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
         let error = returned.error(&attempt);
         self.written(volume, &before.config, report, outcome, &error.to_string());
         Err(error.into())
@@ -527,7 +513,7 @@ impl Run<'_> {
         report.rows = proved.status.map(|status| status.tables).unwrap_or_default();
         let found = self.written(volume, config, report, audit::Outcome::Served, "");
         let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
-        report.done(ui, "Record", begun, found);
+        report.phases.done(ui, "Record", begun, found);
         ui.status("Deployed", format!("{} to {}: {}", short(&report.to), fly_toml.app, probe.address()));
     }
 }

@@ -59,7 +59,7 @@ impl Run<'_> {
             short(&target.entry.commit),
             volume.id
         );
-        report.done(ui, "Preflight", begun, found);
+        report.phases.done(ui, "Preflight", begun, found);
         let release = earlier::recorded(&self.shipping, target)?;
         let goal = Goal { target, release, data: Back::Stays, config: "null\n".to_owned() };
         ui.result(&told::anew(&self.shipping, &goal, volume));
@@ -94,12 +94,12 @@ impl Run<'_> {
             Err(trouble) => return self.unmade(goal, &format!("{}{said}", trouble.message), None, report),
         };
         report.machine = Some(machine.id.clone());
-        report.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
+        report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
         let begun = Instant::now();
         let expected = goal.expected(&volume.id);
         match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
             Ok(proved) => {
-                report.done(ui, "Verify", begun, verified(&proved));
+                report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(goal, Done::Rollback, &proved, report);
                 Ok(())
             }

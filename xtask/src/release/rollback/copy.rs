@@ -63,12 +63,17 @@ impl Run<'_> {
                 report,
             );
         }
-        report.done(ui, "Restore", begun, format!("{} is the database; what it was is set aside", copy.file));
+        report.phases.done(
+            ui,
+            "Restore",
+            begun,
+            format!("{} is the database; what it was is set aside", copy.file),
+        );
         let begun = Instant::now();
         ui.status("Shipping", format!("{name} to machine {id}; this is not interrupted"));
         match self.shipping.serve_copy(&way.standing, &way.goal.release, copy)? {
             Ok(proved) => {
-                report.done(ui, "Verify", begun, verified(&proved));
+                report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(&way.goal, Done::DataBack, &proved, report);
                 Ok(())
             }

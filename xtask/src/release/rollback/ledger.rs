@@ -91,7 +91,7 @@ impl Run<'_> {
             steps: steps(goal),
             rows: report.rows.clone(),
             set_aside: report.set_aside.clone(),
-            seconds: report.phases.iter().map(|phase| phase.seconds).sum(),
+            seconds: report.phases.seconds(),
             message: message.to_owned(),
         })
     }

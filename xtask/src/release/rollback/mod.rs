@@ -19,10 +19,11 @@ pub(crate) use self::releases::{Release, Releases};
 use self::snapshot::Source;
 use super::audit::{self, Audit, Kind as Done, Outcome, Recorded};
 use super::deploy::ledger::machine_config;
-use super::deploy::{Phase, preflight};
+use super::deploy::preflight;
 use super::image::short;
 use super::live::Replica;
 use super::lock::{Lock, What, Work};
+use super::phase::Phases;
 use super::probe::Probe;
 use super::production::{Production, Trouble};
 use super::shipping::back::{Attempt, KEEP, Returned};
@@ -73,7 +74,7 @@ pub(crate) struct Rollback {
     /// The release that is brought back.
     pub(crate) to: Option<Release>,
     /// In their order.
-    pub(crate) phases: Vec<Phase>,
+    pub(crate) phases: Phases,
     /// Where its data comes from: a file on the volume, or the id of a snapshot; none where the data stays.
     pub(crate) data: Option<String>,
     /// The machine that has it.
@@ -86,15 +87,6 @@ pub(crate) struct Rollback {
     pub(crate) serves: Option<String>,
     /// The rows of every table afterwards.
     pub(crate) rows: Vec<TableRows>,
-}
-
-impl Rollback {
-    /// A phase is over: told, and written down.
-    fn done(&mut self, ui: &Ui, phase: &'static str, begun: Instant, found: impl Into<String>) {
-        let (found, seconds) = (found.into(), begun.elapsed().as_secs_f64());
-        ui.status(phase, format!("{found} ({})", text::seconds(seconds)));
-        self.phases.push(Phase { phase, found, seconds });
-    }
 }
 
 /// What has served, and which of it production runs now, where Fly tells.
@@ -218,7 +210,7 @@ impl Run<'_> {
             machine.id,
             volume.id
         );
-        report.done(ui, "Preflight", begun, found);
+        report.phases.done(ui, "Preflight", begun, found);
         if self.wanted.dry_run {
             return self.go(None, &self.way(machine, volume, target)?, report);
         }
@@ -234,7 +226,7 @@ impl Run<'_> {
         let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
             told.show(ui);
         })?;
-        report.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
+        report.phases.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
         Ok(lock)
     }
 
@@ -272,7 +264,7 @@ impl Run<'_> {
     fn target(&self, machine: &Machine) -> Result<&Recorded, Error> {
         let (app, image) = (&self.shipping.fly_toml.app, machine.pinned_image());
         let target = releases::choose(self.audit, app, self.wanted.release.as_deref(), image.as_deref())?;
-        let runs = image.is_some_and(|image| releases::is_of(target, &image));
+        let runs = machine.state == "started" && image.is_some_and(|image| earlier::is_of(target, &image));
         if runs && self.wanted.data.is_none() {
             let message =
                 format!("release {} is what production runs now; nothing was changed", target.number);
@@ -308,7 +300,7 @@ impl Run<'_> {
         };
         let begun = Instant::now();
         let found = self.check(way)?;
-        report.done(ui, "Check", begun, found);
+        report.phases.done(ui, "Check", begun, found);
         ui.result(&told::steps(&self.shipping, way));
         let Some(lock) = lock else {
             ui.status("Planned", format!("the rollback to {}; nothing was changed", way.goal.release.name()));
@@ -401,12 +393,12 @@ impl Run<'_> {
         let env = [kept()];
         let shipped = self.shipping.ship(&Candidate { env: &env, ..candidate }, interrupt)?;
         let said = if shipped.said.is_ok() { "updated" } else { "flyctl failed" };
-        report.done(ui, "Ship", begun, format!("machine {id}: {said}"));
+        report.phases.done(ui, "Ship", begun, format!("machine {id}: {said}"));
         let begun = Instant::now();
         let expected = Expected { rows, ..way.expected() };
         match self.shipping.verify(&way.standing.machine, &shipped, &expected) {
             Ok(proved) => {
-                report.done(ui, "Verify", begun, verified(&proved));
+                report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(&way.goal, Done::Rollback, &proved, report);
                 Ok(())
             }
@@ -436,7 +428,12 @@ impl Run<'_> {
             "take another release: cargo xtask rollback --list; or mend what runs, and deploy it"
                 .clone_into(&mut returned.remedy);
         }
-        report.done(self.shipping.ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
+        report.phases.done(
+            self.shipping.ui,
+            "Back",
+            begun,
+            returned.state.lines().next().unwrap_or_default(),
+        );
         self.failed(way, &returned, &attempt, report)
     }
 
@@ -463,7 +460,7 @@ impl Run<'_> {
         let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
         report.served(goal, proved);
         let found = self.written(goal, &(done, Outcome::Served), Some(proved), "", report);
-        report.done(ui, "Record", begun, found);
+        report.phases.done(ui, "Record", begun, found);
         ui.status("Rolled back", format!("{} to {}: {}", fly_toml.app, goal.release.name(), probe.address()));
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
+use crate::release::shipping::earlier::is_of;
 use crate::text;
 
 /// As many characters of a fingerprint as a person compares.
@@ -150,11 +151,6 @@ pub(super) fn choose<'a>(
         return Err(refused(format!("the commits of several releases of {app} begin with {wanted}")));
     }
     Ok(newest)
-}
-
-/// Whether a release has this image.
-pub(super) fn is_of(recorded: &Recorded, image: &str) -> bool {
-    crate::release::shipping::earlier::is_of(recorded, image)
 }
 
 fn served(audit: &Audit) -> impl Iterator<Item = &Recorded> {

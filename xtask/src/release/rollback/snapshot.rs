@@ -121,7 +121,7 @@ impl Run<'_> {
         ui.status("Stopping", format!("machine {id}"));
         fly.stop(id).map_err(said)?;
         self.ship_onto_stopped(way)?;
-        report.done(
+        report.phases.done(
             ui,
             "Ship",
             begun,
@@ -131,7 +131,7 @@ impl Run<'_> {
         let (region, size) = (old.volume.region.as_str(), old.volume.size_gb);
         let made = fly.create_volume(&new.volume, region, size, Some(&source.id)).map_err(said)?;
         self.wait_for(&made)?;
-        report.done(ui, "Volume", begun, format!("{} of snapshot {}", made.id, source.id));
+        report.phases.done(ui, "Volume", begun, format!("{} of snapshot {}", made.id, source.id));
         let begun = Instant::now();
         let asked = fly.clone_machine(id, &new.machine, &made.id, &fly_toml.volume, &old.machine.region);
         let clones = new.machines(fly).map_err(said)?;
@@ -142,13 +142,13 @@ impl Run<'_> {
         let Some(clone) = clones.first() else {
             return Err(asked.err().map_or_else(|| "there is no clone of the machine".to_owned(), said));
         };
-        report.done(ui, "Machine", begun, format!("{} with volume {}", clone.id, made.id));
+        report.phases.done(ui, "Machine", begun, format!("{} with volume {}", clone.id, made.id));
         let begun = Instant::now();
         let expected = Expected { volume: Some(&made.id), ..way.expected() };
         let proved = self.shipping.prove(&clone.id, &expected, self.shipping.wait_timeout, interrupt);
         let proved =
             proved.map_err(|unproved| format!("{}{}", unproved.message, self.shipping.log(&clone.id)))?;
-        report.done(ui, "Verify", begun, verified(&proved));
+        report.phases.done(ui, "Verify", begun, verified(&proved));
         Ok((made.id, proved))
     }
 
@@ -209,7 +209,7 @@ impl Run<'_> {
             );
             return Err(error.into());
         }
-        report.done(
+        report.phases.done(
             ui,
             "Set aside",
             begun,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Shipping;
 use super::earlier::Earlier;
 use super::prove::{Expected, Unproved};
 use super::ship::{Candidate, Shipped};
 use super::standing::Standing;
+use super::{Shipping, is_same_image};
 use crate::error::{Error, Kind};
 use crate::release::live::Replica;
 use crate::release::production::{self, Trouble};
@@ -247,9 +247,8 @@ fn refused<'s>(shipped: &'s Shipped, now: &Machine) -> Option<&'s Failure> {
 }
 
 fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: &Earlier) -> bool {
-    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
     let Some(now) = machine.pinned_image() else { return true };
-    [attempt.image, &earlier.image].iter().any(|ours| digest(ours) == digest(&now))
+    [attempt.image, &earlier.image].iter().any(|ours| is_same_image(ours, &now))
 }
 
 fn unknown(trouble: &Trouble) -> Returned {

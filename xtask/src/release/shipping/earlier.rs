@@ -3,8 +3,8 @@
 use anyhow::Result;
 use migrate::Declared;
 
-use super::Shipping;
 use super::standing::Standing;
+use super::{Shipping, is_same_image};
 use crate::release::audit::{self, Audit, Outcome, Recorded};
 use crate::release::deployed;
 use crate::release::image::short;
@@ -46,8 +46,7 @@ pub(crate) fn recorded(shipping: &Shipping<'_>, recorded: &Recorded) -> Result<E
 
 /// Whether an entry is about a release with this image that has served.
 pub(crate) fn is_of(recorded: &Recorded, image: &str) -> bool {
-    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
-    recorded.entry.outcome == Outcome::Served && digest(&recorded.entry.image) == digest(image)
+    recorded.entry.outcome == Outcome::Served && is_same_image(&recorded.entry.image, image)
 }
 
 /// With the files that were written down with it; else with those of its commit.

@@ -63,6 +63,12 @@ impl Problem {
     }
 }
 
+/// Whether two names are of one image: by digest, which no tag changes.
+pub(crate) fn is_same_image(one: &str, other: &str) -> bool {
+    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
+    digest(one) == digest(other)
+}
+
 /// What shipping has in common, whether it goes forward or back.
 pub(crate) struct Shipping<'a> {
     /// The workspace.

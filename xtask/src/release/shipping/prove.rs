@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use migrate::{Interrupt, TableRows};
 
-use super::Shipping;
 use super::standing::Status;
+use super::{Shipping, is_same_image};
 use crate::release::image;
 use crate::release::probe::Version;
 use crate::text;
@@ -221,9 +221,8 @@ impl Shipping<'_> {
 
 fn refuse_other(machine: &Machine, expected: &Expected<'_>, mounted_at: &str) -> Result<(), Unproved> {
     let (id, image) = (&machine.id, machine.pinned_image());
-    let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
     if let (Some(wanted), Some(found)) = (expected.image, &image)
-        && digest(wanted) != digest(found)
+        && !is_same_image(wanted, found)
     {
         return Err(Unproved::new(format!("machine {id} runs {found}, and {wanted} was shipped")));
     }
