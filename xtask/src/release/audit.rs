@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use migrate::{Interrupt, TableRows};
@@ -91,6 +92,36 @@ pub(crate) struct Entry {
     pub(crate) seconds: f64,
     /// Why it did not go as it should; empty where it did.
     pub(crate) message: String,
+}
+
+impl Entry {
+    /// Of now, by whoever this is; what there is to say of it is empty yet.
+    pub(crate) fn new(root: &Path, app: &str, kind: Kind, outcome: Outcome) -> Result<Self> {
+        let Identity { who, host } = Identity::read(root)?;
+        Ok(Self {
+            kind,
+            outcome,
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            who,
+            host,
+            app: app.to_owned(),
+            commit: String::new(),
+            from: None,
+            image: String::new(),
+            declared: None,
+            live: None,
+            machine: None,
+            volume: None,
+            snapshot: None,
+            copy: None,
+            plan: None,
+            steps: Vec::new(),
+            rows: Vec::new(),
+            set_aside: Vec::new(),
+            seconds: 0.0,
+            message: String::new(),
+        })
+    }
 }
 
 /// An entry in its chain.

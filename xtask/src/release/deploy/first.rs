@@ -13,9 +13,11 @@ use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::release::audit::Outcome;
 use crate::release::image::short;
+use crate::release::shipping::place::Place;
 use crate::release::shipping::prove::Expected;
 use crate::release::shipping::ship::Candidate;
 use crate::release::shipping::verify::AFTER_WELL;
+use crate::release::shipping::{Problem, Shipping, there};
 use crate::text;
 use crate::tool::fly::{Machine, Pushed};
 
@@ -67,7 +69,7 @@ impl Run<'_> {
         let password = self.password(missing)?;
         let lock = self.lock(report)?;
         let ended = self.made(missing, &password, report);
-        self.give_back(lock, ended)
+        self.shipping.give_back(lock, ended)
     }
 
     fn told(&self, Missing { has_app, volume }: &Missing) -> String {
@@ -130,6 +132,7 @@ impl Run<'_> {
 
     fn made(&self, missing: &Missing, password: &Password, report: &mut Deploy) -> Result<()> {
         let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
+        self.refuse_made(missing)?;
         self.agree_to(&format!("Make all of it, and deploy {} to {}?", short(&report.to), fly_toml.app))?;
         let built = self.built(report)?;
         let begun = Instant::now();
@@ -149,6 +152,21 @@ impl Run<'_> {
         }
         let pushed = self.pushed(&built, report)?;
         self.ship_first(&pushed, &volume, report)
+    }
+
+    /// Somebody who held the lock before may have made what was missing.
+    fn refuse_made(&self, missing: &Missing) -> Result<()> {
+        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let there =
+            there::there(fly, fly_toml, &self.audit()?).map_err(|problems| Problem::error(&problems))?;
+        let is_as_it_was = matches!(&there.place, Place::Nowhere { volume } if *volume == missing.volume);
+        if is_as_it_was && there.has_app == missing.has_app {
+            return Ok(());
+        }
+        let message = format!("somebody made something of {} just now; nothing was made", fly_toml.app);
+        Err(Error::new(Kind::Failed, &fly_toml.app, message)
+            .remedy("run it again: cargo xtask deploy")
+            .into())
     }
 
     fn ship_first(&self, pushed: &Pushed, volume: &str, report: &mut Deploy) -> Result<()> {
@@ -178,8 +196,10 @@ impl Run<'_> {
         match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
-                let config =
-                    super::ledger::machine_config(self.shipping.fly, &machine.id, self.shipping.fly_toml)?;
+                let config = self.shipping.machine_config(&machine.id).unwrap_or_else(|error| {
+                    ui.note(format!("the machine's configuration was not written down: {error:#}"));
+                    "null\n".to_owned()
+                });
                 self.finish(volume, &config, proved, report);
                 Ok(())
             }
@@ -211,7 +231,7 @@ impl Run<'_> {
         let error = Error::new(Kind::Stranded, "production", message).remedy(format!(
             "mend it, then: cargo xtask deploy --create; or take all of it away: fly apps destroy {app}"
         ));
-        self.written("", "{}\n", report, Outcome::Stranded, &error.to_string());
+        self.written(None, "{}\n", report, Outcome::Stranded, &error.to_string());
         error.into()
     }
 }

@@ -3,8 +3,8 @@
 
 mod first;
 mod gate;
-pub(crate) mod ledger;
-pub(crate) mod preflight;
+mod ledger;
+mod preflight;
 
 use std::process;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use self::gate::Gate;
 use super::audit::{self, Audit};
 use super::downtime::Downtime;
 use super::image::{self, Built, short};
-use super::lock::{Lock, What, Work};
+use super::lock::{Lock, Work};
 use super::phase::Phases;
 use super::probe::Probe;
 use super::pull;
@@ -28,7 +28,7 @@ use super::shipping::prove::{Expected, Proved};
 use super::shipping::ship::{Candidate, Shipped};
 use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping};
+use super::shipping::{Problem, Shipping, permit, there};
 use super::smoke::Smoke;
 use crate::cli::Bases;
 use crate::environment;
@@ -37,7 +37,7 @@ use crate::fly_toml::{self, FlyToml};
 use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
-use crate::tool::fly::{Fly, Pushed};
+use crate::tool::fly::{Fly, Machine, Pushed, Volume};
 use crate::ui::Ui;
 
 /// What is asked for on the command line.
@@ -128,9 +128,8 @@ pub(crate) fn run(
     let fly = match Fly::of(&fly_toml.app, interrupt) {
         Ok(fly) => fly,
         Err(failure) => {
-            let mut problems = problems;
-            problems.push(Problem::new(failure.message.clone(), failure.remedy()));
-            return Ok(Problem::refuse(&problems)?);
+            let problems = [problems, vec![Problem::from(&failure)]].concat();
+            return Err(Problem::error(&problems).into());
         }
     };
     let shipping = Shipping {
@@ -154,12 +153,7 @@ fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
         return Err(Error::usage("CI", message)
             .remedy("leave --backup out: a snapshot of the volume is taken in any case"));
     }
-    if wanted.auto_approve || wanted.dry_run || ui.can_ask() {
-        return Ok(());
-    }
-    let message = "there is no terminal to ask on whether this may be deployed; nothing was changed";
-    Err(Error::usage("--auto-approve", message)
-        .remedy("add --auto-approve to deploy without the question, or --dry-run to see what would be done"))
+    permit::refuse_silence(Work::Deploy, wanted.auto_approve || wanted.dry_run, ui)
 }
 
 /// What every phase has in common.
@@ -180,26 +174,21 @@ struct Before {
 
 impl Run<'_> {
     fn preflight(&self, begun: Instant, mut problems: Vec<Problem>, report: &mut Deploy) -> Result<()> {
-        let Shipping { project, fly_toml, fly, interrupt, ui, .. } = self.shipping;
-        let audit = audit::read(&project.root, &fly_toml.app, interrupt)?;
-        let there = match preflight::there(fly, fly_toml, &audit) {
-            Ok(there) => Some(there),
+        let Shipping { fly_toml, fly, ui, .. } = self.shipping;
+        let audit = self.audit()?;
+        let there = match there::there(fly, fly_toml, &audit) {
+            Ok(there) => there,
             Err(more) => {
                 problems.extend(more);
-                None
+                return Err(Problem::error(&problems).into());
             }
         };
         Problem::refuse(&problems)?;
-        let Some(there) = there else { return Ok(()) };
         let commit = short(&report.to);
         match there.place {
             Place::Nowhere { volume } => {
-                report.phases.done(
-                    ui,
-                    "Preflight",
-                    begun,
-                    format!("{commit}, fly.toml; nothing is at Fly yet"),
-                );
+                let found = format!("{commit}, fly.toml; nothing is at Fly yet");
+                report.phases.done(ui, "Preflight", begun, found);
                 self.first(&first::Missing { has_app: there.has_app, volume }, report)
             }
             Place::There { machine, volume } => {
@@ -213,55 +202,37 @@ impl Run<'_> {
                     return self.gated(None, &self.shipping.standing(*machine, volume), &audit, report);
                 }
                 let lock = self.lock(report)?;
-                // What the lock's last holder did has to be seen.
-                let (machine, volume) = self.again(&audit)?;
-                let ended = self.gated(Some(&lock), &self.shipping.standing(machine, volume), &audit, report);
-                self.give_back(lock, ended)
+                let ended = self.locked(&lock, report);
+                self.shipping.give_back(lock, ended)
             }
         }
     }
 
-    fn again(&self, audit: &Audit) -> Result<(crate::tool::fly::Machine, crate::tool::fly::Volume)> {
-        let there = preflight::there(self.shipping.fly, self.shipping.fly_toml, audit);
-        match there.map(|there| there.place) {
-            Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
-            Ok(Place::Nowhere { .. }) => Err(Error::new(
-                Kind::Failed,
-                "production",
-                "the machine went away just now; nothing was changed",
-            )
-            .into()),
-            Err(problems) => {
-                Problem::refuse(&problems)?;
-                Err(Error::new(Kind::Failed, "production", "production cannot be read; nothing was changed")
-                    .into())
-            }
-        }
+    fn audit(&self) -> Result<Audit> {
+        let Shipping { project, fly_toml, interrupt, .. } = self.shipping;
+        audit::read(&project.root, &fly_toml.app, interrupt)
     }
 
     fn lock(&self, report: &mut Deploy) -> Result<Lock> {
-        let Shipping { project, fly_toml, interrupt, ui, .. } = self.shipping;
-        let begun = Instant::now();
-        let what = What { command: Work::Deploy, commit: report.to.clone() };
-        let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
-            told.show(ui);
-        })?;
-        report.phases.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
-        Ok(lock)
+        self.shipping.lock(Work::Deploy, &report.to, self.wanted.lock_wait, &mut report.phases)
     }
 
-    /// Whatever came of it; what went wrong with the lock is told beside it.
-    fn give_back(&self, lock: Lock, ended: Result<()>) -> Result<()> {
-        match (lock.release(), ended) {
-            (Err(error), Ok(())) => {
-                self.shipping.ui.note(format!("{error}\nto give it back now: cargo xtask lock break"));
-                Ok(())
+    /// What the lock's last holder did has to be seen, and what was written down of it.
+    fn locked(&self, lock: &Lock, report: &mut Deploy) -> Result<()> {
+        let audit = self.audit()?;
+        let (machine, volume) = self.again(&audit)?;
+        self.gated(Some(lock), &self.shipping.standing(machine, volume), &audit, report)
+    }
+
+    fn again(&self, audit: &Audit) -> Result<(Machine, Volume), Error> {
+        match there::there(self.shipping.fly, self.shipping.fly_toml, audit).map(|there| there.place) {
+            Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
+            Ok(Place::Nowhere { .. }) => {
+                let message = "the machine went away just now; nothing was changed";
+                Err(Error::new(Kind::Failed, "production", message)
+                    .remedy("see what is there: cargo xtask status"))
             }
-            (Err(error), Err(first)) => {
-                self.shipping.ui.note(error);
-                Err(first)
-            }
-            (Ok(()), ended) => ended,
+            Err(problems) => Err(Problem::error(&problems)),
         }
     }
 
@@ -323,11 +294,7 @@ impl Run<'_> {
     }
 
     fn agree_to(&self, question: &str) -> Result<()> {
-        let Shipping { fly_toml, interrupt, ui, .. } = self.shipping;
-        if self.wanted.auto_approve || ui.ask(question, interrupt)? {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Declined, &fly_toml.app, "the deploy was declined; nothing was changed").into())
+        self.shipping.agree(Work::Deploy, self.wanted.auto_approve, question)
     }
 
     /// Built, and proved here.
@@ -380,7 +347,7 @@ impl Run<'_> {
     ) -> Result<Before> {
         let Shipping { project, fly, interrupt, ui, .. } = self.shipping;
         let begun = Instant::now();
-        let config = ledger::machine_config(fly, &standing.machine.id, self.shipping.fly_toml)?;
+        let config = self.shipping.machine_config(&standing.machine.id)?;
         let earlier = earlier::of(&self.shipping, &standing, audit)?;
         let activity = ui.activity();
         activity.goes_on("waiting for the snapshot");
@@ -487,7 +454,7 @@ impl Run<'_> {
                 "{what} failed: {why}\nwhich image ran before is not known, so that there is none to go back to"
             );
             let error = Error::new(Kind::Stranded, "production", message).remedy("mend it, and deploy again");
-            self.written(volume, &before.config, report, audit::Outcome::Stranded, &error.to_string());
+            self.written(Some(volume), &before.config, report, audit::Outcome::Stranded, &error.to_string());
             return Err(error.into());
         };
         let mut returned = self.shipping.go_back(&before.standing, earlier, &shipped.machine, &attempt)?;
@@ -501,7 +468,7 @@ impl Run<'_> {
         report.serves = serves;
         report.phases.done(ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
         let error = returned.error(&attempt);
-        self.written(volume, &before.config, report, outcome, &error.to_string());
+        self.written(Some(volume), &before.config, report, outcome, &error.to_string());
         Err(error.into())
     }
 
@@ -511,7 +478,7 @@ impl Run<'_> {
         report.serves = Some(report.to.clone());
         report.machine = Some(proved.machine.id);
         report.rows = proved.status.map(|status| status.tables).unwrap_or_default();
-        let found = self.written(volume, config, report, audit::Outcome::Served, "");
+        let found = self.written(Some(volume), config, report, audit::Outcome::Served, "");
         let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
         report.phases.done(ui, "Record", begun, found);
         ui.status("Deployed", format!("{} to {}: {}", short(&report.to), fly_toml.app, probe.address()));
@@ -532,11 +499,8 @@ fn fewer(earlier: &[TableRows], later: &[TableRows], dropped: &[String]) -> Vec<
 }
 
 fn verified(proved: &Proved) -> String {
-    let rows = proved.status.as_ref().map(|status| status.tables.iter().map(|table| table.rows).sum());
-    let rows =
-        rows.map_or_else(String::new, |rows| format!(", {}: none is missing", text::count(rows, "row")));
-    let commit = proved.version.as_ref().map_or("", |version| &version.commit);
-    format!("machine {} serves {}, schema as declared{rows}", proved.machine.id, short(commit))
+    let rows = proved.rows().map_or_else(String::new, |rows| format!(", {rows}: none is missing"));
+    format!("{}, schema as declared{rows}", proved.serves())
 }
 
 /// Of this deploy, and of no other: a label that was used once is never used again.

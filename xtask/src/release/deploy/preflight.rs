@@ -5,15 +5,11 @@ use migrate::Interrupt;
 
 use super::Wanted;
 use crate::error::Told;
-use crate::fly_toml::FlyToml;
 use crate::fly_toml::lint::{self, Severity};
 use crate::project::Project;
-use crate::release::audit::Audit;
 use crate::release::image::short;
 use crate::release::shipping::Problem;
-use crate::release::shipping::place::{self, Place};
 use crate::tool::docker;
-use crate::tool::fly::{Fly, Reason};
 use crate::tool::git::{self, Pushedness};
 use crate::ui::Ui;
 
@@ -74,34 +70,4 @@ fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
         }
     }
     Ok(problems)
-}
-
-/// What is at Fly.
-pub(crate) struct There {
-    /// Where the release goes.
-    pub(crate) place: Place,
-    /// Whether Fly knows the app.
-    pub(crate) has_app: bool,
-}
-
-/// Of Fly: token, app, machine, volume.
-pub(crate) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<There, Vec<Problem>> {
-    let problem =
-        |failure: crate::tool::fly::Failure| vec![Problem::new(failure.message.clone(), failure.remedy())];
-    let machines = match fly.machines() {
-        Ok(machines) => machines,
-        Err(failure) if failure.reason == Reason::NoApp => {
-            // An app that exists, and that this token is not for, looks the same to most questions.
-            return match fly.apps() {
-                Ok(apps) if apps.iter().any(|app| app.name == fly_toml.app) => Err(problem(failure)),
-                Ok(_) => Ok(There { place: Place::Nowhere { volume: None }, has_app: false }),
-                Err(failure) => Err(problem(failure)),
-            };
-        }
-        Err(failure) => return Err(problem(failure)),
-    };
-    let volumes = fly.volumes().map_err(problem)?;
-    let was_deployed = !machines.is_empty() || fly.was_released().map_err(problem)?;
-    let place = place::find(machines, volumes, fly_toml, was_deployed, &audit.set_aside())?;
-    Ok(There { place, has_app: true })
 }

@@ -356,12 +356,16 @@ fn look(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Result<Option<S
 
 /// Who holds the lock with this commit, as far as that can be told at once.
 fn whose(root: &Path, commit: &str) -> String {
-    let message = || -> Result<Option<String>> {
-        let _ = git::fetch(root, commit, &Interrupt::default())?;
-        git::message(root, commit)
-    };
-    let holder = message().ok().flatten().and_then(|message| Holder::parse(&message));
+    let holder = fetched(root, commit).ok().flatten();
     holder.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string())
+}
+
+/// Who holds the lock with this commit of `origin`; `None` where it cannot be had any more, or says something else.
+fn fetched(root: &Path, commit: &str) -> Result<Option<Holder>> {
+    if git::message(root, commit)?.is_none() && git::fetch(root, commit, &Interrupt::default())?.is_err() {
+        return Ok(None);
+    }
+    Ok(git::message(root, commit)?.and_then(|message| Holder::parse(&message)))
 }
 
 /// `ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::holder::to_the_second;
 use super::local::{self, Held};
-use super::{Holder, Place, Seen, TIMING, interrupted, look, not_read, ref_name, refused, told};
+use super::{Holder, Place, Seen, TIMING, fetched, interrupted, look, not_read, ref_name, refused, told};
 use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::tool::git::{self, Swapped};
@@ -116,8 +116,7 @@ impl Status {
     }
 
     fn moved(&self, root: &Path, now: &str) -> Result<Error> {
-        let _ = git::fetch(root, now, &Interrupt::default())?;
-        let holder = git::message(root, now)?.and_then(|message| Holder::parse(&message));
+        let holder = fetched(root, now)?;
         let is_same = matches!((&self.holder, &holder), (Some(a), Some(b)) if a.is_same(b));
         let (what, remedy) = if is_same {
             let remedy =

@@ -69,7 +69,7 @@ impl Run<'_> {
         }
         let lock = self.lock(target, report)?;
         let ended = self.made(&lock, &goal, volume, report);
-        self.give_back(lock, ended)
+        self.shipping.give_back(lock, ended)
     }
 
     fn made(&self, lock: &Lock, goal: &Goal<'_>, volume: &Volume, report: &mut Rollback) -> Result<()> {
@@ -128,7 +128,7 @@ impl Run<'_> {
         let error = Error::new(Kind::Stranded, "production", message).remedy(
             "see what there is: cargo xtask status; then take another release: cargo xtask rollback --list",
         );
-        self.written(goal, &(Done::Rollback, Outcome::Stranded), None, &error.to_string(), report);
+        self.written(goal, (Done::Rollback, Outcome::Stranded), None, &error.to_string(), report);
         Err(error.into())
     }
 }

@@ -18,11 +18,9 @@ use serde::Serialize;
 pub(crate) use self::releases::{Release, Releases};
 use self::snapshot::Source;
 use super::audit::{self, Audit, Kind as Done, Outcome, Recorded};
-use super::deploy::ledger::machine_config;
-use super::deploy::preflight;
 use super::image::short;
 use super::live::Replica;
-use super::lock::{Lock, What, Work};
+use super::lock::{Lock, Work};
 use super::phase::Phases;
 use super::probe::Probe;
 use super::production::{Production, Trouble};
@@ -33,12 +31,11 @@ use super::shipping::place::Place;
 use super::shipping::prove::{Expected, Proved};
 use super::shipping::ship::Candidate;
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping};
+use super::shipping::{Problem, Shipping, permit, there};
 use crate::cli::Data;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
-use crate::text;
 use crate::tool::fly::{Fly, Machine, Volume};
 use crate::ui::Ui;
 
@@ -114,7 +111,7 @@ pub(crate) fn run(
     report: &mut Rollback,
     ui: &Ui,
 ) -> Result<()> {
-    refuse_silence(wanted, ui)?;
+    permit::refuse_silence(Work::Rollback, wanted.auto_approve || wanted.dry_run, ui)?;
     let begun = Instant::now();
     // Nothing is planned but a schema in an empty database: no Atlas is needed for it, nor may one that is missing stop it.
     let settings = Settings { planner: PlannerChoice::Builtin, ..project.settings(interrupt) };
@@ -141,17 +138,6 @@ fn read(project: &Project, app: &str, interrupt: &Interrupt, ui: &Ui) -> Result<
         ui.note(format!("there may be more releases: {reason}"));
     }
     Ok(audit)
-}
-
-/// A question without anybody to answer it stops before anything is done.
-fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
-    if wanted.auto_approve || wanted.dry_run || ui.can_ask() {
-        return Ok(());
-    }
-    let message = "there is no terminal to ask on whether this may be rolled back; nothing was changed";
-    Err(Error::usage("--auto-approve", message).remedy(
-        "add --auto-approve to roll back without the question, or --dry-run to see what would be done",
-    ))
 }
 
 /// What every phase has in common.
@@ -216,18 +202,12 @@ impl Run<'_> {
         }
         let lock = self.lock(target, report)?;
         let ended = self.locked(&lock, &machine, target, report);
-        self.give_back(lock, ended)
+        self.shipping.give_back(lock, ended)
     }
 
     fn lock(&self, target: &Recorded, report: &mut Rollback) -> Result<Lock> {
-        let Shipping { project, fly_toml, interrupt, ui, .. } = self.shipping;
-        let begun = Instant::now();
-        let what = What { command: Work::Rollback, commit: target.entry.commit.clone() };
-        let lock = Lock::take(project, &fly_toml.app, &what, self.wanted.lock_wait, interrupt, |told| {
-            told.show(ui);
-        })?;
-        report.phases.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
-        Ok(lock)
+        let commit = &target.entry.commit;
+        self.shipping.lock(Work::Rollback, commit, self.wanted.lock_wait, &mut report.phases)
     }
 
     /// What the lock's last holder did has to be seen.
@@ -249,16 +229,15 @@ impl Run<'_> {
         while begun.elapsed() < SETTLING && fly.machines()?.iter().any(is_moving) {
             thread::sleep(TICK);
         }
-        let problems = match preflight::there(fly, fly_toml, self.audit).map(|there| there.place) {
-            Ok(Place::There { machine, volume }) => return Ok((*machine, volume)),
-            Ok(Place::Nowhere { .. }) => vec![Problem::new(
+        match there::there(fly, fly_toml, self.audit).map(|there| there.place) {
+            Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
+            Ok(Place::Nowhere { .. }) => Err(Problem::error(&[Problem::new(
                 format!("{} was never deployed: there is nothing to go back from", fly_toml.app),
                 "deploy it: cargo xtask deploy --create",
-            )],
-            Err(problems) => problems,
-        };
-        Problem::refuse(&problems)?;
-        Err(Error::new(Kind::Failed, "production", "production cannot be read; nothing was changed").into())
+            )])
+            .into()),
+            Err(problems) => Err(Problem::error(&problems).into()),
+        }
     }
 
     fn target(&self, machine: &Machine) -> Result<&Recorded, Error> {
@@ -284,7 +263,7 @@ impl Run<'_> {
             Some(Data::Copy) => Back::Copy(Box::new(self.copy(&standing, target, &release)?)),
             Some(Data::Snapshot) => Back::Snapshot(self.source(target)?),
         };
-        let config = machine_config(self.shipping.fly, &standing.machine.id, self.shipping.fly_toml)?;
+        let config = self.shipping.machine_config(&standing.machine.id)?;
         Ok(Way { standing, before, goal: Goal { target, release, data, config } })
     }
 
@@ -374,12 +353,7 @@ impl Run<'_> {
     }
 
     fn agree_to(&self, question: &str) -> Result<()> {
-        let Shipping { fly_toml, interrupt, ui, .. } = self.shipping;
-        if self.wanted.auto_approve || ui.ask(question, interrupt)? {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Declined, &fly_toml.app, "the rollback was declined; nothing was changed")
-            .into())
+        self.shipping.agree(Work::Rollback, self.wanted.auto_approve, question)
     }
 
     fn image_back(&self, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
@@ -450,7 +424,7 @@ impl Run<'_> {
             report.serves = None;
         }
         let error = returned.error(attempt);
-        self.written(&way.goal, &way.entry(outcome), None, &error.to_string(), report);
+        self.written(&way.goal, way.entry(outcome), None, &error.to_string(), report);
         Err(error.into())
     }
 
@@ -459,17 +433,9 @@ impl Run<'_> {
         let begun = Instant::now();
         let Shipping { fly_toml, probe, ui, .. } = &self.shipping;
         report.served(goal, proved);
-        let found = self.written(goal, &(done, Outcome::Served), Some(proved), "", report);
+        let found = self.written(goal, (done, Outcome::Served), Some(proved), "", report);
         report.phases.done(ui, "Record", begun, found);
         ui.status("Rolled back", format!("{} to {}: {}", fly_toml.app, goal.release.name(), probe.address()));
-    }
-
-    /// Whatever came of it; what went wrong with the lock is told beside it.
-    fn give_back(&self, lock: Lock, ended: Result<()>) -> Result<()> {
-        if let Err(error) = lock.release() {
-            self.shipping.ui.note(format!("{error}\nto give it back now: cargo xtask lock break"));
-        }
-        ended
     }
 }
 
@@ -520,16 +486,11 @@ fn kept() -> (&'static str, String) {
 }
 
 fn verified(proved: &Proved) -> String {
-    let rows = proved.status.as_ref().map(|status| status.tables.iter().map(|table| table.rows).sum());
-    let rows = rows.map_or_else(String::new, |rows| format!(", {}", text::count(rows, "row")));
-    let commit = proved.version.as_ref().map_or("", |version| &version.commit);
-    format!("machine {} serves {}{rows}", proved.machine.id, short(commit))
+    let rows = proved.rows().map_or_else(String::new, |rows| format!(", {rows}"));
+    format!("{}{rows}", proved.serves())
 }
 
-/// Whether it is about to be in another state.
+/// Whether it is about to be in another state: also one that dies, and is started again.
 fn is_moving(machine: &Machine) -> bool {
-    matches!(
-        machine.state.as_str(),
-        "created" | "starting" | "stopping" | "restarting" | "replacing" | "replaced"
-    )
+    machine.is_changing() || machine.state == "starting"
 }

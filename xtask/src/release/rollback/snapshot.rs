@@ -202,7 +202,7 @@ impl Run<'_> {
             let error = Error::new(Kind::Stranded, "production", message).remedy(remedy);
             self.written(
                 &way.goal,
-                &(Done::DataBack, Outcome::Served),
+                (Done::DataBack, Outcome::Served),
                 Some(proved),
                 &error.to_string(),
                 report,

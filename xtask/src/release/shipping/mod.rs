@@ -3,11 +3,14 @@
 pub(crate) mod back;
 pub(crate) mod data;
 pub(crate) mod earlier;
+pub(crate) mod ledger;
+pub(crate) mod permit;
 pub(crate) mod place;
 pub(crate) mod prove;
 pub(crate) mod ship;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
+pub(crate) mod there;
 pub(crate) mod verify;
 
 use std::time::Duration;
@@ -19,7 +22,7 @@ use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::release::probe::Probe;
-use crate::tool::fly::{Fly, Machine};
+use crate::tool::fly::{Failure, Fly, Machine};
 use crate::ui::Ui;
 
 /// Something that stands against a deploy.
@@ -44,22 +47,28 @@ impl Problem {
         Self { is_usage: true, ..Self::new(message, remedy) }
     }
 
-    /// All at once, in one error.
+    /// Nothing, where there is none.
     pub(crate) fn refuse(problems: &[Self]) -> Result<(), Error> {
+        if problems.is_empty() { Ok(()) } else { Err(Self::error(problems)) }
+    }
+
+    /// All at once, in one error.
+    pub(crate) fn error(problems: &[Self]) -> Error {
         let kind = if problems.iter().all(|problem| problem.is_usage) { Kind::Usage } else { Kind::Failed };
-        match problems {
-            [] => Ok(()),
-            [only] => {
-                let message = format!("{}; nothing was changed", only.message);
-                Err(Error::new(kind, "deploy", message).remedy(only.remedy.as_str()))
-            }
-            all => {
-                let lines: String =
-                    all.iter().map(|p| format!("\n  {}\n    mend it: {}", p.message, p.remedy)).collect();
-                let message = format!("{} things stand against it; nothing was changed{lines}", all.len());
-                Err(Error::new(kind, "deploy", message).remedy("mend them all, then run it again"))
-            }
+        if let [only] = problems {
+            let message = format!("{}; nothing was changed", only.message);
+            return Error::new(kind, "deploy", message).remedy(only.remedy.as_str());
         }
+        let lines: String =
+            problems.iter().map(|p| format!("\n  {}\n    mend it: {}", p.message, p.remedy)).collect();
+        let message = format!("{} things stand against it; nothing was changed{lines}", problems.len());
+        Error::new(kind, "deploy", message).remedy("mend them all, then run it again")
+    }
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        Self::new(failure.message.as_str(), failure.remedy())
     }
 }
 
@@ -91,7 +100,7 @@ pub(crate) struct Shipping<'a> {
 
 impl Shipping<'_> {
     /// The machine that serves, if there is exactly one.
-    fn machine(&self) -> Result<Option<Machine>, crate::tool::fly::Failure> {
+    fn machine(&self) -> Result<Option<Machine>, Failure> {
         let mut machines = self.fly.machines()?;
         machines.retain(|machine| machine.is_in_group(&self.fly_toml.group));
         Ok(if machines.len() == 1 { machines.pop() } else { None })

@@ -50,6 +50,20 @@ pub(crate) struct Proved {
     pub(crate) status: Option<Status>,
 }
 
+impl Proved {
+    /// `machine 148e21 serves 0123456789ab`.
+    pub(crate) fn serves(&self) -> String {
+        let commit = self.version.as_ref().map_or("", |version| &version.commit);
+        format!("machine {} serves {}", self.machine.id, image::short(commit))
+    }
+
+    /// `12 rows`, of all tables; none where they were not counted.
+    pub(crate) fn rows(&self) -> Option<String> {
+        let tables = &self.status.as_ref()?.tables;
+        Some(text::count(tables.iter().map(|table| table.rows).sum(), "row"))
+    }
+}
+
 /// Why it is not.
 #[derive(Debug)]
 pub(crate) struct Unproved {

@@ -88,7 +88,7 @@ impl Shipping<'_> {
         loop {
             let is_late = begun.elapsed() > READ_BACK;
             match self.machine() {
-                Ok(Some(machine)) if is_moving(&machine) && !is_late => {}
+                Ok(Some(machine)) if machine.is_changing() && !is_late => {}
                 Ok(machine) => return Ok(machine),
                 Err(failure) if is_late => return Err(Trouble::from(&failure)),
                 Err(_) => {}
@@ -96,10 +96,6 @@ impl Shipping<'_> {
             thread::sleep(TICK);
         }
     }
-}
-
-fn is_moving(machine: &Machine) -> bool {
-    matches!(machine.state.as_str(), "replacing" | "created" | "stopping" | "restarting")
 }
 
 fn written(folder: &TempDir, text: &str) -> Result<PathBuf> {

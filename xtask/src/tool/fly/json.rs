@@ -147,6 +147,11 @@ impl Machine {
         self.config().metadata.get("fly_process_group").is_some_and(|name| name == group)
     }
 
+    /// Whether an update, or a stop, is on its way: it is about to be in another state.
+    pub(crate) fn is_changing(&self) -> bool {
+        matches!(self.state.as_str(), "created" | "replacing" | "replaced" | "stopping" | "restarting")
+    }
+
     /// The volume that is mounted there.
     pub(crate) fn volume_at(&self, path: &str) -> Option<String> {
         self.config().mounts.into_iter().find(|mount| mount.path == path).map(|mount| mount.volume)

@@ -1,0 +1,86 @@
+//! What is written down of an attempt: an entry in the audit, and the ref that names the deployed commit.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use migrate::Interrupt;
+use serde_json::Value;
+
+use super::Shipping;
+use crate::release::audit::{self, Entry, Outcome};
+use crate::release::deployed;
+use crate::release::image::short;
+use crate::tool::git::Pushed;
+
+impl Shipping<'_> {
+    /// Writes the attempt down with its files, and the commit where it serves; where to, in a sentence. What cannot be written is
+    /// told, and changes nothing of what was done.
+    pub(crate) fn written(&self, entry: Result<Entry>, files: &[(&str, &str)]) -> String {
+        entry.and_then(|entry| self.write(&entry, files)).unwrap_or_else(|error| {
+            self.ui.note(format!("it was not written down: {error:#}"));
+            "not written down".to_owned()
+        })
+    }
+
+    /// The machine's configuration as JSON, without what must not be published: files, and variables that fly.toml does not have.
+    pub(crate) fn machine_config(&self, machine: &str) -> Result<String> {
+        let mut config = self.fly.machine_config(machine)?;
+        publishable(&mut config, &self.fly_toml.env);
+        Ok(serde_json::to_string_pretty(&config)? + "\n")
+    }
+
+    fn write(&self, entry: &Entry, files: &[(&str, &str)]) -> Result<String> {
+        let (root, app) = (&self.project.root, &self.fly_toml.app);
+        // A Ctrl-C that came too late for the attempt must not come too early for its record.
+        let never = Interrupt::default();
+        let audit = audit::append(root, app, entry, files, &never)?;
+        if entry.outcome != Outcome::Served {
+            return Ok(told(&audit));
+        }
+        let recorded = deployed::record(root, app, &entry.commit, &never)?;
+        Ok(format!("{} is {}, {}", deployed::ref_name(app), short(&entry.commit), told(&recorded)))
+    }
+}
+
+fn told(pushed: &Pushed) -> String {
+    match pushed {
+        Pushed::Everywhere => "here and at origin".to_owned(),
+        Pushed::OnlyHere(reason) => format!("here alone: {reason}"),
+        Pushed::Nowhere => "nowhere: there is no repository".to_owned(),
+    }
+}
+
+fn publishable(config: &mut Value, known: &BTreeMap<String, String>) {
+    let Some(config) = config.as_object_mut() else { return };
+    config.remove("files");
+    let Some(env) = config.get_mut("env").and_then(Value::as_object_mut) else { return };
+    let ours = |name: &str| {
+        known.contains_key(name)
+            || ["FLY_", "LANDFALL_"].iter().any(|prefix| name.starts_with(prefix))
+            || name == "PRIMARY_REGION"
+    };
+    for (_, value) in env.iter_mut().filter(|(name, _)| !ours(name)) {
+        *value = Value::from("(not written down)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_machines_config_is_written_down_without_what_may_be_a_secret() {
+        let mut config = json!({
+            "env": {"DB_PATH": "/data/db", "FLY_PROCESS_GROUP": "app", "LANDFALL_SCHEMA": "keep", "KEY": "secret"},
+            "files": [{"raw_value": "c2VjcmV0"}], "image": "shop",
+        });
+        publishable(&mut config, &BTreeMap::from([("DB_PATH".to_owned(), "/data/db".to_owned())]));
+        let expected = json!({
+            "env": {"DB_PATH": "/data/db", "FLY_PROCESS_GROUP": "app", "LANDFALL_SCHEMA": "keep", "KEY": "(not written down)"},
+            "image": "shop",
+        });
+        assert_eq!(config, expected);
+    }
+}

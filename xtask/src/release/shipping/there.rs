@@ -1,0 +1,39 @@
+//! What is at Fly: token, app, machine, volume.
+
+use super::Problem;
+use super::place::{self, Place};
+use crate::fly_toml::FlyToml;
+use crate::release::audit::Audit;
+use crate::tool::fly::{Failure, Fly, Reason};
+
+/// What is at Fly.
+pub(crate) struct There {
+    /// Where a release goes.
+    pub(crate) place: Place,
+    /// Whether Fly knows the app.
+    pub(crate) has_app: bool,
+}
+
+/// Looks, or tells everything that stands against it.
+pub(crate) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<There, Vec<Problem>> {
+    let machines = match fly.machines() {
+        Ok(machines) => machines,
+        Err(failure) if failure.reason == Reason::NoApp => {
+            // An app that exists, and that this token is not for, looks the same to most questions.
+            return match fly.apps() {
+                Ok(apps) if apps.iter().any(|app| app.name == fly_toml.app) => Err(problem(&failure)),
+                Ok(_) => Ok(There { place: Place::Nowhere { volume: None }, has_app: false }),
+                Err(failure) => Err(problem(&failure)),
+            };
+        }
+        Err(failure) => return Err(problem(&failure)),
+    };
+    let volumes = fly.volumes().map_err(|failure| problem(&failure))?;
+    let was_deployed = !machines.is_empty() || fly.was_released().map_err(|failure| problem(&failure))?;
+    let place = place::find(machines, volumes, fly_toml, was_deployed, &audit.set_aside())?;
+    Ok(There { place, has_app: true })
+}
+
+fn problem(failure: &Failure) -> Vec<Problem> {
+    vec![Problem::from(failure)]
+}
