@@ -1,6 +1,6 @@
-//! The public address of the simulator's app, for tests without Docker: it answers as the images would that its machines run.
+//! The service in front of the simulator's machine: what `/healthz` and `/version` answer, as the machine's state and image have it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -8,115 +8,119 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::sim::Sim;
+use crate::sim::{Sim, control};
 
-/// It lives as long as the tests' process: nothing is left to be asked for then.
-pub(crate) struct Front {
-    pub(crate) url: String,
-    knobs: Arc<Mutex<Knobs>>,
+/// What an image says that was not there at the beginning; the others are always well.
+#[derive(Clone, Default)]
+pub(crate) struct Says {
+    /// After so many good answers of `/healthz` it has no more of them.
+    pub(crate) good: Option<u32>,
+    /// Another commit than its label's.
+    pub(crate) commit: Option<String>,
+    /// Another live schema than its label's.
+    pub(crate) live: Option<String>,
 }
 
-#[derive(Default)]
-struct Knobs {
-    commits: BTreeMap<String, String>,
-    sick: BTreeSet<String>,
-    good_answers: Option<u32>,
-    claimed: Option<String>,
+/// It answers for as long as the tests run.
+pub(crate) struct Front {
+    pub(crate) url: String,
+    says: Arc<Mutex<Says>>,
 }
 
 impl Front {
-    /// `commits`: of what an image is built, by its digest or its tag.
-    pub(crate) fn start(sim: &Sim, commits: BTreeMap<String, String>) -> Self {
+    pub(crate) fn start(sim: &Sim, says: Says) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let knobs = Arc::new(Mutex::new(Knobs { commits, ..Knobs::default() }));
-        let (shared, state) = (Arc::clone(&knobs), format!("{}/_sim/state", sim.url));
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                // Whoever asked may have gone away.
-                let _ = answer(stream, &shared, &state);
-            }
+        let (sim, says) = (sim.url.clone(), Arc::new(Mutex::new(says)));
+        let known = machines(&control(&sim, "state")).iter().map(digest).collect();
+        let answering = Answering { sim, known, says: Arc::clone(&says) };
+        thread::spawn(move || listener.incoming().flatten().for_each(|stream| answering.answer(stream)));
+        Self { url, says }
+    }
+
+    /// From now on.
+    pub(crate) fn says(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
+    }
+}
+
+struct Answering {
+    sim: String,
+    known: BTreeSet<String>,
+    says: Arc<Mutex<Says>>,
+}
+
+impl Answering {
+    /// One request, one answer; whoever hangs up meanwhile gets none.
+    fn answer(&self, mut stream: TcpStream) {
+        let mut line = String::new();
+        let mut head = BufReader::new(&stream);
+        let _ = head.read_line(&mut line);
+        let _ = head.lines().map_while(Result::ok).find(String::is_empty);
+        let (status, body) = match line.split(' ').nth(1) {
+            Some("/healthz") => self.healthz(),
+            Some("/version") => self.version(),
+            _ => ("404 Not Found", String::new()),
+        };
+        let length = body.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+    }
+
+    fn healthz(&self) -> (&'static str, String) {
+        const SICK: &str = "503 Service Unavailable";
+        let Some(machine) = self.serving() else { return (SICK, "nobody".to_owned()) };
+        let mut says = self.says.lock().unwrap();
+        match &mut says.good {
+            Some(good) if self.is_new(&machine) => match good.checked_sub(1) {
+                Some(left) => *good = left,
+                None => return (SICK, "sick".to_owned()),
+            },
+            _ => {}
+        }
+        ("200 OK", "ok".to_owned())
+    }
+
+    fn version(&self) -> (&'static str, String) {
+        let Some(machine) = self.serving() else { return ("503 Service Unavailable", "nobody".to_owned()) };
+        let says = if self.is_new(&machine) { self.says.lock().unwrap().clone() } else { Says::default() };
+        let label = |name: &str| machine["image_ref"]["labels"][name].as_str().map(str::to_owned);
+        let commit = says.commit.or_else(|| label("org.opencontainers.image.revision"));
+        let declared = label("landfall.schema");
+        let live = says.live.or_else(|| declared.clone());
+        let version = json!({"commit": commit.unwrap_or_default(), "version": "0.1.0", "sqlite": "3.54.1",
+            "schema": {"declared": declared, "live": live}});
+        ("200 OK", version.to_string())
+    }
+
+    /// The machine that the public reaches.
+    fn serving(&self) -> Option<Value> {
+        let mut started = machines(&control(&self.sim, "state"));
+        // One that runs once what a rollback wants runs no service.
+        started.retain(|machine| {
+            machine["state"] == "started" && machine["config"]["restart"]["policy"] != "no"
         });
-        Self { url, knobs }
+        if started.len() == 1 { started.pop() } else { None }
     }
 
-    /// While this image runs `/healthz` is bad.
-    pub(crate) fn make_sick(&self, image: &str) {
-        self.knobs.lock().unwrap().sick.insert(image.to_owned());
-    }
-
-    /// After so many good answers of `/healthz` all others are bad.
-    #[allow(dead_code, reason = "a knob for the tests of deploy")]
-    pub(crate) fn turn_bad_after(&self, answers: u32) {
-        self.knobs.lock().unwrap().good_answers = Some(answers);
-    }
-
-    /// `/version` tells of this commit, whatever runs.
-    pub(crate) fn claim(&self, commit: &str) {
-        self.knobs.lock().unwrap().claimed = Some(commit.to_owned());
+    fn is_new(&self, machine: &Value) -> bool {
+        !self.known.contains(&digest(machine))
     }
 }
 
-fn answer(mut stream: TcpStream, knobs: &Mutex<Knobs>, state: &str) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut request = String::new();
-    reader.read_line(&mut request)?;
-    let mut header = String::new();
-    while reader.read_line(&mut header)? > 2 {
-        header.clear();
-    }
-    let running = running(state);
-    let mut knobs = knobs.lock().unwrap();
-    let (status, body) = match request.split(' ').nth(1).unwrap_or_default() {
-        "/healthz" if knobs.is_well(running.as_ref()) => ("200 OK", String::new()),
-        "/version" => match running.and_then(|machine| knobs.commit(&machine)) {
-            Some(commit) => ("200 OK", crate::sim::version(&commit).to_string()),
-            None => ("503 Service Unavailable", json!({}).to_string()),
-        },
-        _ => ("503 Service Unavailable", String::new()),
-    };
-    let length = body.len();
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+/// The machines of the service, as the simulator has them.
+pub(crate) fn machines(state: &Value) -> Vec<Value> {
+    let machines = state["apps"]["simapp"]["machines"].as_object();
+    let ours = machines.into_iter().flat_map(|machines| machines.values()).filter(|machine| {
+        let config =
+            if machine["config"].is_null() { &machine["incomplete_config"] } else { &machine["config"] };
+        config["metadata"]["fly_process_group"] == "app" && machine["state"] != "destroyed"
+    });
+    ours.cloned().collect()
 }
 
-/// The one machine of the group that has started.
-fn running(state: &str) -> Option<Value> {
-    let text = ureq::get(state).call().ok()?.body_mut().read_to_string().ok()?;
-    let state: Value = serde_json::from_str(&text).ok()?;
-    let machines =
-        state["apps"].as_object()?.values().flat_map(|app| app["machines"].as_object().unwrap().values());
-    let mut started =
-        machines.filter(|m| m["state"] == "started" && m["config"]["metadata"]["fly_process_group"] == "app");
-    let machine = started.next()?.clone();
-    started.next().is_none().then_some(machine)
-}
-
-/// By its digest, and by its tag.
-fn names(machine: &Value) -> [String; 2] {
-    ["digest", "tag"].map(|name| machine["image_ref"][name].as_str().unwrap_or_default().to_owned())
-}
-
-impl Knobs {
-    fn is_well(&mut self, machine: Option<&Value>) -> bool {
-        let Some(machine) = machine else { return false };
-        // What runs something else than the service answers nothing.
-        if machine["config"]["restart"]["policy"] == "no"
-            || names(machine).iter().any(|name| self.sick.contains(name))
-        {
-            return false;
-        }
-        match &mut self.good_answers {
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-            None => true,
-        }
-    }
-
-    fn commit(&self, machine: &Value) -> Option<String> {
-        let known = names(machine).iter().find_map(|name| self.commits.get(name).cloned());
-        self.claimed.clone().or(known)
-    }
+fn digest(machine: &Value) -> String {
+    machine["image_ref"]["digest"].as_str().unwrap_or_default().to_owned()
 }

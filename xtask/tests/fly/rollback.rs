@@ -1,7 +1,5 @@
 //! An earlier release in the place of what runs: on the data as it is, and with its data; what is left where it fails.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::thread;
@@ -10,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::front::Front;
-use crate::shop::{REF, SCHEMA, commit, connected, git, record, shop};
+use crate::front::{Front, Says};
+use crate::shop::{REF, SCHEMA, commit, connected, git, record, shop, with_origin};
 use crate::sim::{Sim, inspect};
 use crate::world::{Said, World};
 
@@ -39,12 +37,8 @@ struct Scene {
 
 fn scene(test: &str) -> Option<Scene> {
     let home = crate::requires::fly(test)?;
-    let (world, origin) = (shop(), tempfile::tempdir().unwrap());
-    world
-        .write("fly.toml", fs::read_to_string(world.path("fly.toml")).unwrap().replace("\"fra\"", "\"iad\""));
-    git(origin.path(), &["init", "--quiet", "--bare"]);
-    git(&world.path(""), &["config", "user.email", "ada@example.com"]);
-    git(&world.path(""), &["remote", "add", "origin", origin.path().to_str().unwrap()]);
+    let world = shop();
+    let origin = with_origin(&world);
     let a = commit(&world);
     let changed = format!("{SCHEMA}CREATE VIEW names AS SELECT name FROM customers;\n");
     world.declare(&changed);
@@ -64,8 +58,7 @@ fn scene(test: &str) -> Option<Scene> {
             "exec": [status(COPY, 10), status("--format", 12), inspect(&changed)],
         }),
     );
-    let commits = BTreeMap::from([(BEFORE.to_owned(), a.clone()), (NOW.to_owned(), b.clone())]);
-    let front = Front::start(&sim, commits);
+    let front = Front::start(&sim, Says::default());
     let world = connected(world, &sim).with_env("LANDFALL_URL", &front.url);
     let (machine, volume) = (sim.machines()[0].0.clone(), sim.volumes()[0].0.clone());
     Some(Scene { world, sim, front, origin, commits: [a, b], machine, volume })
@@ -506,7 +499,7 @@ fn a_machine_that_has_stopped_is_woken_by_the_release_that_comes_back() {
 fn a_release_that_is_not_well_gives_way_to_what_ran_before() {
     let Some(scene) = scene("a_release_that_is_not_well_gives_way_to_what_ran_before") else { return };
     let scene = scene.released();
-    scene.front.claim(&scene.commits[1]);
+    scene.front.says(Says { commit: Some(scene.commits[1].clone()), ..Says::default() });
     let said = scene.rollback(5, &["--auto-approve"]);
     assert_told!(scene, said, @"
     $ cargo xtask rollback --auto-approve
@@ -672,7 +665,7 @@ fn an_interrupt_counts_until_the_copy_is_under_way() {
 fn a_release_that_is_not_well_on_its_copy_needs_a_person() {
     let Some(scene) = scene("a_release_that_is_not_well_on_its_copy_needs_a_person") else { return };
     let scene = scene.released();
-    scene.front.make_sick(BEFORE);
+    scene.front.says(Says { good: Some(0), ..Says::default() });
     let said = scene.rollback(6, &["--data", "copy", "--auto-approve", "--wait-timeout", "5"]);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: [URL]/healthz gives no good answer
@@ -833,7 +826,7 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     scene.assert_back(&said);
 
     scene.sim.faults(&json!([]));
-    scene.front.make_sick(BEFORE);
+    scene.front.says(Says { good: Some(0), ..Says::default() });
     let said = scene.rollback(5, &snapshot);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: [URL]/healthz gives no good answer

@@ -1,5 +1,7 @@
 //! A workspace in a git repository, with a fly.toml for the simulator's app.
 
+use tempfile::TempDir;
+
 pub(crate) use crate::git::git;
 use crate::sim::Sim;
 use crate::world::{Said, World};
@@ -14,11 +16,25 @@ pub(crate) const REF: &str = "refs/landfall/deployed/simapp";
 /// A workspace whose schema is [`SCHEMA`], committed.
 pub(crate) fn shop() -> World {
     let world = World::new(SCHEMA);
-    world.write("fly.toml", include_str!("../../../fly.toml").replace("landfall-customers", "simapp"));
+    world.write("fly.toml", fly_toml());
     world.write(".gitignore", "/target/\n/var/\n");
     git(&world.path(""), &["init", "--quiet"]);
     commit(&world);
     world
+}
+
+/// This project's own, for the simulator's app, where its machine is.
+pub(crate) fn fly_toml() -> String {
+    include_str!("../../../fly.toml").replace("landfall-customers", "simapp").replace("\"fra\"", "\"iad\"")
+}
+
+/// An origin for its repository, which is somebody's.
+pub(crate) fn with_origin(world: &World) -> TempDir {
+    let (origin, root) = (tempfile::tempdir().unwrap(), world.path(""));
+    git(origin.path(), &["init", "--quiet", "--bare"]);
+    git(&root, &["config", "user.email", "ada@example.com"]);
+    git(&root, &["remote", "add", "origin", origin.path().to_str().unwrap()]);
+    origin
 }
 
 /// The same, and what it needs to reach the simulator.

@@ -30,9 +30,6 @@ impl Shop {
     /// The same, but for these parts of the scenario.
     fn with(home: &Path, change: &Value) -> Self {
         let world = shop();
-        // Where the simulator's machine is.
-        let fly_toml = std::fs::read_to_string(world.path("fly.toml")).unwrap();
-        world.write("fly.toml", fly_toml.replace("primary_region = \"fra\"", "primary_region = \"iad\""));
         let commit = commit(&world);
         record(&world, &commit);
         append(&world, &entry(&commit, "served"));

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use rustix::process::Pid;
 use serde_json::{Value, json};
 
-use super::front::Says;
 use super::{Act, Begin, GROWN, Ship, heal, home, side_by_side, status};
+use crate::front::Says;
 use crate::sim::inspect;
 
 /// One that fails, and what has to come of it.

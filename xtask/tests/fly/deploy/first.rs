@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::front::{Says, machines};
 use super::{Begin, Ship, home};
+use crate::front::{Says, machines};
 use crate::shop::git;
 use crate::world::Said;
 

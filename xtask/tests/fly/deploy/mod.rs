@@ -25,7 +25,6 @@ macro_rules! assert_told {
 
 mod cases;
 mod first;
-mod front;
 mod lock;
 mod preflight;
 mod scenarios;
@@ -44,7 +43,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::front::{Front, Says, machines};
+use crate::front::{Front, Says, machines};
 use crate::shop::{REF, SCHEMA, connected, git};
 use crate::sim::{IMAGE, Sim, inspect};
 use crate::world::{Said, World};
@@ -109,21 +108,14 @@ type Act<'a> = (&'static str, &'a (dyn Fn(&Ship, Pid) + Sync));
 impl Ship {
     fn begin(home: &Path, begin: Begin) -> Self {
         let world = World::new(SCHEMA);
-        let fly_toml = include_str!("../../../../fly.toml");
-        world.write(
-            "fly.toml",
-            fly_toml.replace("landfall-customers", "simapp").replace("\"fra\"", "\"iad\""),
-        );
+        world.write("fly.toml", crate::shop::fly_toml());
         world.write(".gitignore", "/target/\n/var/\nCargo.lock\n");
         world.write("Dockerfile", DOCKERFILE);
         // An image of its own: what one test removes is not another's.
         world.write("own", world.path("").to_str().unwrap());
-        let origin = tempfile::tempdir().unwrap();
-        git(origin.path(), &["init", "--quiet", "--bare"]);
         let root = world.path("");
         git(&root, &["init", "--quiet"]);
-        git(&root, &["config", "user.email", "ada@example.com"]);
-        git(&root, &["remote", "add", "origin", origin.path().to_str().unwrap()]);
+        let origin = crate::shop::with_origin(&world);
         let old = crate::shop::commit(&world);
         world.declare(begin.declared);
         let new = crate::shop::commit(&world);

@@ -98,7 +98,7 @@ fn a_hazard_needs_its_approval_which_goes_along_to_the_boot() {
     ");
     let said = ship.deploy(&["--allow", "DROPS_COLUMN:customers.email"], &[]);
     ship.ended(&said, 0, "new");
-    let env = &super::front::machines(&ship.sim.control("state"))[0]["config"]["env"];
+    let env = &crate::front::machines(&ship.sim.control("state"))[0]["config"]["env"];
     assert_eq!(env["LANDFALL_ALLOW"], "DROPS_COLUMN:customers.email", "{said}");
     let plan = env["LANDFALL_ALLOW_FOR"].as_str().unwrap();
     assert!(plan.len() == 64 && env["LANDFALL_CREATE"].is_null(), "{env}");

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::front::Says;
 use super::{Act, Begin, Ship, heal, home, side_by_side};
+use crate::front::Says;
 use crate::world::Said;
 
 /// The exit code, and who serves afterwards; the slow ones first.
