@@ -9,11 +9,11 @@ use crate::front::{Says, machines};
 use crate::shop::git;
 use crate::world::Said;
 
-const PASSWORD: &str = "correct-horse-battery";
+pub(super) const PASSWORD: &str = "correct-horse-battery";
 /// Writes down how it was called.
 const TELLING: &str = "echo \"$*\" >> \"$(dirname \"$0\")/calls\"; exec \"$FLY\" \"$@\"";
 
-fn begin(env: &'static [(&'static str, &'static str)], says: Says) -> Begin {
+pub(super) fn begin(env: &'static [(&'static str, &'static str)], says: Says) -> Begin {
     let scenario =
         json!({"base": "first_deploy_no_volume", "behavior": {"backdate_start": 11}, "secrets": []});
     Begin { scenario, says, fly: TELLING, env, ..Begin::default() }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::{AUDIT, Begin, LOCK, QUICK, Ship, home};
+use super::{AUDIT, Begin, LOCK, QUICK, Ship, first, home};
+use crate::front::Says;
 use crate::shop::git;
 use crate::world::World;
 
@@ -69,4 +70,25 @@ fn two_deploys_at_once_go_one_after_the_other() {
     let log = git(ship.origin.path(), &["log", "--format=%s", AUDIT]);
     assert_eq!(log.lines().filter(|line| line.ends_with(": served")).count(), 2, "{log}");
     assert!(log.contains("grace@example.com") && log.contains("ada@example.com"), "{log}");
+}
+
+#[test]
+fn of_two_first_deploys_at_once_one_makes_all_of_it_and_the_other_nothing() {
+    let Some(home) = home("of_two_first_deploys_at_once_one_makes_all_of_it_and_the_other_nothing") else {
+        return;
+    };
+    let ship = Ship::begin(&home, first::begin(&[("APP_PASSWORD", first::PASSWORD)], Says::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let other = clone(&ship, folder.path());
+    let args = [["deploy"].as_slice(), &QUICK, &["--create", "--lock-wait", "120"]].concat();
+    let (one, two) = thread::scope(|scope| {
+        let one = scope.spawn(|| other.run(&args));
+        (ship.run(&args, &[]), one.join().unwrap())
+    });
+    let (made, refused) = if one.exit == 0 { (one, two) } else { (two, one) };
+    assert_eq!((made.exit, refused.exit), (0, 1), "{made}\n{refused}");
+    let told = "error: somebody made something of simapp just now; nothing was made\nrun it again: cargo xtask deploy";
+    assert!(refused.stderr.contains(told), "{refused}");
+    assert_eq!((ship.sim.machines().len(), ship.sim.volumes().len()), (1, 1));
+    assert_eq!(ship.serves(), "new");
 }
