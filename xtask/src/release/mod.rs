@@ -26,4 +26,6 @@ pub(crate) mod rollback;
 pub(crate) mod shipping;
 pub(crate) mod smoke;
 pub(crate) mod sync;
+mod temporary;
 mod trial;
+mod unique;

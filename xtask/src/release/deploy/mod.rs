@@ -6,8 +6,7 @@ mod gate;
 mod ledger;
 mod preflight;
 
-use std::process;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use migrate::{Approval, Declared, Interrupt, Report, Settings, TableRows};
@@ -30,6 +29,7 @@ use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, permit, there};
 use super::smoke::Smoke;
+use super::unique::unique;
 use crate::cli::Bases;
 use crate::environment;
 use crate::error::{Error, Kind};
@@ -501,10 +501,4 @@ fn fewer(earlier: &[TableRows], later: &[TableRows], dropped: &[String]) -> Vec<
 fn verified(proved: &Proved) -> String {
     let rows = proved.rows().map_or_else(String::new, |rows| format!(", {rows}: none is missing"));
     format!("{}, schema as declared{rows}", proved.serves())
-}
-
-/// Of this deploy, and of no other: a label that was used once is never used again.
-fn unique() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}{:04x}", now.as_millis(), process::id() & 0xffff)
 }

@@ -1,12 +1,12 @@
 //! On a fork of production's volume, at Fly, where the data already is: the image boots on it as it is going to boot on the volume
 //! itself, with nobody but us to ask it. Machine and volume are destroyed on every way out.
 
-use std::process;
+use std::collections::BTreeSet;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use migrate::{Interrupt, Outcome, Report};
+use migrate::{Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
@@ -14,17 +14,15 @@ use crate::release::approval;
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::production::{self, AppError, Production, Trouble};
-use crate::tool::fly::{Failure, Fly, Machine, MachineConfig, NewMachine, Volume};
+use crate::release::temporary::Temporary;
+use crate::release::unique;
+use crate::tool::fly::{Fly, Machine, MachineConfig, NewMachine};
 use crate::ui::Ui;
 
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a fork may take until it can be mounted: the blocks come over in the background.
-const FORK_LIMIT: Duration = Duration::from_secs(600);
 /// How long the plan may take, in seconds: it reads what constraints say of every row.
 const PLANNING: u64 = 300;
-/// How often it is looked whether all is gone.
-const TRIES: u32 = 3;
 /// How long a machine may take to answer at all.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
@@ -35,9 +33,9 @@ pub(crate) const VOLUME: &str = "landfall_rehearsal_";
 
 /// What is at Fly because of this rehearsal, by name: an answer that was lost tells no id.
 struct Leftovers<'a> {
+    fly: &'a Fly<'a>,
     app: &'a str,
-    machine: String,
-    volume: String,
+    made: Temporary,
     ui: &'a Ui,
 }
 
@@ -48,22 +46,27 @@ impl Stage<'_> {
         let (config, source) = (machine.config(), self.volume_of(machine)?);
         let built =
             image::build(self.project, self.fly_toml, &self.wanted.bases, None, self.interrupt, self.ui)?;
-        let unique = unique();
+        let unique = unique::brief();
         let label = format!("rehearsal-{}-{unique}", image::short(&built.commit));
         self.ui.status("Pushing", format!("{} as {label}", built.tag));
         // `machine run` adds the digest itself, and would add it a second time.
         let image = fly.push(&self.project.root, &built.tag, &label)?.tag;
         let leftovers = Leftovers {
+            fly,
             app: &self.fly_toml.app,
-            machine: format!("{MACHINE}{unique}"),
-            volume: format!("{VOLUME}{unique}"),
+            made: Temporary {
+                machine: format!("{MACHINE}{unique}"),
+                volume: format!("{VOLUME}{unique}"),
+                known: BTreeSet::new(),
+            },
             ui: self.ui,
         };
-        self.ui.status("Forking", format!("volume {source} as {}", leftovers.volume));
-        let volume = fly.fork_volume(&source, &leftovers.volume, &machine.region)?;
-        self.wait_for_volume(fly, &volume)?;
+        let made = &leftovers.made;
+        self.ui.status("Forking", format!("volume {source} as {}", made.volume));
+        let volume = fly.fork_volume(&source, &made.volume, &machine.region)?;
+        fly.wait_for_volume(&volume.id).map_err(|failure| failed(Trouble::from(&failure)))?;
         let new = NewMachine {
-            name: &leftovers.machine,
+            name: &made.machine,
             image: &image,
             region: &machine.region,
             volume: &volume.id,
@@ -108,23 +111,6 @@ impl Stage<'_> {
             Error::new(Kind::Failed, "fly", message).remedy("see what it has: fly volumes list")
         })?;
         Ok(mount.volume)
-    }
-
-    fn wait_for_volume(&self, fly: &Fly<'_>, volume: &Volume) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            let volumes = fly.volumes()?;
-            let now = volumes.iter().find(|known| known.id == volume.id);
-            match now.map(|volume| volume.state.as_str()) {
-                Some("created") => return Ok(()),
-                state if begun.elapsed() > FORK_LIMIT => {
-                    let (state, limit) = (state.unwrap_or("missing"), FORK_LIMIT.as_secs());
-                    let message = format!("the fork {} was still {state} after {limit} s", volume.id);
-                    return Err(failed(Trouble::new(message, "see https://status.flyio.net")).into());
-                }
-                _ => self.pause()?,
-            }
-        }
     }
 
     fn pause(&self) -> Result<()> {
@@ -277,54 +263,8 @@ fn failed(trouble: Trouble) -> Error {
     Error::new(Kind::Failed, "fly", message).remedy(trouble.remedy)
 }
 
-/// Of this rehearsal, and of no other: a volume's name has 30 characters at most, small letters, digits and `_`.
-fn unique() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:08x}", (now.as_millis() as u32) ^ process::id().rotate_left(16))
-}
-
 impl Drop for Leftovers<'_> {
     fn drop(&mut self) {
-        // Its own: what was asked to stop has to be taken away all the same.
-        let never = Interrupt::default();
-        let Ok(fly) = Fly::of(self.app, &never) else { return };
-        for attempt in 0..TRIES {
-            // A request whose answer we did not wait for may still be under way.
-            if attempt > 0 {
-                thread::sleep(TICK);
-            }
-            let _ = self.destroy(&fly);
-        }
-        match self.left(&fly) {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => self.ui.note(format!("left at Fly, and paid for: {}", left.join("; "))),
-            Err(failure) => self.ui.note(format!(
-                "whether anything was left at Fly is not known ({failure}): fly volumes list -a {}",
-                self.app
-            )),
-        }
-    }
-}
-
-impl Leftovers<'_> {
-    fn machines(&self, fly: &Fly<'_>) -> Result<Vec<Machine>, Failure> {
-        Ok(fly.machines()?.into_iter().filter(|machine| machine.name == self.machine).collect())
-    }
-
-    fn volumes(&self, fly: &Fly<'_>) -> Result<Vec<Volume>, Failure> {
-        Ok(fly.volumes()?.into_iter().filter(|volume| volume.name == self.volume).collect())
-    }
-
-    fn destroy(&self, fly: &Fly<'_>) -> Result<(), Failure> {
-        self.machines(fly)?.iter().try_for_each(|machine| fly.destroy_machine(&machine.id))?;
-        self.volumes(fly)?.iter().try_for_each(|volume| fly.destroy_volume(&volume.id))
-    }
-
-    /// The commands that take away what is still there.
-    fn left(&self, fly: &Fly<'_>) -> Result<Vec<String>, Failure> {
-        let machines =
-            self.machines(fly)?.into_iter().map(|m| format!("fly machine destroy {} --force", m.id));
-        let volumes = self.volumes(fly)?.into_iter().map(|v| format!("fly volumes destroy {} --yes", v.id));
-        Ok(machines.chain(volumes).map(|command| format!("{command} -a {}", self.app)).collect())
+        self.made.take_away(self.fly, self.app, "paid for", self.ui);
     }
 }

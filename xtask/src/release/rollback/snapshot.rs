@@ -1,10 +1,7 @@
 //! An earlier release with the snapshot of the volume that was taken before the next one: on a volume and a machine of its own,
 //! since a machine cannot change its volume. The old machine goes when the new one has proved itself; the old volume stays.
 
-use std::collections::BTreeSet;
-use std::process;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::Result;
 use migrate::Interrupt;
@@ -15,14 +12,9 @@ use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
 use crate::release::shipping::prove::{Expected, Proved};
 use crate::release::shipping::ship::Candidate;
-use crate::tool::fly::{Failure, Fly, Machine, Volume};
-
-/// Between two looks.
-const TICK: Duration = Duration::from_secs(1);
-/// How long a volume may take until it can be mounted.
-const VOLUME_LIMIT: Duration = Duration::from_secs(600);
-/// How often it is tried to take something away.
-const TRIES: u32 = 3;
+use crate::release::temporary::{Temporary, destroyed};
+use crate::release::unique::unique;
+use crate::tool::fly::Failure;
 
 /// A snapshot that is there.
 #[derive(Debug)]
@@ -31,40 +23,6 @@ pub(super) struct Source {
     pub(super) id: String,
     /// When it was taken, as in RFC 3339.
     pub(super) time: String,
-}
-
-/// What is made at Fly, found again by what it is: an answer that was lost tells no id.
-struct New {
-    /// The name of the machine, of which there is no other.
-    machine: String,
-    /// The volumes that were there before.
-    known: BTreeSet<String>,
-    /// The name that its volume shares with the old one.
-    volume: String,
-}
-
-impl New {
-    fn machines(&self, fly: &Fly<'_>) -> Result<Vec<Machine>, Failure> {
-        Ok(fly.machines()?.into_iter().filter(|machine| machine.name == self.machine).collect())
-    }
-
-    fn volumes(&self, fly: &Fly<'_>) -> Result<Vec<Volume>, Failure> {
-        let is_new = |volume: &Volume| volume.name == self.volume && !self.known.contains(&volume.id);
-        Ok(fly.volumes()?.into_iter().filter(is_new).collect())
-    }
-
-    fn destroy(&self, fly: &Fly<'_>) -> Result<(), Failure> {
-        self.machines(fly)?.iter().try_for_each(|machine| fly.destroy_machine(&machine.id))?;
-        self.volumes(fly)?.iter().try_for_each(|volume| fly.destroy_volume(&volume.id))
-    }
-
-    /// The commands that take away what is still there.
-    fn left(&self, fly: &Fly<'_>, app: &str) -> Result<Vec<String>, Failure> {
-        let machines =
-            self.machines(fly)?.into_iter().map(|m| format!("fly machine destroy {} --force", m.id));
-        let volumes = self.volumes(fly)?.into_iter().map(|v| format!("fly volumes destroy {} --yes", v.id));
-        Ok(machines.chain(volumes).map(|command| format!("{command} -a {app}")).collect())
-    }
 }
 
 impl Run<'_> {
@@ -93,15 +51,13 @@ impl Run<'_> {
 
     pub(super) fn snapshot_back(&self, way: &Way<'_>, source: &Source, report: &mut Rollback) -> Result<()> {
         let known = self.shipping.fly.volumes()?.into_iter().map(|volume| volume.id).collect();
-        let new = New {
-            machine: format!("landfall-{}", unique()),
-            known,
-            volume: self.shipping.fly_toml.source.clone(),
-        };
+        let volume = self.shipping.fly_toml.source.clone();
+        let new = Temporary { machine: format!("landfall-{}", unique()), volume, known };
         match self.cloned(way, source, &new, report) {
             Ok((volume, proved)) => self.moved(way, &volume, &proved, report),
             Err(why) => {
-                self.take_away(&new);
+                let Shipping { fly, fly_toml, ui, .. } = self.shipping;
+                new.take_away(fly, &fly_toml.app, "in the way", ui);
                 self.back(way, &self.shipping.read_back(), &why, report)
             }
         }
@@ -112,7 +68,7 @@ impl Run<'_> {
         &self,
         way: &Way<'_>,
         source: &Source,
-        new: &New,
+        new: &Temporary,
         report: &mut Rollback,
     ) -> Result<(String, Proved), String> {
         let Shipping { fly, fly_toml, interrupt, ui, .. } = self.shipping;
@@ -130,7 +86,7 @@ impl Run<'_> {
         let begun = Instant::now();
         let (region, size) = (old.volume.region.as_str(), old.volume.size_gb);
         let made = fly.create_volume(&new.volume, region, size, Some(&source.id)).map_err(said)?;
-        self.wait_for(&made)?;
+        fly.wait_for_volume(&made.id).map_err(said)?;
         report.phases.done(ui, "Volume", begun, format!("{} of snapshot {}", made.id, source.id));
         let begun = Instant::now();
         let asked = fly.clone_machine(id, &new.machine, &made.id, &fly_toml.volume, &old.machine.region);
@@ -163,22 +119,6 @@ impl Run<'_> {
             Ok(Some(machine)) if machine.instance_id != way.standing.machine.instance_id => Ok(()),
             Ok(_) => Err("`fly deploy` ended well, and updated nothing".to_owned()),
             Err(trouble) => Err(trouble.message),
-        }
-    }
-
-    fn wait_for(&self, volume: &Volume) -> Result<(), String> {
-        let begun = Instant::now();
-        loop {
-            let volumes = self.shipping.fly.volumes().map_err(said)?;
-            let state = volumes.iter().find(|known| known.id == volume.id).map(|known| known.state.as_str());
-            match state {
-                Some("created") => return Ok(()),
-                state if begun.elapsed() > VOLUME_LIMIT => {
-                    return Err(format!("volume {} is still {}", volume.id, state.unwrap_or("missing")));
-                }
-                _ if self.shipping.interrupt.is_raised() => return Err("it was interrupted".to_owned()),
-                _ => thread::sleep(TICK),
-            }
         }
     }
 
@@ -221,51 +161,8 @@ impl Run<'_> {
         ));
         Ok(())
     }
-
-    /// What was made for nothing goes again, whatever asks us to stop.
-    fn take_away(&self, new: &New) {
-        let (never, app) = (Interrupt::default(), &self.shipping.fly_toml.app);
-        let fly = self.shipping.fly.with(&never);
-        for attempt in 0..TRIES {
-            // A request whose answer we did not wait for may still be under way.
-            if attempt > 0 {
-                thread::sleep(TICK);
-            }
-            let _ = new.destroy(&fly);
-        }
-        match new.left(&fly, app) {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => {
-                self.shipping.ui.note(format!("left at Fly, and in the way: {}", left.join("; ")));
-            }
-            Err(failure) => self.shipping.ui.note(format!(
-                "whether anything was left at Fly is not known ({failure}): fly machine list -a {app}; fly volumes list -a {app}"
-            )),
-        }
-    }
-}
-
-/// Destroys a machine, and sees to it that it is gone: an answer may be lost.
-fn destroyed(fly: &Fly<'_>, machine: &str) -> Result<(), Failure> {
-    let mut last = Ok(());
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            thread::sleep(TICK);
-        }
-        last = fly.destroy_machine(machine);
-        if fly.machines().is_ok_and(|machines| machines.iter().all(|known| known.id != machine)) {
-            return Ok(());
-        }
-    }
-    last
 }
 
 fn said(failure: Failure) -> String {
     failure.message
-}
-
-/// Of this rollback, and of no other.
-fn unique() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}{:04x}", now.as_millis(), process::id() & 0xffff)
 }

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -13,6 +14,11 @@ use crate::tool::run;
 const PUSH_LIMIT: Duration = Duration::from_secs(900);
 /// What a deploy may take beyond its waiting: the config is checked, the image is looked for, a lease is waited for.
 const DEPLOY_SLACK: Duration = Duration::from_secs(30);
+
+/// How long a volume may take until it can be mounted.
+const VOLUME_LIMIT: Duration = Duration::from_secs(600);
+/// Between two looks at what Fly makes.
+const TICK: Duration = Duration::from_secs(1);
 
 /// An image in the app's registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +139,24 @@ impl Fly<'_> {
             vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
         words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
         self.json(&words, LIMIT)
+    }
+
+    /// Waits until a volume can be mounted: the blocks of a fork come over in the background.
+    pub(crate) fn wait_for_volume(&self, volume: &str) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            let volumes = self.volumes()?;
+            let now = volumes.iter().find(|known| known.id == volume).map(|known| known.state.as_str());
+            match now {
+                Some("created") => return Ok(()),
+                state if begun.elapsed() > VOLUME_LIMIT => {
+                    let (state, limit) = (state.unwrap_or("missing"), VOLUME_LIMIT.as_secs());
+                    let message = format!("volume {volume} was still {state} after {limit} s");
+                    return Err(Failure::new(Reason::Late, message));
+                }
+                _ => thread::sleep(TICK),
+            }
+        }
     }
 
     /// Asks for a snapshot of a volume. Fly tells no id: see [`Fly::snapshots`].
