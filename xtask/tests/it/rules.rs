@@ -54,3 +54,18 @@ fn the_app_is_never_linked() {
     let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
     assert!(!manifest.lines().any(|line| line.starts_with("app")), "{manifest}");
 }
+
+#[test]
+fn deploy_and_rollback_share_shipping_and_know_nothing_of_each_other() {
+    let release = Path::new(ROOT).join("src/release");
+    for (folder, other) in [
+        ("deploy", "rollback::"),
+        ("rollback", "deploy::"),
+        ("shipping", "deploy::"),
+        ("shipping", "rollback::"),
+    ] {
+        let files = sources(&release.join(folder)).into_iter();
+        let knowing: Vec<_> = files.filter(|file| code(file).contains(other)).collect();
+        assert_eq!(knowing, [] as [PathBuf; 0], "{other}");
+    }
+}
