@@ -79,7 +79,9 @@ pub use opinion::{Opinion, opinion};
 pub use plan::{Cost, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 pub use prepare::{Prepared, check, fit, prepare};
 pub use report::{Disk, Evidence, Outcome, Part, Report, Timing};
-pub use settings::{BUILTIN_IGNORE, ColumnOrder, Hook, Interrupt, PlannerChoice, ProofLevel, Settings};
+pub use settings::{
+    BUILTIN_IGNORE, ColumnOrder, FastPath, Hook, Interrupt, PlannerChoice, ProofLevel, Settings,
+};
 pub use verify::{intact, verify};
 pub use watch::{Event, Watch};
 

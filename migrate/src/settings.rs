@@ -72,6 +72,32 @@ impl ColumnOrder {
     }
 }
 
+/// Which changes may be made without writing the rows of their table anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FastPath {
+    /// ALTER TABLE where SQLite has it, and edits of the CREATE text that leave every b-tree and the reading of every value as
+    /// they are.
+    #[default]
+    Proved,
+    /// Also edits that need more than the catalogue: indexes made again, kept or renamed, marks, exchanged root pages.
+    Full,
+    /// None but ADD COLUMN and RENAME: whatever else changes a table writes it anew.
+    Off,
+}
+
+impl FastPath {
+    /// The word for it, as configuration and environment write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Full => "full",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// A request to stop, shared with whoever handles signals. The migration is rolled back.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
@@ -105,6 +131,8 @@ pub struct Settings {
     pub ignore: Vec<String>,
     /// What a different order of columns means.
     pub column_order: ColumnOrder,
+    /// Which changes may be made without writing the rows of their table anew.
+    pub fast_path: FastPath,
     /// How much of the rows is proved.
     pub proof: ProofLevel,
     /// Hazards that somebody approved on the command line or in the environment.
@@ -129,6 +157,7 @@ impl Default for Settings {
             atlas_limit: Duration::from_secs(60),
             ignore: Vec::new(),
             column_order: ColumnOrder::default(),
+            fast_path: FastPath::default(),
             proof: ProofLevel::default(),
             allow: Vec::new(),
             allow_for: None,
@@ -166,3 +195,4 @@ macro_rules! words {
 words!(PlannerChoice, "planner", "auto" => Self::Auto, "atlas" => Self::Atlas, "builtin" => Self::Builtin);
 words!(ProofLevel, "proof", "counts" => Self::Counts, "content" => Self::Content);
 words!(ColumnOrder, "column-order", "report" => Self::Report, "exact" => Self::Exact);
+words!(FastPath, "fast-path", "proved" => Self::Proved, "full" => Self::Full, "off" => Self::Off);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use cargo_metadata::{Metadata, Package, TargetKind};
-use migrate::{ColumnOrder, Interrupt, PlannerChoice, Settings};
+use migrate::{ColumnOrder, FastPath, Interrupt, PlannerChoice, Settings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -36,6 +36,7 @@ pub(crate) struct Project {
     pub(crate) planner: PlannerChoice,
     /// What a different order of columns means.
     pub(crate) column_order: ColumnOrder,
+    pub(crate) fast_path: FastPath,
     /// GLOB patterns of tables that no step sees.
     pub(crate) ignore: Vec<String>,
     /// SQL statements that take out of a copy what must not leave production.
@@ -57,13 +58,13 @@ impl Project {
         let table = Table::landfall(&metadata, &manifest)?;
         let schema = PathBuf::from(table.text("schema", "schema.sql", "a path")?);
         let (atlas_version, atlas_image) = table.atlas()?;
-        table.word::<String>("fast-path", "proved", &["proved", "full", "off"])?;
         Ok(Self {
             app: table.text("app", "app", "the name of a package")?,
             schema: near(root.join(&schema), here),
             schema_in_root: schema,
             local_db: near(root.join(table.text("local-db", ".data/db", "a path")?), here),
             planner: table.word("planner", "auto", &["auto", "atlas", "builtin"])?,
+            fast_path: table.word("fast-path", "proved", &["proved", "full", "off"])?,
             column_order: table.word("column-order", "report", &["report", "exact"])?,
             ignore: table
                 .value("ignore", "a list of GLOB patterns, such as [\"cache_*\"]")?
@@ -82,6 +83,7 @@ impl Project {
         Settings {
             planner: self.planner,
             column_order: self.column_order,
+            fast_path: self.fast_path,
             ignore: self.ignore.clone(),
             interrupt: interrupt.clone(),
             ..Settings::default()

@@ -22,6 +22,7 @@ impl Environment<'_> {
             allow_for,
             planner: self.word("LANDFALL_PLANNER")?.unwrap_or_default(),
             column_order: self.word("LANDFALL_COLUMN_ORDER")?.unwrap_or_default(),
+            fast_path: self.word("LANDFALL_FAST_PATH")?.unwrap_or_default(),
             ignore: self.list("LANDFALL_IGNORE")?,
             atlas: self.atlas()?,
             ..Settings::default()

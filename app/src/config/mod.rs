@@ -268,6 +268,7 @@ mod tests {
                 ("LISTEN", "::"),
                 ("LANDFALL_PLANNER", "builtin"),
                 ("LANDFALL_COLUMN_ORDER", "exact"),
+                ("LANDFALL_FAST_PATH", "off"),
                 ("LANDFALL_IGNORE", "a_*, b"),
             ],
         )
@@ -278,6 +279,7 @@ mod tests {
         assert_eq!(config.schema, Path::new("/etc/schema.sql"));
         assert_eq!(config.settings.planner, migrate::PlannerChoice::Builtin);
         assert_eq!(config.settings.column_order, migrate::ColumnOrder::Exact);
+        assert_eq!(config.settings.fast_path, migrate::FastPath::Off);
         assert_eq!(config.settings.ignore, ["a_*", "b"]);
     }
 

@@ -120,6 +120,7 @@ fn arguments(
         ("PORT", fly.port.to_string()),
         ("PLANNER", project.planner.as_str().to_owned()),
         ("COLUMN_ORDER", project.column_order.as_str().to_owned()),
+        ("FAST_PATH", project.fast_path.as_str().to_owned()),
         ("IGNORE", project.ignore.join(",")),
         ("COMMIT", commit.to_owned()),
         ("CREATED", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),

@@ -9,8 +9,14 @@ use crate::fly_toml::table::Entry;
 /// What `deploy` and `rollback` set on a machine, for one change.
 const OF_A_DEPLOY: [&str; 4] = ["LANDFALL_ALLOW", "LANDFALL_ALLOW_FOR", "LANDFALL_CREATE", "LANDFALL_SCHEMA"];
 /// What the image says already: here it would hold against what was built and rehearsed.
-const OF_THE_IMAGE: [&str; 5] =
-    ["LANDFALL_COLUMN_ORDER", "LANDFALL_COMMIT", "LANDFALL_IGNORE", "LANDFALL_PLANNER", "SCHEMA_PATH"];
+const OF_THE_IMAGE: [&str; 6] = [
+    "LANDFALL_COLUMN_ORDER",
+    "LANDFALL_COMMIT",
+    "LANDFALL_FAST_PATH",
+    "LANDFALL_IGNORE",
+    "LANDFALL_PLANNER",
+    "SCHEMA_PATH",
+];
 /// What nobody but the service may know, and what mends it where others do.
 const SECRETS: [(&str, &str); 2] = [
     ("APP_PASSWORD", "take it out, and set another one: fly secrets set APP_PASSWORD=…"),
