@@ -254,6 +254,7 @@ impl Apply<'_, '_> {
                     format!("a statement failed in {file}: {}; {rolled_back}\n  {}", sqlite_message(&error), first_line(&sql)),
                 ),
             },
+            Failure::Found { object, .. } => self.moved(&format!("rows of {object}")),
             Failure::ForeignKey { object, clause } => Error::new(
                 ErrorKind::Hazard,
                 object,

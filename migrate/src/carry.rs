@@ -5,8 +5,8 @@
 use crate::declared::Declared;
 use crate::directive::Action;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Schema, Table, VirtualTable};
-use crate::token::quote;
+use crate::schema::{Column, ForeignKey, Schema, Table, VirtualTable};
+use crate::token::{fold, quote};
 use crate::virtual_table::Content;
 
 /// Every declared table that a live one feeds.
@@ -80,6 +80,12 @@ impl Carry {
 impl TableCarry {
     pub(crate) fn source_of(&self, declared: &str) -> Option<&Source> {
         self.columns.iter().find(|c| c.to.eq_ignore_ascii_case(declared)).map(|c| &c.source)
+    }
+
+    /// Whether the live table has every column, under the name that is declared.
+    pub(crate) fn is_identity(&self) -> bool {
+        let same = |column: &ColumnCarry| matches!(&column.source, Source::Column(from) if from.eq_ignore_ascii_case(&column.to));
+        self.from.eq_ignore_ascii_case(&self.to) && self.columns.iter().all(same)
     }
 
     /// Whether some value is computed by `@using`.
@@ -272,4 +278,39 @@ fn rowid(old: &Table, new: &Table, carry: &TableCarry) -> Rowid {
 /// A rowid that is an INTEGER PRIMARY KEY column persists as that column.
 fn lost_rowid(old: &Table) -> Rowid {
     if old.rowid_alias.is_some() { Rowid::Elsewhere } else { Rowid::Renumbered }
+}
+
+/// Whether a live table already enforces a declared foreign key, whatever its actions and under whatever names its columns had.
+pub(crate) fn has_foreign_key(carry: &Carry, table: &TableCarry, old: &Table, key: &ForeignKey) -> bool {
+    let live_columns: Option<Vec<_>> = key
+        .columns
+        .iter()
+        .map(|c| match table.source_of(c) {
+            Some(Source::Column(name)) => Some(fold(name)),
+            _ => None,
+        })
+        .collect();
+    let Some((parent, parent_columns)) = parent(carry, key) else { return false };
+    let parent_columns: Vec<_> = parent_columns.iter().map(|c| fold(c)).collect();
+    live_columns.is_some_and(|columns| {
+        old.foreign_keys.iter().any(|old| {
+            old.columns == columns
+                && old.parent.eq_ignore_ascii_case(&parent)
+                && old.parent_columns == parent_columns
+        })
+    })
+}
+
+/// The live parent of a declared foreign key, and its live columns.
+pub(crate) fn parent(carry: &Carry, key: &ForeignKey) -> Option<(String, Vec<String>)> {
+    let parent = carry.table_to(&key.parent)?;
+    let columns: Option<Vec<_>> = key
+        .parent_columns
+        .iter()
+        .map(|c| match parent.source_of(c) {
+            Some(Source::Column(name)) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    Some((parent.from.clone(), columns?)).filter(|(_, c)| c.len() == key.columns.len())
 }

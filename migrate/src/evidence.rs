@@ -3,26 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Statement};
 use twox_hash::XxHash3_128;
 
 use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
-use crate::plan::{Step, StepKind};
+use crate::plan::{CostClass, Step, StepKind};
+use crate::sample::Sample;
 use crate::schema::{Affinity, Schema};
 use crate::settings::ProofLevel;
 use crate::token::{fold, quote, tokenize};
+use crate::value::Value;
 use crate::virtual_table::Content;
+
+/// Rows of a sample.
+const SAMPLE: u64 = 1_000;
+
+/// How closely the rows of a table are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Look {
+    /// Up to 1,000 rows by key: no statement of the plan comes near a row.
+    Sample,
+    /// Their number: a table beside those that are written.
+    Count,
+    /// All values that had to persist.
+    Checksum,
+}
 
 /// A table whose rows are compared.
 #[derive(Debug)]
 pub(crate) struct Watched<'c> {
     pub(crate) table: &'c TableCarry,
-    pub(crate) checksum: bool,
+    pub(crate) look: Look,
 }
 
-/// Every carried table that the steps touch, and every table tied to those: by foreign keys in either direction, by triggers,
-/// or as the content of a full-text index.
+/// Every carried table that the steps touch; and where rows are written, every table tied to those: by foreign keys in either
+/// direction, by triggers, or as the content of a full-text index.
 pub(crate) fn watched<'c>(
     steps: &[Step],
     carry: &'c Carry,
@@ -31,27 +47,35 @@ pub(crate) fn watched<'c>(
     level: ProofLevel,
 ) -> Vec<Watched<'c>> {
     let touched: BTreeSet<String> = steps.iter().map(|s| fold(&s.table)).collect();
-    let rewritten: BTreeSet<String> = steps
-        .iter()
-        .filter(|s| matches!(s.kind, StepKind::Rebuild | StepKind::Update | StepKind::Drop | StepKind::Alter))
-        .map(|s| fold(&s.table))
-        .collect();
-    let tied = tied(&touched, carry, live, declared);
-    let named =
-        |set: &BTreeSet<String>, t: &TableCarry| set.contains(&fold(&t.from)) || set.contains(&fold(&t.to));
-    carry
-        .tables
-        .iter()
-        .filter(|t| named(&tied, t))
-        .map(|table| {
-            let checksum = match level {
-                ProofLevel::Counts => false,
-                ProofLevel::Rewritten => named(&rewritten, table),
-                ProofLevel::Content => true,
-            };
-            Watched { table, checksum }
-        })
-        .collect()
+    let is_virtual = |name: &str| live.virtual_table(name).or(declared.virtual_table(name)).is_some();
+    let writes = |step: &&Step| writes_rows(step) || is_virtual(&step.table);
+    let written: BTreeSet<String> = steps.iter().filter(writes).map(|s| fold(&s.table)).collect();
+    let everything = level == ProofLevel::Content;
+    let beside = tied(if everything { &touched } else { &written }, carry, live, declared);
+    let look = |table: &TableCarry| {
+        let is_in =
+            |set: &BTreeSet<String>| set.contains(&fold(&table.from)) || set.contains(&fold(&table.to));
+        match level {
+            ProofLevel::Content if is_in(&beside) => Some(Look::Checksum),
+            ProofLevel::Rewritten if is_in(&written) => Some(Look::Checksum),
+            _ if is_in(&beside) => Some(Look::Count),
+            _ if is_in(&touched) => Some(Look::Sample),
+            _ => None,
+        }
+    };
+    carry.tables.iter().filter_map(|table| Some(Watched { table, look: look(table)? })).collect()
+}
+
+/// Whether a step writes rows of its table, or could by mistake: ALTER TABLE, an edit and CREATE leave them where they are.
+pub(crate) fn writes_rows(step: &Step) -> bool {
+    match step.kind {
+        StepKind::Rebuild | StepKind::Update | StepKind::Metadata => true,
+        StepKind::Create | StepKind::Alter | StepKind::Edit | StepKind::Check => {
+            step.cost.class == CostClass::Rewrite
+        }
+        // Atlas drops a table that it has copied; of ours only what hangs on a table is dropped while it stays.
+        StepKind::Drop => step.sql.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("DROP TABLE")),
+    }
 }
 
 /// The names reachable over the ties of either schema; both names of a renamed table are one.
@@ -89,46 +113,76 @@ fn tied(touched: &BTreeSet<String>, carry: &Carry, live: &Schema, declared: &Sch
     }
 }
 
-/// Rows, and the sum of their hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Rows, the sum of their hashes, and which they were where not all.
+#[derive(Debug, Default)]
 pub(crate) struct Measure {
     pub(crate) rows: u64,
     pub(crate) checksum: Option<u128>,
+    pub(crate) sample: Option<Sample>,
 }
 
 /// On which side of the plan a table is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+enum Side {
     Before,
     After,
 }
 
+/// Looks at a table before the steps, or after them at the same rows: `before` is what was seen then.
 pub(crate) fn measure(
     conn: &Connection,
     watched: &Watched<'_>,
-    side: Side,
+    before: Option<&Measure>,
     live: &Schema,
     declared: &Declared,
 ) -> rusqlite::Result<Measure> {
     let table = watched.table;
+    let side = if before.is_none() { Side::Before } else { Side::After };
     let name = if side == Side::Before { &table.from } else { &table.to };
-    if !watched.checksum {
+    if watched.look == Look::Count {
         let rows = conn.query_row(&format!("SELECT count(*) FROM {}", quote(name)), [], |r| r.get(0))?;
-        return Ok(Measure { rows, checksum: None });
+        return Ok(Measure { rows, ..Measure::default() });
     }
     let (columns, stores) = columns(table, side, live, declared);
-    let mut statement = conn.prepare(&format!("SELECT {} FROM {}", columns.join(", "), quote(name)))?;
-    let mut rows = statement.query([])?;
-    let mut store = Store::new()?;
-    let mut measure = Measure { rows: 0, checksum: Some(0) };
-    let mut buffer = Vec::new();
-    while let Some(row) = rows.next()? {
-        hash_input(row, &stores, &mut store, &mut buffer)?;
-        measure.rows += 1;
-        let hash = XxHash3_128::oneshot(&buffer);
-        measure.checksum = measure.checksum.map(|sum| sum.wrapping_add(hash));
+    let select = format!("SELECT {} FROM {}", columns.join(", "), quote(name));
+    let mut summing = Summing { stores, store: Store::new()?, buffer: Vec::new(), rows: 0, sum: 0 };
+    let schema = if side == Side::Before { live } else { &declared.schema };
+    let mut sample = None;
+    match (watched.look, schema.table(name)) {
+        (Look::Sample, Some(shape)) => {
+            let again = before.and_then(|before| before.sample.as_ref());
+            let sample = match again {
+                Some(again) => again,
+                None => sample.insert(Sample::of(conn, shape, SAMPLE)?),
+            };
+            sample.look(shape, |clause, parameters| {
+                summing.add(&mut *conn.prepare_cached(&format!("{select} {clause}"))?, parameters)
+            })?;
+        }
+        _ => summing.add(&mut conn.prepare(&select)?, &[])?,
     }
-    Ok(measure)
+    Ok(Measure { rows: summing.rows, checksum: Some(summing.sum), sample })
+}
+
+/// An order-free sum of hashes over rows.
+struct Summing {
+    stores: Vec<Option<Affinity>>,
+    store: Store,
+    buffer: Vec<u8>,
+    rows: u64,
+    sum: u128,
+}
+
+impl Summing {
+    fn add(&mut self, select: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Result<()> {
+        let mut rows = select.query(rusqlite::params_from_iter(parameters))?;
+        while let Some(row) = rows.next()? {
+            hash_input(row, &self.stores, &mut self.store, &mut self.buffer)?;
+            self.rows += 1;
+            self.sum = self.sum.wrapping_add(XxHash3_128::oneshot(&self.buffer));
+        }
+        Ok(())
+    }
 }
 
 /// What to select, and the affinity that each value must be seen through.

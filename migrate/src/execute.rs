@@ -10,14 +10,15 @@ use std::time::Duration;
 use rusqlite::hooks::Action;
 use rusqlite::{Connection, ffi};
 
-use crate::carry::{Carry, Rowid};
+use crate::carry::{self, Carry, Rowid, Source, TableCarry};
+use crate::catalogue::Catalogue;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
-use crate::evidence::{self, Measure, Side, Watched};
-use crate::plan::{Step, plural};
+use crate::evidence::{self, Look, Measure, Watched};
+use crate::plan::{Step, StepKind, plural};
 use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
-use crate::settings::Settings;
+use crate::settings::{ProofLevel, Settings};
 use crate::token::{fold, quote};
 use crate::value::Value;
 use crate::virtual_table::Content;
@@ -47,6 +48,8 @@ pub(crate) enum Failure {
     Statement { sql: String, error: rusqlite::Error },
     /// Reading the evidence failed.
     Reading(rusqlite::Error),
+    /// A query found rows that were not there when the plan was made.
+    Found { object: String, sql: String },
     /// All statements ran, and rows refer to a parent that is not there. A clause.
     ForeignKey { object: String, clause: String },
     /// All statements ran, and something is not as it must be. A clause: "would lose 3 rows of customers".
@@ -61,7 +64,7 @@ impl From<rusqlite::Error> for Failure {
 
 impl Execution<'_> {
     pub(crate) fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>, Failure> {
-        let before = self.measure(conn, Side::Before, watch)?;
+        let before = self.measure(conn, None, watch)?;
         watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
         let header = header(conn)?;
@@ -70,7 +73,7 @@ impl Execution<'_> {
         let sound = self.sound_indexes(conn, self.live);
         self.statements(conn, watch)?;
         self.keep_statistics(conn, &statistics)?;
-        let after = self.measure(conn, Side::After, watch)?;
+        let after = self.measure(conn, Some(&before), watch)?;
         watch.event(&Event::Comparing);
         let evidence = self.compare_rows(&before, &after)?;
         self.compare_marks(conn, &marks)?;
@@ -81,35 +84,58 @@ impl Execution<'_> {
         Ok(evidence)
     }
 
+    /// Looks at every watched table; after the steps at the rows that were seen `before`.
     fn measure(
         &self,
         conn: &Connection,
-        side: Side,
+        before: Option<&[Measure]>,
         watch: &mut dyn Watch,
     ) -> rusqlite::Result<Vec<Measure>> {
-        let measure = |watched: &Watched<'_>| {
+        let measure = |(index, watched): (usize, &Watched<'_>)| {
             watch.event(&Event::Checking { table: &watched.table.to });
-            evidence::measure(conn, watched, side, self.live, self.declared)
+            let before = before.and_then(|before| before.get(index));
+            evidence::measure(conn, watched, before, self.live, self.declared)
         };
-        self.watched.iter().map(measure).collect()
+        self.watched.iter().enumerate().map(measure).collect()
     }
 
     fn statements(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<(), Failure> {
         let total = self.steps.len();
+        let mut catalogue = Catalogue::default();
         for (index, step) in self.steps.iter().enumerate() {
             watch.event(&Event::Step { number: index + 1, total, step });
             // Short steps end before SQLite looks whether it is to stop.
             if self.settings.interrupt.is_raised() {
                 return Err(Failure::Reading(interrupted()));
             }
-            let result = if step.cost.rows > 0 {
-                execute_with_progress(conn, step, watch)
-            } else {
-                conn.execute_batch(&step.sql)
-            };
-            result.map_err(|error| Failure::Statement { sql: step.sql.clone(), error })?;
+            let failed = |error| Failure::Statement { sql: step.sql.clone(), error };
+            catalogue.before(conn, step).map_err(failed)?;
+            let changes = conn.total_changes();
+            match step.kind {
+                StepKind::Check => find_none(conn, step)?,
+                _ if step.cost.rows > 0 => execute_with_progress(conn, step, watch).map_err(failed)?,
+                _ => conn.execute_batch(&step.sql).map_err(failed)?,
+            }
+            compare_changes(step, conn.total_changes() - changes)?;
         }
-        Ok(())
+        catalogue.end(conn)?;
+        self.check_catalogue(conn)
+    }
+
+    /// The b-tree that edits wrote to.
+    fn check_catalogue(&self, conn: &Connection) -> Result<(), Failure> {
+        if self.steps.iter().all(|step| step.kind != StepKind::Edit) {
+            return Ok(());
+        }
+        let found: String =
+            conn.query_row("PRAGMA main.integrity_check('sqlite_schema')", [], |row| row.get(0))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        Err(Failure::Evidence {
+            object: "sqlite_schema".to_owned(),
+            clause: format!("would damage the schema: {found}"),
+        })
     }
 
     fn compare_rows(&self, before: &[Measure], after: &[Measure]) -> Result<Vec<Evidence>, Failure> {
@@ -134,6 +160,7 @@ impl Execution<'_> {
                 table: table.clone(),
                 rows_before: was.rows,
                 rows_after: is.rows,
+                sampled: watched.look == Look::Sample,
                 checksum: is.checksum.map(|sum| format!("{sum:032x}")),
             });
         }
@@ -170,10 +197,14 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Rows whose foreign key finds no parent, of every table whose key, parent key or rows could have changed.
+    /// Rows whose foreign key finds no parent, of every table whose keys, or those they refer to, could have changed.
     fn violations(&self, conn: &Connection, schema: &Schema) -> rusqlite::Result<Violations> {
         let mut found = Violations::new();
-        for table in schema.tables.iter().filter(|t| !t.foreign_keys.is_empty() && self.is_near(t)) {
+        for table in schema.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
+            let carry = self.carry.tables.iter().find(|c| c.from == table.name || c.to == table.name);
+            if carry.is_none_or(|carry| !self.may_lose_parents(carry)) {
+                continue;
+            }
             let name = self.carry.table_from(&table.name).map_or(&table.name, |c| &c.to);
             // A parent without the key that is referred to: SQLite has no answer, so there is nothing to compare.
             let Ok(mut statement) =
@@ -191,8 +222,32 @@ impl Execution<'_> {
         Ok(found)
     }
 
-    fn is_near(&self, table: &schema::Table) -> bool {
-        self.touches(&table.name) || table.foreign_keys.iter().any(|key| self.touches(&key.parent))
+    /// Whether rows of this table could refer to nothing afterwards. Where its keys and those they refer to are the same and
+    /// hold the same values, which the checksums prove, nobody needs to look.
+    fn may_lose_parents(&self, child: &TableCarry) -> bool {
+        let tables = (self.live.table(&child.from), self.declared.schema.table(&child.to));
+        let (Some(old), Some(new)) = tables else { return true };
+        let unproved = self.settings.proof == ProofLevel::Counts;
+        let near = |name: &str| unproved && self.touches(name);
+        near(&child.to)
+            || new.foreign_keys.iter().any(|key| {
+                let parent = self.carry.table_to(&key.parent);
+                near(&key.parent)
+                    || !carry::has_foreign_key(self.carry, child, old, key)
+                    || !self.keeps(child, &key.columns)
+                    || parent.is_none_or(|parent| !self.keeps(parent, &key.parent_columns))
+            })
+    }
+
+    /// Whether these columns have the values that they had, and compare as they did.
+    fn keeps(&self, table: &TableCarry, columns: &[String]) -> bool {
+        let tables = (self.live.table(&table.from), self.declared.schema.table(&table.to));
+        let (Some(old), Some(new)) = tables else { return false };
+        columns.iter().all(|name| {
+            let Some(Source::Column(from)) = table.source_of(name) else { return false };
+            let (Some(was), Some(is)) = (old.column(from), new.column(name)) else { return false };
+            was.affinity(old.strict) == is.affinity(new.strict) && was.collation == is.collation
+        })
     }
 
     /// Whether a table of this name, live or declared, is one that the steps come near.
@@ -201,6 +256,18 @@ impl Execution<'_> {
             .iter()
             .any(|w| w.table.from.eq_ignore_ascii_case(name) || w.table.to.eq_ignore_ascii_case(name))
             || self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a step writes rows of the table, or makes it.
+    fn writes(&self, name: &str) -> bool {
+        let is_its = |step: &&Step| {
+            let carry = self.carry.table_to(&step.table);
+            step.table.eq_ignore_ascii_case(name) || carry.is_some_and(|c| c.from.eq_ignore_ascii_case(name))
+        };
+        self.steps
+            .iter()
+            .filter(is_its)
+            .any(|step| evidence::writes_rows(step) || step.kind == StepKind::Create)
     }
 
     /// Violations that were there before are the user's; new ones are ours.
@@ -242,10 +309,10 @@ impl Execution<'_> {
         }
     }
 
-    /// FTS5 indexes over another table's rows that agree with them, of those that the steps come near.
+    /// FTS5 indexes over another table's rows that agree with them, of those that steps write to or over.
     fn sound_indexes(&self, conn: &Connection, schema: &Schema) -> Vec<String> {
         let near = |table: &&VirtualTable| match table.content() {
-            Content::In(content) => self.touches(&content) || self.touches(&table.name),
+            Content::In(content) => self.writes(&content) || self.writes(&table.name),
             _ => false,
         };
         let over_others = schema.virtual_tables.iter().filter(|t| t.is_fts5()).filter(near);
@@ -309,6 +376,30 @@ impl Execution<'_> {
             Some(_) => false,
         }
     }
+}
+
+/// A query that was to find nothing, and what it is about.
+fn find_none(conn: &Connection, step: &Step) -> Result<(), Failure> {
+    let failed = |error| Failure::Statement { sql: step.sql.clone(), error };
+    let mut statement = conn.prepare(&step.sql).map_err(failed)?;
+    match statement.exists([]).map_err(failed)? {
+        true => Err(Failure::Found { object: step.table.clone(), sql: step.sql.clone() }),
+        false => Ok(()),
+    }
+}
+
+/// An edit writes one row, of the schema; ALTER TABLE none that SQLite counts.
+fn compare_changes(step: &Step, changed: u64) -> Result<(), Failure> {
+    let allowed = match step.kind {
+        StepKind::Edit => 1,
+        StepKind::Alter | StepKind::Check => 0,
+        _ => return Ok(()),
+    };
+    if changed == allowed {
+        return Ok(());
+    }
+    let clause = format!("would write {} where {allowed} had to be, in `{}`", plural(changed), step.sql);
+    Err(Failure::Evidence { object: step.table.clone(), clause })
 }
 
 fn interrupted() -> rusqlite::Error {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::hazard::{Hazard, HazardName};
+use crate::token::tokenize;
 
 /// Who made a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,10 @@ pub enum StepKind {
     Create,
     /// ALTER TABLE.
     Alter,
+    /// A query that must find no row, or nothing is changed.
+    Check,
+    /// An edit of `sqlite_schema`: a CREATE text, and no row of a table.
+    Edit,
     /// Bookkeeping: AUTOINCREMENT marks, statistics, pragmas.
     Metadata,
     /// A part of writing a table anew.
@@ -112,6 +117,32 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether Atlas's plan must be dearer: this one writes no table anew, and changes one as Atlas can only by doing so.
+    pub(crate) fn outruns_atlas(&self) -> bool {
+        self.planner == Planner::Builtin
+            && self.cost.class < CostClass::Rewrite
+            && self.steps.iter().any(Step::is_beyond_atlas)
+    }
+}
+
+impl Step {
+    /// An edit of the schema, and what ALTER TABLE does besides adding and renaming.
+    fn is_beyond_atlas(&self) -> bool {
+        let tokens = tokenize(&self.sql).unwrap_or_default();
+        let does = |words: &[&str]| {
+            words.iter().enumerate().all(|(i, word)| tokens.get(3 + i).is_some_and(|t| t.is(word)))
+        };
+        match self.kind {
+            StepKind::Edit => true,
+            StepKind::Alter => {
+                does(&["ALTER", "COLUMN"]) || does(&["DROP", "CONSTRAINT"]) || does(&["ADD", "CHECK"])
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What became of one planner's proposal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
@@ -135,6 +166,8 @@ pub enum Verdict {
     Disproved,
     /// There was no plan: the planner is missing, failed, or cannot express the change.
     Unavailable,
+    /// It could not have been cheaper, so nobody waited for it.
+    NotAsked,
 }
 
 /// The dearest class among the steps, and the sum of the rows in it.

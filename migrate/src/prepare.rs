@@ -12,7 +12,7 @@ use crate::carry::{Carry, Source, carry};
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::{Comparison, compare};
 use crate::error::{Error, ErrorKind, Result};
-use crate::evidence;
+use crate::evidence::{self, Look, Watched};
 use crate::execute::{Execution, Failure};
 use crate::fit::{self, Fit};
 use crate::hazard::{Hazard, HazardName};
@@ -23,7 +23,7 @@ use crate::planner::{self, Task};
 use crate::proof;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema};
-use crate::settings::{PlannerChoice, Settings};
+use crate::settings::{PlannerChoice, ProofLevel, Settings};
 use crate::token::{fold, quote};
 use crate::watch::{Event, Watch};
 
@@ -287,14 +287,20 @@ impl Proposals<'_> {
     fn choose(&self, watch: &mut dyn Watch) -> Result<(Plan, Vec<Proposal>)> {
         let planners: &[Planner] = match self.ground.settings.planner {
             PlannerChoice::Auto if self.ground.settings.atlas.is_none() => &[Planner::Builtin],
-            PlannerChoice::Auto => &[Planner::Atlas, Planner::Builtin],
+            // The one that needs no process first: it may leave nothing to ask for.
+            PlannerChoice::Auto => &[Planner::Builtin, Planner::Atlas],
             PlannerChoice::Atlas => &[Planner::Atlas],
             PlannerChoice::Builtin => &[Planner::Builtin],
         };
-        let mut proved = Vec::new();
+        let mut proved: Vec<Plan> = Vec::new();
         let mut proposals = Vec::new();
         let mut errors = Vec::new();
         for planner in planners {
+            if proved.iter().any(Plan::outruns_atlas) {
+                let reason = "it would write tables anew that the built-in planner need not write".to_owned();
+                proposals.push(Proposal { planner: *planner, verdict: Verdict::NotAsked, reason });
+                continue;
+            }
             match self.propose(*planner, watch) {
                 Ok(plan) => proved.push(plan),
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
@@ -359,6 +365,7 @@ impl Proposals<'_> {
             carry: self.carry,
             settings: ground.settings,
             rows: &rows,
+            matching: &|table, condition| ground.matching(table, condition),
         };
         let steps = match planner {
             Planner::Atlas => planner::atlas::plan(&task)?,
@@ -368,16 +375,16 @@ impl Proposals<'_> {
         let execution =
             execution(&ground.live, ground.declared, self.carry, ground.settings, &ground.ignore, &steps);
         // On a sample checksums cost nothing.
-        let execution = Execution {
-            watched: evidence::watched(
-                &steps,
-                self.carry,
-                &ground.live,
-                &ground.declared.schema,
-                crate::settings::ProofLevel::Content,
-            ),
-            ..execution
-        };
+        let watched = evidence::watched(
+            &steps,
+            self.carry,
+            &ground.live,
+            &ground.declared.schema,
+            ProofLevel::Rewritten,
+        );
+        let watched =
+            watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
+        let execution = Execution { watched, ..execution };
         proof::prove(&execution, ground.conn.as_ref()).map_err(disproved)?;
         drop(execution);
         Ok(self.plan(planner, steps))
@@ -426,6 +433,12 @@ impl Proposals<'_> {
 }
 
 impl Ground<'_, '_> {
+    fn matching(&self, table: &str, condition: &str) -> Option<u64> {
+        let Some(conn) = &self.conn else { return Some(0) };
+        let sql = format!("SELECT count(*) FROM {} WHERE {condition}", quote(table));
+        conn.query_row(&sql, [], |row| row.get(0)).ok()
+    }
+
     fn count(&self, table: &str) -> u64 {
         let known = self.live.table(table).is_some() || self.live.virtual_table(table).is_some();
         let Some(conn) = self.conn.as_ref().filter(|_| known) else { return 0 };
@@ -447,6 +460,9 @@ fn disproved(failure: Failure) -> Error {
         }
         Failure::Reading(error) => {
             Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
+        }
+        Failure::Found { object, sql } => {
+            Error::new(ErrorKind::Proof, object, format!("would find rows that it must not: `{sql}`"))
         }
         Failure::ForeignKey { object, clause } => Error::new(ErrorKind::Hazard, object, clause),
         Failure::Evidence { object, clause } => Error::new(ErrorKind::Proof, object, clause),

@@ -7,14 +7,16 @@ use rusqlite::config::DbConfig;
 
 use crate::carry::{Rowid, TableCarry};
 use crate::execute::{Execution, Failure};
+use crate::plan::StepKind;
 use crate::replica;
+use crate::sample::Sample;
 use crate::schema::{Schema, Table};
 use crate::token::quote;
 use crate::value::Value;
 use crate::virtual_table::Content;
 
-/// Rows taken from the beginning, the end, and spread over each table.
-const SAMPLE: u64 = 200;
+/// Rows of each table that are taken.
+const SAMPLE: u64 = 600;
 
 /// Runs an execution on a replica.
 ///
@@ -30,9 +32,25 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
         conn.pragma_update(None, "ignore_check_constraints", false)?;
     }
     replica::create_rest(&conn, execution.live)?;
+    let edits = execution.steps.iter().any(|step| step.kind == StepKind::Edit);
+    let before = if edits { damage(&conn)? } else { BTreeSet::new() };
     conn.execute_batch("BEGIN IMMEDIATE")?;
     execution.run(&mut conn, &mut ())?;
-    Ok(())
+    // An edit is believed by SQLite: what it claims of rows and indexes has to be so.
+    let after = if edits { damage(&conn)? } else { BTreeSet::new() };
+    match after.difference(&before).next() {
+        None => Ok(()),
+        Some(found) => Err(Failure::Evidence {
+            object: "integrity_check".to_owned(),
+            clause: format!("would leave rows or indexes that the schema does not allow: {found}"),
+        }),
+    }
+}
+
+fn damage(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = conn.prepare("SELECT integrity_check FROM pragma_integrity_check")?;
+    let found = statement.query_map([], |row| row.get(0))?;
+    found.collect()
 }
 
 fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection) -> rusqlite::Result<()> {
@@ -86,25 +104,8 @@ struct Sampler<'s> {
 
 impl<'s> Sampler<'s> {
     fn table(&mut self, table: &'s Table) -> rusqlite::Result<()> {
-        let order = order(table);
-        let descending = order.split(", ").map(|c| format!("{c} DESC")).collect::<Vec<_>>().join(", ");
-        self.copy(table, &format!("ORDER BY {order} LIMIT {SAMPLE}"), &[])?;
-        self.copy(table, &format!("ORDER BY {descending} LIMIT {SAMPLE}"), &[])?;
-        let Some(rowid) = table.rowid_name() else { return Ok(()) };
-        let bounds = format!("SELECT min({rowid}), max({rowid}) FROM {}", quote(&table.name));
-        let (first, last): (Option<i64>, Option<i64>) =
-            self.database.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
-        let step = (i128::from(last) - i128::from(first)) / i128::from(SAMPLE);
-        for number in 1..i128::from(SAMPLE) {
-            let Ok(from) = i64::try_from(i128::from(first) + step * number) else { continue };
-            self.copy(
-                table,
-                &format!("WHERE {rowid} >= ?1 ORDER BY {rowid} LIMIT 1"),
-                &[Value::Integer(from)],
-            )?;
-        }
-        Ok(())
+        let sample = Sample::of(self.database, table, SAMPLE)?;
+        sample.look(table, |clause, parameters| self.copy(table, clause, parameters))
     }
 
     fn copy(&mut self, table: &'s Table, clause: &str, parameters: &[Value]) -> rusqlite::Result<()> {
@@ -158,18 +159,6 @@ impl<'s> Sampler<'s> {
             }
         }
         Ok(())
-    }
-}
-
-/// The key of a table, as a list for ORDER BY.
-fn order(table: &Table) -> String {
-    match (table.rowid_name(), &table.primary_key) {
-        (Some(rowid), _) => rowid.to_owned(),
-        (None, Some(key)) => {
-            let columns: Vec<_> = key.columns.iter().map(|c| c.expression.clone()).collect();
-            columns.join(", ")
-        }
-        (None, None) => "1".to_owned(),
     }
 }
 

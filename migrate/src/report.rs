@@ -26,6 +26,8 @@ pub struct Evidence {
     pub rows_before: u64,
     /// Rows after.
     pub rows_after: u64,
+    /// Whether only a sample was looked at, found by key: then the numbers and the sum are of the sample.
+    pub sampled: bool,
     /// Order-free XXH3-128 sum over the values that had to persist, in hexadecimal: equal before and after.
     pub checksum: Option<String>,
 }

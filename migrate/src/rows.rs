@@ -2,13 +2,13 @@
 
 use rusqlite::Connection;
 
-use crate::carry::{Source, TableCarry};
+use crate::carry::{self, Source, TableCarry};
 use crate::difference::same_index;
 use crate::evidence::Store;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::plan::plural;
-use crate::schema::{Affinity, Column, ForeignKey, KeyColumn, Table, hex};
+use crate::schema::{Affinity, Column, KeyColumn, Table, hex};
 use crate::token::{fold, quote, quote_text};
 use crate::value::Value;
 
@@ -254,10 +254,15 @@ impl Rows<'_, '_> {
 
     fn foreign_keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let fed = self.as_declared();
-        for key in self.new.foreign_keys.iter().filter(|k| !self.has_foreign_key(k)) {
+        for key in self
+            .new
+            .foreign_keys
+            .iter()
+            .filter(|k| !carry::has_foreign_key(self.search.carry, self.table, self.old, k))
+        {
             let no_null: Vec<_> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote(c))).collect();
             let has_parent = if self.search.carry.table_to(&key.parent).is_some() {
-                let Some((parent, columns)) = self.parent(key) else { continue };
+                let Some((parent, columns)) = carry::parent(self.search.carry, key) else { continue };
                 let pairs = key.columns.iter().zip(&columns);
                 let on: Vec<_> = pairs
                     .map(|(child, column)| format!("p.{} = c.{}", quote(column), quote(child)))
@@ -277,41 +282,6 @@ impl Rows<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the live table already enforces it, under whatever names its columns had.
-    fn has_foreign_key(&self, key: &ForeignKey) -> bool {
-        let live_columns: Option<Vec<_>> = key
-            .columns
-            .iter()
-            .map(|c| match self.table.source_of(c) {
-                Some(Source::Column(name)) => Some(fold(name)),
-                _ => None,
-            })
-            .collect();
-        let Some((parent, parent_columns)) = self.parent(key) else { return false };
-        let parent_columns: Vec<_> = parent_columns.iter().map(|c| fold(c)).collect();
-        live_columns.is_some_and(|columns| {
-            self.old.foreign_keys.iter().any(|old| {
-                old.columns == columns
-                    && old.parent.eq_ignore_ascii_case(&parent)
-                    && old.parent_columns == parent_columns
-            })
-        })
-    }
-
-    /// The live parent and its live columns.
-    fn parent(&self, key: &ForeignKey) -> Option<(String, Vec<String>)> {
-        let carry = self.search.carry.table_to(&key.parent)?;
-        let columns: Option<Vec<_>> = key
-            .parent_columns
-            .iter()
-            .map(|c| match carry.source_of(c) {
-                Some(Source::Column(name)) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        Some((carry.from.clone(), columns?)).filter(|(_, c)| c.len() == key.columns.len())
     }
 
     /// A plain column that becomes generated shows the expression's value from then on.

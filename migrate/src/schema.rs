@@ -170,6 +170,14 @@ impl Column {
     }
 }
 
+impl ForeignKey {
+    /// Whether both demand the same parents, whatever they do when one goes.
+    pub(crate) fn same_reference(&self, other: &Self) -> bool {
+        (&self.columns, &self.parent, &self.parent_columns)
+            == (&other.columns, &other.parent, &other.parent_columns)
+    }
+}
+
 impl Table {
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))

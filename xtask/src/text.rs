@@ -159,6 +159,7 @@ pub(crate) fn became(verdict: Verdict) -> &'static str {
         Verdict::Proved => "not chosen",
         Verdict::Disproved => "disproved",
         Verdict::Unavailable => "no plan",
+        Verdict::NotAsked => "not asked",
     }
 }
 

@@ -80,6 +80,7 @@ fn write_proposals(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             Verdict::Proved => "not chosen",
             Verdict::Disproved => "disproved",
             Verdict::Unavailable => "no plan",
+            Verdict::NotAsked => "not asked",
         };
         writeln!(f, "planner {}: {verdict}, {}", proposal.planner, proposal.reason)?;
     }

@@ -3,9 +3,13 @@
 //! Every step runs on an empty scratch copy of the live schema the moment it is planned, and what is still to do is read back
 //! from that copy: SQLite says what a step did, not a model of it.
 
+mod fast_path;
+mod shortcut;
+
 use rusqlite::Connection;
 
 use crate::carry::{ColumnCarry, Rowid, Source, TableCarry};
+use crate::catalogue::Catalogue;
 use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Cost, CostClass, Step, StepKind};
@@ -137,8 +141,8 @@ impl<'t> Builder<'t> {
             if same_table(&self.now, declared, &table.name, order) {
                 continue;
             }
-            match self.columns_to_add(table)? {
-                Some(columns) => columns.iter().try_for_each(|column| self.add_column(table, column))?,
+            match self.shortcut(table).map_err(failed)? {
+                Some(steps) => self.take(steps)?,
                 None => rebuilt.push(table),
             }
         }
@@ -152,26 +156,18 @@ impl<'t> Builder<'t> {
         self.look_again()
     }
 
-    /// The columns whose addition is all that the table needs, when ADD COLUMN can do it.
-    fn columns_to_add(&self, table: &Table) -> Result<Option<Vec<Column>>> {
-        let Some(old) = self.now.table(&table.name) else { return Ok(None) };
-        let added: Vec<_> = table.columns.iter().filter(|c| old.column(&c.name).is_none()).cloned().collect();
-        if added.is_empty() || !added.iter().all(|c| self.can_be_added(table, c)) {
-            return Ok(None);
+    /// Steps that were tried and undone, now for good.
+    fn take(&mut self, steps: Vec<Step>) -> Result<()> {
+        let mut catalogue = Catalogue::default();
+        for step in steps {
+            catalogue.before(&self.scratch, &step).map_err(failed)?;
+            if step.kind != StepKind::Check {
+                self.scratch.execute_batch(&step.sql).map_err(failed)?;
+            }
+            self.steps.push(step);
         }
-        // Only SQLite can say whether nothing else is left to do.
-        self.scratch.execute_batch("SAVEPOINT trial").map_err(failed)?;
-        let enough = self.trial(table, &added).unwrap_or(false);
-        self.scratch.execute_batch("ROLLBACK TO trial; RELEASE trial").map_err(failed)?;
-        Ok(enough.then_some(added))
-    }
-
-    fn trial(&self, table: &Table, added: &[Column]) -> rusqlite::Result<bool> {
-        for column in added {
-            self.scratch.execute_batch(&add_column_sql(table, column))?;
-        }
-        let after = schema::read(&self.scratch, &[])?;
-        Ok(same_table(&after, &self.task.declared.schema, &table.name, self.task.settings.column_order))
+        catalogue.end(&self.scratch).map_err(failed)?;
+        self.look_again()
     }
 
     /// What ALTER TABLE ADD COLUMN accepts on a table with rows (<https://www.sqlite.org/lang_altertable.html>, section 5).
@@ -188,16 +184,6 @@ impl<'t> Builder<'t> {
         let not_null = column.not_null.is_some() && column.generated.is_none();
         let refused = computed || !constant || stored || (not_null && null);
         !refused
-    }
-
-    fn add_column(&mut self, table: &Table, column: &Column) -> Result<()> {
-        let checked = column.has_check || (column.generated.is_some() && column.not_null.is_some());
-        let cost = if checked {
-            Cost { class: CostClass::Scan, rows: self.rows_of(&table.name) }
-        } else {
-            Cost::default()
-        };
-        self.push(StepKind::Alter, &table.name, add_column_sql(table, column), cost)
     }
 
     /// The old table steps aside, so that the new one is created by the declared text itself and no other object is renamed with it.

@@ -1,4 +1,4 @@
-//! Planners turn (live, declared) into steps. They read schemas, never the database.
+//! Planners turn (live, declared) into steps. They read schemas, and never a row: what they ask of rows are numbers.
 
 pub(crate) mod atlas;
 pub(crate) mod builtin;
@@ -23,4 +23,6 @@ pub(crate) struct Task<'t> {
     pub(crate) settings: &'t Settings,
     /// Rows of a live table, counted.
     pub(crate) rows: &'t dyn Fn(&str) -> u64,
+    /// Rows of a live table that meet a condition, counted; `None` where it cannot be asked.
+    pub(crate) matching: &'t dyn Fn(&str, &str) -> Option<u64>,
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::{Bench, proposal};
-use migrate::{Error, ErrorKind, Planner, PlannerChoice, Report};
+use migrate::{Error, ErrorKind, FastPath, Planner, PlannerChoice, Report};
 
-/// The change by every planner: (what became of Atlas's proposal, what became of the built-in one).
+/// The change by every planner, where none has a fast path: (what became of Atlas's proposal, what became of the built-in one).
 fn both(atlas: PathBuf, old: &str, new: &str) -> (String, String) {
     let bench = Bench::new(old).with(|s| {
+        s.fast_path = FastPath::Off;
         s.planner = PlannerChoice::Auto;
         s.atlas = Some(atlas);
     });

@@ -1,6 +1,6 @@
 //! What the built-in planner does for a change, and what it says that costs.
 
-use migrate::{CostClass, Report, StepKind};
+use migrate::{CostClass, FastPath, Report, StepKind};
 
 use crate::support::Bench;
 
@@ -24,6 +24,8 @@ fn costs_carry_the_rows_that_are_read_or_written() {
         reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX i ON t (a)");
     assert_eq!(cost(&report), (CostClass::Scan, 3));
     let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT CHECK (a <> 'q'))");
+    assert_eq!(cost(&report), (CostClass::Scan, 3));
+    let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)");
     assert_eq!(cost(&report), (CostClass::Rewrite, 3));
     let (_, report) = reached(TABLE, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)");
     assert_eq!(cost(&report), (CostClass::Constant, 0));
@@ -241,7 +243,7 @@ fn a_trigger_that_changes_is_made_anew_and_the_others_are_left_alone() {
 
 #[test]
 fn the_time_of_a_change_is_told_part_by_part_and_so_is_the_room_that_it_took() {
-    let bench = Bench::new(TABLE);
+    let bench = Bench::new(TABLE).with(|s| s.fast_path = FastPath::Off);
     let report = bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT CHECK (a <> 'q'))");
     let labels: Vec<_> = report.timings.iter().map(|timing| timing.label.as_str()).collect();
     assert_eq!(

@@ -98,7 +98,7 @@ fn an_index_is_left_alone_where_nothing_changes_for_it() {
         "CREATE VIRTUAL TABLE f USING fts5 (a, content = 't'); CREATE VIRTUAL TABLE own USING fts5 (a);";
     let bench = Bench::new(&format!(
         "CREATE TABLE t (a TEXT NOT NULL, n INTEGER); CREATE TABLE u (x); {virtual_tables}
-         INSERT INTO t (rowid, a) VALUES (4, 'four'); INSERT INTO f (f) VALUES ('rebuild'); INSERT INTO own VALUES ('x');"
+         INSERT INTO t (rowid, a, n) VALUES (4, 'four', 4); INSERT INTO f (f) VALUES ('rebuild'); INSERT INTO own VALUES ('x');"
     ));
     // Another table, then the table itself with the same values.
     let report = bench.reaches(&format!(

@@ -27,6 +27,13 @@ impl Bench {
         bench
     }
 
+    /// Another database with the same bytes, and with the same settings.
+    pub(crate) fn twin(&self) -> Self {
+        let twin = Self { settings: self.settings.clone(), ..Self::new("") };
+        std::fs::copy(self.db(), twin.db()).unwrap();
+        twin
+    }
+
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
@@ -137,6 +144,7 @@ pub(crate) fn proposal(report: &Report, planner: Planner) -> String {
         Verdict::Proved => "proved",
         Verdict::Disproved => "disproved",
         Verdict::Unavailable => "unavailable",
+        Verdict::NotAsked => "not asked",
     };
     format!("{verdict}: {}", found.reason)
 }

@@ -57,7 +57,7 @@ pub(super) fn proposal(verdict: migrate::Verdict) -> Badge {
     let tone = match verdict {
         migrate::Verdict::Chosen => Tone::Good,
         migrate::Verdict::Disproved => Tone::Bad,
-        migrate::Verdict::Proved | migrate::Verdict::Unavailable => Tone::Quiet,
+        migrate::Verdict::Proved | migrate::Verdict::Unavailable | migrate::Verdict::NotAsked => Tone::Quiet,
     };
     Badge { tone, word: text::became(verdict) }
 }
