@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod affinity;
 mod alone;
 mod apply;
 mod backup;

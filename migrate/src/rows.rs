@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
+use crate::affinity::Store;
 use crate::carry::{self, Source, TableCarry};
 use crate::difference::same_index;
-use crate::evidence::Store;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::plan::plural;
