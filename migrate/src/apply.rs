@@ -11,6 +11,7 @@ use crate::execute::{Execution, Failure};
 use crate::loss::Search;
 use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
 use crate::plan::{CostClass, Plan};
+use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
 use crate::stopwatch::Stopwatch;
@@ -41,7 +42,7 @@ struct Committed {
     timings: Vec<Timing>,
 }
 
-/// Runs the plan in the database.
+/// Runs the plan in the database. What `reader` read is not read again where nobody has committed since.
 ///
 /// # Errors
 /// Any; then the transaction was rolled back, and a database file that was made for it is gone again.
@@ -49,13 +50,16 @@ pub(crate) fn apply(
     path: &Path,
     plan: &Plan,
     execution: &Execution<'_>,
+    reader: Option<Reader>,
     watch: &mut dyn Watch,
 ) -> Result<Applied> {
     let new_file = NewFile::expected_at(path);
     let (result, disk) = disk::watched(path, || {
+        // Before this one is opened and again inside the transaction, or it could be another file that is written.
+        let reader = reader.filter(|reader| reader.is_of(path));
         let mut conn = open::writing(path, execution.settings)?;
         // The connection ends in here: the log goes back into the database then, which takes room too.
-        Apply { path, plan, execution }.run(&mut conn, watch)
+        Apply { path, plan, execution }.run(&mut conn, reader, watch)
     });
     if result.is_err() {
         new_file.remove();
@@ -88,7 +92,7 @@ struct Apply<'a, 'e> {
 }
 
 impl Apply<'_, '_> {
-    fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Committed> {
+    fn run(&self, conn: &mut Connection, reader: Option<Reader>, watch: &mut dyn Watch) -> Result<Committed> {
         let settings = self.execution.settings;
         self.configure(conn).map_err(|e| self.explain(&e))?;
         self.make_room(conn, watch)?;
@@ -98,7 +102,7 @@ impl Apply<'_, '_> {
         let mut watch = Stopwatch::start(watch);
         // From here on a lock can only stand in the way of a spill or of the commit: waited for by SQLite itself.
         conn.busy_timeout(settings.lock_wait).map_err(|e| self.explain(&e))?;
-        let result = self.inside(conn, &mut watch).and_then(|evidence| {
+        let result = self.inside(conn, reader, &mut watch).and_then(|evidence| {
             self.commit(conn, &mut watch)?;
             let (seconds, timings) = watch.stop();
             Ok(Committed { evidence, seconds, timings })
@@ -110,9 +114,19 @@ impl Apply<'_, '_> {
         result
     }
 
-    fn inside(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>> {
+    fn inside(
+        &self,
+        conn: &mut Connection,
+        reader: Option<Reader>,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Evidence>> {
         watch.event(&Event::Looking);
-        self.look_again(conn)?;
+        // Nobody else can write by now, so whatever it says stays true. It ends here: a connection that may only read
+        // must not be the last one, since it could not fold the log back into the file.
+        let stands = reader.is_some_and(|reader| reader.is_of(self.path) && reader.is_current());
+        if !stands {
+            self.look_again(conn)?;
+        }
         self.execution.run(conn, watch).map_err(|failure| self.failed(failure))
     }
 

@@ -52,6 +52,7 @@ mod plan;
 mod planner;
 mod prepare;
 mod proof;
+mod reader;
 mod replica;
 mod report;
 mod rows;

@@ -1,6 +1,6 @@
 //! What a change would cost in data: from the two schemas what goes, and of every table what its rows say.
 //!
-//! Reads only. Called before planning, and again inside the transaction that applies.
+//! Reads only. Called before planning, and again inside the transaction that applies where somebody has committed in between.
 
 use rusqlite::Connection;
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +22,7 @@ use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_messa
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
 use crate::proof;
+use crate::reader::Reader;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
@@ -36,6 +38,8 @@ pub struct Prepared<'d> {
     live: Schema,
     carry: Carry,
     report: Report,
+    /// What schema and hazards were read from; gone once it was applied.
+    reader: Mutex<Option<Reader>>,
 }
 
 /// Reads, compares, plans and proves; never writes to `db`, does not even create it. A missing `db` is an empty one.
@@ -115,7 +119,8 @@ impl Prepared<'_> {
         let ignore = ignore_patterns(&self.settings);
         let execution =
             execution(&self.live, self.declared, &self.carry, &self.settings, &ignore, &plan.steps);
-        let applied = apply::apply(&self.database, plan, &execution, watch)?;
+        let reader = self.reader.lock().ok().and_then(|mut reader| reader.take());
+        let applied = apply::apply(&self.database, plan, &execution, reader, watch)?;
         let mut report = self.report.clone();
         report.outcome = Outcome::Applied;
         report.evidence = applied.evidence;
@@ -159,7 +164,7 @@ struct Ground<'g, 'd> {
     settings: &'g Settings,
     ignore: Vec<String>,
     /// `None` when there is no database yet.
-    conn: Option<Connection>,
+    reader: Option<Reader>,
     live: Schema,
     comparison: Comparison,
 }
@@ -172,9 +177,9 @@ impl<'g, 'd> Ground<'g, 'd> {
         watch: &mut dyn Watch,
     ) -> Result<Self> {
         let ignore = ignore_patterns(settings);
-        let conn = open::reading(db, settings, watch)?;
-        let live = match &conn {
-            Some(conn) => open::patiently(db, settings, watch, || schema::read(conn, &ignore))
+        let reader = Reader::open(db, settings, watch)?;
+        let live = match &reader {
+            Some(reader) => open::patiently(db, settings, watch, || schema::read(reader.conn(), &ignore))
                 .map_err(|error| explain(db, &error, settings))?,
             None => Schema::default(),
         };
@@ -182,7 +187,11 @@ impl<'g, 'd> Ground<'g, 'd> {
             return Err(nothing_declared(db, declared, &live));
         }
         let comparison = compare(&live, &declared.schema, settings.column_order);
-        Ok(Self { database: db, declared, settings, ignore, conn, live, comparison })
+        Ok(Self { database: db, declared, settings, ignore, reader, live, comparison })
+    }
+
+    fn conn(&self) -> Option<&Connection> {
+        self.reader.as_ref().map(Reader::conn)
     }
 
     fn report(&self) -> Report {
@@ -217,7 +226,7 @@ impl<'g, 'd> Ground<'g, 'd> {
     fn hazards(&self, carry: &Carry) -> Result<Vec<Hazard>> {
         self.check_expressions(carry)?;
         let search = Search {
-            conn: self.conn.as_ref(),
+            conn: self.conn(),
             live: &self.live,
             declared: self.declared,
             carry,
@@ -228,7 +237,7 @@ impl<'g, 'd> Ground<'g, 'd> {
 
     /// An `@using` expression that SQLite cannot read, told with its line.
     fn check_expressions(&self, carry: &Carry) -> Result<()> {
-        let Some(conn) = &self.conn else { return Ok(()) };
+        let Some(conn) = self.conn() else { return Ok(()) };
         for table in &carry.tables {
             for column in &table.columns {
                 let Source::Using { expression, line } = &column.source else { continue };
@@ -249,6 +258,7 @@ impl<'g, 'd> Ground<'g, 'd> {
     }
 
     fn prepared(self, carry: Carry, report: Report) -> Prepared<'d> {
+        let reader = self.reader.filter(|_| report.plan.is_some());
         Prepared {
             database: self.database.to_owned(),
             declared: self.declared,
@@ -256,6 +266,7 @@ impl<'g, 'd> Ground<'g, 'd> {
             live: self.live,
             carry,
             report,
+            reader: Mutex::new(reader),
         }
     }
 }
@@ -385,7 +396,7 @@ impl Proposals<'_> {
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
         let execution = Execution { watched, ..execution };
-        proof::prove(&execution, ground.conn.as_ref()).map_err(disproved)?;
+        proof::prove(&execution, ground.conn()).map_err(disproved)?;
         drop(execution);
         Ok(self.plan(planner, steps))
     }
@@ -434,14 +445,14 @@ impl Proposals<'_> {
 
 impl Ground<'_, '_> {
     fn matching(&self, table: &str, condition: &str) -> Option<u64> {
-        let Some(conn) = &self.conn else { return Some(0) };
+        let Some(conn) = self.conn() else { return Some(0) };
         let sql = format!("SELECT count(*) FROM {} WHERE {condition}", quote(table));
         conn.query_row(&sql, [], |row| row.get(0)).ok()
     }
 
     fn count(&self, table: &str) -> u64 {
         let known = self.live.table(table).is_some() || self.live.virtual_table(table).is_some();
-        let Some(conn) = self.conn.as_ref().filter(|_| known) else { return 0 };
+        let Some(conn) = self.conn().filter(|_| known) else { return 0 };
         conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).unwrap_or(0)
     }
 }

@@ -41,7 +41,7 @@ pub enum Event<'a> {
         /// Rows in all, as counted before the plan.
         total: u64,
     },
-    /// Schema and hazards are read again, now that nobody else can write.
+    /// Schema and hazards are read again where somebody committed since the plan was made, now that nobody else can write.
     Looking,
     /// A table's rows are being counted, and their checksum taken, before or after the steps.
     Checking {

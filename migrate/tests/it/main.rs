@@ -14,6 +14,7 @@ mod fit;
 mod hazards;
 mod histories;
 mod inspect;
+mod look_again;
 mod planners;
 mod plans;
 mod random;
