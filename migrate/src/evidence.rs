@@ -146,7 +146,7 @@ pub(crate) fn measure(
     }
     let (columns, stores) = columns(table, side, live, declared);
     let select = format!("SELECT {} FROM {}", columns.join(", "), quote(name));
-    let mut summing = Summing { stores, store: Store::new()?, buffer: Vec::new(), rows: 0, sum: 0 };
+    let mut summing = Summing { stores, store: Store::default(), buffer: Vec::new(), rows: 0, sum: 0 };
     let schema = if side == Side::Before { live } else { &declared.schema };
     let mut sample = None;
     match (watched.look, schema.table(name)) {

@@ -325,7 +325,7 @@ impl Rows<'_, '_> {
     fn not_integers(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let mut statement = self.conn.prepare(&self.values_sql(was))?;
         let mut rows = statement.query([])?;
-        let mut store = Store::new()?;
+        let mut store = Store::default();
         let mut refused = Finding::default();
         while let Some(row) = rows.next()? {
             let stored = store.as_stored(row.get_ref(1)?, Affinity::Integer, |v| Value::from(v))?;
@@ -345,7 +345,7 @@ impl Rows<'_, '_> {
     fn conversions(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let mut statement = self.conn.prepare(&self.values_sql(was))?;
         let mut rows = statement.query([])?;
-        let (mut there, mut back) = (Store::new()?, Store::new()?);
+        let (mut there, mut back) = (Store::default(), Store::default());
         let (to, from) = (column.affinity(self.new.strict), was.affinity(self.old.strict));
         let mut changed = Finding::default();
         let mut refused = Finding::default();
