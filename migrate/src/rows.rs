@@ -1,19 +1,20 @@
 //! The rows of a table, asked whether the declared table could hold them and would read the same.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
-use crate::affinity::Store;
 use crate::carry::{self, Source, TableCarry};
+use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::plan::plural;
-use crate::schema::{Affinity, Column, KeyColumn, Table, hex};
-use crate::token::{fold, quote, quote_text};
-use crate::value::Value;
+use crate::schema::{Column, KeyColumn, Table};
+use crate::token::{fold, quote};
 
-/// Rowids named in a hazard, at most.
-const NAMED: usize = 5;
+/// Rows by the condition that they meet.
+type Counts = BTreeMap<String, u64>;
 
 /// The rows of one table, seen as the declared table would hold them.
 pub(crate) struct Rows<'r, 's> {
@@ -26,45 +27,89 @@ pub(crate) struct Rows<'r, 's> {
 
 impl Rows<'_, '_> {
     pub(crate) fn hazards(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+        let counts = self.count_together();
+        let mut conversions: Vec<_> = self.new.columns.iter().filter_map(|c| self.conversion(c)).collect();
+        conversion::search(self.conn, &self.table.from, self.old.rowid_name(), &mut conversions)?;
         for column in &self.new.columns {
             match self.table.source_of(&column.name) {
-                Some(source) => self.column(column, source, found)?,
+                Some(Source::Default) => self.needs_backfill(column, found)?,
+                Some(source) if self.could_be_null(column, source) => {
+                    self.nulls(column, source, &counts, found)?;
+                }
+                Some(_) => {}
                 None => self.becomes_generated(column, found)?,
             }
+            if let Some(conversion) = conversions.iter().find(|c| c.column.name == column.name) {
+                self.converted(conversion, found);
+            }
         }
-        self.checks(found)?;
+        self.checks(&counts, found);
         self.keys(found)?;
         self.foreign_keys(found)
     }
 
-    fn column(&self, column: &Column, source: &Source, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let was = match source {
-            Source::Default => return self.needs_backfill(column, found),
+    /// The live column that feeds a declared one as it is.
+    fn was(&self, source: &Source) -> Option<&Column> {
+        match source {
             Source::Column(name) => self.old.column(name),
-            Source::Using { .. } => None,
+            Source::Default | Source::Using { .. } => None,
+        }
+    }
+
+    /// Whether NOT NULL is new, where a NULL would not get a rowid of its own.
+    fn could_be_null(&self, column: &Column, source: &Source) -> bool {
+        column.not_null.is_some()
+            && !is_rowid(self.new, column)
+            && self.was(source).is_none_or(|w| w.not_null.is_none())
+    }
+
+    fn conversion<'c>(&'c self, column: &'c Column) -> Option<Conversion<'c>> {
+        let was = self.was(self.table.source_of(&column.name)?)?;
+        let (from, to) = (was.affinity(self.old.strict), column.affinity(self.new.strict));
+        let target = if is_rowid(self.new, column) && !is_rowid(self.old, was) {
+            Target::Rowid
+        } else if from != to || (self.new.strict && !self.old.strict) {
+            Target::Column { from, to, strict: self.new.strict }
+        } else {
+            return None;
         };
-        let new_not_null = column.not_null.is_some() && was.is_none_or(|w| w.not_null.is_none());
-        let is_rowid = self.new.rowid_alias.as_deref() == Some(fold(&column.name).as_str());
-        if new_not_null && !is_rowid {
-            self.nulls(column, source, found)?;
-        }
-        let was_rowid = was.is_some_and(|w| self.old.rowid_alias.as_deref() == Some(&fold(&w.name)));
-        if let Some(was) = was.filter(|_| is_rowid && !was_rowid) {
-            return self.not_integers(column, was, found);
-        }
-        if let Some(was) = was {
-            let changes = was.affinity(self.old.strict) != column.affinity(self.new.strict);
-            if changes || (self.new.strict && !self.old.strict) {
-                self.conversions(column, was, found)?;
-            }
-        }
-        Ok(())
+        Some(Conversion { column, was, target, refused: Finding::default(), changed: Finding::default() })
+    }
+
+    /// The conditions that no row may meet, one pass over the table for all of them.
+    ///
+    /// Empty where there is but one, which an index may answer, and where they cannot be asked together.
+    fn count_together(&self) -> Counts {
+        let conditions = self.conditions();
+        let Some(sql) = self.together_sql(&conditions) else { return Counts::new() };
+        let counts = self.conn.query_row(&sql, [], |row| {
+            conditions
+                .iter()
+                .enumerate()
+                .map(|(at, condition)| Ok((condition.clone(), row.get(at)?)))
+                .collect()
+        });
+        counts.unwrap_or_default()
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let nulls = self.new.columns.iter().filter(|column| {
+            self.table
+                .source_of(&column.name)
+                .is_some_and(|source| *source != Source::Default && self.could_be_null(column, source))
+        });
+        let checks = self.new.checks.difference(&self.old.checks).map(|check| is_broken(check));
+        nulls.map(is_null).chain(checks).collect()
+    }
+
+    fn together_sql(&self, conditions: &[String]) -> Option<String> {
+        let counts: Vec<_> = conditions.iter().map(|c| format!("count(*) FILTER (WHERE {c})")).collect();
+        (counts.len() > 1).then(|| format!("SELECT {} FROM {}", counts.join(", "), self.as_declared()))
     }
 
     fn needs_backfill(&self, column: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let null = column.default.as_deref().is_none_or(|d| d == "null");
-        let alias = self.new.rowid_alias.as_deref() == Some(fold(&column.name).as_str());
-        if column.not_null.is_none() || !null || alias {
+        if column.not_null.is_none() || !null || is_rowid(self.new, column) {
             return Ok(());
         }
         let rows = self.search.count(&self.table.from)?.unwrap_or(0);
@@ -84,31 +129,51 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
-    fn nulls(&self, column: &Column, source: &Source, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn nulls(
+        &self,
+        column: &Column,
+        source: &Source,
+        counts: &Counts,
+        found: &mut Vec<Hazard>,
+    ) -> rusqlite::Result<()> {
         let Some(value) = source.sql() else { return Ok(()) };
+        let (from, condition) = (quote(&self.table.from), format!("{value} IS NULL"));
+        let rows = match counts.get(&is_null(column)) {
+            Some(rows) => *rows,
+            None => {
+                let sql = format!("SELECT count(*) FROM {from} WHERE {condition}");
+                self.conn.query_row(&sql, [], |row| row.get(0))?
+            }
+        };
+        if rows == 0 {
+            return Ok(());
+        }
+        let rowids = self.old.rowid_name().map_or_else(Vec::new, |rowid| {
+            self.rowids_from(&format!("(SELECT {rowid} AS landfall_rowid FROM {from} WHERE {condition})"))
+        });
         let object = format!("{}.{}", self.new.name, column.name);
         let remedy = format!(
             "on the line of {}, write `-- @using coalesce({}, …)`, or give those rows a value first",
             column.name,
             quote(&column.name)
         );
-        self.violations(
-            &object,
-            &format!("{value} IS NULL"),
-            "NULL where NOT NULL is declared",
-            &remedy,
-            found,
-        )
+        let violated = self.violated(&object, "NULL where NOT NULL is declared", rows, rowids);
+        found.push(Hazard { remedy, ..violated });
+        Ok(())
     }
 
-    fn checks(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn checks(&self, counts: &Counts, found: &mut Vec<Hazard>) {
         let fed = self.as_declared();
         for check in self.new.checks.difference(&self.old.checks) {
-            let sql = format!("SELECT count(*) FROM {fed} WHERE NOT ({check})");
+            let condition = is_broken(check);
+            let alone = || {
+                let sql = format!("SELECT count(*) FROM {fed} WHERE {condition}");
+                self.conn.query_row(&sql, [], |row| row.get(0)).ok()
+            };
             // A CHECK over a generated column cannot be asked of the old rows: the transaction's own check then decides.
-            let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { continue };
+            let Some(rows) = counts.get(&condition).copied().or_else(alone) else { continue };
             if rows > 0 {
-                let rowids = self.rowids_from(&format!("{fed} WHERE NOT ({check})"));
+                let rowids = self.rowids_from(&format!("{fed} WHERE {condition}"));
                 found.push(self.violated(
                     &self.new.name,
                     &format!("CHECK ({check}) does not hold"),
@@ -117,7 +182,6 @@ impl Rows<'_, '_> {
                 ));
             }
         }
-        Ok(())
     }
 
     /// The old rows under the declared names, as a subquery.
@@ -151,32 +215,6 @@ impl Rows<'_, '_> {
             .query_map([], |row| row.get(0))
             .map(|rows| rows.filter_map(rusqlite::Result::ok).collect())
             .unwrap_or_default()
-    }
-
-    fn violations(
-        &self,
-        object: &str,
-        condition: &str,
-        what: &str,
-        remedy: &str,
-        found: &mut Vec<Hazard>,
-    ) -> rusqlite::Result<()> {
-        let from = quote(&self.table.from);
-        let sql = format!("SELECT count(*) FROM {from} WHERE {condition}");
-        let rows: u64 = self.conn.query_row(&sql, [], |row| row.get(0))?;
-        if rows == 0 {
-            return Ok(());
-        }
-        let rowids = match self.old.rowid_name() {
-            Some(rowid) => {
-                self.rowids_from(&format!("(SELECT {rowid} AS landfall_rowid FROM {from} WHERE {condition})"))
-            }
-            None => Vec::new(),
-        };
-        let mut hazard = self.violated(object, what, rows, rowids);
-        hazard.remedy = remedy.to_owned();
-        found.push(hazard);
-        Ok(())
     }
 
     fn violated(&self, object: &str, what: &str, rows: u64, rowids: Vec<i64>) -> Hazard {
@@ -315,91 +353,37 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
-    /// Rowid (NULL where there is none) and value of a live column, of every row.
-    fn values_sql(&self, column: &Column) -> String {
-        let rowid = self.old.rowid_name().unwrap_or("NULL");
-        format!("SELECT {rowid}, {} FROM {}", quote(&column.name), quote(&self.table.from))
-    }
-
-    /// Only integers can be rowids, and a NULL would become a new one.
-    fn not_integers(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let mut statement = self.conn.prepare(&self.values_sql(was))?;
-        let mut rows = statement.query([])?;
-        let mut store = Store::default();
-        let mut refused = Finding::default();
-        while let Some(row) = rows.next()? {
-            let stored = store.as_stored(row.get_ref(1)?, Affinity::Integer, |v| Value::from(v))?;
-            if !matches!(stored, Value::Integer(_)) {
-                refused.add(row.get(0)?, &stored);
-            }
-        }
-        if refused.rows > 0 {
-            let object = format!("{}.{}", self.new.name, column.name);
-            let what = "no integer where INTEGER PRIMARY KEY is declared";
-            found.push(self.violated(&object, what, refused.rows, refused.rowids));
-        }
-        Ok(())
-    }
-
-    /// Values that the declared affinity stores differently and that cannot be had back from what it stores.
-    fn conversions(&self, column: &Column, was: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let mut statement = self.conn.prepare(&self.values_sql(was))?;
-        let mut rows = statement.query([])?;
-        let (mut there, mut back) = (Store::default(), Store::default());
-        let (to, from) = (column.affinity(self.new.strict), was.affinity(self.old.strict));
-        let mut changed = Finding::default();
-        let mut refused = Finding::default();
-        while let Some(row) = rows.next()? {
-            let value = row.get_ref(1)?;
-            let stored = there.as_stored(value, to, |v| Value::from(v))?;
-            let returned = back.as_stored(stored.as_ref(), from, |v| Value::from(v))?;
-            let rowid = row.get::<_, Option<i64>>(0)?;
-            if self.new.strict && !fits_strict(&stored, to, column) {
-                refused.add(rowid, &stored);
-            } else if returned != Value::from(value) {
-                changed.add(rowid, &Value::from(value));
-            }
-        }
+    fn converted(&self, conversion: &Conversion<'_>, found: &mut Vec<Hazard>) {
+        let Conversion { column, target, refused, changed, .. } = conversion;
         let object = format!("{}.{}", self.new.name, column.name);
         if refused.rows > 0 {
-            let what =
-                format!("a value of {} that a STRICT {} refuses", column.name, column.type_.to_uppercase());
-            found.push(self.violated(&object, &what, refused.rows, refused.rowids));
+            let what = match target {
+                Target::Rowid => "no integer where INTEGER PRIMARY KEY is declared".to_owned(),
+                Target::Column { .. } => {
+                    let type_ = column.type_.to_uppercase();
+                    format!("a value of {} that a STRICT {type_} refuses", column.name)
+                }
+            };
+            found.push(self.violated(&object, &what, refused.rows, refused.rowids.clone()));
         }
         if changed.rows > 0 {
-            let values = if self.search.settings.show_values { changed.values } else { Vec::new() };
+            let values: &[_] = if self.search.settings.show_values { &changed.values } else { &[] };
             let what = format!("would be stored differently as {}", column.type_.to_uppercase());
-            found.push(changes(&object, changed.rows, changed.rowids, &what, &values));
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Finding {
-    rows: u64,
-    rowids: Vec<i64>,
-    values: Vec<String>,
-}
-
-impl Finding {
-    fn add(&mut self, rowid: Option<i64>, value: &Value) {
-        self.rows += 1;
-        if self.values.len() < NAMED {
-            self.rowids.extend(rowid);
-            self.values.push(literal(value));
+            found.push(changes(&object, changed.rows, changed.rowids.clone(), &what, values));
         }
     }
 }
 
-fn literal(value: &Value) -> String {
-    match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(i) => i.to_string(),
-        Value::Real(r) => format!("{r:?}"),
-        Value::Text(t) => quote_text(&String::from_utf8_lossy(t)),
-        Value::Blob(b) => format!("x'{}'", hex(b)),
-    }
+fn is_rowid(table: &Table, column: &Column) -> bool {
+    table.rowid_alias.as_deref() == Some(fold(&column.name).as_str())
+}
+
+fn is_null(column: &Column) -> String {
+    format!("{} IS NULL", quote(&column.name))
+}
+
+fn is_broken(check: &str) -> String {
+    format!("NOT ({check})")
 }
 
 fn changes(object: &str, rows: u64, rowids: Vec<i64>, what: &str, values: &[String]) -> Hazard {
@@ -418,16 +402,97 @@ fn plural_values(rows: u64) -> String {
     if rows == 1 { "1 value".to_owned() } else { format!("{rows} values") }
 }
 
-/// What a STRICT column accepts after its conversion (<https://www.sqlite.org/stricttables.html>).
-fn fits_strict(stored: &Value, affinity: Affinity, column: &Column) -> bool {
-    if column.type_ == "any" {
-        return true;
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::carry::carry;
+    use crate::declared::Declared;
+    use crate::schema;
+    use crate::settings::Settings;
+
+    /// Calls `then` with the rows of the table `t`, and with what is found in them.
+    fn rows_of(old: &str, new: &str, then: impl FnOnce(&Rows<'_, '_>, &[Hazard])) {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(old).unwrap();
+        let settings = Settings::default();
+        let declared = Declared::parse(Path::new("schema.sql"), new, &settings).unwrap();
+        let live = schema::read(&conn, &[]).unwrap();
+        let carry = carry(&live, &declared).unwrap();
+        let search = Search {
+            conn: Some(&conn),
+            live: &live,
+            declared: &declared,
+            carry: &carry,
+            settings: &settings,
+        };
+        let (table, old) = (carry.table_to("t").unwrap(), live.table("t").unwrap());
+        let rows =
+            Rows { search: &search, conn: &conn, table, old, new: declared.schema.table("t").unwrap() };
+        let mut found = Vec::new();
+        rows.hazards(&mut found).unwrap();
+        then(&rows, &found);
     }
-    match stored {
-        Value::Null => true,
-        Value::Integer(_) => matches!(affinity, Affinity::Integer | Affinity::Real),
-        Value::Real(_) => affinity == Affinity::Real,
-        Value::Text(_) => affinity == Affinity::Text,
-        Value::Blob(_) => affinity == Affinity::Blob,
+
+    const OLD: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, n INTEGER, x BLOB);
+        INSERT INTO t VALUES (1, 'x', NULL, 5, 0), (2, NULL, NULL, -5, 1), (3, 'y', 'z', 99, 2), (4, 'q', 'q', NULL, 3)";
+
+    #[test]
+    fn new_constraints_are_counted_in_one_scan_without_a_copy_of_the_rows() {
+        let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL,
+            n INTEGER CHECK (n > 0) CHECK (n < 50), x BLOB, double AS (n * 2), CHECK (double <> 10))";
+        rows_of(OLD, new, |rows, found| {
+            // By condition, in the order of their texts.
+            assert_eq!(rows.count_together().into_values().collect::<Vec<_>>(), [1, 2, 1, 1, 1]);
+            assert_eq!(found.len(), 5, "{found:#?}");
+
+            let sql = rows.together_sql(&rows.conditions()).unwrap();
+            let mut plan = rows.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let plan: Vec<String> =
+                plan.query_map([], |row| row.get(3)).unwrap().map(|l| l.unwrap()).collect();
+            assert_eq!(plan, ["SCAN t"]);
+        });
+    }
+
+    #[test]
+    fn a_check_that_cannot_be_asked_of_the_old_rows_hides_no_other() {
+        // What is generated from something generated is not there yet.
+        let new =
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL, n INTEGER, x BLOB,
+            g AS (n + 1), h AS (g + 1), CHECK (h > 0))";
+        rows_of(OLD, new, |rows, found| {
+            assert!(rows.count_together().is_empty());
+            let found: Vec<_> = found.iter().map(|h| (h.object.as_str(), h.rows)).collect();
+            assert_eq!(found, [("t.a", Some(1)), ("t.b", Some(2))]);
+        });
+    }
+
+    #[test]
+    fn one_condition_alone_is_left_to_an_index() {
+        let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT, n INTEGER, x BLOB)";
+        rows_of(OLD, new, |rows, found| {
+            assert!(rows.count_together().is_empty());
+            assert_eq!((found.len(), found[0].rowids.as_slice()), (1, [2].as_slice()));
+        });
+    }
+
+    #[test]
+    fn columns_of_other_affinities_are_told_each_in_its_place() {
+        let old = "CREATE TABLE t (a TEXT, b INTEGER, c TEXT);
+            INSERT INTO t VALUES ('007', 9007199254740993, '1'), ('8', 2, NULL), ('+9', 3, '2')";
+        let new = "CREATE TABLE t (a INTEGER, b REAL, c INTEGER NOT NULL)";
+        rows_of(old, new, |_, found| {
+            let found: Vec<_> =
+                found.iter().map(|h| (h.name, h.object.as_str(), h.rowids.as_slice())).collect();
+            let expected = [
+                (HazardName::ChangesValues, "t.a", [1, 3].as_slice()),
+                (HazardName::ChangesValues, "t.b", [1].as_slice()),
+                (HazardName::ViolatedConstraint, "t.c", [2].as_slice()),
+            ];
+            assert_eq!(found, expected);
+        });
     }
 }

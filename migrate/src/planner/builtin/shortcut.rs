@@ -150,7 +150,7 @@ impl Trial<'_, '_> {
             let name = quote(&column.name);
             match (&was.not_null, &column.not_null) {
                 (Some(_), None) => {
-                    found.push((format!("ALTER COLUMN {name} DROP NOT NULL"), Cost::default()))
+                    found.push((format!("ALTER COLUMN {name} DROP NOT NULL"), Cost::default()));
                 }
                 (None, Some(_)) if !self.is_asked() => {
                     found.push((format!("ALTER COLUMN {name} SET NOT NULL"), self.scan()));
