@@ -82,10 +82,18 @@ impl TableCarry {
         self.columns.iter().find(|c| c.to.eq_ignore_ascii_case(declared)).map(|c| &c.source)
     }
 
-    /// Whether the live table has every column, under the name that is declared.
-    pub(crate) fn is_identity(&self) -> bool {
-        let same = |column: &ColumnCarry| matches!(&column.source, Source::Column(from) if from.eq_ignore_ascii_case(&column.to));
-        self.from.eq_ignore_ascii_case(&self.to) && self.columns.iter().all(same)
+    /// Whether the live table has every declared column already, under its name and computed as is declared: then its rows can
+    /// be asked for whatever is declared of them.
+    pub(crate) fn has_all(&self, old: &Table, new: &Table) -> bool {
+        let same = |column: &ColumnCarry| match &column.source {
+            Source::Column(from) => from.eq_ignore_ascii_case(&column.to),
+            Source::Using { .. } | Source::Default => false,
+        };
+        let computed =
+            |column: &Column| old.column(&column.name).is_some_and(|was| was.generated == column.generated);
+        self.from.eq_ignore_ascii_case(&self.to)
+            && self.columns.iter().all(same)
+            && new.columns.iter().all(computed)
     }
 
     /// Whether some value is computed by `@using`.

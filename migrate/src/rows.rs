@@ -43,7 +43,7 @@ impl Rows<'_, '_> {
                 self.converted(conversion, found);
             }
         }
-        self.checks(&counts, found);
+        self.checks(&counts, found)?;
         self.keys(found)?;
         self.foreign_keys(found)
     }
@@ -104,7 +104,7 @@ impl Rows<'_, '_> {
 
     fn together_sql(&self, conditions: &[String]) -> Option<String> {
         let counts: Vec<_> = conditions.iter().map(|c| format!("count(*) FILTER (WHERE {c})")).collect();
-        (counts.len() > 1).then(|| format!("SELECT {} FROM {}", counts.join(", "), self.as_declared()))
+        (counts.len() > 1).then(|| format!("SELECT {} FROM {}", counts.join(", "), self.fed()))
     }
 
     fn needs_backfill(&self, column: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
@@ -162,26 +162,43 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
-    fn checks(&self, counts: &Counts, found: &mut Vec<Hazard>) {
-        let fed = self.as_declared();
+    fn checks(&self, counts: &Counts, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+        let fed = self.fed();
         for check in self.new.checks.difference(&self.old.checks) {
             let condition = is_broken(check);
             let alone = || {
                 let sql = format!("SELECT count(*) FROM {fed} WHERE {condition}");
-                self.conn.query_row(&sql, [], |row| row.get(0)).ok()
+                self.conn.query_row(&sql, [], |row| row.get(0))
             };
-            // A CHECK over a generated column cannot be asked of the old rows: the transaction's own check then decides.
-            let Some(rows) = counts.get(&condition).copied().or_else(alone) else { continue };
+            let rows = match counts.get(&condition).copied().map_or_else(alone, Ok) {
+                Ok(rows) => rows,
+                // A CHECK over a column that is generated from now on: the transaction's own check then decides.
+                Err(_) if !self.has_all() => continue,
+                Err(error) => return Err(error),
+            };
             if rows > 0 {
-                let rowids = self.rowids_from(&format!("{fed} WHERE {condition}"));
-                found.push(self.violated(
-                    &self.new.name,
-                    &format!("CHECK ({check}) does not hold"),
-                    rows,
-                    rowids,
-                ));
+                let rowids = match self.old.rowid_name().filter(|_| self.has_all()) {
+                    Some(rowid) => {
+                        let found = format!("SELECT {rowid} AS landfall_rowid FROM {fed} WHERE {condition}");
+                        self.rowids_from(&format!("({found})"))
+                    }
+                    None => self.rowids_from(&format!("{fed} WHERE {condition}")),
+                };
+                let what = format!("CHECK ({check}) does not hold");
+                found.push(self.violated(&self.new.name, &what, rows, rowids));
             }
         }
+        Ok(())
+    }
+
+    fn has_all(&self) -> bool {
+        self.table.has_all(self.old, self.new)
+    }
+
+    /// What constraints are asked of: the table itself where it has every column, so that whatever is true of its rows can be
+    /// said, the rowid included.
+    fn fed(&self) -> String {
+        if self.has_all() { quote(&self.table.from) } else { self.as_declared() }
     }
 
     /// The old rows under the declared names, as a subquery.

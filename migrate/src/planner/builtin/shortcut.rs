@@ -13,7 +13,7 @@ use crate::ddl;
 use crate::difference::{same_table, stand_ins};
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::replica;
-use crate::schema::{self, Column, Schema, Table};
+use crate::schema::{self, Schema, Table};
 use crate::settings::FastPath;
 use crate::token::{quote, quote_text, tokenize};
 
@@ -168,13 +168,10 @@ impl Trial<'_, '_> {
         found
     }
 
-    /// Whether the search for hazards asked the rows for every constraint that is new: it does where the live table has every
-    /// column already, under the name and with the meaning that are declared.
+    /// Whether the search for hazards asked the rows for every constraint that is new.
     fn is_asked(&self) -> bool {
-        let Some(live) = self.builder.task.live.table(&self.carry.from) else { return false };
-        let same =
-            |column: &Column| live.column(&column.name).is_some_and(|was| was.generated == column.generated);
-        self.carry.is_identity() && self.table.columns.iter().all(same)
+        let live = self.builder.task.live.table(&self.carry.from);
+        live.is_some_and(|live| self.carry.has_all(live, self.table))
     }
 
     /// The CREATE text itself, in the catalogue.
