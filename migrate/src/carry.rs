@@ -96,6 +96,13 @@ impl TableCarry {
             && new.columns.iter().all(computed)
     }
 
+    /// Whether a declared column has the values that it had, and compares as it did.
+    pub(crate) fn keeps(&self, old: &Table, new: &Table, column: &str) -> bool {
+        let Some(Source::Column(from)) = self.source_of(column) else { return false };
+        let (Some(was), Some(is)) = (old.column(from), new.column(column)) else { return false };
+        was.affinity(old.strict) == is.affinity(new.strict) && was.collation == is.collation
+    }
+
     /// Whether some value is computed by `@using`.
     pub(crate) fn computes(&self) -> bool {
         self.columns.iter().any(|c| matches!(c.source, Source::Using { .. }))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::hooks::Action;
 use rusqlite::{Connection, ffi};
 
-use crate::carry::{self, Carry, Rowid, Source, TableCarry};
+use crate::carry::{self, Carry, Rowid, TableCarry};
 use crate::catalogue::Catalogue;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
@@ -239,15 +239,10 @@ impl Execution<'_> {
             })
     }
 
-    /// Whether these columns have the values that they had, and compare as they did.
     fn keeps(&self, table: &TableCarry, columns: &[String]) -> bool {
         let tables = (self.live.table(&table.from), self.declared.schema.table(&table.to));
         let (Some(old), Some(new)) = tables else { return false };
-        columns.iter().all(|name| {
-            let Some(Source::Column(from)) = table.source_of(name) else { return false };
-            let (Some(was), Some(is)) = (old.column(from), new.column(name)) else { return false };
-            was.affinity(old.strict) == is.affinity(new.strict) && was.collation == is.collation
-        })
+        columns.iter().all(|column| table.keeps(old, new, column))
     }
 
     /// Whether a table of this name, live or declared, is one that the steps come near.

@@ -3,6 +3,7 @@
 //! Every step runs on an empty scratch copy of the live schema the moment it is planned, and what is still to do is read back
 //! from that copy: SQLite says what a step did, not a model of it.
 
+mod beside_indexes;
 mod fast_path;
 mod shortcut;
 
@@ -194,13 +195,16 @@ impl<'t> Builder<'t> {
         let aside = self.free_name(&format!("landfall_old_{}", table.name));
         let name = &table.name;
         let rows = self.rows_of(name);
+        if let Some(steps) = self.beside_indexes(&old, table).map_err(failed)? {
+            return self.take(steps);
+        }
         // They would go with the old table.
         let now = self.now.clone();
         self.drop_triggers(now.triggers.iter().filter(|t| t.table.eq_ignore_ascii_case(&old.name)))?;
         let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
         self.constant(StepKind::Rebuild, name, sql)?;
         self.constant(StepKind::Rebuild, name, table.sql.clone())?;
-        if let Some(sql) = self.copy_sql(&old, table, &aside) {
+        if let Some(sql) = self.copy_sql(&old, table, name, &aside) {
             self.push(StepKind::Rebuild, name, sql, Cost { class: CostClass::Rewrite, rows })?;
         }
         if table.autoincrement && old.autoincrement {
@@ -221,7 +225,8 @@ impl<'t> Builder<'t> {
         self.constant(StepKind::Metadata, name, update)
     }
 
-    fn copy_sql(&self, old: &Table, table: &Table, aside: &str) -> Option<String> {
+    /// Rows of the table called `from`, which is as `old`, into the one called `to`, which is as declared.
+    fn copy_sql(&self, old: &Table, table: &Table, to: &str, from: &str) -> Option<String> {
         let carry = self.task.carry.table_to(&table.name)?;
         let mut targets = Vec::new();
         let mut sources = Vec::new();
@@ -246,10 +251,10 @@ impl<'t> Builder<'t> {
         // OR ABORT: a conflict clause of the table would drop rows without an error.
         Some(format!(
             "INSERT OR ABORT INTO {} ({}) SELECT {} FROM {}",
-            quote(&table.name),
+            quote(to),
             targets.join(", "),
             sources.join(", "),
-            quote(aside)
+            quote(from)
         ))
     }
 

@@ -4,6 +4,7 @@
 
 mod alone;
 mod atlas_traps;
+mod beside_indexes;
 mod compare;
 mod copies;
 mod declared;

@@ -27,51 +27,68 @@ impl Builder<'_> {
         if carry.computes() || self.now.table(&table.name).is_none() {
             return Ok(None);
         }
-        self.scratch.execute_batch("SAVEPOINT shortcut")?;
+        self.tried(table, carry, |trial| trial.shortcut())
+    }
+
+    /// The steps that `way` takes, undone; `None` where it says so, or SQLite, or where the table is not as declared then.
+    pub(super) fn tried(
+        &self,
+        table: &Table,
+        carry: &TableCarry,
+        way: impl FnOnce(&mut Trial<'_, '_>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<Option<Vec<Step>>> {
+        self.scratch.execute_batch("SAVEPOINT trial")?;
         let rows = self.rows_of(&table.name);
-        let trial =
-            Trial { builder: self, table, carry, rows, steps: Vec::new(), catalogue: Catalogue::default() };
-        let steps = trial.run();
-        self.scratch.execute_batch("ROLLBACK TO shortcut; RELEASE shortcut")?;
+        let catalogue = Catalogue::default();
+        let mut trial = Trial { builder: self, table, carry, rows, steps: Vec::new(), catalogue };
+        let there = || Ok::<_, rusqlite::Error>(way(&mut trial)? && trial.is_there()?);
+        let there = there().unwrap_or(false);
+        let steps = trial.steps;
+        self.scratch.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
         catalogue::give_up(&self.scratch)?;
-        // Whatever SQLite refuses is no shortcut.
-        Ok(steps.unwrap_or(None))
+        Ok(there.then_some(steps))
     }
 }
 
-struct Trial<'t, 'b> {
-    builder: &'t Builder<'b>,
+/// Steps that are tried on the scratch copy.
+pub(super) struct Trial<'t, 'b> {
+    pub(super) builder: &'t Builder<'b>,
     /// As declared.
-    table: &'t Table,
-    carry: &'t TableCarry,
-    rows: u64,
+    pub(super) table: &'t Table,
+    pub(super) carry: &'t TableCarry,
+    pub(super) rows: u64,
     steps: Vec<Step>,
     catalogue: Catalogue,
 }
 
 impl Trial<'_, '_> {
-    fn run(mut self) -> rusqlite::Result<Option<Vec<Step>>> {
+    fn shortcut(&mut self) -> rusqlite::Result<bool> {
         let off = self.builder.task.settings.fast_path == FastPath::Off;
-        let there = self.add_columns()?
-            && (self.is_there()?
-                || (!off && self.drop_columns()? && (self.is_there()? || self.alter()? || self.edit()?)));
-        Ok((there && self.is_there()?).then_some(self.steps))
+        if !self.add_columns()? {
+            return Ok(false);
+        }
+        if off || self.is_there()? {
+            return Ok(true);
+        }
+        self.drop_columns()?;
+        Ok(self.is_there()? || self.alter()? || self.edit()?)
     }
 
     fn scratch(&self) -> &Connection {
         &self.builder.scratch
     }
 
-    fn now(&self) -> rusqlite::Result<Schema> {
+    pub(super) fn now(&self) -> rusqlite::Result<Schema> {
         schema::read(self.scratch(), &[])
     }
 
+    /// Whether the table is as declared, as far as SQLite has read it.
     fn is_there(&self) -> rusqlite::Result<bool> {
         let (declared, order) = (&self.builder.task.declared.schema, self.builder.task.settings.column_order);
         Ok(same_table(&self.now()?, declared, &self.table.name, order))
     }
 
-    fn step(&mut self, kind: StepKind, sql: String, cost: Cost) -> rusqlite::Result<()> {
+    pub(super) fn step(&mut self, kind: StepKind, sql: String, cost: Cost) -> rusqlite::Result<()> {
         let step = Step { sql, kind, table: self.table.name.clone(), cost };
         self.catalogue.before(&self.builder.scratch, &step)?;
         match kind {
@@ -101,10 +118,14 @@ impl Trial<'_, '_> {
     }
 
     /// SQLite writes every row for each, unless the column is VIRTUAL.
-    fn drop_columns(&mut self) -> rusqlite::Result<bool> {
+    fn drop_columns(&mut self) -> rusqlite::Result<()> {
         let (table, now) = (self.table, self.now()?);
-        let Some(old) = now.table(&table.name) else { return Ok(false) };
-        for column in old.columns.iter().filter(|column| table.column(&column.name).is_none()) {
+        for column in now
+            .table(&table.name)
+            .into_iter()
+            .flat_map(|old| &old.columns)
+            .filter(|column| table.column(&column.name).is_none())
+        {
             let is_virtual = column.generated.as_ref().is_some_and(|generated| !generated.stored);
             let cost = if is_virtual {
                 Cost::default()
@@ -114,7 +135,7 @@ impl Trial<'_, '_> {
             let sql = format!("ALTER TABLE {} DROP COLUMN {}", quote(&table.name), quote(&column.name));
             self.step(StepKind::Alter, sql, cost)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// What ALTER TABLE does itself (<https://www.sqlite.org/lang_altertable.html>), where that is all.
@@ -193,17 +214,18 @@ impl Trial<'_, '_> {
         let before = auto_indexes(self.scratch(), &old.name)?;
         let Some(gone) = self.before_edit(&needs, &text, &before)? else { return Ok(false) };
         let cost = if needs.scan { self.scan() } else { Cost::default() };
-        let sql = format!(
-            "UPDATE sqlite_schema SET sql = {} WHERE type = 'table' AND name = {}",
-            quote_text(&text),
-            quote_text(&old.name)
-        );
-        self.step(StepKind::Edit, sql, cost)?;
+        self.edit_text(&text, cost)?;
         self.after_edit(&needs, gone)?;
         self.catalogue.end(&self.builder.scratch)?;
         // A b-tree that would be read as another constraint's: nothing but this would see it on a copy without rows.
         let after = auto_indexes(self.scratch(), &old.name)?;
         Ok(needs.full || before == after)
+    }
+
+    pub(super) fn edit_text(&mut self, text: &str, cost: Cost) -> rusqlite::Result<()> {
+        let (text, name) = (quote_text(text), quote_text(&self.table.name));
+        let sql = format!("UPDATE sqlite_schema SET sql = {text} WHERE type = 'table' AND name = {name}");
+        self.step(StepKind::Edit, sql, cost)
     }
 
     /// Whether no row is in the way, as far as can be told now; the plan asks again.
@@ -342,7 +364,7 @@ fn unique_index(name: &str, table: &str, key: &[(String, String, bool)]) -> Stri
     format!("CREATE UNIQUE INDEX {} ON {} ({})", quote(name), quote(table), columns.join(", "))
 }
 
-fn auto_indexes(conn: &Connection, table: &str) -> rusqlite::Result<AutoIndexes> {
+pub(super) fn auto_indexes(conn: &Connection, table: &str) -> rusqlite::Result<AutoIndexes> {
     let mut statement = conn.prepare(
         "SELECT list.name, info.name, info.coll, info.\"desc\"
          FROM pragma_index_list(?1) AS list, pragma_index_xinfo(list.name) AS info
