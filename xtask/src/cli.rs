@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::bench;
 use crate::release::pull::KEEP;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Run all checks: format, lints, tests, documentation
     Ci(Ci),
+    /// Time changes of a schema: this engine, Atlas, and what the disk allows
+    #[command(after_help = BENCH_HELP)]
+    Bench(Bench),
 }
 
 const DEV_HELP: &str = "\
@@ -210,6 +214,27 @@ Environment:
 Exit codes:
   0  everything is here, as far as could be looked
   1  something that is needed is not here, or could not be told
+  2  wrong usage or configuration";
+
+const BENCH_HELP: &str = "\
+Whole processes are timed, each on a fresh copy of the same file, in turns: what a boot does
+(`app migrate`), Atlas (`atlas schema apply`), and a limit that neither can go below. After every
+one its database is looked at: rows, values, and whether it is what was declared. The databases are
+made in cargo's target folder and go away again; a million rows take 0.3 GB, four times that while
+they are timed.
+
+Works:
+  no-drift          nothing to do, with 1, 60 and 500 tables; xtask-no-drift by `xtask migrate`
+  rewrite           TEXT to INTEGER, with three indexes and a child table; rewrite-full with
+                    LANDFALL_FAST_PATH=full
+  cp, count         no change at all: what the disk and SQLite allow
+
+Environment:
+  ATLAS   the Atlas binary [default: the one on PATH]
+
+Exit codes:
+  0  measured, however slow
+  1  failed, or interrupted; or a result was not what it has to be
   2  wrong usage or configuration";
 
 /// Flags of `cargo xtask migrate`.
@@ -567,6 +592,35 @@ pub(crate) struct Ci {
     pub(crate) require: Vec<Tool>,
 }
 
+/// Flags of `cargo xtask bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// How many rows the changed table has, and its child (repeatable, or with commas between)
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = bench::ROWS,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rows: Vec<u64>,
+
+    /// Only this work (repeatable, or with commas between)
+    #[arg(long, value_name = "WORK", value_delimiter = ',', value_parser = PossibleValuesParser::new(bench::works()))]
+    pub(crate) only: Vec<String>,
+
+    /// How often each is timed: medians are told
+    #[arg(long, value_name = "N", default_value_t = bench::RUNS, value_parser = at_least_one)]
+    pub(crate) runs: NonZeroUsize,
+
+    /// Also draw the times against the rows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Time this very binary and the app that lies beside it, instead of release builds
+    #[arg(long)]
+    pub(crate) no_build: bool,
+
+    /// What stdout carries: text for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
 /// What stdout carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -600,6 +654,7 @@ impl Command {
             Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
             Self::Doctor(_) => "doctor",
             Self::Ci(_) => "ci",
+            Self::Bench(_) => "bench",
         }
     }
 
@@ -618,6 +673,7 @@ impl Command {
             Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
             Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
             Self::Doctor(args) => args.format,
+            Self::Bench(args) => args.format,
             Self::Dev | Self::Ci(_) => Format::Text,
         }
     }

@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bench;
 mod cli;
 mod command;
 mod environment;
@@ -58,6 +59,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<u8> {
         Command::Lock(args) => command::lock::run(&project, &args, &interrupt, ui),
         Command::Doctor(_) => command::doctor::run(&project, &interrupt, ui),
         Command::Ci(args) => command::ci::run(&project, &args, &interrupt, ui),
+        Command::Bench(args) => command::bench::run(&project, &args, &interrupt, ui),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a command. No command calls another.
 
+pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod deploy;
 pub(crate) mod dev;

@@ -1,12 +1,14 @@
 //! The binary of the package that is shipped.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{self, Path};
 
 use anyhow::{Context as _, Result};
+use duct::Expression;
 use migrate::Interrupt;
 
-use super::run::{self, Ended};
+use super::run::{self, Ended, Timed};
 use crate::local::Local;
 
 /// Serves the local database on this address to its end. `tick` is called several times a second meanwhile.
@@ -26,4 +28,46 @@ pub(crate) fn serve(
         .env("LISTEN", address.ip().to_string())
         .env("PORT", address.port().to_string());
     run::to_end(&command, interrupt, tick).with_context(|| format!("cannot run {}", binary.display()))
+}
+
+/// Which data a change is timed on, and how it is made.
+pub(crate) struct Change<'a> {
+    /// The database.
+    pub(crate) db: &'a Path,
+    /// The schema that it is brought to.
+    pub(crate) schema: &'a Path,
+    /// The Atlas that may propose a plan.
+    pub(crate) atlas: Option<&'a Path>,
+    /// The word for `LANDFALL_FAST_PATH`.
+    pub(crate) fast_path: &'a str,
+}
+
+/// Brings a database to a schema as a boot does, and times that; stdout is its JSON document.
+pub(crate) fn migrate(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
+    timed(&on(change, duct::cmd!(binary, "migrate", "--format", "json")), binary, interrupt)
+}
+
+/// What the last change of a database did; stdout is its JSON document.
+pub(crate) fn last_change(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
+    timed(&on(change, duct::cmd!(binary, "last-change", "--format", "json")), binary, interrupt)
+}
+
+/// Starts, says its help, and ends.
+pub(crate) fn help(binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
+    timed(&duct::cmd!(binary, "--help"), binary, interrupt)
+}
+
+fn timed(command: &Expression, binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
+    run::timed(command, interrupt).with_context(|| format!("cannot run {}", binary.display()))
+}
+
+/// In an environment that says nothing else of it: what is empty counts as unset.
+fn on(change: &Change<'_>, command: Expression) -> Expression {
+    let unset = ["LANDFALL_ALLOW", "LANDFALL_ALLOW_FOR", "LANDFALL_IGNORE", "LANDFALL_SCHEMA"];
+    let command = unset.into_iter().fold(command, |command, name| command.env(name, ""));
+    command
+        .env("DB_PATH", change.db)
+        .env("SCHEMA_PATH", change.schema)
+        .env("ATLAS", change.atlas.map_or(OsString::new(), |file| file.into()))
+        .env("LANDFALL_FAST_PATH", change.fast_path)
 }

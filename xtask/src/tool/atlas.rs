@@ -4,10 +4,11 @@ use std::env::{self, consts};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{self, Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use duct::Expression;
 use migrate::Interrupt;
 
-use super::run::{self, Reply};
+use super::run::{self, Reply, Timed};
 use crate::error::Error;
 
 /// The version that is in the image, and got where the configuration names none.
@@ -43,11 +44,22 @@ fn is_program(file: &Path) -> bool {
 
 /// The version of this binary, such as `1.2.3`; what it says where that holds none.
 pub(crate) fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
-    // Without these it asks its maker for news.
-    let command = duct::cmd!(file, "version")
-        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
-        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1");
+    let command = quiet(&duct::cmd!(file, "version"));
     Ok(run::question(&command, interrupt)?.map(|text| number(&text).to_owned()))
+}
+
+/// Brings a database to a schema by Atlas alone, with foreign keys checked as here, and times that.
+pub(crate) fn apply(file: &Path, db: &Path, schema: &Path, interrupt: &Interrupt) -> Result<Timed> {
+    let (url, to) = (format!("sqlite://{}?_fk=1", db.display()), format!("file://{}", schema.display()));
+    let dev = "sqlite://dev?mode=memory";
+    let command =
+        duct::cmd!(file, "schema", "apply", "--url", url, "--to", to, "--dev-url", dev, "--auto-approve");
+    run::timed(&quiet(&command), interrupt).with_context(|| format!("cannot run {}", file.display()))
+}
+
+/// Without these it asks its maker for news.
+fn quiet(command: &Expression) -> Expression {
+    command.env("ATLAS_NO_UPDATE_NOTIFIER", "1").env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
 }
 
 /// Of `atlas version v1.2.3`, `atlas community version v1.2.3` and the like.

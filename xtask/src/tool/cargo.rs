@@ -51,14 +51,30 @@ pub(crate) fn check(
 pub(crate) fn build(root: &Path, package: &str, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
     let args = ["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"];
     let stdout = finished(&args, run::to_end(&command(root, &args).stdout_capture(), interrupt, || ())?)?;
-    let messages = Message::parse_stream(stdout.as_slice()).filter_map(Result::ok);
+    executable(&stdout, name).with_context(|| format!("cargo built {package} and named no binary {name}"))
+}
+
+/// Builds these two binaries of the workspace as they are shipped; where they are now.
+pub(crate) fn build_release(root: &Path, names: [&str; 2], interrupt: &Interrupt) -> Result<[PathBuf; 2]> {
+    let [first, second] = names;
+    let mut args = vec!["build", "--workspace", "--bin", first, "--bin", second];
+    args.extend(["--release", "--message-format", "json-render-diagnostics"]);
+    let stdout = finished(&args, run::to_end(&command(root, &args).stdout_capture(), interrupt, || ())?)?;
+    let binary = |name: &str| {
+        executable(&stdout, name)
+            .with_context(|| format!("cargo built the workspace and named no binary {name}"))
+    };
+    Ok([binary(first)?, binary(second)?])
+}
+
+/// Where cargo says that the binary `name` is.
+fn executable(stdout: &[u8], name: &str) -> Option<PathBuf> {
+    let messages = Message::parse_stream(stdout).filter_map(Result::ok);
     let binaries = messages.filter_map(|message| match message {
         Message::CompilerArtifact(artifact) if artifact.target.name == name => artifact.executable,
         _ => None,
     });
-    let binary =
-        binaries.last().with_context(|| format!("cargo built {package} and named no binary {name}"))?;
-    Ok(binary.into())
+    binaries.last().map(PathBuf::from)
 }
 
 fn finished(args: &[&str], ended: Ended) -> Result<Vec<u8>> {

@@ -7,3 +7,4 @@ pub(crate) mod docker;
 pub(crate) mod fly;
 pub(crate) mod git;
 pub(crate) mod run;
+pub(crate) mod xtask;

@@ -1,6 +1,6 @@
 //! Commands that run for a while: they end by themselves, or because we are asked to stop.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::process::Output;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -139,6 +139,47 @@ fn written(mut file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A command that ended by itself, well or not.
+pub(crate) struct Timed {
+    /// How it ended, and what it printed.
+    pub(crate) output: Output,
+    /// From its start to its end.
+    pub(crate) seconds: f64,
+    /// The most memory that it held (`VmHWM`), in bytes; `None` where it was too fast to be seen, or /proc is not there.
+    pub(crate) peak: Option<u64>,
+}
+
+/// Runs it to its end, and times that. A request to stop is an error.
+pub(crate) fn timed(command: &Expression, interrupt: &Interrupt) -> anyhow::Result<Timed> {
+    const LOOK: Duration = Duration::from_millis(10);
+    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let command = command.stdin_null().stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
+    let command = command.unchecked();
+    let begun = Instant::now();
+    let running = command.start()?;
+    let mut peak = None;
+    loop {
+        if let Some(output) = running.wait_timeout(LOOK)? {
+            let seconds = begun.elapsed().as_secs_f64();
+            let (stdout, stderr) = (written(stdout)?, written(stderr)?);
+            return Ok(Timed { output: Output { status: output.status, stdout, stderr }, seconds, peak });
+        }
+        if interrupt.is_raised() {
+            stop(&running)?;
+            return Err(Error::new(Kind::Interrupted, "", "interrupted").into());
+        }
+        // It only ever grows: the last look before the end tells all but what the last moment added.
+        peak = running.pids().first().and_then(|pid| high_water(*pid)).or(peak);
+    }
+}
+
+/// The most memory that a living process held, in bytes (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
+fn high_water(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
 /// Runs it to its end. `tick` is called several times a second meanwhile.
 pub(crate) fn to_end(
     command: &Expression,
@@ -251,6 +292,26 @@ mod tests {
         });
         assert!(matches!(ended, Ok(Answer::Late)));
         assert!(looks > 24, "{looks}");
+    }
+
+    #[test]
+    fn what_is_timed_tells_its_time_its_memory_and_what_it_printed() {
+        let script = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); sleep 0.1; echo ${#x}; exit 3";
+        let timed = timed(&duct::cmd!("sh", "-c", script), &Interrupt::default()).unwrap();
+        assert_eq!(
+            (timed.output.stdout.as_slice(), timed.output.status.code()),
+            (&b"30000000\n"[..], Some(3))
+        );
+        assert!((0.1..30.0).contains(&timed.seconds), "{}", timed.seconds);
+        assert!(timed.peak.unwrap() > 30_000_000, "{:?}", timed.peak);
+    }
+
+    #[test]
+    fn what_is_timed_is_stopped_on_request() {
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        let ended = timed(&duct::cmd!("sleep", "60"), &interrupt);
+        assert_eq!(ended.err().map(|error| error.to_string()).as_deref(), Some("interrupted"));
     }
 
     #[test]

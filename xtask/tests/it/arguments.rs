@@ -20,6 +20,7 @@ fn help() {
         ("help status", &["status", "--help"]),
         ("help rollback", &["rollback", "--help"]),
         ("help ci", &["ci", "--help"]),
+        ("help bench", &["bench", "--help"]),
     ] {
         let said = world.run(args);
         assert_eq!(said.exit, 0);
@@ -47,6 +48,9 @@ fn wrong_usage() {
         ("check and dry run", &["migrate", "--check", "--dry-run"]),
         ("keep none", &["pull", "--keep", "0"]),
         ("unknown tool", &["ci", "--require", "podman"]),
+        ("unknown work", &["bench", "--only", "vacuum"]),
+        ("no runs", &["bench", "--runs", "0"]),
+        ("no rows", &["bench", "--rows", "100,0"]),
     ] {
         let said = world.run(args);
         assert_eq!(said.exit, 2, "{said}");

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bad_input;
+mod bench;
 mod changes;
 mod checks;
 mod configuration;

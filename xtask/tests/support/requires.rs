@@ -22,6 +22,17 @@ pub(crate) fn atlas(test: &str) -> Option<PathBuf> {
     found
 }
 
+/// Whether the app of this workspace lies beside the binary `xtask`, as it does where the whole workspace is tested, or the
+/// test `test` has to be skipped.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn app(test: &str, xtask: &str) -> bool {
+    let is_there = PathBuf::from(xtask).with_file_name("app").is_file();
+    if !is_there {
+        skip(test, "app");
+    }
+    is_there
+}
+
 /// Whether a Docker daemon answers, or the test `test` has to be skipped.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn docker(test: &str) -> bool {

@@ -1,0 +1,238 @@
+//! What came of a work at one size, as values.
+
+use std::collections::BTreeSet;
+
+use migrate::Planner;
+use serde::Serialize;
+
+use super::svg::{Panel, Series};
+use super::table;
+use super::work::Work;
+
+/// Ours, once.
+#[derive(Debug, Clone)]
+pub(crate) struct Lap {
+    /// Of the whole process.
+    pub(crate) seconds: f64,
+    /// Of the copy that a boot makes first, which Atlas does not; 0 where it made none.
+    pub(crate) copy: f64,
+    /// From BEGIN to COMMIT.
+    pub(crate) transaction: f64,
+    /// Of look, step, evidence, keys and commit.
+    pub(crate) parts: [f64; 5],
+    /// The most memory, in bytes.
+    pub(crate) peak: Option<u64>,
+    /// Whose plan it was.
+    pub(crate) planner: Option<Planner>,
+}
+
+/// All that was measured of a work at one size.
+#[derive(Debug, Default)]
+pub(crate) struct Laps {
+    /// Ours.
+    pub(crate) ours: Vec<Lap>,
+    /// Seconds of Atlas, where it came to its end.
+    pub(crate) atlas: Vec<f64>,
+    /// Seconds of the limit.
+    pub(crate) limit: Vec<f64>,
+    /// What is to be told of Atlas's result.
+    pub(crate) notes: BTreeSet<String>,
+}
+
+/// Seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Times {
+    /// The middle one; of an even number the mean of two.
+    pub(crate) median: f64,
+    /// The least.
+    pub(crate) min: f64,
+    /// The most.
+    pub(crate) max: f64,
+}
+
+/// What ours went to: medians of seconds, each part for itself, so that they need not add up to the whole.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Parts {
+    /// Start and end of the process, and planning.
+    pub(crate) process: f64,
+    /// The copy before a risky plan.
+    pub(crate) copy: f64,
+    /// Schema and hazards, read again.
+    pub(crate) look: f64,
+    /// The steps of the plan.
+    pub(crate) step: f64,
+    /// Rows, counted and summed: the proof.
+    pub(crate) evidence: f64,
+    /// Foreign keys and the schema, compared.
+    pub(crate) keys: f64,
+    /// COMMIT.
+    pub(crate) commit: f64,
+}
+
+/// A work at one size.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    /// As `--only` names it.
+    pub(crate) work: &'static str,
+    /// How many.
+    pub(crate) size: u64,
+    /// Of what: rows or tables.
+    pub(crate) unit: &'static str,
+    /// The whole process; null where only a limit is measured.
+    pub(crate) ours: Option<Times>,
+    /// The same without the copy that a boot makes before a risky plan; null where it makes none.
+    pub(crate) without_copy: Option<Times>,
+    /// Null where Atlas is missing, or failed.
+    pub(crate) atlas: Option<Times>,
+    /// What neither can go below.
+    pub(crate) limit: Option<Times>,
+    /// What that is.
+    pub(crate) limit_is: &'static str,
+    /// Whose plan ours was, the last time.
+    pub(crate) planner: Option<Planner>,
+    /// Null where there was no change.
+    pub(crate) parts: Option<Parts>,
+    /// The most memory that ours held in any run, in bytes; null where it was too fast to be seen.
+    pub(crate) peak: Option<u64>,
+    /// What is to be told of Atlas's result.
+    pub(crate) notes: BTreeSet<String>,
+}
+
+impl Line {
+    /// Of what was measured.
+    pub(crate) fn new(work: &Work, size: u64, laps: &Laps) -> Self {
+        let of = |value: fn(&Lap) -> f64| Times::of(&laps.ours.iter().map(value).collect::<Vec<_>>());
+        let copies = laps.ours.iter().any(|lap| lap.copy > 0.0);
+        Self {
+            work: work.name,
+            size,
+            unit: work.on.unit(),
+            ours: of(|lap| lap.seconds),
+            without_copy: copies.then(|| of(|lap| lap.seconds - lap.copy)).flatten(),
+            atlas: Times::of(&laps.atlas),
+            limit: Times::of(&laps.limit),
+            limit_is: work.limit.told(),
+            planner: laps.ours.last().and_then(|lap| lap.planner),
+            parts: work.is_change().then(|| Parts::of(&laps.ours)),
+            peak: laps.ours.iter().filter_map(|lap| lap.peak).max(),
+            notes: laps.notes.clone(),
+        }
+    }
+
+    /// `rewrite, 10,000 rows: ours 0.13 s, Atlas 98.2 ms, cp + fsync 5.10 ms`.
+    pub(crate) fn told(&self) -> String {
+        let named = [("ours", self.ours), ("Atlas", self.atlas), (self.limit_is, self.limit)];
+        let times = named.into_iter().filter_map(|(name, times)| Some((name, times?.median)));
+        let times: Vec<_> =
+            times.map(|(name, median)| format!("{name} {}", table::seconds(median))).collect();
+        format!("{}, {}: {}", self.work, table::size(self), times.join(", "))
+    }
+}
+
+impl Times {
+    /// Of none there is none.
+    fn of(seconds: &[f64]) -> Option<Self> {
+        let mut sorted = seconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let median = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
+        Some(Self { median, min, max })
+    }
+}
+
+impl Parts {
+    fn of(laps: &[Lap]) -> Self {
+        let median = |value: &dyn Fn(&Lap) -> f64| {
+            let all: Vec<_> = laps.iter().map(value).collect();
+            Times::of(&all).map_or(0.0, |times| times.median)
+        };
+        let part = |number: usize| median(&|lap| lap.parts[number]);
+        Self {
+            process: median(&|lap| lap.seconds - lap.copy - lap.transaction),
+            copy: median(&|lap| lap.copy),
+            look: part(0),
+            step: part(1),
+            evidence: part(2),
+            keys: part(3),
+            commit: part(4),
+        }
+    }
+
+    /// Of all but the copy, the proof's share.
+    pub(crate) fn proof(&self) -> f64 {
+        let whole = self.process + self.look + self.step + self.evidence + self.keys + self.commit;
+        self.evidence / whole.max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Each work that somebody does, as times against sizes.
+pub(crate) fn panels(lines: &[Line]) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = Vec::new();
+    for line in lines.iter().filter(|line| line.ours.is_some()) {
+        if panels.last().is_none_or(|panel| panel.title != line.work) {
+            let series = ["ours", "Atlas", line.limit_is].map(|name| Series { name, points: Vec::new() });
+            panels.push(Panel { title: line.work, unit: line.unit, series: series.into() });
+        }
+        let times = [line.ours, line.atlas, line.limit];
+        let series = panels.last_mut().into_iter().flat_map(|panel| &mut panel.series);
+        for (series, times) in series.zip(times) {
+            series.points.extend(times.map(|times| (line.size as f64, times.median)));
+        }
+    }
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::work::WORKS;
+
+    #[test]
+    fn the_median_is_the_middle_one_and_of_an_even_number_the_mean_of_two() {
+        assert_eq!(Times::of(&[]), None);
+        assert_eq!(Times::of(&[3.0, 1.0, 2.0]), Some(Times { median: 2.0, min: 1.0, max: 3.0 }));
+        assert_eq!(Times::of(&[4.0, 1.0, 2.0, 3.0]), Some(Times { median: 2.5, min: 1.0, max: 4.0 }));
+    }
+
+    fn laps(copy: f64) -> Laps {
+        let lap = Lap {
+            seconds: 4.0,
+            copy,
+            transaction: 2.0,
+            parts: [0.1, 1.0, 0.5, 0.3, 0.1],
+            peak: None,
+            planner: Some(Planner::Builtin),
+        };
+        let slow = Lap { seconds: 5.0, peak: Some(7), ..lap };
+        let laps = Laps { ours: vec![lap, slow], atlas: Vec::new(), limit: vec![1.0], ..Laps::default() };
+        Laps { notes: ["Atlas failed: no such thing".to_owned()].into(), ..laps }
+    }
+
+    fn work(name: &str) -> &'static Work {
+        WORKS.iter().find(|work| work.name == name).unwrap()
+    }
+
+    #[test]
+    fn the_copy_is_no_part_of_what_is_compared_without_it() {
+        let line = Line::new(work("rewrite"), 10, &laps(0.5));
+        assert_eq!(line.without_copy, Some(Times { median: 4.0, min: 3.5, max: 4.5 }));
+        let parts = line.parts.unwrap();
+        assert_eq!((parts.process, parts.copy, parts.evidence), (2.0, 0.5, 0.5));
+        assert_eq!((parts.proof(), line.peak), (0.125, Some(7)));
+        assert_eq!(Line::new(work("add-check"), 10, &laps(0.0)).without_copy, None);
+        assert!(Line::new(work("no-drift"), 10, &laps(0.0)).parts.is_none());
+    }
+
+    #[test]
+    fn each_work_that_somebody_does_is_drawn_in_all_its_sizes() {
+        let line = |name: &str, size| Line::new(work(name), size, &laps(0.0));
+        let cp = Line::new(work("cp"), 10, &Laps { limit: vec![1.0], ..Laps::default() });
+        let panels = panels(&[line("add-check", 10), line("add-check", 100), line("rewrite", 10), cp]);
+        let told: Vec<_> = panels.iter().map(|panel| (panel.title, panel.unit)).collect();
+        assert_eq!(told, [("add-check", "rows"), ("rewrite", "rows")]);
+        let points = panels[0].series.iter().map(|series| (series.name, series.points.clone()));
+        let ours = ("ours", vec![(10.0, 4.5), (100.0, 4.5)]);
+        let limit = ("a bare scan", vec![(10.0, 1.0), (100.0, 1.0)]);
+        assert_eq!(points.collect::<Vec<_>>(), [ours, ("Atlas", vec![]), limit]);
+    }
+}
