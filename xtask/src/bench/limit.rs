@@ -28,7 +28,7 @@ impl Limit {
     /// What it is, in a word or two.
     pub(crate) fn told(self) -> &'static str {
         match self {
-            Self::Start => "a process that does nothing",
+            Self::Start => "an idle process",
             Self::Commit => "a durable commit",
             Self::Scan(_) => "a bare scan",
             Self::Count => "SELECT count(*)",

@@ -34,7 +34,9 @@ const ACROSS: usize = 3;
 const PANEL: (f64, f64) = (320.0, 240.0);
 /// Left, top, right, bottom of what is drawn in.
 const MARGIN: (f64, f64, f64, f64) = (58.0, 30.0, 16.0, 58.0);
-/// Around all of it, and for its title.
+/// From one key to the next.
+const KEY: f64 = 61.0;
+/// Above all of it, for its title.
 const HEAD: f64 = 44.0;
 
 /// All of them on one sheet; times have the same scale everywhere, so that panels can be compared.
@@ -99,7 +101,7 @@ fn drawn(panel: &Panel, y: &Scale) -> String {
     );
     for (number, (series, (colour, dash))) in panel.series.iter().zip(STYLES).enumerate() {
         out.push_str(&line(series, colour, dash, &x, y));
-        out.push_str(&key(series, colour, dash, left + 84.0 * number as f64, bottom + 46.0));
+        out.push_str(&key(series, colour, dash, left + KEY * number as f64, bottom + 46.0));
     }
     out
 }
@@ -201,6 +203,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::work::WORKS;
 
     fn panel(title: &'static str, ours: &[(f64, f64)]) -> Panel {
         let series = |name, points: &[(f64, f64)]| Series { name, points: points.to_vec() };
@@ -259,6 +262,14 @@ mod tests {
         assert_well_formed(&svg);
         assert!(svg.contains("translate(640 44)") && svg.contains("translate(0 284)"), "{svg}");
         assert_eq!(svg.matches(">1 s<").count(), 4, "{svg}");
+    }
+
+    #[test]
+    fn what_a_limit_is_fits_beside_the_other_keys() {
+        // Of a font of 11 pixels a letter is some 6.5 wide.
+        let room = (PANEL.0 - MARGIN.0 - 2.0 * KEY - 21.0) / 6.5;
+        let longest = WORKS.iter().map(|work| work.limit.told().len()).max().unwrap();
+        assert!(longest as f64 <= room, "{longest} letters in {room}");
     }
 
     #[test]
