@@ -3,6 +3,8 @@
 mod place;
 mod probe;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -365,9 +367,10 @@ fn execute(
         hook(&pristine).map_err(internal)?;
     }
     let denied = authorize(&mut pristine).map_err(internal)?;
-    for (at, statement) in statements.iter().enumerate() {
+    let mut declared = HashMap::new();
+    for statement in statements {
         allowed(source, statement)?;
-        declared_once(source, &statements[..at], statement)?;
+        declared_once(source, &mut declared, statement)?;
         let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
         let sql = blank(source.text, comments, start..end);
         denied.allow_rows(ddl::head(statement).is_some_and(|h| h.kind == ObjectKind::VirtualTable));
@@ -383,18 +386,26 @@ fn execute(
     Ok(pristine)
 }
 
-/// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word.
-fn declared_once(source: &Source<'_>, earlier: &[&[Token<'_>]], statement: &[Token<'_>]) -> Result<()> {
+/// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word. `declared` has the places of those before this one;
+/// triggers have names of their own.
+fn declared_once(
+    source: &Source<'_>,
+    declared: &mut HashMap<(bool, String), usize>,
+    statement: &[Token<'_>],
+) -> Result<()> {
     let Some(head) = ddl::head(statement) else { return Ok(()) };
-    // Triggers have names of their own.
-    let same = |other: &ddl::Head| {
-        other.name.eq_ignore_ascii_case(&head.name)
-            && (other.kind == ObjectKind::Trigger) == (head.kind == ObjectKind::Trigger)
-    };
-    let Some(first) = earlier.iter().find(|s| ddl::head(s).is_some_and(|h| same(&h))) else { return Ok(()) };
-    let line = position(source.text, first[0].start).0;
-    let what = format!("the name {} is declared on line {line} already", head.name);
-    Err(source.error(statement[0].start, &what).remedy("keep one of the two statements, or rename one"))
+    let start = statement[0].start;
+    match declared.entry((head.kind == ObjectKind::Trigger, token::fold(&head.name))) {
+        Entry::Vacant(free) => {
+            free.insert(start);
+            Ok(())
+        }
+        Entry::Occupied(first) => {
+            let line = position(source.text, *first.get()).0;
+            let what = format!("the name {} is declared on line {line} already", head.name);
+            Err(source.error(start, &what).remedy("keep one of the two statements, or rename one"))
+        }
+    }
 }
 
 /// Runs one statement, rows or none.

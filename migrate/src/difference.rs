@@ -76,6 +76,9 @@ pub(crate) fn same_table(live: &Schema, declared: &Schema, name: &str, order: Co
 pub(crate) fn stand_ins<'s>(live: &'s Schema, declared: &Schema, table: &str) -> Vec<&'s Index> {
     let (Some(old), Some(new)) = (live.table(table), declared.table(table)) else { return Vec::new() };
     let mut wanted: BTreeSet<_> = new.uniques.difference(&old.uniques).cloned().collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     live.indexes
         .iter()
         .filter(|i| i.table.eq_ignore_ascii_case(table) && declared.index(&i.name).is_none())

@@ -1,5 +1,7 @@
 //! What CREATE accepts and the first use refuses: unknown functions and collations.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::schema::Schema;
@@ -16,7 +18,9 @@ pub(super) fn unknown_name(message: &str) -> Option<&str> {
 /// SQLite's message about the first unknown function or collation. Views and triggers that cannot be used for another reason,
 /// such as a missing table, are SQLite's own affair: it allows them.
 pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Option<String>> {
-    for collation in schema.tables.iter().flat_map(|t| &t.columns).map(|c| &c.collation) {
+    let collations: BTreeSet<_> =
+        schema.tables.iter().flat_map(|t| &t.columns).map(|c| &c.collation).collect();
+    for collation in collations {
         let known = "SELECT EXISTS (SELECT 1 FROM pragma_collation_list WHERE lower(name) = ?1)";
         if !conn.prepare_cached(known)?.query_row([collation], |row| row.get::<_, bool>(0))? {
             return Ok(Some(format!("no such collation sequence: {collation}")));
