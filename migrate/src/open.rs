@@ -1,7 +1,10 @@
 //! Opening databases, and saying clearly why one cannot be opened.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use serde::{Deserialize, Serialize};
@@ -47,6 +50,69 @@ pub(crate) fn reading(path: &Path, settings: &Settings, watch: &mut dyn Watch) -
     Ok(Some(conn))
 }
 
+/// What `read` finds in a database in WAL mode that lies still: nobody left a log beside it, so all of it is in its one file.
+///
+/// Opened in the ordinary way, such a database gets a log and an index of it, which a connection that may not write leaves behind.
+/// As an immutable one (<https://www.sqlite.org/uri.html#uriimmutable>) it gets nothing, and no lock either: if somebody wrote
+/// meanwhile, what was read counts for nothing. `None` then, in every other mode, and where anything is wrong: [`reading`] tells.
+///
+/// Only for the schema: its pages do not change but with the cookie in the header, which is what is looked at before and after.
+pub(crate) fn at_rest<T>(
+    path: &Path,
+    settings: &Settings,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Option<T> {
+    let before = Still::of(path)?;
+    let conn =
+        connect(&immutable(path)?, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, settings);
+    let found = read(&conn.ok()?).ok()?;
+    (Still::of(path)? == before).then_some(found)
+}
+
+/// What changes when somebody writes into a database that lies still.
+#[derive(PartialEq)]
+struct Still {
+    header: [u8; 100],
+    bytes: u64,
+    modified: SystemTime,
+}
+
+impl Still {
+    fn of(path: &Path) -> Option<Self> {
+        const WAL: [u8; 2] = [2, 2];
+        let mut header = [0; 100];
+        let mut file = File::open(path).ok()?;
+        file.read_exact(&mut header).ok()?;
+        let beside = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            std::fs::metadata(name).map_or(0, |facts| facts.len())
+        };
+        let logged = beside("-wal") > 0 || beside("-journal") > 0;
+        let facts = file.metadata().ok()?;
+        (header[18..20] == WAL && !logged).then_some(Self {
+            header,
+            bytes: facts.len(),
+            modified: facts.modified().ok()?,
+        })
+    }
+}
+
+/// The URI of a database that nobody writes; `None` where what it begins with would be read as the name of a host.
+fn immutable(path: &Path) -> Option<PathBuf> {
+    let bytes = path.as_os_str().as_bytes();
+    let mut uri = "file:".to_owned();
+    for byte in bytes {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    (!bytes.starts_with(b"//")).then(|| format!("{uri}?immutable=1").into())
+}
+
 /// Opens a database for writing, made if it is missing.
 pub(crate) fn writing(path: &Path, settings: &Settings) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
@@ -54,7 +120,7 @@ pub(crate) fn writing(path: &Path, settings: &Settings) -> Result<Connection> {
 }
 
 fn connect(path: &Path, flags: OpenFlags, settings: &Settings) -> Result<Connection> {
-    // Without URI, so that a path is a path; without the mutex, since a connection stays on one thread.
+    // Without URI but where we wrote one, so that a path is a path; without the mutex, since a connection stays on one thread.
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| explain(path, &error, settings))?;
     let prepared = || -> rusqlite::Result<()> {

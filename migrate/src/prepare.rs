@@ -53,7 +53,11 @@ pub fn prepare<'d>(
     settings: &Settings,
     watch: &mut dyn Watch,
 ) -> Result<Prepared<'d>> {
-    let ground = Ground::read(db, declared, settings, watch)?;
+    let mut ground = Ground::look(db, declared, settings, watch)?;
+    if ground.is_at_rest && !ground.is_in_sync() {
+        // From here on rows count, too.
+        ground = Ground::read(db, declared, settings, watch)?;
+    }
     let mut report = ground.report();
     if report.outcome == Outcome::Planned {
         let carry = carry(&ground.live, declared)?;
@@ -77,7 +81,7 @@ pub fn prepare<'d>(
 /// # Errors
 /// As [`prepare`], without the planners'.
 pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
-    Ok(Ground::read(db, declared, settings, watch)?.report())
+    Ok(Ground::look(db, declared, settings, watch)?.report())
 }
 
 /// Only reads and compares: whether a release that declares this schema can serve `db` as it is. Never writes to `db`.
@@ -85,7 +89,7 @@ pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dy
 /// # Errors
 /// As [`check`].
 pub fn fit(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Fit> {
-    let ground = Ground::read(db, declared, settings, watch)?;
+    let ground = Ground::look(db, declared, settings, watch)?;
     Ok(fit::fit(&ground.live, &declared.schema, settings.column_order))
 }
 
@@ -163,8 +167,10 @@ struct Ground<'g, 'd> {
     declared: &'d Declared,
     settings: &'g Settings,
     ignore: Vec<String>,
-    /// `None` when there is no database yet.
+    /// `None` when there is no database yet, or it was only looked at.
     reader: Option<Reader>,
+    /// Only looked at, while nobody wrote: nothing more can be read.
+    is_at_rest: bool,
     live: Schema,
     comparison: Comparison,
 }
@@ -179,23 +185,52 @@ impl<'g, 'd> Ground<'g, 'd> {
         let ignore = ignore_patterns(settings);
         let reader = Reader::open(db, settings, watch)?;
         let live = match &reader {
-            Some(reader) => open::patiently(db, settings, watch, || schema::read(reader.conn(), &ignore))
-                .map_err(|error| explain(db, &error, settings))?,
+            Some(reader) => open::patiently(db, settings, watch, || {
+                schema::read_beside(reader.conn(), &ignore, &declared.schema)
+            })
+            .map_err(|error| explain(db, &error, settings))?,
             None => Schema::default(),
         };
-        if declared.schema.is_empty() && !live.is_empty() {
-            return Err(nothing_declared(db, declared, &live));
+        Self { reader, ..Self::of(db, declared, settings, live) }.checked()
+    }
+
+    /// As [`Ground::read`], without a trace even beside a database in WAL mode, as long as the schema is all that counts.
+    fn look(
+        db: &'g Path,
+        declared: &'d Declared,
+        settings: &'g Settings,
+        watch: &mut dyn Watch,
+    ) -> Result<Self> {
+        let ignore = ignore_patterns(settings);
+        match open::at_rest(db, settings, |conn| schema::read_beside(conn, &ignore, &declared.schema)) {
+            Some(live) => Self { is_at_rest: true, ..Self::of(db, declared, settings, live) }.checked(),
+            None => Self::read(db, declared, settings, watch),
         }
+    }
+
+    fn of(db: &'g Path, declared: &'d Declared, settings: &'g Settings, live: Schema) -> Self {
         let comparison = compare(&live, &declared.schema, settings.column_order);
-        Ok(Self { database: db, declared, settings, ignore, reader, live, comparison })
+        let ignore = ignore_patterns(settings);
+        Self { database: db, declared, settings, ignore, reader: None, is_at_rest: false, live, comparison }
+    }
+
+    fn checked(self) -> Result<Self> {
+        if self.declared.schema.is_empty() && !self.live.is_empty() {
+            return Err(nothing_declared(self.database, self.declared, &self.live));
+        }
+        Ok(self)
     }
 
     fn conn(&self) -> Option<&Connection> {
         self.reader.as_ref().map(Reader::conn)
     }
 
+    fn is_in_sync(&self) -> bool {
+        self.comparison.differences.is_empty()
+    }
+
     fn report(&self) -> Report {
-        let in_sync = self.comparison.differences.is_empty();
+        let in_sync = self.is_in_sync();
         let declared = self.declared.fingerprint().to_owned();
         Report {
             outcome: if in_sync { Outcome::InSync } else { Outcome::Planned },

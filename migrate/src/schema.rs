@@ -3,21 +3,23 @@
 //! Structure comes from the CREATE text ([`crate::ddl`]); SQLite's own PRAGMAs check it. Where the two disagree, or the text
 //! cannot be cut, the object is *opaque*: compared token by token, never dropped silently.
 
+mod beside;
 mod body;
 mod facts;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::beside::read_beside;
 use self::body::Columns;
-use self::facts::{ColumnFacts, TableFacts};
+use self::facts::{ColumnFacts, ListFacts, TableFacts};
 use crate::ddl::{self, Constraint, KeyColumnText};
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
 
 /// One row of `sqlite_schema`, in its order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row {
     pub(crate) kind: String,
     pub(crate) name: String,
@@ -286,7 +288,23 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Reads `main` of a connection. Tables that match `ignore`, with their indexes and triggers, are not seen.
 pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Schema> {
+    let _snapshot = snapshot(conn)?;
     let list = facts::list(conn)?;
+    let rows = rows(conn, ignore, &list)?;
+    Reading::of(conn, &list).read(rows)
+}
+
+/// One look for all statements: another connection's change in between would be a schema that never was, and each would lock anew.
+fn snapshot(conn: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+    conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()
+}
+
+/// What `sqlite_schema` has, without what is not seen.
+fn rows(
+    conn: &Connection,
+    ignore: &[String],
+    list: &HashMap<String, ListFacts>,
+) -> rusqlite::Result<Vec<Row>> {
     let ignored = ignored_tables(conn, ignore)?;
     let hidden = |table: &str| {
         let key = fold(table);
@@ -300,17 +318,8 @@ pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Sch
     let rows = statement.query_map([], |row| {
         Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
     })?;
-    let mut reading =
-        Reading { conn, tables: HashMap::new(), columns: Columns::new(), schema: Schema::default() };
-    for row in rows {
-        let row = row?;
-        // By the table alone: a trigger may be called like a table that is not seen.
-        if !hidden(&row.table) {
-            reading.look_at(&row, &list)?;
-            reading.schema.rows.push(row);
-        }
-    }
-    reading.build()
+    // By the table alone: a trigger may be called like a table that is not seen.
+    rows.filter(|row| row.as_ref().map_or(true, |row| !hidden(&row.table))).collect()
 }
 
 fn ignored_tables(conn: &Connection, ignore: &[String]) -> rusqlite::Result<HashSet<String>> {
@@ -333,17 +342,35 @@ pub(crate) fn matching_tables(conn: &Connection, pattern: &str) -> rusqlite::Res
 /// A schema on its way from `sqlite_schema`.
 struct Reading<'c> {
     conn: &'c Connection,
+    list: &'c HashMap<String, ListFacts>,
     /// What SQLite says of ordinary tables, by folded name.
     tables: HashMap<String, TableFacts>,
     columns: Columns,
     schema: Schema,
 }
 
-impl Reading<'_> {
-    fn look_at(&mut self, row: &Row, list: &HashMap<String, facts::ListFacts>) -> rusqlite::Result<()> {
+impl<'c> Reading<'c> {
+    fn of(conn: &'c Connection, list: &'c HashMap<String, ListFacts>) -> Self {
+        Self { conn, list, tables: HashMap::new(), columns: Columns::new(), schema: Schema::default() }
+    }
+
+    fn read(mut self, rows: Vec<Row>) -> rusqlite::Result<Schema> {
+        for row in &rows {
+            self.look_at(row)?;
+        }
+        // Only now: a view or trigger may read a table that comes later.
+        for row in &rows {
+            self.object(row)?;
+        }
+        self.schema.rows = rows;
+        resolve_parents(&mut self.schema);
+        Ok(self.schema)
+    }
+
+    fn look_at(&mut self, row: &Row) -> rusqlite::Result<()> {
         let key = fold(&row.name);
         let folded = |columns: &[ColumnFacts]| columns.iter().map(|c| fold(&c.name)).collect();
-        let columns = match (row.kind.as_str(), list.get(&key)) {
+        let columns = match (row.kind.as_str(), self.list.get(&key)) {
             ("table", Some(fact)) if fact.kind == "table" => {
                 let facts = TableFacts::read(self.conn, &row.name, fact)?;
                 let names = folded(&facts.columns);
@@ -359,16 +386,6 @@ impl Reading<'_> {
         };
         self.columns.insert(key, columns);
         Ok(())
-    }
-
-    fn build(mut self) -> rusqlite::Result<Schema> {
-        let rows = std::mem::take(&mut self.schema.rows);
-        for row in &rows {
-            self.object(row)?;
-        }
-        self.schema.rows = rows;
-        resolve_parents(&mut self.schema);
-        Ok(self.schema)
     }
 
     fn object(&mut self, row: &Row) -> rusqlite::Result<()> {
@@ -399,12 +416,11 @@ impl Reading<'_> {
     }
 
     fn virtual_table(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<VirtualTable> {
-        let columns = facts::columns(self.conn, &row.name)?.into_iter();
         Ok(VirtualTable {
             name: row.name.clone(),
             sql: row.sql.clone(),
             body: body_of(row, tokens, |tokens| body::virtual_table(&row.sql, tokens)),
-            columns: columns.filter(|c| c.hidden == 0).map(|c| c.name).collect(),
+            columns: facts::visible_columns(self.conn, &row.name)?,
         })
     }
 

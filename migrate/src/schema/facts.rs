@@ -78,6 +78,11 @@ pub(super) fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<Co
     rows.collect()
 }
 
+/// The columns of a virtual table that can be read and written by name.
+pub(super) fn visible_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    Ok(columns(conn, table)?.into_iter().filter(|c| c.hidden == 0).map(|c| c.name).collect())
+}
+
 impl TableFacts {
     pub(super) fn read(conn: &Connection, table: &str, list: &ListFacts) -> rusqlite::Result<Self> {
         let mut facts = Self {

@@ -14,6 +14,7 @@ mod faults;
 mod fit;
 mod hazards;
 mod histories;
+mod in_sync;
 mod inspect;
 mod look_again;
 mod planners;
