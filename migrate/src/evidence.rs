@@ -2,19 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Statement};
-use twox_hash::XxHash3_128;
+use rusqlite::Connection;
 
-use crate::affinity::Store;
 use crate::carry::{Carry, Rowid, Source, TableCarry};
+use crate::checksum::{Checksum, Column};
 use crate::declared::Declared;
 use crate::plan::{CostClass, Step, StepKind};
 use crate::sample::Sample;
-use crate::schema::{Affinity, Schema};
+use crate::schema::{Schema, Table};
 use crate::settings::ProofLevel;
 use crate::token::{fold, quote, tokenize};
-use crate::value::Value;
 use crate::virtual_table::Content;
 
 /// Rows of a sample.
@@ -144,61 +141,48 @@ pub(crate) fn measure(
         let rows = conn.query_row(&format!("SELECT count(*) FROM {}", quote(name)), [], |r| r.get(0))?;
         return Ok(Measure { rows, ..Measure::default() });
     }
-    let (columns, stores) = columns(table, side, live, declared);
-    let select = format!("SELECT {} FROM {}", columns.join(", "), quote(name));
-    let mut summing = Summing { stores, store: Store::default(), buffer: Vec::new(), rows: 0, sum: 0 };
+    let columns = columns(table, side, live, declared);
     let schema = if side == Side::Before { live } else { &declared.schema };
-    let mut sample = None;
-    match (watched.look, schema.table(name)) {
-        (Look::Sample, Some(shape)) => {
-            let again = before.and_then(|before| before.sample.as_ref());
-            let sample = match again {
-                Some(again) => again,
-                None => sample.insert(Sample::of(conn, shape, SAMPLE)?),
-            };
-            sample.look(shape, |clause, parameters| {
-                summing.add(&mut *conn.prepare_cached(&format!("{select} {clause}"))?, parameters)
-            })?;
-        }
-        _ => summing.add(&mut conn.prepare(&select)?, &[])?,
-    }
-    Ok(Measure { rows: summing.rows, checksum: Some(summing.sum), sample })
+    let Some(shape) = schema.table(name).filter(|_| watched.look == Look::Sample) else {
+        let Checksum { rows, sum, .. } = Checksum::of(conn, &quote(name), &columns)?;
+        return Ok(Measure { rows, checksum: Some(sum), sample: None });
+    };
+    let taken = match before {
+        None => Some(Sample::of(conn, shape, SAMPLE)?),
+        Some(_) => None,
+    };
+    let sample = taken.as_ref().or(before.and_then(|before| before.sample.as_ref()));
+    let Checksum { rows, sum, .. } =
+        sample.map_or_else(|| Ok(Checksum::default()), |sample| of_sample(conn, shape, sample, &columns))?;
+    Ok(Measure { rows, checksum: Some(sum), sample: taken })
 }
 
-/// An order-free sum of hashes over rows.
-struct Summing {
-    stores: Vec<Option<Affinity>>,
-    store: Store,
-    buffer: Vec<u8>,
-    rows: u64,
-    sum: u128,
-}
-
-impl Summing {
-    fn add(&mut self, select: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Result<()> {
-        let mut rows = select.query(rusqlite::params_from_iter(parameters))?;
+fn of_sample(
+    conn: &Connection,
+    table: &Table,
+    sample: &Sample,
+    columns: &[Column],
+) -> rusqlite::Result<Checksum> {
+    let list: Vec<_> = columns.iter().map(|(expression, _)| expression.as_str()).collect();
+    let select = format!("SELECT {} FROM {}", list.join(", "), quote(&table.name));
+    let mut checksum = Checksum::default();
+    sample.look(table, |clause, parameters| {
+        let mut statement = conn.prepare_cached(&format!("{select} {clause}"))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
         while let Some(row) = rows.next()? {
-            hash_input(row, &self.stores, &mut self.store, &mut self.buffer)?;
-            self.rows += 1;
-            self.sum = self.sum.wrapping_add(XxHash3_128::oneshot(&self.buffer));
+            checksum.add(row, columns)?;
         }
         Ok(())
-    }
+    })?;
+    Ok(checksum)
 }
 
 /// What to select, and the affinity that each value must be seen through.
-fn columns(
-    table: &TableCarry,
-    side: Side,
-    live: &Schema,
-    declared: &Declared,
-) -> (Vec<String>, Vec<Option<Affinity>>) {
+fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared) -> Vec<Column> {
     // A constant first: there may be nothing else that persists.
-    let mut columns = vec!["0".to_owned()];
-    let mut stores = vec![None];
+    let mut columns = vec![("0".to_owned(), None)];
     if let Rowid::Kept { read, written } = table.rowid {
-        columns.push(if side == Side::Before { read } else { written }.to_owned());
-        stores.push(None);
+        columns.push((if side == Side::Before { read } else { written }.to_owned(), None));
     }
     let old = live.table(&table.from);
     let new = declared.schema.table(&table.to);
@@ -210,43 +194,10 @@ fn columns(
             _ => None,
         };
         let converts = side == Side::Before && was != target;
-        columns.push(if side == Side::Before { source } else { quote(&column.to) });
-        stores.push(target.filter(|_| converts));
+        let expression = if side == Side::Before { source } else { quote(&column.to) };
+        columns.push((expression, target.filter(|_| converts)));
     }
-    (columns, stores)
-}
-
-fn hash_input(
-    row: &Row<'_>,
-    stores: &[Option<Affinity>],
-    store: &mut Store,
-    buffer: &mut Vec<u8>,
-) -> rusqlite::Result<()> {
-    buffer.clear();
-    for (index, affinity) in stores.iter().enumerate() {
-        let value = row.get_ref(index)?;
-        match affinity {
-            None => push_value(value, buffer),
-            Some(affinity) => store.as_stored(value, *affinity, |stored| push_value(stored, buffer))?,
-        }
-    }
-    Ok(())
-}
-
-/// Type, length and bytes, so that no two rows of different values read the same.
-fn push_value(value: ValueRef<'_>, buffer: &mut Vec<u8>) {
-    let mut push = |tag: u8, bytes: &[u8]| {
-        buffer.push(tag);
-        buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        buffer.extend_from_slice(bytes);
-    };
-    match value {
-        ValueRef::Null => push(0, &[]),
-        ValueRef::Integer(i) => push(1, &i.to_le_bytes()),
-        ValueRef::Real(r) => push(2, &r.to_bits().to_le_bytes()),
-        ValueRef::Text(t) => push(3, t),
-        ValueRef::Blob(b) => push(4, b),
-    }
+    columns
 }
 
 /// AUTOINCREMENT marks by folded table name.

@@ -33,6 +33,7 @@ mod apply;
 mod backup;
 mod carry;
 mod catalogue;
+mod checksum;
 mod conversion;
 mod count;
 mod ddl;
