@@ -15,13 +15,8 @@ use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
 use crate::stopwatch::Stopwatch;
+use crate::tuning;
 use crate::watch::{Event, Watch};
-
-/// SQLite's heap, in bytes, however large the tables are.
-const HEAP: i64 = 64 << 20;
-
-/// Page cache while applying, in KiB (negative as the PRAGMA wants it): a larger one makes sorting slower, not faster.
-const CACHE: i64 = -16_384;
 
 /// Bytes of a table with its indexes (<https://www.sqlite.org/dbstat.html>).
 const TABLE_SIZE: &str = "SELECT coalesce(sum(pgsize), 0) FROM dbstat
@@ -141,8 +136,7 @@ impl Apply<'_, '_> {
             return Err(rusqlite::Error::InvalidQuery);
         }
         conn.pragma_update(None, "synchronous", "FULL")?;
-        conn.pragma_update(None, "cache_size", CACHE)?;
-        conn.pragma_update(None, "soft_heap_limit", HEAP)
+        tuning::configure(conn)
     }
 
     /// Sorting and the new tables need room; the sorter's files go beside the database, where the room was looked for.

@@ -20,6 +20,7 @@ use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{ProofLevel, Settings};
 use crate::token::{fold, quote};
+use crate::tuning;
 use crate::value::Value;
 use crate::virtual_table::Content;
 use crate::watch::{Event, Watch};
@@ -111,10 +112,10 @@ impl Execution<'_> {
             let failed = |error| Failure::Statement { sql: step.sql.clone(), error };
             catalogue.before(conn, step).map_err(failed)?;
             let changes = conn.total_changes();
-            match step.kind {
-                StepKind::Check => find_none(conn, step)?,
-                _ if step.cost.rows > 0 => execute_with_progress(conn, step, watch).map_err(failed)?,
-                _ => conn.execute_batch(&step.sql).map_err(failed)?,
+            if step.kind == StepKind::Check {
+                find_none(conn, step)?;
+            } else {
+                tuning::around(conn, step, |conn| execute(conn, step, watch)).map_err(failed)?;
             }
             compare_changes(step, conn.total_changes() - changes)?;
         }
@@ -371,6 +372,10 @@ impl Execution<'_> {
             Some(_) => false,
         }
     }
+}
+
+fn execute(conn: &mut Connection, step: &Step, watch: &mut dyn Watch) -> rusqlite::Result<()> {
+    if step.cost.rows > 0 { execute_with_progress(conn, step, watch) } else { conn.execute_batch(&step.sql) }
 }
 
 /// A query that was to find nothing, and what it is about.

@@ -64,6 +64,7 @@ mod scrub;
 mod settings;
 mod stopwatch;
 mod token;
+mod tuning;
 mod value;
 mod verify;
 mod virtual_table;
