@@ -18,6 +18,12 @@ use crate::stopwatch::Stopwatch;
 use crate::tuning;
 use crate::watch::{Event, Watch};
 
+/// How often a table that is written has to fit: the copy, the log of the transaction, the sorter's runs.
+const TIMES: u64 = 3;
+
+/// Bytes of the whole database.
+const DATABASE_SIZE: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+
 /// Bytes of a table with its indexes (<https://www.sqlite.org/dbstat.html>).
 const TABLE_SIZE: &str = "SELECT coalesce(sum(pgsize), 0) FROM dbstat
     WHERE aggregate = TRUE AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE)";
@@ -146,12 +152,12 @@ impl Apply<'_, '_> {
         }
         let folder = open::folder_of(self.path);
         let folder = folder.canonicalize().unwrap_or(folder);
-        let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn))
-            .map_err(|e| self.explain(&e))?;
         let free = open::free_bytes(self.path).map_err(|e| {
             let message = format!("free space cannot be read: {e}; nothing was changed");
             Error::new(ErrorKind::Space, folder.display().to_string(), message)
         })?;
+        let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn, free))
+            .map_err(|e| self.explain(&e))?;
         if free < needed {
             let place = format!("beside {}", self.path.display());
             return Err(open::short_of_room(&folder, "the plan", &place, needed, free));
@@ -162,9 +168,14 @@ impl Apply<'_, '_> {
         conn.execute_batch(&pragma).map_err(|e| self.explain(&e))
     }
 
-    /// The tables that are written or sorted, with their indexes, three times over: the copy, the log of the transaction, the
-    /// sorter's runs.
-    fn bytes_needed(&self, conn: &Connection) -> rusqlite::Result<u64> {
+    /// The tables that are written or sorted, with their indexes, so many times over.
+    ///
+    /// To tell their size reads all of their pages: where even the whole database would have room, it is taken for theirs.
+    fn bytes_needed(&self, conn: &Connection, free: u64) -> rusqlite::Result<u64> {
+        let all: u64 = conn.query_row(DATABASE_SIZE, [], |row| row.get(0))?;
+        if all * TIMES <= free {
+            return Ok(all * TIMES);
+        }
         let mut names: Vec<_> =
             self.plan.steps.iter().filter(|s| s.cost.rows > 0).map(|s| s.table.as_str()).collect();
         names.sort_unstable();
@@ -176,7 +187,7 @@ impl Apply<'_, '_> {
             let size: u64 = statement.query_row([live], |row| row.get(0))?;
             bytes += size;
         }
-        Ok(bytes * 3)
+        Ok(bytes * TIMES)
     }
 
     /// What was planned must be what is there, now that nobody else can write.

@@ -186,6 +186,30 @@ fn a_full_disk_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_small_table_beside_a_large_one_needs_room_for_itself_alone() {
+    let Some(disk) = SmallDisk::new(3_000) else {
+        crate::requires::skip("a_small_table_beside_a_large_one_needs_room_for_itself_alone", "mount");
+        return;
+    };
+    let db = disk.path().join("db");
+    let conn = Connection::open(&db).unwrap();
+    let large = "CREATE TABLE large (a BLOB NOT NULL)";
+    conn.execute_batch(&format!(
+        "{large}; INSERT INTO large VALUES (zeroblob(1500000)); CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (7)"
+    ))
+    .unwrap();
+    drop(conn);
+    let migrate_to = |schema: &str| {
+        let declared = Declared::parse(Path::new("schema.sql"), schema, &settings()).unwrap();
+        migrate::migrate(&db, &declared, &settings(), &mut ())
+    };
+    migrate_to(&format!("{large}; CREATE TABLE t (a TEXT)")).unwrap();
+    let error = migrate_to("CREATE TABLE large (a TEXT NOT NULL); CREATE TABLE t (a TEXT)").unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Space, "{error}");
+    assert!(error.message.contains("the plan needs up to 5 MiB"), "{error}");
+}
+
+#[test]
 fn a_disk_that_fills_up_in_the_transaction_changes_nothing() {
     let Some(disk) = SmallDisk::new(256) else {
         crate::requires::skip("a_disk_that_fills_up_in_the_transaction_changes_nothing", "mount");
