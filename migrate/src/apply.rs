@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
 use crate::loss::Search;
 use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
-use crate::plan::{CostClass, Plan};
+use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
@@ -147,7 +147,7 @@ impl Apply<'_, '_> {
 
     /// Sorting and the new tables need room; the sorter's files go beside the database, where the room was looked for.
     fn make_room(&self, conn: &Connection, watch: &mut dyn Watch) -> Result<()> {
-        if self.plan.cost.class == CostClass::Constant || self.plan.cost.rows == 0 {
+        if !self.plan.steps.iter().any(takes_room) {
             return Ok(());
         }
         let folder = open::folder_of(self.path);
@@ -177,7 +177,7 @@ impl Apply<'_, '_> {
             return Ok(all * TIMES);
         }
         let mut names: Vec<_> =
-            self.plan.steps.iter().filter(|s| s.cost.rows > 0).map(|s| s.table.as_str()).collect();
+            self.plan.steps.iter().filter(|s| takes_room(s)).map(|s| s.table.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         let mut statement = conn.prepare(TABLE_SIZE)?;
@@ -288,6 +288,12 @@ impl Apply<'_, '_> {
             .remedy("please report this: the proof on sample rows did not see it"),
         }
     }
+}
+
+/// Whether a step writes or sorts rows: an edit, a check and most of ALTER TABLE only read them.
+fn takes_room(step: &Step) -> bool {
+    let only_reads = matches!(step.kind, StepKind::Alter | StepKind::Check | StepKind::Edit);
+    step.cost.rows > 0 && (step.cost.class == CostClass::Rewrite || !only_reads)
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {
