@@ -112,8 +112,11 @@ impl fmt::Display for Record {
         if let Some(Copied { bytes, seconds }) = copy {
             writeln!(f, "copied before: {bytes} bytes, in {seconds:.3} s of them")?;
         }
-        for Evidence { table, rows_before, rows_after, .. } in self.evidence() {
-            writeln!(f, "rows of {table}: {rows_before} before, {rows_after} after")?;
+        for Evidence { table, rows_before, rows_after, sampled, .. } in self.evidence() {
+            match sampled {
+                true => writeln!(f, "rows of {table}: a sample of {rows_before} by key, equal")?,
+                false => writeln!(f, "rows of {table}: {rows_before} before, {rows_after} after")?,
+            }
         }
         Ok(())
     }

@@ -22,11 +22,12 @@ pub enum Outcome {
 pub struct Evidence {
     /// The table, under its declared name.
     pub table: String,
-    /// Rows before.
+    /// Rows before: all, or those of the sample where nobody counted.
     pub rows_before: u64,
-    /// Rows after.
+    /// Rows after, likewise.
     pub rows_after: u64,
-    /// Whether only a sample was looked at, found by key: then the numbers and the sum are of the sample.
+    /// Whether a sample of up to 1,000 rows was looked at, found by key, since no statement came near a row: the sum is of those.
+    #[serde(default)]
     pub sampled: bool,
     /// Order-free XXH3-128 sum over the values that had to persist, in hexadecimal: equal before and after.
     pub checksum: Option<String>,

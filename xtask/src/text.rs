@@ -97,7 +97,11 @@ pub(crate) fn evidence(evidence: &[Evidence]) -> String {
     let _ = writeln!(out, "  {:width$}  {:>12}  {:>12}  checksum", "table", "rows before", "rows after");
     for e in evidence {
         let (before, after) = (grouped(e.rows_before), grouped(e.rows_after));
-        let checksum = if e.checksum.is_some() { "ok" } else { "-" };
+        let checksum = match (&e.checksum, e.sampled) {
+            (Some(_), false) => "ok",
+            (Some(_), true) => "ok (a sample by key)",
+            (None, _) => "-",
+        };
         let _ = writeln!(out, "  {:width$}  {before:>12}  {after:>12}  {checksum}", e.table);
     }
     out

@@ -89,10 +89,13 @@ fn write_proposals(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 
 fn write_evidence(f: &mut Formatter<'_>, evidence: &[Evidence]) -> fmt::Result {
     for table in evidence {
-        let Evidence { table, rows_before, rows_after, checksum } = table;
+        let Evidence { table, rows_before, rows_after, sampled, checksum } = table;
         let values = if checksum.is_some() { ", values equal" } else { "" };
         let before = count(*rows_before, "row");
-        writeln!(f, "{table}: {before} before, {rows_after} after{values}")?;
+        match sampled {
+            true => writeln!(f, "{table}: a sample of {before} by key{values}")?,
+            false => writeln!(f, "{table}: {before} before, {rows_after} after{values}")?,
+        }
     }
     Ok(())
 }
@@ -187,6 +190,7 @@ mod tests {
             table: table.to_owned(),
             rows_before: rows,
             rows_after: rows,
+            sampled: false,
             checksum: checksum.map(str::to_owned),
         };
         let plan = Plan { cost: Cost::default(), steps: Vec::new(), hazards: Vec::new(), ..plan() };

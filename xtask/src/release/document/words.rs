@@ -65,6 +65,7 @@ pub(super) fn proposal(verdict: migrate::Verdict) -> Badge {
 pub(super) fn checksum(evidence: &Evidence) -> Badge {
     // The engine commits nothing where it took checksums and they differ.
     match evidence.checksum {
+        Some(_) if evidence.sampled => Badge { tone: Tone::Good, word: "equal (sample)" },
         Some(_) => Badge { tone: Tone::Good, word: "equal" },
         None => Badge { tone: Tone::Quiet, word: "not taken" },
     }

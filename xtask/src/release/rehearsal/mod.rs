@@ -254,18 +254,23 @@ impl Stage<'_> {
     }
 }
 
-/// The rows of tables that the change did not come near, beside those that it did.
+/// The rows of tables that the change did not come near, beside those that it did; and the number of all, where a sample was
+/// enough for the change.
 fn with_untouched(evidence: &mut Vec<Evidence>, before: &[TableRows], after: &[TableRows]) {
     for TableRows { table, rows } in after {
-        if evidence.iter().any(|known| known.table.eq_ignore_ascii_case(table)) {
-            continue;
-        }
         let was = before.iter().find(|known| known.table.eq_ignore_ascii_case(table));
-        evidence.push(Evidence {
-            table: table.clone(),
-            rows_before: was.map_or(0, |was| was.rows),
-            rows_after: *rows,
-            checksum: None,
-        });
+        let (rows_before, rows_after) = (was.map_or(0, |was| was.rows), *rows);
+        match evidence.iter_mut().find(|known| known.table.eq_ignore_ascii_case(table)) {
+            // Here they were counted after all.
+            Some(known) if known.sampled => (known.rows_before, known.rows_after) = (rows_before, rows_after),
+            Some(_) => {}
+            None => evidence.push(Evidence {
+                table: table.clone(),
+                rows_before,
+                rows_after,
+                sampled: false,
+                checksum: None,
+            }),
+        }
     }
 }
