@@ -1,5 +1,6 @@
 //! Brings the database to `schema.sql`, without a question: what `start` and `migrate` do.
 
+use std::fs;
 use std::time::Instant;
 
 use migrate::{
@@ -12,6 +13,18 @@ use crate::config::Config;
 use crate::copy::{self, Copy};
 use crate::log::Narrator;
 use crate::record;
+
+/// The report on a database that has the very texts of `schema.sql`, found without executing them; what else there is, [`bring`] tells.
+pub(crate) fn glance(config: &Config) -> Result<Option<Findings>, Error> {
+    let Ok(text) = fs::read_to_string(&config.schema) else { return Ok(None) };
+    let Config { database, schema, settings, .. } = config;
+    match migrate::glance(&database.path, schema, &text, settings, &mut Narrator::default()) {
+        Ok(found) => Ok(found.map(Findings)),
+        Err(error) if error.kind == ErrorKind::Locked => Err(error),
+        // Whose it is and where it lies was not looked at yet, and says more.
+        Err(_) => Ok(None),
+    }
+}
 
 /// The report of what was done; an error is told after everything was rolled back.
 pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Error> {

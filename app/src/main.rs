@@ -53,7 +53,9 @@ fn run(config: Config, started: Instant) -> ExitCode {
     match command {
         Command::Start(address) => served(boot::start(config, address, started)),
         Command::Serve(address) => served(boot::serve(config, address, started)),
-        Command::Migrate(mode, format) => command::migrate::run(&config, mode).print("migrate", format),
+        Command::Migrate(mode, format) => {
+            command::migrate::run(&config, mode, format).print("migrate", format)
+        }
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
         Command::Backup(backup, format) => command::backup::run(&config, &backup).print("backup", format),
         Command::Restore(copy, format) => command::restore::run(&config, &copy).print("restore", format),

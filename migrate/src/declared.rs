@@ -1,7 +1,7 @@
 //! `schema.sql`, read: an allow-list of statements, executed in an empty in-memory database whose `sqlite_schema` is the truth.
 
 mod place;
-mod probe;
+pub(crate) mod probe;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -295,7 +295,7 @@ pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Sch
 }
 
 /// One look for all statements: another connection's change in between would be a schema that never was, and each would lock anew.
-fn snapshot(conn: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+pub(crate) fn snapshot(conn: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
     conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()
 }
 
@@ -305,21 +305,27 @@ fn rows(
     ignore: &[String],
     list: &HashMap<String, ListFacts>,
 ) -> rusqlite::Result<Vec<Row>> {
+    let mut rows = visible_rows(conn, ignore)?;
+    rows.retain(|row| list.get(&fold(&row.table)).is_none_or(|fact| fact.kind != "shadow"));
+    Ok(rows)
+}
+
+/// What `sqlite_schema` has, without ignored tables, but with the shadow tables of virtual ones.
+pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Vec<Row>> {
     let ignored = ignored_tables(conn, ignore)?;
-    let hidden = |table: &str| {
-        let key = fold(table);
-        key.starts_with("sqlite_")
-            || ignored.contains(&key)
-            || list.get(&key).is_some_and(|f| f.kind == "shadow")
-    };
     let mut statement = conn.prepare(
         "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
     })?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     // By the table alone: a trigger may be called like a table that is not seen.
-    rows.filter(|row| row.as_ref().map_or(true, |row| !hidden(&row.table))).collect()
+    rows.retain(|row| {
+        let table = fold(&row.table);
+        !table.starts_with("sqlite_") && !ignored.contains(&table)
+    });
+    Ok(rows)
 }
 
 fn ignored_tables(conn: &Connection, ignore: &[String]) -> rusqlite::Result<HashSet<String>> {

@@ -251,6 +251,11 @@ const NOT_NAMES: &[&str] = &[
     "within",
 ];
 
+/// Whether a folded word means something else than a name where it is not quoted.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    NOT_NAMES.contains(&word)
+}
+
 /// What a double-quoted word can mean where no name is required: SQLite reads it as a string where no such column is in
 /// scope (<https://www.sqlite.org/quirks.html>, section 8). All names are folded.
 #[derive(Debug, Clone, Copy)]

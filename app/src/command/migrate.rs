@@ -3,9 +3,10 @@
 use migrate::{Declared, ErrorKind, Outcome};
 
 use super::report::Findings;
-use crate::bring::{bring, tell_missing_atlas};
+use crate::bring::{self, bring, tell_missing_atlas};
 use crate::config::{Config, Mode};
-use crate::ending::Ending;
+use crate::copy;
+use crate::ending::{Ending, Format};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::log::Narrator;
@@ -15,9 +16,17 @@ use crate::volume;
 
 const OUT_OF_SYNC: u8 = 4;
 
-pub(crate) fn run(config: &Config, mode: Mode) -> Ending<Findings> {
+pub(crate) fn run(config: &Config, mode: Mode, format: Format) -> Ending<Findings> {
     if let Err(failure) = stop::on_signal(config.settings.interrupt.clone()) {
         return Ending::failed(failure);
+    }
+    // In JSON the fingerprints are told.
+    if format == Format::Text {
+        match glanced(config, mode) {
+            Ok(Some(findings)) => return Ending::done(findings),
+            Ok(None) => {}
+            Err(error) => return Ending::failed(error.into()),
+        }
     }
     let declared = match config.declared() {
         Ok(declared) => declared,
@@ -45,13 +54,28 @@ fn apply(config: &Config, declared: &Declared) -> Ending<Findings> {
     }
 }
 
-/// Not beside a service, which migrates when it starts.
+/// What there is to tell where nothing is to be done, which is most of the time.
+fn glanced(config: &Config, mode: Mode) -> Result<Option<Findings>, migrate::Error> {
+    let Some(findings) = bring::glance(config)? else { return Ok(None) };
+    if mode == Mode::Apply {
+        drop(prepared(config)?);
+        copy::sweep(&config.database);
+    }
+    Ok(Some(findings))
+}
+
 fn locked(config: &Config, declared: &Declared) -> Result<Findings, migrate::Error> {
+    let _lock = prepared(config)?;
+    bring(config, declared)
+}
+
+/// Not beside a service, which migrates when it starts.
+fn prepared(config: &Config) -> Result<Lock, migrate::Error> {
     volume::make_default_folder(&config.database)?;
     volume::check(config)?;
-    let _lock = Lock::take(&config.database, &config.settings)?;
+    let lock = Lock::take(&config.database, &config.settings)?;
     restore::sweep(&config.database);
-    bring(config, declared)
+    Ok(lock)
 }
 
 fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {

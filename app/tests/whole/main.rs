@@ -8,6 +8,7 @@ mod commands;
 mod cross_site;
 mod edit;
 mod headers;
+mod in_sync;
 mod last_change;
 mod page;
 mod password;

@@ -42,7 +42,7 @@ pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Op
 }
 
 /// Statements that together compile every trigger of a table or view.
-fn firing(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn firing(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1, 'main')")?;
     let columns = statement.query_map([table], |row| row.get::<_, String>(0));
     // A view that cannot be read has no columns.

@@ -1,5 +1,9 @@
 //! A change of the declared schema reaches a database with rows in it, and every row is kept.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::world::{World, assert_said};
 
 const ORDERS: &str = "
@@ -55,6 +59,31 @@ fn a_missing_database_is_made_with_its_folder() {
 fn an_in_sync_database_needs_neither_plan_nor_terminal() {
     let world = orders(str::to_owned);
     assert_said!("in sync", world.run_unchanged(0, &["migrate"]));
+}
+
+#[test]
+fn an_in_sync_database_is_left_without_a_trace_and_starts_no_atlas() {
+    let world = orders(str::to_owned);
+    world.sql("PRAGMA journal_mode = WAL");
+    let (atlas, started) = (world.path("atlas"), world.path("started"));
+    world.write("atlas", format!("#!/bin/sh\n: > '{}'\nexit 1\n", started.display()));
+    fs::set_permissions(&atlas, fs::Permissions::from_mode(0o755)).unwrap();
+    let world = world.with_atlas(atlas);
+    let beside = || {
+        let entries = fs::read_dir(world.path("var")).unwrap().map(|entry| entry.unwrap());
+        let facts = |entry: fs::DirEntry| (entry.file_name(), entry.metadata().unwrap().modified().unwrap());
+        entries.map(facts).collect::<BTreeMap<_, _>>()
+    };
+    let before = beside();
+    assert_eq!(before.len(), 1);
+    for args in [&["migrate"][..], &["migrate", "--check"], &["migrate", "--dry-run"]] {
+        world.run_unchanged(0, args);
+        assert_eq!(beside(), before, "{args:?}");
+    }
+    assert!(!started.exists());
+    world.declare(&format!("{ORDERS}CREATE TABLE more (a);"));
+    world.run(&["migrate", "--dry-run"]);
+    assert!(started.exists());
 }
 
 #[test]
