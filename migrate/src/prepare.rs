@@ -450,7 +450,9 @@ impl Proposals<'_> {
     fn rewrites(&self, steps: &[Step]) -> Vec<Hazard> {
         let rewritten: BTreeSet<_> = steps
             .iter()
-            .filter(|s| s.cost.class == CostClass::Rewrite && s.kind == StepKind::Rebuild)
+            .filter(|s| {
+                s.cost.class == CostClass::Rewrite && matches!(s.kind, StepKind::Alter | StepKind::Rebuild)
+            })
             .map(|s| (s.table.clone(), s.cost.rows))
             .collect();
         let hazard = |(table, rows): (String, u64)| Hazard {
