@@ -53,6 +53,9 @@ fn apply(
     watch: &mut dyn Watch,
 ) -> Result<(Report, Option<Backup>), Error> {
     prepared.guard()?;
+    if let Some(plan) = &prepared.report().plan {
+        info!("plan of {}: {}, {}", plan.planner, plan.cost, plan.prediction);
+    }
     let risky = prepared.report().plan.as_ref().filter(|plan| plan.wants_copy());
     let copy = risky.map(|plan| Copy::make(&config.database, plan, &config.settings)).transpose()?;
     match prepared.apply(watch) {

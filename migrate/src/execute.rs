@@ -225,7 +225,7 @@ impl Execution<'_> {
 
     /// Whether rows of this table could refer to nothing afterwards. Where its keys and those they refer to are the same and
     /// hold the same values, which the checksums prove, nobody needs to look.
-    fn may_lose_parents(&self, child: &TableCarry) -> bool {
+    pub(crate) fn may_lose_parents(&self, child: &TableCarry) -> bool {
         let tables = (self.live.table(&child.from), self.declared.schema.table(&child.to));
         let (Some(old), Some(new)) = tables else { return true };
         let unproved = self.settings.proof == ProofLevel::Counts;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::hazard::{Hazard, HazardName};
+use crate::prediction::Prediction;
 use crate::token::tokenize;
 
 /// Who made a plan.
@@ -102,6 +103,8 @@ pub struct Plan {
     pub fingerprint: String,
     /// The dearest class among the steps, and the sum of the rows in it.
     pub cost: Cost,
+    /// How long it is going to take. No part of the fingerprint: it differs between machines, and from one time to the next.
+    pub prediction: Prediction,
     /// The statements.
     pub steps: Vec<Step>,
     /// What may be lost, approved or not.

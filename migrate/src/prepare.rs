@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use crate::apply;
+use crate::calibration::Calibration;
 use crate::carry::{Carry, Source, carry};
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::{Comparison, compare};
@@ -21,6 +22,7 @@ use crate::loss::Search;
 use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
+use crate::prediction::{Prediction, Prospect};
 use crate::proof;
 use crate::reader::Reader;
 use crate::report::{Outcome, Report};
@@ -418,11 +420,21 @@ impl Proposals<'_> {
             Planner::Builtin => planner::builtin::plan(&task)?,
         };
         watch.event(&Event::Proving { planner });
-        let execution =
-            execution(&ground.live, ground.declared, self.carry, ground.settings, &ground.ignore, &steps);
+        self.prove(&steps)?;
+        let prediction = self.predict(&steps, &rows);
+        Ok(self.plan(planner, prediction, steps))
+    }
+
+    fn execution<'e>(&'e self, steps: &'e [Step]) -> Execution<'e> {
+        let ground = self.ground;
+        execution(&ground.live, ground.declared, self.carry, ground.settings, &ground.ignore, steps)
+    }
+
+    fn prove(&self, steps: &[Step]) -> Result<()> {
+        let ground = self.ground;
         // On a sample checksums cost nothing.
         let watched = evidence::watched(
-            &steps,
+            steps,
             self.carry,
             &ground.live,
             &ground.declared.schema,
@@ -430,20 +442,25 @@ impl Proposals<'_> {
         );
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
-        let execution = Execution { watched, ..execution };
-        proof::prove(&execution, ground.conn()).map_err(disproved)?;
-        drop(execution);
-        Ok(self.plan(planner, steps))
+        let execution = Execution { watched, ..self.execution(steps) };
+        proof::prove(&execution, ground.conn()).map_err(disproved)
     }
 
-    fn plan(&self, planner: Planner, steps: Vec<Step>) -> Plan {
+    fn predict(&self, steps: &[Step], rows: &dyn Fn(&str) -> u64) -> Prediction {
+        let calibration = Calibration::new(self.ground.conn());
+        let execution = self.execution(steps);
+        let pace = |table: &str| calibration.pace(table);
+        Prospect { execution: &execution, has_log: calibration.has_log(), rows, pace: &pace }.predict()
+    }
+
+    fn plan(&self, planner: Planner, prediction: Prediction, steps: Vec<Step>) -> Plan {
         let fingerprint = self.fingerprint(&steps);
         let mut hazards = self.hazards.to_vec();
         if self.ground.settings.allow_for.as_ref().is_some_and(|plan| *plan != fingerprint) {
             hazards.iter_mut().for_each(Hazard::forget_caller);
         }
         hazards.extend(self.rewrites(&steps));
-        Plan { planner, fingerprint, cost: plan::cost(&steps), steps, hazards }
+        Plan { planner, fingerprint, cost: plan::cost(&steps), prediction, steps, hazards }
     }
 
     /// Told, never asked: how long it takes depends on the rows.

@@ -178,7 +178,7 @@ fn list<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
 
 /// Below the title, complete statements with everything else in comments: they can be pasted into a shell.
 fn statements(plan: &Plan) -> String {
-    let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}\n", plan.planner, plan.cost);
+    let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}, {}\n", plan.planner, plan.cost, plan.prediction);
     for (number, step) in (1..).zip(&plan.steps) {
         let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
         let kind = kind(step);

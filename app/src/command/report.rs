@@ -50,7 +50,7 @@ impl fmt::Display for Findings {
 }
 
 fn write_plan(f: &mut Formatter<'_>, plan: &Plan) -> fmt::Result {
-    writeln!(f, "\nplan of {}, {}:", plan.planner, plan.cost)?;
+    writeln!(f, "\nplan of {}, {}, {}:", plan.planner, plan.cost, plan.prediction)?;
     for step in &plan.steps {
         writeln!(f, "  {};", step.sql.replace('\n', "\n  "))?;
     }
@@ -107,7 +107,7 @@ fn count(number: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use migrate::{ApprovedBy, Cost, CostClass, HazardName, Planner, Proposal, Step, StepKind};
+    use migrate::{ApprovedBy, Cost, CostClass, HazardName, Planner, Prediction, Proposal, Step, StepKind};
 
     use super::*;
 
@@ -131,6 +131,7 @@ mod tests {
             planner: Planner::Builtin,
             fingerprint: String::new(),
             cost,
+            prediction: Prediction { seconds: 2.0, low: 1.0, high: 4.0 },
             steps: vec![step("ALTER TABLE t\n  DROP COLUMN a"), step("DROP INDEX i")],
             hazards: vec![
                 hazard(HazardName::DropsColumn, "t.a", None),
@@ -171,7 +172,7 @@ mod tests {
         db is out of sync with schema.sql: 0 differences
         note: columns of t are in another order
 
-        plan of builtin, a rewrite of 1 row:
+        plan of builtin, a rewrite of 1 row, predicted 2 s (1 to 4 s):
           ALTER TABLE t
             DROP COLUMN a;
           DROP INDEX i;
@@ -199,7 +200,7 @@ mod tests {
         db is now what schema.sql says: 0 steps in 0.250 s
         note: columns of t are in another order
 
-        plan of builtin, constant time:
+        plan of builtin, constant time, predicted 2 s (1 to 4 s):
         planner builtin: chosen, the cheapest
         planner atlas: disproved, would drop u
         t: 1 row before, 1 after, values equal

@@ -22,7 +22,7 @@ fn migrate_makes_the_default_folder_and_a_second_one_has_nothing_to_do() {
     .data/db is now what schema.sql says: 1 step in [time]
       table customers is missing
 
-    plan of builtin, constant time:
+    plan of builtin, constant time, predicted [time]:
       CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL);
     planner builtin: chosen, the only plan that was proved
     "#);
@@ -46,7 +46,7 @@ fn migrate_adds_a_column_and_keeps_the_rows() {
     .data/db is now what schema.sql says: 1 step in [time]
       column customers.email is missing
 
-    plan of builtin, constant time:
+    plan of builtin, constant time, predicted [time]:
       ALTER TABLE "customers" ADD COLUMN email TEXT;
     planner builtin: chosen, the only plan that was proved
     customers: 1 row before, 1 after, values equal

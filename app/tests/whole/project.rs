@@ -119,6 +119,7 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
 pub(crate) fn stable() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
     settings.add_filter(r"[0-9a-f]{64}", "[fingerprint]");
+    settings.add_filter(r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [time]");
     settings.add_filter(r"\d+\.\d{3} s", "[time]");
     settings.add_filter(r"in \d+ ms", "in [time]");
     settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");

@@ -16,6 +16,7 @@ fn the_log_says_what_was_migrated_and_where_it_is_served() {
     assert_snapshot!(log, @r#"
     INFO listening on http://127.0.0.1:[port]
     INFO proving the plan of builtin on a replica
+    INFO plan of builtin: constant time, predicted [time]
     INFO step 1 of 1: CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL)
     INFO Atlas was not found: planned with the built-in planner
     INFO .data/db is now what schema.sql says: 1 step in [time]

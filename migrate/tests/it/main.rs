@@ -19,6 +19,7 @@ mod inspect;
 mod look_again;
 mod planners;
 mod plans;
+mod predictions;
 mod random;
 mod rebuild;
 #[path = "../../../xtask/tests/support/requires.rs"]

@@ -77,6 +77,7 @@ fn what_decides_knows_no_clock() {
     let may = [
         "apply.rs",
         "backup.rs",
+        "calibration.rs",
         "disk.rs",
         "execute.rs",
         "open.rs",

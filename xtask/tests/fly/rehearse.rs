@@ -46,6 +46,7 @@ fn left(world: &World) -> Vec<String> {
 macro_rules! assert_rehearsed {
     ($said:expr, @$snapshot:literal) => {
         insta::with_settings!({ filters => vec![
+            ("predicted below", "predicted"),
             (r" *(under 1 ms|\d[\d.]* (ms|s|min)( \d+ s)?)\b( \([^)]* to [^)]*\))?", " [TIME]"),
             (r" +\d+ %  █*", " [SHARE]"),
             (r"\d+\.\d+ kB", "[SIZE]"),
@@ -65,7 +66,7 @@ fn a_change_is_made_on_a_copy_and_told_with_its_evidence_its_time_and_its_downti
     Differences
       table customers: CHECK (email <> '') is missing
 
-    Plan by builtin: a rewrite of 1000 rows
+    Plan by builtin: a rewrite of 1000 rows, predicted [TIME]
     -- 1/8 metadata: constant time
     PRAGMA legacy_alter_table = ON;
     -- 2/8 drop customers: constant time

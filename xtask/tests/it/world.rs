@@ -174,10 +174,11 @@ impl std::fmt::Display for Said {
 macro_rules! assert_said {
     ($name:expr, $said:expr) => {
         insta::with_settings!({ filters => vec![
+            (r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [TIME]"),
             (r"\d+\.\d+ s\b", "[TIME] s"),
             (r"\b[0-9a-f]{64}\b", "[FINGERPRINT]"),
             (r"\b[0-9a-f]{32}\b", "[CHECKSUM]"),
-            (r#""seconds": [0-9.e-]+"#, r#""seconds": "[TIME]""#),
+            (r#""(seconds|low|high)": [0-9.e-]+"#, r#""$1": "[TIME]""#),
             (r#""(before|peak|after)": \d+"#, r#""$1": "[BYTES]""#),
         ], omit_expression => true, prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!($name.replace(' ', "-"), $said.to_string());

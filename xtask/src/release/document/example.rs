@@ -2,7 +2,7 @@
 
 use migrate::{
     ApprovedBy, Cost, CostClass, Difference, DifferenceKind, Disk, Evidence, Hazard, HazardName, Outcome,
-    Part, Plan, Planner, Proposal, Report, Step, StepKind, Timing,
+    Part, Plan, Planner, Prediction, Proposal, Report, Step, StepKind, Timing,
 };
 
 use super::Document;
@@ -237,6 +237,7 @@ fn plan() -> Plan {
         planner: Planner::Builtin,
         fingerprint: "77aa".to_owned(),
         cost: Cost { class: Rewrite, rows },
+        prediction: Prediction { seconds: 960.0, low: 384.0, high: 2_400.0 },
         steps: vec![
             step(Metadata, "", Constant, 0, "PRAGMA legacy_alter_table = ON"),
             step(Drop, "active", Constant, 0, "DROP VIEW active"),

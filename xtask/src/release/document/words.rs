@@ -81,7 +81,7 @@ pub(super) fn limit(limit: &Limit) -> Badge {
 /// Who planned how much, as a sentence.
 pub(super) fn plan(plan: &Plan) -> String {
     let steps = text::count(plan.steps.len() as u64, "step");
-    format!("{steps}, planned by {}: {}.", plan.planner, cost(&plan.cost))
+    format!("{steps}, planned by {}: {}, {}.", plan.planner, cost(&plan.cost), plan.prediction)
 }
 
 /// `rebuild customers`.

@@ -76,9 +76,10 @@ fn planned(base: &Base<'_>, report: &Report) -> Check {
     let Some(plan) = &report.plan else { return fine(base.change, differences) };
     let steps = text::count(plan.steps.len() as u64, "step");
     let class = match plan.cost.class {
-        migrate::CostClass::Constant => "constant time",
-        migrate::CostClass::Scan => "reads rows",
-        migrate::CostClass::Rewrite => "writes rows anew",
+        // There are no rows here: only where they make no difference is there something to predict.
+        migrate::CostClass::Constant => format!("constant time, {}", plan.prediction),
+        migrate::CostClass::Scan => "reads rows".to_owned(),
+        migrate::CostClass::Rewrite => "writes rows anew".to_owned(),
     };
     let mut details: Vec<_> =
         report.differences.iter().map(|difference| difference.message.clone()).collect();
