@@ -22,7 +22,7 @@ Environment:
   ATLAS                  the Atlas binary [default: atlas on PATH]
   LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between
   LANDFALL_COLUMN_ORDER  report or exact [default: report]
-  LANDFALL_FAST_PATH     proved, full or off: which changes need not write rows anew [default: proved]
+  LANDFALL_FAST_PATH     proved, full or off: changes that write no row anew [default: proved]
   LANDFALL_COMMIT        the commit that /version reports
   LANDFALL_SCHEMA        keep: start migrates nothing, and serves only where this release fits
   LANDFALL_CREATE        1: a database that is missing on Fly's volume may be made

@@ -14,7 +14,7 @@ use crate::project::{CUSTOMERS, Project, Server, customers, ran, refused, stable
 use crate::requires;
 
 /// Every row is written anew.
-const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL CHECK (last_name <> ''));\n";
+const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL UNIQUE);\n";
 const DROPPED: &str =
     "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL\n-- @dropped last_name\n);\n";
 

@@ -49,7 +49,7 @@ fn migrate_adds_a_column_and_keeps_the_rows() {
     plan of builtin, constant time, predicted [time]:
       ALTER TABLE "customers" ADD COLUMN email TEXT;
     planner builtin: chosen, the only plan that was proved
-    customers: 1 row before, 1 after, values equal
+    customers: a sample of 1 row by key, values equal
     "#);
 }
 
@@ -261,7 +261,7 @@ fn help_tells_every_variable_and_exit_code() {
       ATLAS                  the Atlas binary [default: atlas on PATH]
       LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between
       LANDFALL_COLUMN_ORDER  report or exact [default: report]
-      LANDFALL_FAST_PATH     proved, full or off: which changes need not write rows anew [default: proved]
+      LANDFALL_FAST_PATH     proved, full or off: changes that write no row anew [default: proved]
       LANDFALL_COMMIT        the commit that /version reports
       LANDFALL_SCHEMA        keep: start migrates nothing, and serves only where this release fits
       LANDFALL_CREATE        1: a database that is missing on Fly's volume may be made

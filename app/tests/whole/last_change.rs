@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::project::{CUSTOMERS, Project, ran, stable};
 
-const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL CHECK (last_name <> ''));\n";
+const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL UNIQUE);\n";
 const RECORD: &str = ".data/db.last-change";
 
 fn last_change(project: &Project) -> Value {

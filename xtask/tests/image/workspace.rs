@@ -34,8 +34,8 @@ pub(crate) fn images() -> &'static Images {
         let (old, new) = ("landfall-test:old".to_owned(), "landfall-test:new".to_owned());
         workspace.builds(&["--tag", &old, "--no-smoke"]);
         workspace.edit("schema.sql", |schema| {
-            let checked = "last_name TEXT NOT NULL CHECK (last_name <> '')";
-            schema.replace("last_name TEXT NOT NULL", checked)
+            let rewritten = "last_name TEXT NOT NULL, sorted TEXT AS (lower(last_name)) STORED";
+            schema.replace("last_name TEXT NOT NULL", rewritten)
                 + "CREATE INDEX customers_by_name ON customers (last_name, first_name);\n"
         });
         workspace.builds(&["--tag", &new, "--no-smoke"]);
