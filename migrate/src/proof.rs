@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::carry::{Rowid, TableCarry};
+use crate::carry::{self, Rowid, TableCarry};
 use crate::execute::{Execution, Failure};
 use crate::plan::StepKind;
 use crate::replica;
 use crate::sample::Sample;
-use crate::schema::{Schema, Table};
+use crate::schema::{ForeignKey, Schema, Table};
 use crate::token::quote;
 use crate::value::Value;
 use crate::virtual_table::Content;
@@ -58,7 +58,7 @@ fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection
         Sampler { live: execution.live, database, replica, taken: BTreeMap::new(), queue: VecDeque::new() };
     for watched in &execution.watched {
         match execution.live.table(&watched.table.from) {
-            Some(table) => sampler.table(table)?,
+            Some(table) => sampler.table(table, &new_parents(execution, watched.table, table))?,
             None => sample_virtual_table(watched.table, database, replica)?,
         }
     }
@@ -91,6 +91,33 @@ fn sample_virtual_table(
     Ok(())
 }
 
+/// A parent that rows will have by a foreign key that is new.
+struct NewParent<'s> {
+    table: &'s Table,
+    /// Of the parent.
+    columns: Vec<String>,
+    /// What feeds the child's columns, over its live row.
+    values: Vec<String>,
+}
+
+fn new_parents<'s>(execution: &Execution<'s>, carry: &TableCarry, old: &Table) -> Vec<NewParent<'s>> {
+    let Some(new) = execution.declared.schema.table(&carry.to) else { return Vec::new() };
+    let parent = |key: &ForeignKey| {
+        let (parent, columns) = carry::parent(execution.carry, key)?;
+        let value = |name: &String| {
+            let default = || new.column(name)?.default.as_ref().map(|default| format!("({default})"));
+            carry.source_of(name)?.sql().or_else(default)
+        };
+        Some(NewParent {
+            table: execution.live.table(&parent)?,
+            columns: columns.iter().map(|column| quote(column)).collect(),
+            values: key.columns.iter().map(value).collect::<Option<_>>()?,
+        })
+    };
+    let keys = new.foreign_keys.iter();
+    keys.filter(|key| !carry::has_foreign_key(execution.carry, carry, old, key)).filter_map(parent).collect()
+}
+
 /// Copies rows by key, each once, and afterwards the parents they refer to.
 struct Sampler<'s> {
     live: &'s Schema,
@@ -103,9 +130,17 @@ struct Sampler<'s> {
 }
 
 impl<'s> Sampler<'s> {
-    fn table(&mut self, table: &'s Table) -> rusqlite::Result<()> {
+    fn table(&mut self, table: &'s Table, new_parents: &[NewParent<'s>]) -> rusqlite::Result<()> {
         let sample = Sample::of(self.database, table, SAMPLE)?;
-        sample.look(table, |clause, parameters| self.copy(table, clause, parameters))
+        sample.look(table, |clause, parameters| {
+            self.copy(table, clause, parameters)?;
+            new_parents.iter().try_for_each(|parent| {
+                let children =
+                    format!("SELECT {} FROM {} {clause}", parent.values.join(", "), quote(&table.name));
+                let clause = format!("WHERE ({}) IN ({children})", parent.columns.join(", "));
+                self.copy(parent.table, &clause, parameters)
+            })
+        })
     }
 
     fn copy(&mut self, table: &'s Table, clause: &str, parameters: &[Value]) -> rusqlite::Result<()> {
