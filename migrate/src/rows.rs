@@ -347,7 +347,7 @@ impl Rows<'_, '_> {
         }
         let name = quote(&column.name);
         let sql = format!(
-            "SELECT count(*) FROM {} WHERE {name} IS NOT ({})",
+            "SELECT count(*) FROM {} WHERE {name} IS NOT ({}) COLLATE BINARY",
             quote(&self.table.from),
             generated.expression
         );
