@@ -7,7 +7,7 @@
 use super::Builder;
 use super::shortcut::{Trial, auto_indexes};
 use crate::carry::{Rowid, TableCarry};
-use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::plan::{Cost, Step, StepKind};
 use crate::replica;
 use crate::schema::{Column, Index, Table};
 use crate::settings::FastPath;
@@ -52,7 +52,7 @@ impl Trial<'_, '_> {
         let aside = self.builder.free_name(&format!("landfall_new_{name}"));
         self.step(StepKind::Rebuild, rows_only(self.table, &aside), none)?;
         let Some(copy) = self.builder.copy_sql(old, self.table, &aside, &name) else { return Ok(false) };
-        self.step(StepKind::Rebuild, copy, Cost { class: CostClass::Rewrite, rows: self.rows })?;
+        self.step(StepKind::Rebuild, copy, self.rewrite())?;
         self.exchange_roots(&name, &aside)?;
         self.edit_text(&self.table.sql.clone(), none)?;
         self.step(StepKind::Rebuild, format!("DROP TABLE {}", quote(&aside)), none)?;

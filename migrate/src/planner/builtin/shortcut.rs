@@ -38,9 +38,8 @@ impl Builder<'_> {
         way: impl FnOnce(&mut Trial<'_, '_>) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<Option<Vec<Step>>> {
         self.scratch.execute_batch("SAVEPOINT trial")?;
-        let rows = self.rows_of(&table.name);
         let catalogue = Catalogue::default();
-        let mut trial = Trial { builder: self, table, carry, rows, steps: Vec::new(), catalogue };
+        let mut trial = Trial { builder: self, table, carry, steps: Vec::new(), catalogue };
         let there = || Ok::<_, rusqlite::Error>(way(&mut trial)? && trial.is_there()?);
         let there = there().unwrap_or(false);
         let steps = trial.steps;
@@ -56,7 +55,6 @@ pub(super) struct Trial<'t, 'b> {
     /// As declared.
     pub(super) table: &'t Table,
     pub(super) carry: &'t TableCarry,
-    pub(super) rows: u64,
     steps: Vec<Step>,
     catalogue: Catalogue,
 }
@@ -99,8 +97,13 @@ impl Trial<'_, '_> {
         Ok(())
     }
 
+    /// Rows are counted here and below alone: what is done in constant time must not ask how many there are.
     fn scan(&self) -> Cost {
-        Cost { class: CostClass::Scan, rows: self.rows }
+        Cost { class: CostClass::Scan, rows: self.builder.rows_of(&self.table.name) }
+    }
+
+    pub(super) fn rewrite(&self) -> Cost {
+        Cost { class: CostClass::Rewrite, rows: self.builder.rows_of(&self.table.name) }
     }
 
     fn add_columns(&mut self) -> rusqlite::Result<bool> {
@@ -127,11 +130,7 @@ impl Trial<'_, '_> {
             .filter(|column| table.column(&column.name).is_none())
         {
             let is_virtual = column.generated.as_ref().is_some_and(|generated| !generated.stored);
-            let cost = if is_virtual {
-                Cost::default()
-            } else {
-                Cost { class: CostClass::Rewrite, rows: self.rows }
-            };
+            let cost = if is_virtual { Cost::default() } else { self.rewrite() };
             let sql = format!("ALTER TABLE {} DROP COLUMN {}", quote(&table.name), quote(&column.name));
             self.step(StepKind::Alter, sql, cost)?;
         }
@@ -146,7 +145,7 @@ impl Trial<'_, '_> {
         if alterations.is_empty() {
             return Ok(false);
         }
-        self.scratch().execute_batch("SAVEPOINT alter")?;
+        self.scratch().execute_batch("SAVEPOINT altering")?;
         let altered = || {
             for (what, cost) in alterations {
                 self.step(StepKind::Alter, format!("ALTER TABLE {} {what}", quote(&self.table.name)), cost)?;
@@ -155,10 +154,10 @@ impl Trial<'_, '_> {
         };
         let there = altered().unwrap_or(false);
         if !there {
-            self.scratch().execute_batch("ROLLBACK TO alter")?;
+            self.scratch().execute_batch("ROLLBACK TO altering")?;
             self.steps.truncate(before);
         }
-        self.scratch().execute_batch("RELEASE alter")?;
+        self.scratch().execute_batch("RELEASE altering")?;
         Ok(there)
     }
 
@@ -250,6 +249,9 @@ impl Trial<'_, '_> {
             self.step(StepKind::Check, sql, self.scan())?;
         }
         if !needs.widen.is_empty() {
+            if !self.finds_defaults(needs)? {
+                return Ok(None);
+            }
             let set: Vec<_> = needs.widen.iter().map(|(name, _)| format!("{name} = {name}")).collect();
             let conditions: Vec<_> = needs.widen.iter().map(|(_, condition)| condition.as_str()).collect();
             let condition = conditions.join(" OR ");
@@ -265,13 +267,39 @@ impl Trial<'_, '_> {
         if needs.full { self.exchange_indexes(text, before) } else { Ok(Some(Vec::new())) }
     }
 
+    /// Whether the condition for each column finds what rows without a value read: in a DEFAULT, a word is a text, and `1e2` in a
+    /// TEXT column another one than anywhere else.
+    fn finds_defaults(&self, needs: &Needs) -> rusqlite::Result<bool> {
+        let now = self.now()?;
+        let Some(old) = now.table(&self.table.name) else { return Ok(false) };
+        let trial = replica::memory(self.builder.task.settings)?;
+        for (name, condition) in &needs.widen {
+            let columns = old.columns.iter().filter(|column| quote(&column.name) == *name);
+            for column in columns {
+                let strict = if old.strict { " STRICT" } else { "" };
+                let (type_, collation) = (&column.type_, quote(&column.collation));
+                let default = column.default.as_deref().unwrap_or("NULL");
+                trial.execute_batch(&format!(
+                    "CREATE TABLE trial (landfall_key INTEGER PRIMARY KEY){strict}; INSERT INTO trial VALUES (1);
+                     ALTER TABLE trial ADD COLUMN {name} {type_} COLLATE {collation} DEFAULT {default}"
+                ))?;
+                let sql = format!("SELECT count(*) FROM trial WHERE {condition}");
+                if trial.query_row(&sql, [], |row| row.get::<_, u64>(0))? != 1 {
+                    return Ok(false);
+                }
+                trial.execute_batch("DROP TABLE trial")?;
+            }
+        }
+        Ok(true)
+    }
+
     fn after_edit(&mut self, needs: &Needs, gone: Vec<String>) -> rusqlite::Result<()> {
-        let (name, scan) = (self.table.name.clone(), self.scan());
+        let name = self.table.name.clone();
         for index in gone {
             self.step(StepKind::Rebuild, format!("DROP INDEX {}", quote(&index)), Cost::default())?;
         }
         if needs.reindex {
-            self.step(StepKind::Rebuild, format!("REINDEX {}", quote(&name)), scan)?;
+            self.step(StepKind::Rebuild, format!("REINDEX {}", quote(&name)), self.scan())?;
         }
         if needs.mark == Some(false) {
             let sql = format!("DELETE FROM sqlite_sequence WHERE name = {}", quote_text(&name));
@@ -282,7 +310,7 @@ impl Trial<'_, '_> {
                 "SELECT 1 FROM pragma_quick_check({}) WHERE quick_check <> 'ok' LIMIT 1",
                 quote_text(&name)
             );
-            self.step(StepKind::Check, sql, scan)?;
+            self.step(StepKind::Check, sql, self.scan())?;
         }
         Ok(())
     }
@@ -301,7 +329,7 @@ impl Trial<'_, '_> {
         self.step(StepKind::Metadata, delete, none)?;
         let key = self.table.rowid_alias.as_deref().unwrap_or("rowid");
         let insert = format!(
-            "INSERT INTO sqlite_sequence (name, seq) SELECT {text}, last FROM (SELECT max({}) AS last FROM {}) WHERE last IS NOT NULL",
+            "INSERT INTO sqlite_sequence (name, seq) SELECT {text}, max(last, 0) FROM (SELECT max({}) AS last FROM {}) WHERE last IS NOT NULL",
             quote(key),
             quote(&name)
         );
