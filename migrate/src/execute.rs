@@ -474,7 +474,99 @@ fn statistics_of(conn: &Connection, name: &str) -> rusqlite::Result<Vec<Vec<Valu
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use std::path::Path;
+
     use super::*;
+    use crate::plan::Cost;
+
+    const TABLE: &str = "CREATE TABLE t (a INTEGER NOT NULL)";
+    const EDITED: &str = "UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a INTEGER)' WHERE name = 't'";
+
+    /// What becomes of steps on a table of two rows, which are to bring it to the same without NOT NULL.
+    fn done(conn: &mut Connection, steps: &[(StepKind, &str)]) -> Result<Vec<Evidence>, Failure> {
+        let step = |(kind, sql): &(StepKind, &str)| Step {
+            sql: (*sql).to_owned(),
+            kind: *kind,
+            table: "t".to_owned(),
+            cost: Cost::default(),
+        };
+        let steps: Vec<_> = steps.iter().map(step).collect();
+        let settings = Settings::default();
+        let new = "CREATE TABLE t (a INTEGER)";
+        let declared = Declared::parse(Path::new("schema.sql"), new, &settings).unwrap();
+        let ignore = ["other*".to_owned()];
+        let live = schema::read(conn, &ignore).unwrap();
+        let carry = carry::carry(&live, &declared).unwrap();
+        let watched = evidence::watched(&steps, &carry, &live, &declared.schema, settings.proof);
+        let execution = Execution {
+            steps: &steps,
+            live: &live,
+            declared: &declared,
+            carry: &carry,
+            settings: &settings,
+            ignore: &ignore,
+            watched,
+        };
+        conn.execute_batch("BEGIN").unwrap();
+        execution.run(conn, &mut ())
+    }
+
+    fn two_rows() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(&format!("{TABLE}; INSERT INTO t VALUES (1), (2); CREATE TABLE other (a)"))
+            .unwrap();
+        conn
+    }
+
+    fn clause(found: Result<Vec<Evidence>, Failure>) -> String {
+        match found.unwrap_err() {
+            Failure::Evidence { clause, .. } => clause,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_edit_writes_one_row_of_the_schema_and_none_of_a_table() {
+        assert!(done(&mut two_rows(), &[(StepKind::Edit, EDITED)]).is_ok());
+        let both = "UPDATE sqlite_schema SET sql = sql";
+        let found = clause(done(&mut two_rows(), &[(StepKind::Edit, both)]));
+        assert_eq!(found, format!("would write 2 rows where 1 had to be, in `{both}`"));
+        let none = "UPDATE sqlite_schema SET sql = sql WHERE name = 'T'";
+        let found = clause(done(&mut two_rows(), &[(StepKind::Edit, none)]));
+        assert_eq!(found, format!("would write 0 rows where 1 had to be, in `{none}`"));
+        let rows = "UPDATE t SET a = a + 1";
+        let found = clause(done(&mut two_rows(), &[(StepKind::Alter, rows), (StepKind::Edit, EDITED)]));
+        assert_eq!(found, format!("would write 2 rows where 0 had to be, in `{rows}`"));
+    }
+
+    #[test]
+    fn a_check_that_finds_a_row_ends_it() {
+        let check = (StepKind::Check, "SELECT 1 FROM t WHERE a = 2");
+        let found = done(&mut two_rows(), &[check, (StepKind::Edit, EDITED)]).unwrap_err();
+        assert!(matches!(found, Failure::Found { .. }), "{found:?}");
+    }
+
+    #[test]
+    fn a_damaged_schema_is_told_before_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("db");
+        let open = || Connection::open(&file).unwrap();
+        open().execute_batch(&format!("{TABLE}; INSERT INTO t VALUES (1), (2)")).unwrap();
+        for other in 0..200 {
+            open().execute_batch(&format!("CREATE TABLE other_{other} (a, b, c, d, e)")).unwrap();
+        }
+        let last = "SELECT max(pageno) FROM dbstat WHERE name = 'sqlite_schema'";
+        let page: usize = open().query_row(last, [], |row| row.get(0)).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        // Bytes of that page which belong to nothing, as its header counts them.
+        bytes[(page - 1) * 4096 + 7] += 5;
+        std::fs::write(&file, bytes).unwrap();
+        let found = clause(done(&mut open(), &[(StepKind::Edit, EDITED)]));
+        assert!(found.starts_with("would damage the schema: "), "{found}");
+        // No edit, no look: what was there before is not this plan's.
+        let alter = "ALTER TABLE t ALTER COLUMN a DROP NOT NULL";
+        assert!(done(&mut open(), &[(StepKind::Alter, alter)]).is_ok());
+    }
 
     #[test]
     fn a_header_that_changed_is_a_failure() {
