@@ -10,6 +10,7 @@ mod copies;
 mod declared;
 mod directives;
 mod errors;
+mod fast_path;
 mod faults;
 mod fit;
 mod hazards;

@@ -216,7 +216,7 @@ fn check_values(table: &str, before: &Snapshot, after: &Snapshot) {
 }
 
 /// What the PRAGMAs tell, independent of our own reading of the text.
-fn meaning(conn: &Connection) -> String {
+pub(crate) fn meaning(conn: &Connection) -> String {
     let mut text = query(
         conn,
         "SELECT lower(name), type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' ORDER BY 1",
