@@ -53,6 +53,8 @@ struct Column {
     check: Option<String>,
     references: Option<String>,
     generated: Option<(String, bool)>,
+    /// Whether it came by ALTER TABLE, so that older rows hold no value for it.
+    added: bool,
 }
 
 #[derive(Clone, PartialEq)]
@@ -98,7 +100,10 @@ pub(crate) fn schema(random: &mut Random) -> Schema {
     for at in 0..count {
         let name = TABLES[(at + random.below(2)) % TABLES.len()];
         if schema.tables.iter().all(|t| t.name != name) {
-            let table = table(random, name, &schema);
+            let mut table = table(random, name, &schema);
+            if random.percent(50) {
+                table.add_later(random);
+            }
             schema.tables.push(table);
         }
     }
@@ -171,6 +176,7 @@ fn column(random: &mut Random, table: &Table, name: &'static str, schema: &Schem
         }),
         references: None,
         generated: None,
+        added: false,
     };
     if random.percent(15) {
         let parent = schema.tables.iter().find(|t| matches!(t.key, Key::Rowid { .. }));
@@ -251,7 +257,7 @@ impl Schema {
         let snapshot = self.clone();
         let table = &mut self.tables[at];
         let column = random.below(table.columns.len());
-        match random.below(14) {
+        match random.below(20) {
             0 | 1 => add_column(random, table, &snapshot),
             2 => {
                 if table.columns.len() > 1 {
@@ -290,6 +296,30 @@ impl Schema {
                     self.rest.remove(at);
                 }
             }
+            13 => {
+                let types = ["INTEGER", "INT", "TEXT", "REAL", "BLOB"];
+                if table.columns.iter().all(|c| types.contains(&c.type_)) {
+                    table.strict ^= true;
+                }
+            }
+            14 => {
+                let name = table.columns[column].name;
+                table.columns[column].check = Some(format!("{name} IS NOT 'never' AND {name} IS NOT -99"));
+            }
+            15 => table.columns[column].change_action(random),
+            16 => table.columns[column].change_type_name(),
+            17 => {
+                if let Some(generated) = &mut table.columns[column].generated {
+                    generated.0.push_str(" || '?'");
+                } else if !table.strict {
+                    table.columns[column].default = Some(*random.pick(&["'late'", "7", "-1.5", "x'01'"]));
+                }
+            }
+            18 => {
+                if let Some((_, true)) = table.columns[column].generated {
+                    table.columns[column].generated = None;
+                }
+            }
             _ => {
                 if let Some(name) = TABLES.iter().find(|n| self.tables.iter().all(|t| t.name != **n)) {
                     let table = self::table(random, name, &snapshot);
@@ -302,6 +332,25 @@ impl Schema {
                 table.columns[0].generated = None;
             }
         }
+    }
+
+    /// The same tables before columns were added to them, alone.
+    pub(crate) fn before_additions(&self) -> Self {
+        let mut schema = self.clone();
+        schema.rest.clear();
+        for table in &mut schema.tables {
+            table.columns.retain(|column| !column.added);
+        }
+        schema
+    }
+
+    /// The statements that add them, and then everything else.
+    pub(crate) fn additions(&self) -> Vec<String> {
+        let added = self.tables.iter().flat_map(|table| {
+            let columns = table.columns.iter().filter(|column| column.added);
+            columns.map(|column| format!("ALTER TABLE {} ADD COLUMN {}", table.name, column.sql()))
+        });
+        added.chain(self.rest.iter().map(|(sql, _)| sql.clone())).collect()
     }
 
     /// The text of a `schema.sql`, without what the tables no longer have.
@@ -321,6 +370,23 @@ impl Schema {
 }
 
 impl Table {
+    /// Makes the last column one that came later, where ALTER TABLE could have added it.
+    fn add_later(&mut self, random: &mut Random) {
+        const LITERALS: [&str; 9] = ["0", "-1", "'x'", "1.5", "2.0", "x'00ff'", "1e2", "TRUE", "'007'"];
+        let key = if self.key == Key::Composite { 2 } else { 0 };
+        let text = self.constraints.concat();
+        let strict = self.strict;
+        let at = self.columns.len() - 1;
+        let column = &mut self.columns[at];
+        let fits = column.generated.is_none() && column.references.is_none() && !text.contains(column.name);
+        if at == 0 || at < key || !fits {
+            return;
+        }
+        (column.added, column.unique) = (true, None);
+        column.default = if strict { None } else { Some(*random.pick(&LITERALS)) };
+        column.not_null &= !strict;
+    }
+
     fn sql(&self) -> String {
         let mut items: Vec<String> = Vec::new();
         match &self.key {
@@ -357,6 +423,26 @@ impl Table {
 }
 
 impl Column {
+    fn change_action(&mut self, random: &mut Random) {
+        let Some(references) = &mut self.references else { return };
+        let plain = references.split(" ON ").next().and_then(|text| text.split(" DEFERRABLE").next());
+        let actions = ["", " ON DELETE CASCADE", " ON UPDATE SET NULL", " DEFERRABLE INITIALLY DEFERRED"];
+        *references = format!("{}{}", plain.unwrap_or_default(), random.pick(&actions));
+    }
+
+    /// To another name of the same affinity.
+    fn change_type_name(&mut self) {
+        self.type_ = match self.type_ {
+            "INTEGER" => "INT",
+            "INT" => "INTEGER",
+            "TEXT" => "VARCHAR(20)",
+            "VARCHAR(20)" => "TEXT",
+            "REAL" => "double precision",
+            "BOOLEAN" => "NUMERIC",
+            other => other,
+        };
+    }
+
     fn sql(&self) -> String {
         let mut text = format!("{} {}", self.name, self.type_);
         if let Some((expression, stored)) = &self.generated {
