@@ -224,6 +224,7 @@ fn an_approval_counts_for_that_hazard_on_that_object_alone() {
 #[test]
 fn a_rewrite_is_told_and_asks_for_nothing() {
     let report = Bench::new("CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x')")
+        .with(|s| s.fast_path = migrate::FastPath::Off)
         .reaches("CREATE TABLE t (a TEXT)");
     let hazards: Vec<_> =
         report.plan.unwrap().hazards.into_iter().map(|h| (h.name, h.object, h.rows)).collect();
@@ -258,7 +259,8 @@ fn the_levels_of_proof_are_what_they_say() {
         (migrate::ProofLevel::Counts, [("p", false), ("c", false)]),
         (migrate::ProofLevel::Content, [("p", true), ("c", true)]),
     ] {
-        let report = Bench::new(old).with(|s| s.proof = level).reaches(new);
+        let rewritten = Bench::new(old).with(|s| (s.proof, s.fast_path) = (level, migrate::FastPath::Off));
+        let report = rewritten.reaches(new);
         let found: Vec<_> =
             report.evidence.iter().map(|e| (e.table.as_str(), e.checksum.is_some())).collect();
         assert_eq!(found, expected);
@@ -341,7 +343,8 @@ fn a_foreign_key_to_a_key_that_only_comes_with_the_change_is_checked_all_the_sam
 fn tables_tied_by_a_trigger_are_counted() {
     let rest = "CREATE TABLE log (a TEXT); CREATE TABLE apart (a TEXT);
          CREATE TRIGGER tr AFTER DELETE ON t BEGIN INSERT INTO log VALUES (old.a); END;";
-    let bench = Bench::new(&format!("CREATE TABLE t (a TEXT NOT NULL); {rest} INSERT INTO log VALUES ('x')"));
+    let bench = Bench::new(&format!("CREATE TABLE t (a TEXT NOT NULL); {rest} INSERT INTO log VALUES ('x')"))
+        .with(|s| s.fast_path = migrate::FastPath::Off);
     let report = bench.reaches(&format!("CREATE TABLE t (a TEXT); {rest}"));
     let counted: Vec<_> = report.evidence.iter().map(|e| (e.table.as_str(), e.rows_after)).collect();
     assert_eq!(counted, [("t", 0), ("log", 1)]);

@@ -1,11 +1,17 @@
 //! What a table rebuild loses elsewhere, kept here: each trap with rows.
+use migrate::FastPath;
+
 use crate::support::Bench;
+
+/// Whose tables are written anew, whatever changes.
+fn rewriting(sql: &str) -> Bench {
+    Bench::new(sql).with(|s| s.fast_path = FastPath::Off)
+}
 
 #[test]
 fn a_new_column_table_and_index_reach_a_database_with_rows() {
-    let bench = Bench::new(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (5, 'y')",
-    );
+    let bench =
+        rewriting("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (5, 'y')");
     let report = bench.reaches(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT NOT NULL DEFAULT 'new');
          CREATE TABLE u (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t);
@@ -17,7 +23,7 @@ fn a_new_column_table_and_index_reach_a_database_with_rows() {
 
 #[test]
 fn children_of_a_rebuilt_parent_with_cascade_survive() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT NOT NULL);
          CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES p (id) ON DELETE CASCADE);
          CREATE TABLE n (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE SET NULL);
@@ -38,7 +44,7 @@ fn children_of_a_rebuilt_parent_with_cascade_survive() {
 
 #[test]
 fn a_self_reference_with_cascade_survives() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t (id) ON DELETE CASCADE, a TEXT NOT NULL);
          INSERT INTO t VALUES (1, NULL, 'x'), (2, 1, 'y'), (3, 2, 'z');",
     );
@@ -57,7 +63,7 @@ fn triggers_and_views_on_and_about_a_rebuilt_table_survive() {
          CREATE TRIGGER on_t AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (new.a); END;
          CREATE TRIGGER about_t AFTER INSERT ON log WHEN (SELECT count(*) FROM t) > 99 BEGIN DELETE FROM t WHERE a = new.a; END;
          CREATE TRIGGER on_v INSTEAD OF INSERT ON v BEGIN INSERT INTO t (a) VALUES (new.a); END;";
-    let bench = Bench::new(&format!(
+    let bench = rewriting(&format!(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); {rest} INSERT INTO t VALUES (1, 'x'), (7, 'y');"
     ));
     bench.reaches(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); {rest}"));
@@ -70,7 +76,7 @@ fn triggers_and_views_on_and_about_a_rebuilt_table_survive() {
 
 #[test]
 fn the_autoincrement_mark_survives_also_of_an_emptied_table() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL);
          CREATE TABLE e (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL);
          INSERT INTO t VALUES (1, 'x'), (90, 'y'); DELETE FROM t WHERE id = 90;
@@ -86,7 +92,7 @@ fn the_autoincrement_mark_survives_also_of_an_emptied_table() {
 #[test]
 fn implicit_rowids_survive_and_an_external_content_index_stays_valid() {
     let fts = "CREATE VIRTUAL TABLE f USING fts5 (a, content='t');";
-    let bench = Bench::new(&format!(
+    let bench = rewriting(&format!(
         "CREATE TABLE t (a TEXT NOT NULL); {fts}
          INSERT INTO t (rowid, a) VALUES (3, 'three'), (40, 'forty');
          INSERT INTO f (rowid, a) SELECT rowid, a FROM t;"
@@ -100,7 +106,7 @@ fn implicit_rowids_survive_and_an_external_content_index_stays_valid() {
 #[test]
 fn a_conflict_clause_of_the_target_drops_no_row() {
     for clause in ["REPLACE", "IGNORE"] {
-        let bench = Bench::new(
+        let bench = rewriting(
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'x')",
         );
         let error = bench
@@ -111,7 +117,7 @@ fn a_conflict_clause_of_the_target_drops_no_row() {
 
 #[test]
 fn statistics_survive() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); CREATE INDEX t_a ON t (a);
          INSERT INTO t VALUES (1, 'x'), (2, 'y'); ANALYZE;",
     );
@@ -123,7 +129,7 @@ fn statistics_survive() {
 #[test]
 fn header_pragmas_and_journal_mode_survive() {
     for mode in ["wal", "delete"] {
-        let bench = Bench::new(&format!(
+        let bench = rewriting(&format!(
             "PRAGMA page_size = 8192; PRAGMA auto_vacuum = 1; PRAGMA journal_mode = {mode};
              CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL); INSERT INTO t VALUES (1, 'x');
              PRAGMA user_version = 7; PRAGMA application_id = 99;"
@@ -137,7 +143,7 @@ fn header_pragmas_and_journal_mode_survive() {
 
 #[test]
 fn tables_of_others_are_invisible() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); INSERT INTO _litestream_seq VALUES (1, 2);
          CREATE TABLE atlas_schema_revisions (v TEXT); CREATE TABLE mine_x (a); CREATE TABLE t (a TEXT);",
     )
@@ -149,7 +155,7 @@ fn tables_of_others_are_invisible() {
 #[test]
 fn a_table_named_like_the_planners_own_is_left_alone() {
     let old = "CREATE TABLE landfall_old_t (a TEXT); CREATE TABLE new_t (a TEXT);";
-    let bench = Bench::new(&format!(
+    let bench = rewriting(&format!(
         "{old} CREATE TABLE t (a TEXT NOT NULL); INSERT INTO t VALUES ('x'); INSERT INTO landfall_old_t VALUES ('mine'); INSERT INTO new_t VALUES ('too');"
     ));
     bench.reaches(&format!("{old} CREATE TABLE t (a TEXT);"));
@@ -161,7 +167,7 @@ fn a_table_named_like_the_planners_own_is_left_alone() {
 
 #[test]
 fn a_renamed_column_and_table_keep_their_values() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id));
          CREATE VIEW v AS SELECT name FROM p; CREATE TRIGGER tr AFTER INSERT ON c BEGIN UPDATE p SET name = 'n' WHERE id = -new.p; END;
          CREATE VIEW broken AS SELECT x FROM nowhere;
@@ -185,7 +191,7 @@ fn a_renamed_column_and_table_keep_their_values() {
 
 #[test]
 fn using_gives_old_rows_a_value() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, first TEXT, last TEXT, n TEXT, z TEXT);
          INSERT INTO t VALUES (1, 'Ada', 'Lovelace', '007', NULL), (2, 'Alan', 'Turing', '8', 'q');",
     );
@@ -209,7 +215,7 @@ fn using_gives_old_rows_a_value() {
 fn a_dropped_column_or_table_is_refused_until_it_is_approved() {
     let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT NOT NULL); CREATE TABLE gone (x);
          INSERT INTO t VALUES (1, 'x', 'y'); INSERT INTO gone VALUES (1);";
-    let bench = Bench::new(sql);
+    let bench = rewriting(sql);
     let error = bench.refuses("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);");
     insta::assert_snapshot!(error.to_string().replace(&bench.db().display().to_string(), "[DB]"), @"
     the change of [DB] was refused; nothing was changed
@@ -228,13 +234,13 @@ fn a_dropped_column_or_table_is_refused_until_it_is_approved() {
     );
     assert_eq!(bench.query("SELECT * FROM t"), "1|x");
     let allow = ["DROPS_TABLE:gone", "DROPS_COLUMN:t.b"].map(|a| a.parse().unwrap()).to_vec();
-    let bench = Bench::new(sql).with(|s| s.allow = allow);
+    let bench = rewriting(sql).with(|s| s.allow = allow);
     bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);");
 }
 
 #[test]
 fn statistics_of_an_index_that_changes_go_with_it() {
-    let bench = Bench::new(
+    let bench = rewriting(
         "CREATE TABLE t (a TEXT, b TEXT); CREATE INDEX i ON t (a); CREATE INDEX j ON t (b); CREATE TABLE gone (a TEXT);
          INSERT INTO t VALUES ('x', 'y'); INSERT INTO gone VALUES ('x'); ANALYZE;",
     )
