@@ -94,6 +94,13 @@ impl<'a> Race<'a> {
         let change = |fast_path| Change { db: &copy.file, schema: &self.schema, atlas, fast_path };
         let (root, interrupt) = (&self.track.project.root, self.track.interrupt);
         let (app, xtask) = (&self.track.binaries.app, &self.track.binaries.xtask);
+        let in_words = match self.work.ours {
+            Ours::Boot(fast_path) if !self.work.is_change() => {
+                Some(app::migrate_in_words(app, &change(fast_path), interrupt)?)
+            }
+            _ => None,
+        };
+        // Where there was nothing to do this one has nothing either, and says so in a way that can be read.
         let timed = match self.work.ours {
             Ours::Boot(fast_path) => app::migrate(app, &change(fast_path), interrupt)?,
             Ours::Person | Ours::Nobody => xtask::migrate(xtask, root, &copy.file, &self.schema, interrupt)?,
@@ -111,7 +118,7 @@ impl<'a> Race<'a> {
             }
             _ => None,
         };
-        Ok(lap(&timed, &report, copied))
+        Ok(lap(in_words.as_ref().unwrap_or(&timed), &report, copied))
     }
 
     /// What ours says of what it did; an error where it did not.
