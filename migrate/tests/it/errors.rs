@@ -117,7 +117,7 @@ fn rows_break_what_only_a_statement_can_find() {
     [Hazard, exit 3]
     the change of [DIR]/db was refused; nothing was changed
       VIOLATED_CONSTRAINT: rows break a constraint of schema.sql
-      builtin: would fail: CHECK constraint failed: c < 7 in `INSERT OR ABORT INTO "t" ("id", "a") SELECT "id", "a" FROM "landfall_old_t"`
+      builtin: would fail: constraint failed in `ALTER TABLE "t" ADD CHECK (c < 7)`
     correct those rows first, or declare what they are
     "#);
 }
@@ -132,8 +132,8 @@ fn a_row_outside_the_sample_breaks_it_in_the_transaction() {
     let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b AS (a + 1), c AS (b + 1), CHECK (c < 7))";
     insta::assert_snapshot!(told(&bench, &bench.refuses(new)), @r#"
     [Hazard, exit 3]
-    VIOLATED_CONSTRAINT: rows of [DIR]/db break a constraint of schema.sql: CHECK constraint failed: c < 7; it was rolled back and nothing was changed
-      INSERT OR ABORT INTO "t" ("id", "a") SELECT "id", "a" FROM "landfall_old_t"
+    VIOLATED_CONSTRAINT: rows of [DIR]/db break a constraint of schema.sql: constraint failed; it was rolled back and nothing was changed
+      ALTER TABLE "t" ADD CHECK (c < 7)
     correct those rows first, or declare what they are
     "#);
 }

@@ -44,8 +44,8 @@ const WIDEN: How = Edit(CostClass::Rewrite);
 impl How {
     fn of(plan: Option<&Plan>) -> Self {
         let Some(plan) = plan else { return Same };
-        let moves = |sql: &str| sql.starts_with("ALTER TABLE") && sql.contains("RENAME TO");
-        if plan.steps.iter().any(|step| step.kind == StepKind::Rebuild && moves(&step.sql)) {
+        let copies = |sql: &str| sql.starts_with("INSERT OR ABORT INTO");
+        if plan.steps.iter().any(|step| step.kind == StepKind::Rebuild && copies(&step.sql)) {
             return Rewrite;
         }
         let edits = plan.steps.iter().any(|step| step.kind == StepKind::Edit);
