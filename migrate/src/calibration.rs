@@ -20,8 +20,11 @@ const LIMIT: Duration = Duration::from_millis(5);
 /// How long a lap is. Of several the middle one counts, so that it does not matter what else the machine does for a moment.
 const LAP: Duration = Duration::from_micros(200);
 
+/// Laps at least, however long they take.
+const LAPS: usize = 5;
+
 /// Rows between two looks at the clock.
-const LOOK: u64 = 8;
+const LOOK: u64 = 4;
 
 /// What was measured so far.
 pub(crate) struct Calibration<'c> {
@@ -71,7 +74,7 @@ fn pace(conn: &Connection, table: &str, limit: Duration) -> rusqlite::Result<Opt
             laps.push((now - lap.0).as_secs_f64() / (checksum.rows - lap.1) as f64);
             lap = (now, checksum.rows);
         }
-        if checksum.rows >= ROWS || now - begun >= limit {
+        if checksum.rows >= ROWS || (now - begun >= limit && laps.len() >= LAPS) {
             break;
         }
     }

@@ -105,7 +105,8 @@ fn make(file: &Path, shape: &Shape, indexes: usize, rows: u64, mode: &str) {
     File::open(file).unwrap().sync_all().unwrap();
 }
 
-fn run(shape: &Shape, change: &Change, rows: u64, mode: &str) -> f64 {
+/// Real against predicted, and whether that is within the margin.
+fn run(shape: &Shape, change: &Change, rows: u64, mode: &str) -> (f64, bool) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("db");
     make(&file, shape, change.indexes, rows, mode);
@@ -126,7 +127,7 @@ fn run(shape: &Shape, change: &Change, rows: u64, mode: &str) -> f64 {
         pace.bytes,
         parts(&report, &plan.steps, rows)
     );
-    ratio
+    (ratio, (plan.prediction.low..=plan.prediction.high).contains(&real))
 }
 
 /// What took at least a fiftieth of a microsecond a row.
@@ -148,16 +149,19 @@ fn predictions_beside_real_runs() {
     let sizes = std::env::var("ROWS").unwrap_or(SIZES.to_owned());
     println!("table      rows mode   change             predicted   real ratio");
     for rows in sizes.split(',').map(|size| size.parse().unwrap()) {
-        let mut ratios = Vec::new();
+        let mut runs = Vec::new();
         for shape in &shapes() {
             for mode in ["wal", "delete"] {
-                ratios.extend(changes().iter().map(|change| run(shape, change, rows, mode)));
+                runs.extend(changes().iter().map(|change| run(shape, change, rows, mode)));
             }
         }
+        let within = runs.iter().filter(|(_, within)| *within).count();
+        let mut ratios: Vec<_> = runs.iter().map(|(ratio, _)| *ratio).collect();
         ratios.sort_by(f64::total_cmp);
         let at = |part: usize| ratios[(ratios.len() - 1) * part / 20];
         println!(
-            "{rows} rows, real / predicted: 5 % below {:.2}, half below {:.2}, 95 % below {:.2}",
+            "{rows} rows: {within} of {} within the margin; real / predicted: 5 % below {:.2}, half below {:.2}, 95 % below {:.2}",
+            runs.len(),
             at(1),
             at(10),
             at(19)
