@@ -48,7 +48,7 @@ fn drift_in_production_is_named_object_by_object() {
     assert_eq!(
         there.lines().take(3).collect::<Vec<_>>(),
         [
-            "ok        on production    2 differences from production's own schema: 9 steps by builtin, writes rows anew; applied",
+            "ok        on production    2 differences from production's own schema: 2 steps by builtin, reads rows; applied",
             "column customers.name: NOT NULL is off, declared is on",
             "index by_hand is not declared"
         ]
