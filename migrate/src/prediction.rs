@@ -29,8 +29,8 @@ pub struct Prediction {
     pub high: f64,
 }
 
-/// By how much it may be more, or less: of the runs that the rates below were measured on, 19 of 20 lay within it (four widths of
-/// rows, 10,000 to 1,000,000 of them, with and without indexes and keys, with and without a log, on a machine that others used).
+/// By how much it may be more, or less: every run of 10,000 and 100,000 rows that the rates below were fitted to lay within it (four
+/// widths of rows, with and without indexes and keys, with and without a log). A disk that others keep busy is not foreseen.
 const MARGIN: f64 = 3.0;
 
 /// What a plan takes that reads and writes no row but samples, in seconds: waiting for the disk, mostly.

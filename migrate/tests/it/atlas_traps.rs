@@ -1,7 +1,7 @@
 //! Each trap that was measured on Atlas, with rows: the built-in planner gets it right, Atlas alone gets it right or is refused
 //! with the loss named, and both together get it right.
 
-use migrate::{Error, ErrorKind, Planner, PlannerChoice};
+use migrate::{Error, ErrorKind, FastPath, Planner, PlannerChoice};
 
 use crate::support::{Bench, proposal};
 
@@ -247,7 +247,9 @@ fn atlas_alone_is_right_or_refused_with_its_loss_named_and_together_they_are_rig
             assert_eq!(rows(&bench), rows(&builtin), "{name}");
         }
         let alone = reason(&result);
+        // Where there is a fast path, Atlas is not asked.
         let bench = Bench::new(old).with(|s| {
+            s.fast_path = FastPath::Off;
             s.planner = PlannerChoice::Auto;
             s.atlas = Some(atlas.clone());
         });
