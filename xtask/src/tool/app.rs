@@ -47,7 +47,7 @@ pub(crate) fn migrate(binary: &Path, change: &Change<'_>, interrupt: &Interrupt)
     timed(&on(change, duct::cmd!(binary, "migrate", "--format", "json")), binary, interrupt)
 }
 
-/// As [`migrate`], and stdout is for people: without a document nobody needs the fingerprints that are in it.
+/// As [`migrate()`], and stdout is for people: without a document nobody needs the fingerprints that are in it.
 pub(crate) fn migrate_in_words(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
     timed(&on(change, duct::cmd!(binary, "migrate")), binary, interrupt)
 }
