@@ -85,15 +85,19 @@ impl TableCarry {
     /// Whether the live table has every declared column already, under its name and computed as is declared: then its rows can
     /// be asked for whatever is declared of them.
     pub(crate) fn has_all(&self, old: &Table, new: &Table) -> bool {
-        let same = |column: &ColumnCarry| match &column.source {
-            Source::Column(from) => from.eq_ignore_ascii_case(&column.to),
-            Source::Using { .. } | Source::Default => false,
-        };
         let computed =
             |column: &Column| old.column(&column.name).is_some_and(|was| was.generated == column.generated);
-        self.from.eq_ignore_ascii_case(&self.to)
-            && self.columns.iter().all(same)
-            && new.columns.iter().all(computed)
+        self.keeps_names() && new.columns.iter().all(computed)
+    }
+
+    /// Whether whatever the live table has of the declared one has its name already, and the value that it is to have.
+    pub(crate) fn keeps_names(&self) -> bool {
+        let same = |column: &ColumnCarry| match &column.source {
+            Source::Column(from) => from.eq_ignore_ascii_case(&column.to),
+            Source::Default => true,
+            Source::Using { .. } => false,
+        };
+        self.from.eq_ignore_ascii_case(&self.to) && self.columns.iter().all(same)
     }
 
     /// Whether a declared column has the values that it had, and compares as it did.

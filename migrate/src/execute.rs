@@ -69,7 +69,7 @@ impl Execution<'_> {
         watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
         let header = header(conn)?;
-        let violations = self.violations(conn, self.live)?;
+        let violations = self.violations(conn, self.live, Carry::table_from)?;
         let statistics = statistics(conn)?;
         let sound = self.sound_indexes(conn, self.live);
         self.statements(conn, watch)?;
@@ -199,14 +199,18 @@ impl Execution<'_> {
     }
 
     /// Rows whose foreign key finds no parent, of every table whose keys, or those they refer to, could have changed.
-    fn violations(&self, conn: &Connection, schema: &Schema) -> rusqlite::Result<Violations> {
+    ///
+    /// By declared names, whichever of the two schemas is in force: `carried` finds a table under the name that it has there.
+    fn violations(
+        &self,
+        conn: &Connection,
+        schema: &Schema,
+        carried: for<'c> fn(&'c Carry, &str) -> Option<&'c TableCarry>,
+    ) -> rusqlite::Result<Violations> {
         let mut found = Violations::new();
         for table in schema.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
-            let carry = self.carry.tables.iter().find(|c| c.from == table.name || c.to == table.name);
-            if carry.is_none_or(|carry| !self.may_lose_parents(carry)) {
-                continue;
-            }
-            let name = self.carry.table_from(&table.name).map_or(&table.name, |c| &c.to);
+            let carry = carried(self.carry, &table.name).filter(|carry| self.may_lose_parents(carry));
+            let Some(TableCarry { to: name, .. }) = carry else { continue };
             // A parent without the key that is referred to: SQLite has no answer, so there is nothing to compare.
             let Ok(mut statement) =
                 conn.prepare(&format!("PRAGMA foreign_key_check({})", quote(&table.name)))
@@ -216,7 +220,7 @@ impl Execution<'_> {
             let Ok(mut rows) = statement.query([]) else { continue };
             while let Ok(Some(row)) = rows.next() {
                 let parent: String = row.get(2)?;
-                let parent = self.carry.table_from(&parent).map_or(parent.clone(), |c| c.to.clone());
+                let parent = carried(self.carry, &parent).map_or(parent.clone(), |c| c.to.clone());
                 found.entry((fold(name), fold(&parent))).or_default().push(row.get(1)?);
             }
         }
@@ -269,7 +273,7 @@ impl Execution<'_> {
     /// Violations that were there before are the user's; new ones are ours.
     fn compare_violations(&self, conn: &Connection, before: &Violations) -> Result<(), Failure> {
         let none = Vec::new();
-        for (tables, after) in self.violations(conn, &self.declared.schema)? {
+        for (tables, after) in self.violations(conn, &self.declared.schema, Carry::table_to)? {
             let was = before.get(&tables).unwrap_or(&none);
             let kept = self.carry.table_to(&tables.0).is_some_and(|c| c.rowid != Rowid::Renumbered);
             let new = if kept && after.iter().all(Option::is_some) {

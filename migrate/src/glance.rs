@@ -46,25 +46,7 @@ pub fn glance(
             None => false,
         },
     };
-    Ok(found.then(|| in_sync(db, path)))
-}
-
-fn in_sync(db: &Path, path: &Path) -> Report {
-    Report {
-        outcome: Outcome::InSync,
-        database: db.display().to_string(),
-        schema: path.display().to_string(),
-        live: String::new(),
-        declared: String::new(),
-        differences: Vec::new(),
-        notes: Vec::new(),
-        plan: None,
-        proposals: Vec::new(),
-        evidence: Vec::new(),
-        seconds: None,
-        timings: Vec::new(),
-        disk: None,
-    }
+    Ok(found.then(|| Report::of(Outcome::InSync, db, path)))
 }
 
 /// What the statements of a `schema.sql` leave in `sqlite_schema`.

@@ -118,9 +118,7 @@ impl Plan {
         let rewrites = self.cost.class == CostClass::Rewrite && self.cost.rows > 0;
         rewrites || self.hazards.iter().any(|hazard| hazard.name != HazardName::RewritesTable)
     }
-}
 
-impl Plan {
     /// Whether Atlas's plan must be dearer: this one writes no table anew, and changes one as Atlas can only by doing so.
     pub(crate) fn outruns_atlas(&self) -> bool {
         self.planner == Planner::Builtin

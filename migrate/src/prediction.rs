@@ -120,10 +120,10 @@ impl Prospect<'_> {
     }
 
     fn step(&self, step: &Step) -> f64 {
-        if step.cost.rows == 0 {
+        let rates = self.rates(step);
+        if step.cost.rows == 0 || rates.is_empty() {
             return 0.0;
         }
-        let rates = self.rates(step);
         let pace = (self.pace)(&self.live(&step.table));
         rates.into_iter().map(|rate| pace.seconds(rate, step.cost.rows)).sum()
     }
@@ -133,7 +133,8 @@ impl Prospect<'_> {
         let narrow = Rate { value: 0.0, byte: commit.byte / 10.0, ..commit };
         let live = self.execution.live;
         match (step.cost.class, step.kind) {
-            (CostClass::Constant, _) => Vec::new(),
+            // The rows that an edit rests on were asked when the plan was made; they are asked again where somebody has written since.
+            (CostClass::Constant, _) | (CostClass::Scan, StepKind::Edit) => Vec::new(),
             (CostClass::Scan, StepKind::Create | StepKind::Rebuild) => {
                 vec![sorted(step.cost.rows), narrow]
             }
@@ -304,6 +305,7 @@ mod tests {
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, c TEXT);",
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT,\n c TEXT -- @renamed from=b\n);",
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT); CREATE TABLE u (a UNIQUE);",
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT CHECK (a <> 'q'), b TEXT);",
         ] {
             let nobody = |table: &str| -> Pace { panic!("rows of {table} were read for {declared}") };
             let change = Change::new(T, declared);
@@ -315,23 +317,21 @@ mod tests {
 
     #[test]
     fn what_reads_or_writes_rows_takes_longer_the_more_there_are() {
-        let check = T.replace("a TEXT", "a TEXT CHECK (a <> 'q')");
         let index = format!("{T} CREATE INDEX i ON t (a);");
         let (unique, typed) = (T.replace("a TEXT", "a TEXT UNIQUE"), T.replace("a TEXT", "a INTEGER"));
-        for declared in [check, index, unique, typed] {
+        for declared in [index, unique, typed] {
             let times = [1, 1_000, 100_000, 1_000_000, 100_000_000].map(|rows| of(T, &declared, rows));
             assert!(times[0] > 0.0 && times.is_sorted_by(|less, more| less < more), "{declared}: {times:?}");
         }
     }
 
     #[test]
-    fn a_rewrite_takes_longer_than_a_scan_and_each_index_adds_to_it() {
+    fn each_index_adds_to_a_rewrite() {
         let with = |indexes: &str| format!("{}{indexes}", T.replace("a TEXT", "a INTEGER"));
-        let check = of(T, &T.replace("a TEXT", "a TEXT CHECK (a <> 'q')"), 100_000);
         let rewrite = of(T, &with(""), 100_000);
         let sorted = of(T, &with("CREATE INDEX i ON t (b);"), 100_000);
         let key = of(T, &with("").replace("b TEXT", "b TEXT UNIQUE"), 100_000);
-        assert!(check < rewrite && rewrite < sorted && rewrite < key, "{check} {rewrite} {sorted} {key}");
+        assert!(rewrite < sorted && rewrite < key, "{rewrite} {sorted} {key}");
         let two = of(T, &with("CREATE INDEX i ON t (b); CREATE INDEX j ON t (b, a);"), 100_000);
         assert!((two - sorted - (sorted - rewrite)).abs() < 1e-9);
     }

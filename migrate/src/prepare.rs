@@ -58,7 +58,7 @@ pub fn prepare<'d>(
     let mut ground = Ground::look(db, declared, settings, watch)?;
     if ground.is_at_rest && !ground.is_in_sync() {
         // From here on rows count, too.
-        ground = Ground::read(db, declared, settings, watch)?;
+        ground = Ground::read(db, declared, settings, &ground.live, watch)?;
     }
     let mut report = ground.report();
     if report.outcome == Outcome::Planned {
@@ -178,22 +178,24 @@ struct Ground<'g, 'd> {
 }
 
 impl<'g, 'd> Ground<'g, 'd> {
+    /// A database that most likely is as `known`, and is not read twice then.
     fn read(
         db: &'g Path,
         declared: &'d Declared,
         settings: &'g Settings,
+        known: &Schema,
         watch: &mut dyn Watch,
     ) -> Result<Self> {
         let ignore = ignore_patterns(settings);
         let reader = Reader::open(db, settings, watch)?;
         let live = match &reader {
-            Some(reader) => open::patiently(db, settings, watch, || {
-                schema::read_beside(reader.conn(), &ignore, &declared.schema)
-            })
-            .map_err(|error| explain(db, &error, settings))?,
+            Some(reader) => {
+                open::patiently(db, settings, watch, || schema::read_beside(reader.conn(), &ignore, known))
+                    .map_err(|error| explain(db, &error, settings))?
+            }
             None => Schema::default(),
         };
-        Self { reader, ..Self::of(db, declared, settings, live) }.checked()
+        Self { reader, ..Self::of(db, declared, settings, ignore, live) }.checked()
     }
 
     /// As [`Ground::read`], without a trace even beside a database in WAL mode, as long as the schema is all that counts.
@@ -203,17 +205,24 @@ impl<'g, 'd> Ground<'g, 'd> {
         settings: &'g Settings,
         watch: &mut dyn Watch,
     ) -> Result<Self> {
-        let ignore = ignore_patterns(settings);
-        match open::at_rest(db, settings, |conn| schema::read_beside(conn, &ignore, &declared.schema)) {
-            Some(live) => Self { is_at_rest: true, ..Self::of(db, declared, settings, live) }.checked(),
-            None => Self::read(db, declared, settings, watch),
+        let (ignore, known) = (ignore_patterns(settings), &declared.schema);
+        match open::at_rest(db, settings, |conn| schema::read_beside(conn, &ignore, known)) {
+            Some(live) => {
+                Self { is_at_rest: true, ..Self::of(db, declared, settings, ignore, live) }.checked()
+            }
+            None => Self::read(db, declared, settings, known, watch),
         }
     }
 
-    fn of(db: &'g Path, declared: &'d Declared, settings: &'g Settings, live: Schema) -> Self {
+    fn of(
+        database: &'g Path,
+        declared: &'d Declared,
+        settings: &'g Settings,
+        ignore: Vec<String>,
+        live: Schema,
+    ) -> Self {
         let comparison = compare(&live, &declared.schema, settings.column_order);
-        let ignore = ignore_patterns(settings);
-        Self { database: db, declared, settings, ignore, reader: None, is_at_rest: false, live, comparison }
+        Self { database, declared, settings, ignore, reader: None, is_at_rest: false, live, comparison }
     }
 
     fn checked(self) -> Result<Self> {
@@ -234,21 +243,14 @@ impl<'g, 'd> Ground<'g, 'd> {
     fn report(&self) -> Report {
         let in_sync = self.is_in_sync();
         let declared = self.declared.fingerprint().to_owned();
+        let outcome = if in_sync { Outcome::InSync } else { Outcome::Planned };
         Report {
-            outcome: if in_sync { Outcome::InSync } else { Outcome::Planned },
-            database: self.database.display().to_string(),
-            schema: self.declared.path.display().to_string(),
             // Two spellings of one constraint have two fingerprints: what means the same is called the same.
             live: if in_sync { declared.clone() } else { self.live.fingerprint() },
             declared,
             differences: self.comparison.differences.clone(),
             notes: self.comparison.notes.clone(),
-            plan: None,
-            proposals: Vec::new(),
-            evidence: Vec::new(),
-            seconds: None,
-            timings: Vec::new(),
-            disk: None,
+            ..Report::of(outcome, self.database, &self.declared.path)
         }
     }
 

@@ -1,5 +1,7 @@
 //! What was found and done, as one value for text and JSON.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::difference::Difference;
@@ -100,4 +102,25 @@ pub struct Report {
     pub timings: Vec<Timing>,
     /// What the change took on the disk; `None` unless applied.
     pub disk: Option<Disk>,
+}
+
+impl Report {
+    /// That it ended so, and nothing else yet.
+    pub(crate) fn of(outcome: Outcome, database: &Path, schema: &Path) -> Self {
+        Self {
+            outcome,
+            database: database.display().to_string(),
+            schema: schema.display().to_string(),
+            live: String::new(),
+            declared: String::new(),
+            differences: Vec::new(),
+            notes: Vec::new(),
+            plan: None,
+            proposals: Vec::new(),
+            evidence: Vec::new(),
+            seconds: None,
+            timings: Vec::new(),
+            disk: None,
+        }
+    }
 }

@@ -25,14 +25,13 @@ pub(crate) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "soft_heap_limit", HEAP)
 }
 
-/// Runs a step with the cache that suits it. A replica in memory stays as it is.
+/// Runs a step with the cache that suits it.
 pub(crate) fn around<T>(
     conn: &mut Connection,
     step: &Step,
     run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let is_replica = conn.path().is_none_or(str::is_empty);
-    if is_replica || !sorts(step) {
+    if !sorts(step) {
         return run(conn);
     }
     conn.pragma_update(None, "cache_size", SORTING)?;
@@ -79,10 +78,6 @@ mod tests {
         }
         around(&mut conn, &index, |_| Err::<(), _>(rusqlite::Error::InvalidQuery)).unwrap_err();
         assert_eq!(cache(&conn), CACHE, "after a step that failed");
-
-        let mut replica = Connection::open_in_memory().unwrap();
-        let before = cache(&replica);
-        assert_eq!(around(&mut replica, &index, |conn| Ok(cache(conn))).unwrap(), before);
     }
 
     #[test]

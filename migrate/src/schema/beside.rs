@@ -1,24 +1,20 @@
-//! Reading a database that may be what is declared already: where all texts are the same, they mean the same.
+//! Reading a database that most likely is what is known already: where all texts are the same, they mean the same.
 
 use rusqlite::Connection;
 
 use super::{KeyColumn, Reading, Row, Schema, facts, rows, snapshot};
 
-/// As [`read`], of a database that may be what `pristine` is already: where all texts are the same, nothing is asked twice.
+/// As [`read`], of a database that most likely is as `known`: where all texts are the same, nothing is asked twice.
 ///
 /// One text means one thing: SQLite keeps nothing of a table, index, view or trigger but its text, and makes all that PRAGMAs tell out of
 /// it whenever the database is opened. What else they depend on is looked at: [`same_beyond_text`]. Tables that are ignored are in
-/// neither; a view over one has no columns in the pristine database, and is what it is declared to be nevertheless.
-pub(crate) fn read_beside(
-    conn: &Connection,
-    ignore: &[String],
-    pristine: &Schema,
-) -> rusqlite::Result<Schema> {
+/// neither; a view over one may have no columns in what is known, and is what it is declared to be nevertheless.
+pub(crate) fn read_beside(conn: &Connection, ignore: &[String], known: &Schema) -> rusqlite::Result<Schema> {
     let _snapshot = snapshot(conn)?;
     let list = facts::list(conn)?;
     let rows = rows(conn, ignore, &list)?;
-    if same_rows(&rows, &pristine.rows) && same_beyond_text(conn, pristine)? {
-        return Ok(Schema { rows, ..pristine.clone() });
+    if same_rows(&rows, &known.rows) && same_beyond_text(conn, known)? {
+        return Ok(Schema { rows, ..known.clone() });
     }
     Reading::of(conn, &list).read(rows)
 }
@@ -36,22 +32,18 @@ fn sorted(rows: &[Row]) -> Vec<&Row> {
 
 /// What a schema means beyond its texts: what modules tell of virtual tables, and whether the file is of a format that knows DESC, which
 /// none did before 2006 (<https://www.sqlite.org/fileformat2.html#schemaformat>); one index that has it tells for all.
-fn same_beyond_text(conn: &Connection, pristine: &Schema) -> rusqlite::Result<bool> {
-    for table in &pristine.virtual_tables {
+fn same_beyond_text(conn: &Connection, known: &Schema) -> rusqlite::Result<bool> {
+    for table in &known.virtual_tables {
         if facts::visible_columns(conn, &table.name)? != table.columns {
             return Ok(false);
         }
     }
     let descends = |columns: &[KeyColumn]| columns.iter().any(|c| c.descending);
-    if pristine
-        .tables
-        .iter()
-        .flat_map(|t| t.uniques.iter().chain(&t.primary_key))
-        .any(|k| descends(&k.columns))
+    if known.tables.iter().flat_map(|t| t.uniques.iter().chain(&t.primary_key)).any(|k| descends(&k.columns))
     {
         return Ok(false);
     }
-    match pristine.indexes.iter().find(|i| descends(&i.columns)) {
+    match known.indexes.iter().find(|i| descends(&i.columns)) {
         Some(index) => Ok(facts::agree_on_index(&facts::index_columns(conn, &index.name)?, &index.columns)),
         None => Ok(true),
     }

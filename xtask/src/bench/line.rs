@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use migrate::Planner;
+use migrate::{Planner, Prediction};
 use serde::Serialize;
 
 use super::svg::{Panel, Series};
@@ -24,6 +24,8 @@ pub(crate) struct Lap {
     pub(crate) peak: Option<u64>,
     /// Whose plan it was.
     pub(crate) planner: Option<Planner>,
+    /// How long the plan was to take, from BEGIN to COMMIT.
+    pub(crate) prediction: Option<Prediction>,
 }
 
 /// All that was measured of a work at one size.
@@ -67,6 +69,8 @@ pub(crate) struct Parts {
     pub(crate) keys: f64,
     /// COMMIT.
     pub(crate) commit: f64,
+    /// From BEGIN to COMMIT.
+    pub(crate) transaction: f64,
 }
 
 /// A work at one size.
@@ -92,6 +96,8 @@ pub(crate) struct Line {
     pub(crate) planner: Option<Planner>,
     /// Null where there was no change.
     pub(crate) parts: Option<Parts>,
+    /// How long the last plan was to take, from BEGIN to COMMIT.
+    pub(crate) prediction: Option<Prediction>,
     /// The most memory that ours held in any run, in bytes; null where it was too fast to be seen.
     pub(crate) peak: Option<u64>,
     /// What is to be told of Atlas's result.
@@ -114,6 +120,7 @@ impl Line {
             limit_is: work.limit.told(),
             planner: laps.ours.last().and_then(|lap| lap.planner),
             parts: work.is_change().then(|| Parts::of(&laps.ours)),
+            prediction: laps.ours.last().and_then(|lap| lap.prediction),
             peak: laps.ours.iter().filter_map(|lap| lap.peak).max(),
             notes: laps.notes.clone(),
         }
@@ -155,6 +162,7 @@ impl Parts {
             evidence: part(2),
             keys: part(3),
             commit: part(4),
+            transaction: median(&|lap| lap.transaction),
         }
     }
 
@@ -202,6 +210,7 @@ mod tests {
             parts: [0.1, 1.0, 0.5, 0.3, 0.1],
             peak: None,
             planner: Some(Planner::Builtin),
+            prediction: Some(Prediction { seconds: 1.4, low: 0.5, high: 4.2 }),
         };
         let slow = Lap { seconds: 5.0, peak: Some(7), ..lap };
         let laps = Laps { ours: vec![lap, slow], atlas: Vec::new(), limit: vec![1.0], ..Laps::default() };
@@ -219,6 +228,7 @@ mod tests {
         let parts = line.parts.unwrap();
         assert_eq!((parts.process, parts.copy, parts.evidence), (2.0, 0.5, 0.5));
         assert_eq!((parts.proof(), line.peak), (0.125, Some(7)));
+        assert_eq!((parts.transaction, line.prediction), (2.0, laps(0.5).ours[0].prediction));
         assert_eq!(Line::new(work("add-check"), 10, &laps(0.0)).without_copy, None);
         assert!(Line::new(work("no-drift"), 10, &laps(0.0)).parts.is_none());
     }

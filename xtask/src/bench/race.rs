@@ -230,5 +230,6 @@ fn lap(timed: &Timed, report: &Report, copy: Option<f64>) -> Lap {
         parts: [Part::Look, Part::Step, Part::Evidence, Part::Keys, Part::Commit].map(part),
         peak: timed.peak,
         planner: report.plan.as_ref().map(|plan| plan.planner),
+        prediction: report.plan.as_ref().map(|plan| plan.prediction),
     }
 }

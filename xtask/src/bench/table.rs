@@ -64,13 +64,15 @@ fn row(line: &Line, work: &str, size: &str, ours: Option<Times>) -> Vec<String> 
 
 fn parts(lines: &[Line]) -> String {
     let titles = ["work", "size", "process, planning", "copy", "look", "steps", "evidence", "keys", "commit"];
-    let titles = titles.into_iter().chain(["the proof's share"]);
+    let titles = titles.into_iter().chain(["the proof's share", "BEGIN to COMMIT"]);
     let mut rows = vec![titles.map(str::to_owned).collect::<Vec<_>>()];
     for (line, parts) in lines.iter().filter_map(|line| Some((line, line.parts?))) {
-        let Parts { process, copy, look, step, evidence, keys, commit } = parts;
+        let Parts { process, copy, look, step, evidence, keys, commit, transaction } = parts;
         let mut row = vec![line.work.to_owned(), size(line)];
         row.extend([process, copy, look, step, evidence, keys, commit].map(part));
+        let prediction = line.prediction.map(|prediction| format!(", {prediction}")).unwrap_or_default();
         row.push(format!("{:.0} %", parts.proof() * 100.0));
+        row.push(format!("{}{prediction}", seconds(transaction)));
         rows.push(row);
     }
     aligned(&rows, 1, 10)
@@ -145,7 +147,7 @@ fn aligned(rows: &[Vec<String>], left: usize, right: usize) -> String {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use migrate::Planner;
+    use migrate::{Planner, Prediction};
 
     use super::*;
 
@@ -162,6 +164,7 @@ mod tests {
             limit_is: "a durable commit",
             planner: None,
             parts: None,
+            prediction: None,
             peak: None,
             notes: [].into(),
         }
@@ -177,6 +180,7 @@ mod tests {
             evidence: 0.45,
             keys: 0.3,
             commit: 0.0009,
+            transaction: 4.0,
         };
         Line {
             ours: times(4.6),
@@ -186,6 +190,7 @@ mod tests {
             limit_is: "cp + fsync",
             planner: Some(Planner::Builtin),
             parts: Some(parts),
+            prediction: Some(Prediction { seconds: 1.4, low: 0.5, high: 4.2 }),
             peak: Some(41_200_000),
             notes: ["after Atlas 10,000 rows are not where remark IS NOT NULL".to_owned()].into(),
             ..line("rewrite", 1_000_000, "rows")
@@ -210,8 +215,8 @@ mod tests {
           cp                     10,000 rows                     -                    -           -  3.10 ms (2.79..3.72)           -  a durable commit
 
         Where ours goes (medians)
-          work               size  process, planning    copy     look   steps  evidence    keys   commit  the proof's share
-          rewrite  1,000,000 rows             100 ms  500 ms  50.0 ms  3.20 s    450 ms  300 ms  0.90 ms               11 %
+          work               size  process, planning    copy     look   steps  evidence    keys   commit  the proof's share  BEGIN to COMMIT
+          rewrite  1,000,000 rows             100 ms  500 ms  50.0 ms  3.20 s    450 ms  300 ms  0.90 ms               11 %  4.00 s, predicted 1.4 s (0.5 to 4.2 s)
 
         Notes
           the most memory of ours at 1,000,000 rows: 41.2 MB (rewrite)

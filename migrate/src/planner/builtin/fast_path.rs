@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::carry::{Source, TableCarry};
+use crate::carry::TableCarry;
 use crate::schema::{Affinity, Column, Key, Schema, Table, VirtualTable};
 use crate::token::{canonical_name, quote};
 use crate::virtual_table::Content;
@@ -116,7 +116,7 @@ impl Change<'_> {
         match (&was.generated, &is.generated) {
             // Its values are in the rows. Rows without one read NULL, and would read the default.
             (Some(stored), None) if stored.stored => no_default.then_some(()),
-            (None, Some(stored)) if stored.stored && self.is_askable() => {
+            (None, Some(stored)) if stored.stored && self.carry.keeps_names() => {
                 // Rows without a value read the default, and a STORED column has none.
                 let (name, expression) = (quote(&is.name), &stored.expression);
                 needs.scan = true;
@@ -141,7 +141,7 @@ impl Change<'_> {
             let strict = self.old.strict || self.new.strict;
             return (!strict || any(was) == any(is)).then_some(());
         }
-        if is.generated.is_some() || self.is_rowid(is) || self.is_in_key(is) || !self.is_askable() {
+        if is.generated.is_some() || self.is_rowid(is) || self.is_in_key(is) || !self.carry.keeps_names() {
             return None;
         }
         let keyed = self.keyed(is)?;
@@ -180,7 +180,7 @@ impl Change<'_> {
         let name = quote(&is.name);
         needs.scan = true;
         needs.widen.push((name.clone(), format!("{name} IS {value}")));
-        (super::is_constant(value) && self.is_askable()).then_some(())
+        (super::is_constant(value) && self.carry.keeps_names()).then_some(())
     }
 
     /// A CHECK that is new has to have been asked of the rows.
@@ -243,16 +243,5 @@ impl Change<'_> {
     fn is_in_key(&self, column: &Column) -> bool {
         let name = canonical_name(&column.name);
         self.new.primary_key.iter().flat_map(|key| &key.columns).any(|part| part.expression == name)
-    }
-
-    /// Whether rows can be asked now under the names that are declared; columns that were only just added are not asked for.
-    fn is_askable(&self) -> bool {
-        let same = |from: &str, to: &str| from.eq_ignore_ascii_case(to);
-        same(&self.carry.from, &self.carry.to)
-            && self.carry.columns.iter().all(|column| match &column.source {
-                Source::Column(from) => same(from, &column.to),
-                Source::Default => true,
-                Source::Using { .. } => false,
-            })
     }
 }
