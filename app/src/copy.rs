@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use migrate::{Backup, Error, ErrorKind, Plan, Settings};
+use migrate::{Backup, Check, Error, ErrorKind, Plan, Settings};
 use tracing::{info, warn};
 
 use crate::config::Database;
@@ -25,7 +25,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Makes it, and checks it.
+    /// Makes it, and checks it: nobody is served meanwhile, and to look into every index takes longer than most changes.
     ///
     /// A copy of the same plan was made for a change that did not happen, or this one would not be made: once there is a new one
     /// it goes, so that a machine which dies and starts again and again does not fill its disk; and before, where there is no
@@ -35,14 +35,14 @@ impl Copy {
         // A machine that died within this second may have left a copy of this plan.
         let file = stamped::unused(database, INFIX, &format!("-{plan}"));
         info!("copying {} before its change", database.path.display());
-        let made = match migrate::backup(&database.path, &file, None, settings) {
+        let made = match migrate::backup(&database.path, &file, None, Check::Quick, settings) {
             Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
                 remove(&of_plan(database, &plan));
-                migrate::backup(&database.path, &file, None, settings)
+                migrate::backup(&database.path, &file, None, Check::Quick, settings)
             }
             result => result,
         }?;
-        info!("copied to {}: {} bytes, integrity checked", file.display(), made.bytes);
+        info!("copied to {}: {} bytes, checked", file.display(), made.bytes);
         let copy = Self { file, made, database: database.clone() };
         remove(&of_plan(database, &plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
         Ok(copy)

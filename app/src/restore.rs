@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use migrate::{Alone, Error, ErrorKind, TableRows};
+use migrate::{Alone, Check, Error, ErrorKind, TableRows};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -58,7 +58,7 @@ pub(crate) fn restore(config: &Config, copy: &Path) -> Result<Restored, Error> {
     migrate::intact(copy, settings).map_err(unusable)?;
     info!("copying {} to put it back", copy.display());
     let new = database.beside(RESTORING);
-    let made = migrate::backup(copy, &new, None, settings)?;
+    let made = migrate::backup(copy, &new, None, Check::Integrity, settings)?;
     let put = || {
         let tables = migrate::rows(&new, settings)?;
         resemble(&new, &database.path).map_err(|error| cannot_put(database, &error))?;
@@ -213,8 +213,16 @@ fn in_use(error: Error) -> Error {
 fn unusable(error: Error) -> Error {
     match error.kind {
         ErrorKind::Database => {
+            // quick_check, which is what a copy before a change is checked with, does not look into indexes.
+            let only_index = error.message.contains("missing from index");
+            let remedy = match only_index {
+                true => {
+                    "its tables are whole: make its indexes anew, with REINDEX, and run the command again"
+                }
+                false => "name another copy: app status lists them",
+            };
             let message = format!("{}; nothing was changed", error.message);
-            Error { message, ..error }.remedy("name another copy: app status lists them")
+            Error { message, ..error }.remedy(remedy)
         }
         _ => error,
     }

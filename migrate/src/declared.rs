@@ -6,6 +6,7 @@ pub(crate) mod probe;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
@@ -187,13 +188,14 @@ fn check_hidden(
     source: &Source<'_>,
     statements: &[&[Token<'_>]],
     pristine: &Connection,
-    pattern: &str,
+    pattern: &String,
 ) -> Result<()> {
-    let ignored = schema::matching_tables(pristine, pattern).map_err(|error| source.internal(&error))?;
+    let ignored = schema::matching_tables(pristine, slice::from_ref(pattern))
+        .map_err(|error| source.internal(&error))?;
     let Some(name) = ignored.iter().find(|n| !token::fold(n).starts_with("sqlite_")) else { return Ok(()) };
     let declares = |s: &&&[Token<'_>]| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name));
     let offset = statements.iter().find(declares).map_or(0, |s| s[0].start);
-    let remedy = if BUILTIN_IGNORE.contains(&pattern) {
+    let remedy = if BUILTIN_IGNORE.contains(&pattern.as_str()) {
         "rename the table: the pattern is built in"
     } else {
         "rename the table, or take the pattern out of `ignore`"

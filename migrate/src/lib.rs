@@ -76,7 +76,7 @@ mod watch;
 use std::path::Path;
 
 pub use alone::{Alone, logs};
-pub use backup::{Backup, backup, partial_of, partials};
+pub use backup::{Backup, Check, backup, partial_of, partials};
 pub use count::{TableRows, rows};
 pub use declared::{Counts, Declared};
 pub use difference::{Difference, DifferenceKind};

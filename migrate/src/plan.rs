@@ -178,9 +178,14 @@ pub(crate) fn cost(steps: &[Step]) -> Cost {
     Cost { class, rows }
 }
 
+/// Rows that steps of a lower class read besides: for indexes, while a table is written.
+fn read_besides(plan: &Plan) -> u64 {
+    plan.steps.iter().filter(|s| s.cost.class < plan.cost.class).map(|s| s.cost.rows).sum()
+}
+
 /// The proved plan of the lowest cost; ties go to Atlas. Never by measured time, so that it cannot flip between gate and boot.
 pub(crate) fn choose(proved: Vec<Plan>) -> Option<(Plan, Vec<Proposal>)> {
-    let order = |plan: &Plan| (plan.cost, plan.planner == Planner::Builtin);
+    let order = |plan: &Plan| (plan.cost, read_besides(plan), plan.planner == Planner::Builtin);
     let mut plans = proved;
     plans.sort_by_key(order);
     let mut plans = plans.into_iter();
@@ -188,9 +193,10 @@ pub(crate) fn choose(proved: Vec<Plan>) -> Option<(Plan, Vec<Proposal>)> {
     let others: Vec<_> = plans.collect();
     let reason = match others.first() {
         None => "the only plan that was proved".to_owned(),
-        Some(other) if other.cost == chosen.cost => {
-            format!("as cheap as {}, and ties go to Atlas", other.planner)
-        }
+        Some(other) if other.cost == chosen.cost => match read_besides(other) - read_besides(&chosen) {
+            0 => format!("as cheap as {}, and ties go to Atlas", other.planner),
+            more => format!("as much written as by {}, which reads {} more", other.planner, plural(more)),
+        },
         Some(other) => {
             format!("{}, where {} needs {}", chosen.cost, other.planner, other.cost)
         }

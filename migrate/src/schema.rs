@@ -8,8 +8,9 @@ mod body;
 mod facts;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::iter;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, params_from_iter};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::beside::read_beside;
@@ -329,19 +330,18 @@ pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Re
 }
 
 fn ignored_tables(conn: &Connection, ignore: &[String]) -> rusqlite::Result<HashSet<String>> {
-    let mut ignored = HashSet::new();
-    for pattern in ignore {
-        ignored.extend(matching_tables(conn, pattern)?.iter().map(|name| fold(name)));
-    }
-    Ok(ignored)
+    Ok(matching_tables(conn, ignore)?.iter().map(|name| fold(name)).collect())
 }
 
-/// The tables whose names match a GLOB pattern, letter case aside.
-pub(crate) fn matching_tables(conn: &Connection, pattern: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND lower(name) GLOB lower(?1)",
-    )?;
-    let names = statement.query_map([pattern], |row| row.get(0))?;
+/// The tables whose names match one of the GLOB patterns, letter case aside.
+pub(crate) fn matching_tables(conn: &Connection, patterns: &[String]) -> rusqlite::Result<Vec<String>> {
+    let matches = iter::once("FALSE").chain(patterns.iter().map(|_| "lower(name) GLOB lower(?)"));
+    let matches = matches.collect::<Vec<_>>().join(" OR ");
+    // In one pass: with nothing to do, looking through sqlite_schema is most of what there is to do.
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND ({matches})"
+    ))?;
+    let names = statement.query_map(params_from_iter(patterns), |row| row.get(0))?;
     names.collect()
 }
 

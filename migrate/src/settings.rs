@@ -108,6 +108,12 @@ impl Interrupt {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// What is true once somebody asked, for a signal handler to set, which may do no more than that.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether somebody asked.
     #[must_use]
     pub fn is_raised(&self) -> bool {

@@ -23,7 +23,7 @@ use crate::web::Site;
 
 /// Migrates, then serves; `started` is when this process was.
 pub(crate) fn start(config: Config, address: SocketAddr, started: Instant) -> Result<(), Failure> {
-    let stop = stop::on_signal(config.settings.interrupt.clone())?;
+    let stop = stop::stops(config.settings.interrupt.clone())?;
     // Before the migration: a port that is taken must not be found out after it.
     let listener = server::bind(address)?;
     server::run(listener, stop, move || ready(&config, started))
@@ -34,7 +34,7 @@ pub(crate) fn serve(config: Config, address: SocketAddr, started: Instant) -> Re
     let database = config.database.existing()?;
     let declared = config.declared_if_readable();
     let live = about::live(database, declared.as_ref(), &config.settings)?;
-    let stop = stop::on_signal(config.settings.interrupt.clone())?;
+    let stop = stop::stops(config.settings.interrupt.clone())?;
     let listener = server::bind(address)?;
     if declared.as_ref().is_some_and(|declared| declared.fingerprint() != live) {
         warn!("the database is out of sync with schema.sql; for the differences: app migrate --check");

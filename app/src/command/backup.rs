@@ -44,8 +44,14 @@ pub(crate) fn run(config: &Config, backup: &Backup) -> Ending<Told> {
 
 fn copy(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<migrate::Backup, Failure> {
     let database = config.database.existing()?;
-    stop::on_signal(config.settings.interrupt.clone())?;
-    Ok(migrate::backup(database, file, scrub.map(|scrub| scrub.sql.as_str()), &config.settings)?)
+    stop::interrupts(&config.settings.interrupt)?;
+    Ok(migrate::backup(
+        database,
+        file,
+        scrub.map(|scrub| scrub.sql.as_str()),
+        migrate::Check::Integrity,
+        &config.settings,
+    )?)
 }
 
 /// One that others may look at and stop, when that is how its name is read; then a failure leaves no state.

@@ -17,7 +17,7 @@ use crate::volume;
 const OUT_OF_SYNC: u8 = 4;
 
 pub(crate) fn run(config: &Config, mode: Mode, format: Format) -> Ending<Findings> {
-    if let Err(failure) = stop::on_signal(config.settings.interrupt.clone()) {
+    if let Err(failure) = stop::interrupts(&config.settings.interrupt) {
         return Ending::failed(failure);
     }
     // In JSON the fingerprints are told.

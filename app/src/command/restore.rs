@@ -11,7 +11,7 @@ use crate::restore::{Restored, restore};
 use crate::stop;
 
 pub(crate) fn run(config: &Config, copy: &Path) -> Ending<Restored> {
-    if let Err(failure) = stop::on_signal(config.settings.interrupt.clone()) {
+    if let Err(failure) = stop::interrupts(&config.settings.interrupt) {
         return Ending::failed(failure);
     }
     restore(config, copy).into()

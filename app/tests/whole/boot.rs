@@ -159,7 +159,7 @@ fn a_change_that_was_rolled_back_keeps_no_copy_and_loses_no_older_one() {
     let holder = Connection::open(project.database()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut start = Server::spawn_without_waiting(&mut project.app(&["start"]));
-    start.wait_for_line("integrity checked");
+    start.wait_for_line(" bytes, checked");
     let (exit, log) = start.stop();
     assert_eq!(exit, 1, "{log}");
     assert_eq!(copies(&project).len(), 2);

@@ -1,6 +1,6 @@
 //! What boot does before a plan runs: counts, copies, approvals that are bound to one plan.
 
-use migrate::{ErrorKind, Interrupt, backup, make_sure_of_room, partial_of, partials, verify};
+use migrate::{Check, ErrorKind, Interrupt, backup, make_sure_of_room, partial_of, partials, verify};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
@@ -18,7 +18,7 @@ fn a_copy_keeps_rowids_marks_and_header_pragmas() {
          INSERT INTO marked VALUES (9); DELETE FROM marked;",
     );
     let to = bench.db().with_file_name("copy");
-    backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap();
     assert_eq!(dump(&Connection::open(&to).unwrap()), bench.dump());
 }
 
@@ -31,7 +31,7 @@ fn a_copy_that_is_interrupted_leaves_no_file() {
     .with(|settings| settings.interrupt = Interrupt::default());
     bench.settings.interrupt.raise();
     let to = bench.db().with_file_name("copy");
-    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
+    let error = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Interrupted, "{error}");
     assert!(!to.exists());
 }
@@ -40,7 +40,7 @@ fn a_copy_that_is_interrupted_leaves_no_file() {
 fn a_copy_is_told_with_its_size_its_sum_and_its_time() {
     let bench = Bench::new(OLD);
     let to = bench.db().with_file_name("copy");
-    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    let made = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap();
     let bytes = std::fs::read(&to).unwrap();
     assert_eq!((made.bytes, made.sha256), (bytes.len() as u64, sum(&bytes)));
     assert_eq!(made.file, to.display().to_string());
@@ -54,7 +54,7 @@ fn sum(bytes: &[u8]) -> String {
 /// A copy of the database, and what was told of it.
 fn made(bench: &Bench) -> (std::path::PathBuf, migrate::Backup) {
     let to = bench.db().with_file_name("copy");
-    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    let made = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap();
     (to, made)
 }
 
@@ -105,6 +105,33 @@ fn a_copy_that_is_what_was_made_and_is_damaged_is_told() {
 }
 
 #[test]
+fn a_copy_is_looked_at_as_closely_as_was_asked_for() {
+    let bench = Bench::new("CREATE TABLE t (a TEXT); CREATE INDEX i ON t (a); INSERT INTO t VALUES ('x');");
+    let mut bytes = std::fs::read(bench.db()).unwrap();
+    // The value in the index alone.
+    let at = bytes.iter().rposition(|byte| *byte == b'x').unwrap();
+    bytes[at] = b'y';
+    std::fs::write(bench.db(), &bytes).unwrap();
+    let to = bench.db().with_file_name("copy");
+    let error = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err();
+    let folder = to.parent().unwrap().display().to_string();
+    insta::assert_snapshot!(error.to_string().replace(&folder, "[DIR]"), @"
+    the copy of [DIR]/db is damaged: row 1 missing from index i
+    check the database itself: `PRAGMA integrity_check`
+    ");
+    assert!(!to.exists());
+    backup(&bench.db(), &to, None, Check::Quick, &bench.settings).unwrap();
+    assert_eq!(query(&Connection::open(&to).unwrap(), "SELECT a FROM t NOT INDEXED"), "x");
+    // A page that is none.
+    let table = 4096;
+    bytes[table] = 0xff;
+    std::fs::write(bench.db(), &bytes).unwrap();
+    let other = bench.db().with_file_name("other");
+    assert!(backup(&bench.db(), &other, None, Check::Quick, &bench.settings).is_err());
+    assert!(!other.exists());
+}
+
+#[test]
 fn what_has_no_room_is_told_with_what_it_needs() {
     let bench = Bench::new(OLD);
     make_sure_of_room(&bench.db(), "a copy", 1).unwrap();
@@ -121,7 +148,7 @@ fn two_copies_into_one_file_are_never_mixed_up() {
     assert!(partials(&to).iter().all(|file| partial_of(file).as_ref() == Some(&to)));
     assert_eq!(partial_of(&to), None);
     std::fs::write(under_way, "somebody else's").unwrap();
-    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
+    let error = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err();
     assert_eq!(std::fs::read_to_string(under_way).unwrap(), "somebody else's");
     assert!(!to.exists());
     let folder = to.parent().unwrap().display().to_string();
@@ -186,7 +213,7 @@ fn a_copy_is_refused_where_there_is_no_room() {
     };
     let bench = Bench::new("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(1000000))");
     let to = disk.path().join("copy");
-    let error = backup(&bench.db(), &to, None, &bench.settings).unwrap_err();
+    let error = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
     assert!(error.message.ends_with("only 0 MiB are free; nothing was changed"), "{error}");
     assert!(!to.exists());

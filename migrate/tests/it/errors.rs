@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use crate::support::Bench;
-use migrate::{Error, PlannerChoice, backup, inspect};
+use migrate::{Check, Error, PlannerChoice, backup, inspect};
 
 fn told(bench: &Bench, error: &Error) -> String {
     let folder = bench.db().parent().unwrap().display().to_string();
@@ -167,15 +167,16 @@ fn the_directives_contradict_the_database() {
 fn a_copy_cannot_be_made() {
     let bench = Bench::new(OLD);
     let to = bench.db().with_file_name("copy");
-    let made = backup(&bench.db(), &to, None, &bench.settings).unwrap();
+    let made = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap();
     assert_eq!(made.bytes, std::fs::metadata(&to).unwrap().len());
     assert_eq!(crate::support::query(&rusqlite::Connection::open(&to).unwrap(), "SELECT * FROM t"), "1|x");
     let missing = bench.db().with_file_name("missing");
     let nowhere = bench.db().with_file_name("no").join("copy");
     let errors = [
-        backup(&bench.db(), &to, None, &bench.settings).unwrap_err(),
-        backup(&missing, &missing.with_file_name("copy2"), None, &bench.settings).unwrap_err(),
-        backup(&bench.db(), &nowhere, None, &bench.settings).unwrap_err(),
+        backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err(),
+        backup(&missing, &missing.with_file_name("copy2"), None, Check::Integrity, &bench.settings)
+            .unwrap_err(),
+        backup(&bench.db(), &nowhere, None, Check::Integrity, &bench.settings).unwrap_err(),
         inspect(&missing, &bench.settings).unwrap_err(),
     ];
     let texts: Vec<_> = errors.iter().map(|error| told(&bench, error)).collect();

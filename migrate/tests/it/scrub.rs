@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use migrate::{Backup, Error, ErrorKind, Interrupt, backup, partials};
+use migrate::{Backup, Check, Error, ErrorKind, Interrupt, backup, partials};
 use rusqlite::Connection;
 
 use crate::support::{Bench, query};
@@ -51,7 +51,7 @@ fn copy_of(bench: &Bench) -> PathBuf {
 }
 
 fn scrubbed(bench: &Bench, sql: &str) -> Result<Backup, Error> {
-    backup(&bench.db(), &copy_of(bench), Some(sql), &bench.settings)
+    backup(&bench.db(), &copy_of(bench), Some(sql), Check::Integrity, &bench.settings)
 }
 
 /// Scrubs, must fail, and must leave neither a file nor a trace in the database.
@@ -81,7 +81,7 @@ fn a_scrubbed_value_is_nowhere_in_the_bytes_of_the_copy() {
     let bench = secretive();
     let before = bench.dump();
     let whole = bench.db().with_file_name("whole");
-    backup(&bench.db(), &whole, None, &bench.settings).unwrap();
+    backup(&bench.db(), &whole, None, Check::Integrity, &bench.settings).unwrap();
     assert!(secrets(&whole) > 1000);
     scrubbed(&bench, EVERYWHERE).unwrap();
     assert_eq!(secrets(&copy_of(&bench)), 0);
@@ -340,12 +340,19 @@ fn a_scrub_needs_room_for_two_copies_and_leaves_nothing_on_a_disk_that_fills_up(
     };
     let bench = Bench::new("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(1000000))");
     let to = disk.path().join("copy");
-    let error = backup(&bench.db(), &to, Some("DELETE FROM t"), &bench.settings).unwrap_err();
+    let error =
+        backup(&bench.db(), &to, Some("DELETE FROM t"), Check::Integrity, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
     assert!(error.message.contains("needs up to 2 MiB"), "{error}");
     let small = Bench::new("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-    let error =
-        backup(&small.db(), &to, Some("UPDATE t SET a = zeroblob(5000000)"), &small.settings).unwrap_err();
+    let error = backup(
+        &small.db(),
+        &to,
+        Some("UPDATE t SET a = zeroblob(5000000)"),
+        Check::Integrity,
+        &small.settings,
+    )
+    .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
     assert_eq!(
         error.to_string().replace(&to.display().to_string(), "[COPY]"),
@@ -353,5 +360,6 @@ fn a_scrub_needs_room_for_two_copies_and_leaves_nothing_on_a_disk_that_fills_up(
     );
     assert_eq!(files(disk.path()), [] as [&str; 0]);
     // With room for two, it is made.
-    backup(&small.db(), &to, Some("UPDATE t SET a = zeroblob(500000)"), &small.settings).unwrap();
+    backup(&small.db(), &to, Some("UPDATE t SET a = zeroblob(500000)"), Check::Integrity, &small.settings)
+        .unwrap();
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use migrate::{Declared, ErrorKind, Settings, TableRows};
+use migrate::{Check, Declared, ErrorKind, Settings, TableRows};
 
 use super::deployed;
 use crate::project::Project;
@@ -68,7 +68,9 @@ impl Trials<'_> {
         if !local.metadata().is_ok_and(|facts| facts.len() > 0) {
             return Ok(Err((ON, format!("there is no {}", local.display()))));
         }
-        self.trial(ON, declared, |copy| Ok(migrate::backup(local, copy, None, &self.settings).map(drop)?))
+        self.trial(ON, declared, |copy| {
+            Ok(migrate::backup(local, copy, None, Check::Quick, &self.settings).map(drop)?)
+        })
     }
 
     fn deployed(&self, declared: &Declared) -> Result<Found> {

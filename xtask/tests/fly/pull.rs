@@ -152,7 +152,9 @@ fn database(folder: &Path) -> Backup {
     let conn = Connection::open(&live).unwrap();
     conn.execute_batch(SCHEMA).unwrap();
     conn.execute_batch("INSERT INTO customers (name) VALUES ('Ada'), ('Grace'), ('Annie')").unwrap();
-    let made = migrate::backup(&live, &folder.join("db"), None, &Settings::default()).unwrap();
+    let made =
+        migrate::backup(&live, &folder.join("db"), None, migrate::Check::Integrity, &Settings::default())
+            .unwrap();
     Backup { seconds: 0.25, ..made }
 }
 

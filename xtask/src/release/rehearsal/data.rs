@@ -40,7 +40,7 @@ impl Stage<'_> {
         let folder = self.folder()?;
         let file = folder.path().join("db");
         self.ui.status("Copying", format!("{} into {}", source.display(), folder.path().display()));
-        let made = migrate::backup(&source, &file, None, self.settings)?;
+        let made = migrate::backup(&source, &file, None, migrate::Check::Integrity, self.settings)?;
         let copied = Work { bytes: made.bytes, seconds: made.seconds };
         let what = format!("{what}, {}", text::size(made.bytes));
         Ok(Data { file, what, copied, copied_there, _folder: folder })
