@@ -139,7 +139,7 @@ fn object(text: &str, statement: &[Token<'_>]) -> Option<Object> {
     // Nothing between the words and the name: no TEMP, no IF NOT EXISTS, no schema's name.
     let is_plain = words.split(' ').count() == name;
     let copies_rows = head.kind == ObjectKind::Table && statement.get(head.body)?.is("AS");
-    let sql = || format!("{words} {}", &text[statement[name].start..statement[statement.len() - 1].end()]);
+    let sql = || [words, " ", &text[statement[name].start..statement[statement.len() - 1].end()]].concat();
     (is_plain && !copies_rows).then(|| Object { kind: kind.to_owned(), sql: sql(), name: head.name })
 }
 

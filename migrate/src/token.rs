@@ -69,6 +69,10 @@ pub(crate) struct BadToken {
 }
 
 pub(crate) fn tokenize(sql: &str) -> Result<Vec<Token<'_>>, BadToken> {
+    tokenize_by(sql, plain)
+}
+
+fn tokenize_by(sql: &str, plain: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Token<'_>>, BadToken> {
     const BYTE_ORDER_MARK: &str = "\u{feff}";
     let mut tokenizer = Tokenizer::new();
     let mut tokens: Vec<Token<'_>> = Vec::new();
@@ -78,6 +82,14 @@ pub(crate) fn tokenize(sql: &str) -> Result<Vec<Token<'_>>, BadToken> {
         // White space for SQLite, wherever a token may begin.
         if sql[at..].starts_with(BYTE_ORDER_MARK) {
             at += BYTE_ORDER_MARK.len();
+            continue;
+        }
+        // Most of a schema, and cut here in a tenth of the time: the library also looks for what a word means.
+        if let Some(length) = plain(&sql.as_bytes()[at..]) {
+            if !sql.as_bytes()[at].is_ascii_whitespace() {
+                tokens.push(Token { kind: Kind::Word, text: &sql[at..at + length], start: at });
+            }
+            at += length;
             continue;
         }
         let (token, length) = tokenizer.split(&sql.as_bytes()[at..]).map_err(|error| bad(reason(&error)))?;
@@ -90,6 +102,21 @@ pub(crate) fn tokenize(sql: &str) -> Result<Vec<Token<'_>>, BadToken> {
         at += length;
     }
     Ok(tokens)
+}
+
+/// The length of the white space or the ASCII word that is first; `None` where something else is, or a word that may go on.
+fn plain(sql: &[u8]) -> Option<usize> {
+    let while_all = |is: fn(&u8) -> bool| sql.iter().position(|byte| !is(byte)).unwrap_or(sql.len());
+    let length = match sql.first()? {
+        b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' => return Some(while_all(u8::is_ascii_whitespace)),
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
+            while_all(|b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_'))
+        }
+        _ => return None,
+    };
+    // `$` and every other letter belong to a word, and x'00' is a blob.
+    let goes_on = |byte: &u8| matches!(byte, b'$' | b'\'' | 0x80..);
+    (!sql.get(length).is_some_and(goes_on)).then_some(length)
 }
 
 const UNREADABLE: &str = "this cannot be read as SQL";
@@ -417,6 +444,28 @@ pub(crate) fn line_at(text: &str, offset: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_and_white_space_are_what_they_are_for_the_library() {
+        const PIECES: [&str; 17] = [
+            "a", "x", "X", "_", "$", "'", "\"", "`", "0", " ", "\n", "-", "/*", "é", "\u{feff}", ".",
+            "CREATE",
+        ];
+        let mut state = 1_u64;
+        let mut any = |of: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % of
+        };
+        for _ in 0..50_000 {
+            let length = 1 + any(8);
+            let sql: String = (0..length).map(|_| PIECES[any(PIECES.len())]).collect();
+            let told = |tokens: Result<Vec<Token<'_>>, BadToken>| match tokens {
+                Ok(tokens) => format!("{tokens:?}"),
+                Err(bad) => format!("{} {}", bad.offset, bad.reason),
+            };
+            assert_eq!(told(tokenize(&sql)), told(tokenize_by(&sql, |_| None)), "{sql:?}");
+        }
+    }
 
     #[test]
     fn reserved_words_are_in_the_order_that_they_are_searched_in() {
