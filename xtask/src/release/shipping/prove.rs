@@ -152,8 +152,11 @@ impl Shipping<'_> {
             if machine.ended().is_none() && matches!(machine.state.as_str(), "stopped" | "suspended") {
                 // Fly refuses that for a moment after an update.
                 asleep = self.fly.wake(id).err();
+                // It may have been up meanwhile, and ended.
+                machine = self.by_id(id)?;
             }
             if begun.elapsed() > limit {
+                let asleep = asleep.filter(|_| machine.ended().is_none());
                 return Err(asleep.map_or_else(|| self.not_well(&machine, &machine), Unproved::from));
             }
             thread::sleep(TICK);
