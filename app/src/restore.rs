@@ -213,16 +213,8 @@ fn in_use(error: Error) -> Error {
 fn unusable(error: Error) -> Error {
     match error.kind {
         ErrorKind::Database => {
-            // quick_check, which is what a copy before a change is checked with, does not look into indexes.
-            let only_index = error.message.contains("missing from index");
-            let remedy = match only_index {
-                true => {
-                    "its tables are whole: make its indexes anew, with REINDEX, and run the command again"
-                }
-                false => "name another copy: app status lists them",
-            };
             let message = format!("{}; nothing was changed", error.message);
-            Error { message, ..error }.remedy(remedy)
+            Error { message, ..error }.remedy("name another copy: app status lists them")
         }
         _ => error,
     }

@@ -310,7 +310,7 @@ fn a_copy_whose_indexes_do_not_have_its_rows_is_refused_although_a_copy_of_it_wo
     assert_eq!(folder(&project), before);
     assert_snapshot!(refused.error(), @"
     error: the copy .data/db.before-20250101T000000Z-aaaaaaaaaaaa is damaged: row 1 missing from index by_code; nothing was changed
-    its tables are whole: make its indexes anew, with REINDEX, and run the command again
+    name another copy: app status lists them
     ");
 }
 
