@@ -170,23 +170,7 @@ impl Shipping<'_> {
     }
 
     fn not_well(&self, machine: &Machine, earlier: &Machine) -> Unproved {
-        let address = self.probe.address();
-        let no_answer = format!("{address}/healthz gives no good answer");
-        match machine.ended() {
-            // It runs again: what it does now counts, and why it ended helps.
-            Some(exit) if machine.state == "started" => {
-                return Unproved::new(format!("{}, and since then {no_answer}", ended(machine, &exit)));
-            }
-            Some(exit) => {
-                return Unproved { message: ended(machine, &exit), exit_code: Some(exit.exit_code) };
-            }
-            None => {}
-        }
-        if machine.state == "started" {
-            let again = if earlier.state == "started" { "" } else { " again" };
-            return Unproved::new(format!("{no_answer}{again}"));
-        }
-        Unproved::new(format!("machine {} is {}", machine.id, machine.state))
+        not_well(machine, earlier, self.probe.address())
     }
 
     fn version(&self, commit: &str, schema: Option<&str>) -> Result<Version, Unproved> {
@@ -275,6 +259,23 @@ fn refuse_fewer(expected: &Expected<'_>, now: &[TableRows]) -> Result<(), Unprov
     Ok(())
 }
 
+/// Why a machine is not well that gave no good answer; `earlier` is how it was found before.
+fn not_well(machine: &Machine, earlier: &Machine, address: &str) -> Unproved {
+    let no_answer = format!("{address}/healthz gives no good answer");
+    let runs = machine.state == "started";
+    let Some(exit) = machine.ended() else {
+        return Unproved::new(match (runs, earlier.state == "started") {
+            (true, true) => no_answer,
+            (true, false) => format!("{no_answer} again"),
+            (false, _) => format!("machine {} is {}", machine.id, machine.state),
+        });
+    };
+    let ended = ended(machine, &exit);
+    // One that ends each time it starts is found running now and then: why it ended is why it gives no answer.
+    let message = if runs { format!("{ended}, and since then {no_answer}") } else { ended };
+    Unproved { message, exit_code: Some(exit.exit_code) }
+}
+
 fn is_final(exit: &Exit) -> bool {
     FINAL.contains(&exit.exit_code)
 }
@@ -321,6 +322,31 @@ mod tests {
         assert_snapshot!(told(&[("a", 1), ("b", 5)], &[]), @"table a had 2 rows before, and has 1 row now");
         assert_snapshot!(told(&[("b", 5)], &[]), @"table a had 2 rows before, and is not there now");
         assert_eq!(told(&[("b", 5)], &["a"]), "");
+    }
+
+    #[test]
+    fn a_release_that_refused_is_told_so_where_fly_has_just_started_it_again() {
+        let machine = |state: &str| -> Machine {
+            serde_json::from_value(json!({
+                "id": "m", "state": state,
+                "events": [
+                    {"type": "exit", "request": {"exit_event": {"exit_code": 3}}},
+                    {"type": "update"},
+                ],
+            }))
+            .unwrap()
+        };
+        let told = |state| {
+            let unproved = not_well(&machine(state), &machine(state), "http://shop");
+            (unproved.exit_code, unproved.message)
+        };
+        assert_eq!(
+            told("stopped"),
+            (Some(3), "on machine m the release ended by itself with exit code 3".to_owned())
+        );
+        let (exit_code, message) = told("started");
+        assert_eq!(exit_code, Some(3));
+        assert_snapshot!(message, @"on machine m the release ended by itself with exit code 3, and since then http://shop/healthz gives no good answer");
     }
 
     #[test]
