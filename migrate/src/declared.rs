@@ -6,7 +6,6 @@ pub(crate) mod probe;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
-use std::slice;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
@@ -190,8 +189,7 @@ fn check_hidden(
     pristine: &Connection,
     pattern: &String,
 ) -> Result<()> {
-    let ignored = schema::matching_tables(pristine, slice::from_ref(pattern))
-        .map_err(|error| source.internal(&error))?;
+    let ignored = schema::matching_tables(pristine, &[pattern]).map_err(|error| source.internal(&error))?;
     let Some(name) = ignored.iter().find(|n| !token::fold(n).starts_with("sqlite_")) else { return Ok(()) };
     let declares = |s: &&&[Token<'_>]| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name));
     let offset = statements.iter().find(declares).map_or(0, |s| s[0].start);
@@ -271,9 +269,7 @@ pub(crate) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
             continue;
         }
         let statement = &tokens[start..at];
-        let in_trigger = is_trigger(statement)
-            && !(statement.len() >= 2 && tokens[at - 1].is("END") && tokens[at - 2].is_symbol(";"));
-        if in_trigger && tokens[at..].iter().any(|t| t.is("END")) {
+        if !ends_here(statement) && tokens[at..].iter().any(|t| t.is("END")) {
             continue;
         }
         if !statement.is_empty() {
@@ -285,6 +281,11 @@ pub(crate) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
         statements.push(&tokens[start..]);
     }
     statements
+}
+
+/// Whether the semicolon after these tokens is the end of a statement, and none inside a trigger.
+pub(crate) fn ends_here(statement: &[Token<'_>]) -> bool {
+    !is_trigger(statement) || matches!(statement, [.., last, end] if last.is_symbol(";") && end.is("END"))
 }
 
 fn is_trigger(statement: &[Token<'_>]) -> bool {

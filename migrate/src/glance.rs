@@ -9,14 +9,14 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::ddl::{self, ObjectKind};
-use crate::declared::{ignore_patterns, probe, split};
+use crate::declared::{ends_here, ignore_patterns, probe};
 use crate::directive;
 use crate::error::Result;
 use crate::open;
 use crate::report::{Outcome, Report};
 use crate::schema;
 use crate::settings::Settings;
-use crate::token::{Kind, Token, fold, is_reserved, quote, tokenize};
+use crate::token::{Kind, Token, fold, is_reserved, quote, tokenize, tokens};
 use crate::watch::Watch;
 
 /// The report on a database that has the very texts of `schema.sql`, whose `text` was read already; `path` is only told.
@@ -33,9 +33,7 @@ pub fn glance(
     settings: &Settings,
     watch: &mut dyn Watch,
 ) -> Result<Option<Report>> {
-    let plain = |tokens: &Vec<Token<'_>>| directive::comments(text, tokens).is_empty();
-    let tokens = tokenize(text).ok().filter(plain);
-    let Some(created) = tokens.and_then(|tokens| Created::by(text, &tokens)) else { return Ok(None) };
+    let Some(created) = Created::by(text) else { return Ok(None) };
     let ignore = ignore_patterns(settings);
     let is_there = |conn: &Connection| created.is_in(conn, &ignore);
     let found = match open::at_rest(db, settings, is_there) {
@@ -51,8 +49,9 @@ pub fn glance(
 
 /// What the statements of a `schema.sql` leave in `sqlite_schema`.
 #[derive(Default)]
-struct Created {
-    objects: Vec<Object>,
+struct Created<'t> {
+    /// In order, by kind and name.
+    objects: Vec<Object<'t>>,
     /// An index that has DESC, if any has.
     descending: Option<String>,
     /// Every collation that is named anywhere, folded.
@@ -61,44 +60,57 @@ struct Created {
     functions: BTreeSet<String>,
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Object {
-    kind: String,
-    name: String,
-    sql: String,
-}
-
-impl Created {
-    /// `None` where a statement is none of the plain ones, whose text can be foretold.
-    fn by(text: &str, tokens: &[Token<'_>]) -> Option<Self> {
-        let mut created = Self { collations: collations(tokens), ..Self::default() };
-        for statement in split(tokens) {
-            let object = object(text, statement)?;
-            if statement.iter().any(|token| token.is("DESC")) {
-                match object.kind.as_str() {
-                    "index" => created.descending = Some(object.name.clone()),
-                    "table" => return None,
-                    _ => {}
-                }
-            }
-            if matches!(object.kind.as_str(), "table" | "index") {
-                created.functions.extend(functions(statement));
-            }
-            created.objects.push(object);
+impl<'t> Created<'t> {
+    /// `None` where a statement is none of the plain ones, whose text can be foretold, and where there may be a directive.
+    fn by(text: &'t str) -> Option<Self> {
+        if has_directives(text) {
+            return None;
         }
-        created.objects.sort_unstable();
+        let (mut created, mut statement) = (Self::default(), Vec::new());
+        for token in tokens(text) {
+            let token = token.ok()?;
+            if token.is_symbol(";") && ends_here(&statement) {
+                created.add(text, &statement)?;
+                statement.clear();
+            } else {
+                statement.push(token);
+            }
+        }
+        created.add(text, &statement)?;
+        created.objects.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
         (!created.objects.is_empty()).then_some(created)
+    }
+
+    fn add(&mut self, text: &'t str, statement: &[Token<'_>]) -> Option<()> {
+        if statement.is_empty() {
+            return Some(());
+        }
+        let object = Object::by(text, statement)?;
+        if statement.iter().any(|token| token.is("DESC")) {
+            match object.kind {
+                "index" => self.descending = Some(object.name.clone()),
+                "table" => return None,
+                _ => {}
+            }
+        }
+        if matches!(object.kind, "table" | "index") {
+            self.functions.extend(functions(statement));
+        }
+        self.collations.extend(collations(statement));
+        self.objects.push(object);
+        Some(())
     }
 
     fn is_in(&self, conn: &Connection, ignore: &[String]) -> rusqlite::Result<bool> {
         let _snapshot = schema::snapshot(conn)?;
-        let live = schema::visible_rows(conn, ignore)?;
-        let triggered: BTreeSet<_> =
-            live.iter().filter(|row| row.kind == "trigger").map(|row| row.table.clone()).collect();
-        let object = |row: schema::Row| Object { kind: row.kind, name: row.name, sql: row.sql };
-        let mut live: Vec<_> = live.into_iter().map(object).collect();
-        live.sort_unstable();
-        Ok(live == self.objects && self.descends(conn)? && self.can_be_used(conn, &triggered)?)
+        let mut live = schema::visible_rows(conn, ignore)?;
+        live.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+        if !self.objects.iter().eq(&live) {
+            return Ok(false);
+        }
+        let triggers = live.into_iter().filter(|row| row.kind == "trigger");
+        let triggered = triggers.map(|row| row.table).collect();
+        Ok(self.descends(conn)? && self.can_be_used(conn, &triggered)?)
     }
 
     /// A file of the format before 2006 ignores DESC, whatever its text says (<https://www.sqlite.org/fileformat2.html#schemaformat>).
@@ -124,43 +136,71 @@ impl Created {
     }
 }
 
-fn object(text: &str, statement: &[Token<'_>]) -> Option<Object> {
-    let head = ddl::head(statement)?;
-    let (kind, words) = match head.kind {
-        ObjectKind::Table => ("table", "CREATE TABLE"),
-        ObjectKind::Index if head.unique => ("index", "CREATE UNIQUE INDEX"),
-        ObjectKind::Index => ("index", "CREATE INDEX"),
-        ObjectKind::View => ("view", "CREATE VIEW"),
-        ObjectKind::Trigger => ("trigger", "CREATE TRIGGER"),
-        // What a virtual table is, its module tells.
-        ObjectKind::VirtualTable => return None,
-    };
-    let name = head.body - 1;
-    // Nothing between the words and the name: no TEMP, no IF NOT EXISTS, no schema's name.
-    let is_plain = words.split(' ').count() == name;
-    let copies_rows = head.kind == ObjectKind::Table && statement.get(head.body)?.is("AS");
-    let sql = || [words, " ", &text[statement[name].start..statement[statement.len() - 1].end()]].concat();
-    (is_plain && !copies_rows).then(|| Object { kind: kind.to_owned(), sql: sql(), name: head.name })
+/// Whether a `-- @` comment may be in it, which says what no statement does.
+fn has_directives(text: &str) -> bool {
+    // Most have no such sign at all.
+    text.contains('@') && tokenize(text).is_ok_and(|tokens| !directive::comments(text, &tokens).is_empty())
 }
 
-fn collations(tokens: &[Token<'_>]) -> BTreeSet<String> {
-    tokens.windows(2).filter(|pair| pair[0].is("COLLATE")).map(|pair| fold(&pair[1].name())).collect()
+/// What one statement leaves.
+struct Object<'t> {
+    kind: &'static str,
+    name: String,
+    /// What SQLite writes in front of the name, whatever stood there.
+    words: &'static str,
+    /// The statement from the name on, as SQLite keeps it.
+    rest: &'t str,
+}
+
+impl<'t> Object<'t> {
+    fn by(text: &'t str, statement: &[Token<'_>]) -> Option<Self> {
+        let head = ddl::head(statement)?;
+        let (kind, words) = match head.kind {
+            ObjectKind::Table => ("table", "CREATE TABLE "),
+            ObjectKind::Index if head.unique => ("index", "CREATE UNIQUE INDEX "),
+            ObjectKind::Index => ("index", "CREATE INDEX "),
+            ObjectKind::View => ("view", "CREATE VIEW "),
+            ObjectKind::Trigger => ("trigger", "CREATE TRIGGER "),
+            // What a virtual table is, its module tells.
+            ObjectKind::VirtualTable => return None,
+        };
+        let name = head.body - 1;
+        // Nothing between the words and the name: no TEMP, no IF NOT EXISTS, no schema's name.
+        let is_plain = words.matches(' ').count() == name;
+        let copies_rows = head.kind == ObjectKind::Table && statement.get(head.body)?.is("AS");
+        let rest = &text[statement[name].start..statement[statement.len() - 1].end()];
+        (is_plain && !copies_rows).then_some(Self { kind, name: head.name, words, rest })
+    }
+
+    fn key(&self) -> (&str, &str) {
+        (self.kind, &self.name)
+    }
+}
+
+impl PartialEq<schema::Row> for Object<'_> {
+    fn eq(&self, row: &schema::Row) -> bool {
+        self.key() == (&*row.kind, &*row.name) && row.sql.strip_prefix(self.words) == Some(self.rest)
+    }
+}
+
+fn collations(statement: &[Token<'_>]) -> impl Iterator<Item = String> {
+    statement.windows(2).filter(|pair| pair[0].is("COLLATE")).map(|pair| fold(&pair[1].name()))
 }
 
 /// What stands before a parenthesis and is no keyword, no table's name and no type: those follow certain words, or another name.
 /// A database that is opened has its CHECKs taken away without a word where SQLite does not know a function in them.
 fn functions(statement: &[Token<'_>]) -> impl Iterator<Item = String> {
-    let calls = statement.windows(3).filter(|at| {
-        let is_key = at[1].is("KEY") && (at[0].is("PRIMARY") || at[0].is("FOREIGN"));
-        let is_introduced = ["INDEX", "ON", "REFERENCES", "TABLE"].iter().any(|word| at[0].is(word));
-        at[2].is_symbol("(") && is_name(&at[1]) && !is_name(&at[0]) && !is_introduced && !is_key
+    let is_key = |at: &[Token<'_>]| at[1].is("KEY") && (at[0].is("PRIMARY") || at[0].is("FOREIGN"));
+    let is_introduced = |word: &Token<'_>| ["INDEX", "ON", "REFERENCES", "TABLE"].iter().any(|w| word.is(w));
+    let calls = statement.windows(3).filter(move |at| {
+        at[2].is_symbol("(") && is_name(&at[1]) && !is_name(&at[0]) && !is_introduced(&at[0]) && !is_key(at)
     });
     calls.map(|at| fold(&at[1].name()))
 }
 
 fn is_name(token: &Token<'_>) -> bool {
     match token.kind {
-        Kind::Word => !is_reserved(&fold(token.text)),
+        Kind::Word => !is_reserved(token.text),
         kind => matches!(kind, Kind::Quoted | Kind::DoubleQuoted),
     }
 }

@@ -313,7 +313,6 @@ fn rows(
 
 /// What `sqlite_schema` has, without ignored tables, but with the shadow tables of virtual ones.
 pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Vec<Row>> {
-    let ignored = ignored_tables(conn, ignore)?;
     let mut statement = conn.prepare(
         "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
     )?;
@@ -321,6 +320,7 @@ pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Re
         Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
     })?;
     let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let ignored = ignored_tables(conn, ignore, &rows)?;
     // By the table alone: a trigger may be called like a table that is not seen.
     rows.retain(|row| {
         let table = fold(&row.table);
@@ -329,15 +329,27 @@ pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Re
     Ok(rows)
 }
 
-fn ignored_tables(conn: &Connection, ignore: &[String]) -> rusqlite::Result<HashSet<String>> {
-    Ok(matching_tables(conn, ignore)?.iter().map(|name| fold(name)).collect())
+/// SQLite is asked only for patterns that begin as a table does: to match all against all takes longer than to read the rows.
+fn ignored_tables(conn: &Connection, ignore: &[String], rows: &[Row]) -> rusqlite::Result<HashSet<String>> {
+    let tables = || rows.iter().filter(|row| row.kind == "table");
+    let begins = |pattern: &str| tables().any(|row| begins_as(&row.name, pattern));
+    let patterns: Vec<_> = ignore.iter().filter(|pattern| begins(pattern)).collect();
+    if patterns.is_empty() {
+        return Ok(HashSet::new());
+    }
+    Ok(matching_tables(conn, &patterns)?.iter().map(|name| fold(name)).collect())
+}
+
+/// Whether a name has what a GLOB pattern has before its first wildcard, letter case aside: without that it cannot match.
+fn begins_as(name: &str, pattern: &str) -> bool {
+    let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+    name.as_bytes().get(..literal.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(literal.as_bytes()))
 }
 
 /// The tables whose names match one of the GLOB patterns, letter case aside.
-pub(crate) fn matching_tables(conn: &Connection, patterns: &[String]) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn matching_tables(conn: &Connection, patterns: &[&String]) -> rusqlite::Result<Vec<String>> {
     let matches = iter::once("FALSE").chain(patterns.iter().map(|_| "lower(name) GLOB lower(?)"));
     let matches = matches.collect::<Vec<_>>().join(" OR ");
-    // In one pass: with nothing to do, looking through sqlite_schema is most of what there is to do.
     let mut statement = conn.prepare_cached(&format!(
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND ({matches})"
     ))?;
@@ -740,3 +752,39 @@ fn resolve_parents(schema: &mut Schema) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
 mod oracle;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_matches_a_pattern_begins_as_it_does() {
+        const NAMES: [&str; 9] =
+            ["", "t", "Temp_a", "temp*", "[t]", "ätemp_a", "TEMP_ä", "_litestream_seq", "a?b"];
+        const PATTERNS: [&str; 12] = [
+            "",
+            "*",
+            "?",
+            "t*",
+            "TEMP_?",
+            "temp[_*]*",
+            "[[]t]",
+            "*a",
+            "ä*",
+            "temp_[^a]",
+            "_Litestream_*",
+            "a?b",
+        ];
+        let conn = Connection::open_in_memory().unwrap();
+        let mut matches = 0;
+        for (name, pattern) in NAMES.iter().flat_map(|name| PATTERNS.map(|pattern| (*name, pattern))) {
+            let sql = "SELECT lower(?1) GLOB lower(?2)";
+            let is_match: bool = conn.query_row(sql, [name, pattern], |row| row.get(0)).unwrap();
+            assert!(!is_match || begins_as(name, pattern), "{name} {pattern}");
+            matches += u32::from(is_match);
+        }
+        assert_eq!(matches, 27);
+        assert!(!begins_as("users", "_litestream_*") && !begins_as("t", "temp_a"));
+    }
+}
