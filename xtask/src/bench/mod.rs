@@ -72,6 +72,8 @@ struct Binaries {
     app: PathBuf,
     xtask: PathBuf,
     atlas: Option<PathBuf>,
+    /// Where a copy of `app` is.
+    _folder: TempDir,
 }
 
 /// The names of all works.
@@ -129,7 +131,25 @@ fn binaries(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> 
     if atlas.is_none() {
         ui.note("Atlas was not found: its column stays empty");
     }
-    Ok(Binaries { app, xtask, atlas })
+    let folder = folder(project)?;
+    let shipped = copied(&app, folder.path())?;
+    Ok(Binaries { app: shipped, xtask, atlas, _folder: folder })
+}
+
+/// What is shipped is a copy, in an image. What the linker wrote lies in memory page by page until it is read from the disk, and takes
+/// up to a fifth longer to start.
+fn copied(app: &Path, folder: &Path) -> Result<PathBuf> {
+    let copy = folder.join(app.file_name().unwrap_or_default());
+    fs::copy(app, &copy).with_context(|| format!("cannot copy {}", app.display()))?;
+    Ok(copy)
+}
+
+/// Where the project is built: a disk like that of other work, and neither committed nor sent to Docker.
+fn folder(project: &Project) -> Result<TempDir> {
+    let target = project.target();
+    fs::create_dir_all(target).with_context(|| format!("cannot make the folder {}", target.display()))?;
+    let made = tempfile::Builder::new().prefix("bench-").tempdir_in(target);
+    made.with_context(|| format!("cannot make a folder in {}", target.display()))
 }
 
 fn version(file: &Path, interrupt: &Interrupt) -> Result<String> {
@@ -152,7 +172,7 @@ struct Track<'a> {
 impl Track<'_> {
     /// All works on one database.
     fn all(&self, works: &[&Work], on: On, size: u64) -> Result<Vec<Line>> {
-        let folder = self.folder()?;
+        let folder = folder(self.project)?;
         let base = folder.path().join("base");
         self.ui.status("Making", format!("a database of {}", on.counted(size)));
         match on {
@@ -163,13 +183,5 @@ impl Track<'_> {
         migrate::make_sure_of_room(&base, "a benchmark", bytes * ROOM)?;
         self.ui.status("Made", format!("{}, {}", on.counted(size), text::size(bytes)));
         works.iter().map(|work| self.race(work, size, &base)).collect()
-    }
-
-    /// Where the project is built: a disk like that of other work, and neither committed nor sent to Docker.
-    fn folder(&self) -> Result<TempDir> {
-        let target = self.project.target();
-        fs::create_dir_all(target).with_context(|| format!("cannot make the folder {}", target.display()))?;
-        let made = tempfile::Builder::new().prefix("bench-").tempdir_in(target);
-        made.with_context(|| format!("cannot make a folder in {}", target.display()))
     }
 }
