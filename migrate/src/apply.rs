@@ -9,6 +9,7 @@ use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
 use crate::loss::Search;
+use crate::memory;
 use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
 use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
@@ -197,14 +198,12 @@ impl Apply<'_, '_> {
         if now.rows != execution.live.rows {
             return Err(self.moved("the schema"));
         }
-        let search = Search {
-            conn: Some(conn),
-            live: execution.live,
-            declared: execution.declared,
-            carry: execution.carry,
-            settings: execution.settings,
+        let found = || {
+            let acted = memory::read(conn)?;
+            let Execution { live, declared, carry, settings, .. } = *execution;
+            Search { conn: Some(conn), live, declared, carry, settings, acted }.hazards()
         };
-        let hazards = search.hazards().map_err(|e| self.explain(&e))?;
+        let hazards = found().map_err(|e| self.explain(&e))?;
         let stops = hazards.iter().any(|h| h.stops());
         if stops { Err(self.moved("rows")) } else { Ok(()) }
     }

@@ -158,6 +158,19 @@ pub(crate) fn table(tokens: &[Token<'_>]) -> Option<TableText> {
     Some(table)
 }
 
+/// The columns among the arguments of CREATE VIRTUAL TABLE, each with its token range: `name = value` is an option.
+pub(crate) fn virtual_columns(tokens: &[Token<'_>]) -> Option<Vec<(String, Range<usize>)>> {
+    let head = head(tokens).filter(|head| head.kind == ObjectKind::VirtualTable)?;
+    let open = head.body + tokens[head.body..].iter().position(|t| t.is_symbol("("))?;
+    let column = |item: Range<usize>| {
+        let is_option = tokens.get(item.start + 1).is_some_and(|t| t.is_symbol("="));
+        // R*Tree marks columns that are no coordinates.
+        let name = tokens[item.clone()].iter().find(|t| !t.is_symbol("+"))?;
+        (!is_option && !name.is("TOKENIZE")).then(|| (name.name(), item))
+    };
+    Some(items(tokens, open + 1..closing(tokens, open)?).into_iter().filter_map(column).collect())
+}
+
 /// What stands behind the name of CREATE INDEX.
 #[derive(Debug)]
 pub(crate) struct IndexText {

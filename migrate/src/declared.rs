@@ -1,5 +1,6 @@
 //! `schema.sql`, read: an allow-list of statements, executed in an empty in-memory database whose `sqlite_schema` is the truth.
 
+mod contradiction;
 mod place;
 pub(crate) mod probe;
 
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::ddl::{self, ObjectKind};
-use crate::directive::{self, Action, Directive};
+use crate::directive::{self, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{self, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
@@ -85,12 +86,13 @@ impl Declared {
             .remedy(remedy)
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes());
-            Source { path, text: &text }
-                .error(offset, "this is not valid UTF-8")
-                .remedy("save the file as UTF-8")
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            not_utf8(&file, before, error.as_bytes())
         })?;
+        // Every second byte of a text in UTF-16 is one, and all of it may be valid UTF-8.
+        if let Some(at) = text.find('\0') {
+            return Err(not_utf8(&file, &text.as_bytes()[..at], text.as_bytes()));
+        }
         Self::parse(path, &text, settings)
     }
 
@@ -122,7 +124,7 @@ impl Declared {
             schema,
             directives,
         };
-        declared.check_dropped()?;
+        contradiction::check(&declared)?;
         Ok(declared)
     }
 
@@ -156,30 +158,22 @@ impl Declared {
         }
     }
 
-    /// `@dropped NAME` while NAME is declared contradicts itself.
-    fn check_dropped(&self) -> Result<()> {
-        for directive in &self.directives {
-            let (what, object) = match &directive.action {
-                Action::DroppedTable { name }
-                    if self.schema.table(name).is_some() || self.schema.virtual_table(name).is_some() =>
-                {
-                    ("table", name.clone())
-                }
-                Action::DroppedColumn { name }
-                    if self.schema.table(&directive.table).is_some_and(|t| t.column(name).is_some()) =>
-                {
-                    ("column", format!("{}.{name}", directive.table))
-                }
-                _ => continue,
-            };
-            let place = format!("{}:{}", self.path.display(), directive.line);
-            let message =
-                format!("{place}: the directive @dropped gives up {what} {object}, which is declared");
-            return Err(Error::new(ErrorKind::Schema, object, message)
-                .remedy(format!("take out the directive, or the declaration of the {what}")));
-        }
-        Ok(())
+    /// `schema.sql:3`
+    pub(crate) fn place_of(&self, directive: &Directive) -> String {
+        format!("{}:{}", self.path.display(), directive.line)
     }
+}
+
+/// Bytes that are no text are not shown; `before` are those that were.
+fn not_utf8(file: &str, before: &[u8], bytes: &[u8]) -> Error {
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
+    let (line, what) = match is_utf16 {
+        true => (1, "this is UTF-16"),
+        false => (before.iter().filter(|byte| **byte == b'\n').count() + 1, "this is not valid UTF-8"),
+    };
+    let place = format!("{file}:{line}");
+    Error::new(ErrorKind::Schema, &place, format!("{place}: {what}; nothing was changed"))
+        .remedy("save the file as UTF-8")
 }
 
 /// Refuses a declared table that no step would see.
@@ -237,10 +231,8 @@ impl Source<'_> {
     fn unknown(&self, tokens: &[Token<'_>], message: &str) -> Error {
         let name = probe::unknown_name(message).unwrap_or_default();
         let mention = tokens.iter().find(|t| t.name().eq_ignore_ascii_case(name));
-        self.error(mention.map_or(0, |t| t.start), message).remedy(
-            "register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, \
-             or correct the name",
-        )
+        self.error(mention.map_or(0, |t| t.start), message)
+            .remedy("correct the name; what only the service registers cannot be used in schema.sql")
     }
 
     /// An error at a place: file, line, column and the line itself.

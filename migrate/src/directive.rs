@@ -1,10 +1,13 @@
 //! The `-- @` comments of `schema.sql`: what SQL cannot say about the way from an old schema to this one.
 
+use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::ddl::{self, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::{Token, fold, line_at, position, tokenize};
+use crate::token::{Token, fold, line_at, position, quote};
+use crate::using::Using;
 
 /// One directive and what it is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +25,40 @@ pub(crate) struct Directive {
 pub(crate) enum Action {
     /// `@renamed from=old`
     Renamed { from: String },
-    /// `@using EXPR`
-    Using { expression: String },
+    /// `@using EXPR [from=TYPE|new] [for=RULE]`
+    Using(Using),
     /// `@dropped NAME` inside a table: a column.
     DroppedColumn { name: String },
     /// `@dropped table NAME` at top level.
     DroppedTable { name: String },
+}
+
+impl Directive {
+    /// What it is about: `table.column`, or a table.
+    pub(crate) fn object(&self) -> String {
+        match (&self.column, &self.action) {
+            (Some(name), _) | (None, Action::DroppedColumn { name }) => format!("{}.{name}", self.table),
+            (None, Action::DroppedTable { name }) => name.clone(),
+            (None, _) => self.table.clone(),
+        }
+    }
+}
+
+/// As it is written, without the dashes.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renamed { from } => write!(f, "@renamed from={}", written(from)),
+            Self::Using(using) => write!(f, "@using {}{}", using.expression, using.acts_on),
+            Self::DroppedColumn { name } => write!(f, "@dropped {}", written(name)),
+            Self::DroppedTable { name } => write!(f, "@dropped table {}", written(name)),
+        }
+    }
+}
+
+/// A name as a directive takes it.
+pub(crate) fn written(name: &str) -> String {
+    if is_name(name) && !is_quoted(name) { name.to_owned() } else { quote(name) }
 }
 
 const WORDS: [&str; 3] = ["renamed", "using", "dropped"];
@@ -105,9 +136,7 @@ fn same_place(a: &Directive, b: &Directive) -> bool {
     let same =
         fold(&a.table) == fold(&b.table) && a.column.as_deref().map(fold) == b.column.as_deref().map(fold);
     let same_action = match (&a.action, &b.action) {
-        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using { .. }, Action::Using { .. }) => {
-            true
-        }
+        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using(_), Action::Using(_)) => true,
         (Action::DroppedColumn { name: a }, Action::DroppedColumn { name: b })
         | (Action::DroppedTable { name: a }, Action::DroppedTable { name: b }) => fold(a) == fold(b),
         _ => false,
@@ -146,14 +175,19 @@ impl Place {
 
     fn inside(text: &str, statement: Statement<'_, '_>, line: usize) -> Self {
         let Some(table) = table_name(statement) else { return Self::Elsewhere };
-        let Some(cut) = ddl::table(statement) else { return Self::Elsewhere };
-        let on_line = |range: &std::ops::Range<usize>| {
+        let ordinary =
+            || Some(ddl::table(statement)?.columns.into_iter().map(|c| (c.name, c.tokens)).collect());
+        let Some(columns) = ordinary().or_else(|| ddl::virtual_columns(statement)) else {
+            return Self::Elsewhere;
+        };
+        let on_line = |range: &Range<usize>| {
             let first = position(text, statement[range.start].start).0;
             let last = position(text, statement[range.end - 1].start).0;
             (first..=last).contains(&line)
         };
-        let columns = cut.columns.iter().filter(|c| on_line(&c.tokens)).map(|c| c.name.clone()).collect();
-        Self::InTable { table, columns }
+        let columns: Vec<(String, Range<usize>)> = columns;
+        let columns = columns.into_iter().filter(|(_, range)| on_line(range)).map(|(name, _)| name);
+        Self::InTable { table, columns: columns.collect() }
     }
 
     fn directive(self, path: &Path, text: &str, comment: &Comment) -> Result<Directive> {
@@ -183,7 +217,7 @@ impl Place {
                 }
             }
             "using" => {
-                let Some(expression) = expression(&comment.rest) else {
+                let Some(using) = Using::parse(&comment.rest) else {
                     return wrong(
                         "has no expression that ends on its line",
                         "write `-- @using EXPRESSION` on one line; the expression sees the columns of the old row",
@@ -191,7 +225,7 @@ impl Place {
                 };
                 match self {
                     Self::InTable { table, columns } if columns.len() == 1 => {
-                        directive(table, columns.into_iter().next(), Action::Using { expression })
+                        directive(table, columns.into_iter().next(), Action::Using(using))
                     }
                     _ => wrong(
                         "does not stand on the line of one column",
@@ -229,7 +263,8 @@ fn table_in(rest: &str) -> Option<&str> {
 }
 
 fn table_name(statement: Statement<'_, '_>) -> Option<String> {
-    ddl::head(statement).filter(|h| h.kind == ObjectKind::Table).map(|h| h.name)
+    let is_table = |kind| matches!(kind, ObjectKind::Table | ObjectKind::VirtualTable);
+    ddl::head(statement).filter(|h| is_table(h.kind)).map(|h| h.name)
 }
 
 fn is_name(text: &str) -> bool {
@@ -250,21 +285,4 @@ fn wrong(path: &Path, text: &str, comment: &Comment, what: &str) -> Error {
     let shown = line_at(text, comment.start).trim();
     let message = format!("{place}:{column}: the directive @{} {what}\n  {shown}", comment.word);
     Error::new(ErrorKind::Schema, place, message)
-}
-
-/// An expression, without a comment behind it, that can stand in parentheses.
-fn expression(text: &str) -> Option<String> {
-    let tokens = tokenize(text).ok()?;
-    let mut open = 0usize;
-    for token in &tokens {
-        if token.is_symbol("(") {
-            open += 1;
-        } else if token.is_symbol(")") {
-            open = open.checked_sub(1)?;
-        } else if token.is_symbol(";") {
-            return None;
-        }
-    }
-    let (first, last) = (tokens.first()?, tokens.last()?);
-    (open == 0).then(|| text[first.start..last.end()].to_owned())
 }

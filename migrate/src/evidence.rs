@@ -64,6 +64,15 @@ pub(crate) fn watched<'c>(
     carry.tables.iter().filter_map(|table| Some(Watched { table, look: look(table)? })).collect()
 }
 
+/// The live tables that steps say they write rows of, by folded name. What a module does with a virtual table nobody knows.
+pub(crate) fn written(steps: &[Step], carry: &Carry, live: &Schema) -> BTreeSet<String> {
+    let live_name =
+        |step: &Step| carry.table_to(&step.table).map_or(fold(&step.table), |table| fold(&table.from));
+    let names = steps.iter().map(|step| (step, live_name(step)));
+    let writes = |(step, name): &(&Step, String)| writes_rows(step) || live.virtual_table(name).is_some();
+    names.filter(writes).flat_map(|(step, name)| [fold(&step.table), name]).collect()
+}
+
 /// Whether a step writes rows of its table, or could by mistake: ALTER TABLE, an edit and CREATE leave them where they are.
 pub(crate) fn writes_rows(step: &Step) -> bool {
     match step.kind {
@@ -181,11 +190,11 @@ fn of_sample(
 fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared) -> Vec<Column> {
     // A constant first: there may be nothing else that persists.
     let mut columns = vec![("0".to_owned(), None)];
-    if let Rowid::Kept { read, written } = table.rowid {
-        columns.push((if side == Side::Before { read } else { written }.to_owned(), None));
+    if let Rowid::Kept { read, written } = &table.rowid {
+        columns.push((if side == Side::Before { read } else { written }.clone(), None));
     }
-    let old = live.table(&table.from);
-    let new = declared.schema.table(&table.to);
+    let old = live.base_table(&table.from);
+    let new = declared.schema.base_table(&table.to);
     for column in &table.columns {
         let Some(source) = column.source.sql() else { continue };
         let target = new.and_then(|t| t.column(&column.to).map(|c| c.affinity(t.strict)));

@@ -2,7 +2,7 @@
 //!
 //! The proof runs it on a replica, apply runs it in the database: one path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +15,10 @@ use crate::catalogue::Catalogue;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
 use crate::evidence::{self, Look, Measure, Watched};
+use crate::hazard::Hazard;
+use crate::inventory::{Inventory, Terms};
+use crate::memory;
+use crate::observer::Observer;
 use crate::plan::{Step, StepKind, plural};
 use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
@@ -40,6 +44,8 @@ pub(crate) struct Execution<'e> {
     pub(crate) settings: &'e Settings,
     pub(crate) ignore: &'e [String],
     pub(crate) watched: Vec<Watched<'e>>,
+    /// What may go.
+    pub(crate) hazards: &'e [Hazard],
 }
 
 /// Why the transaction must be rolled back.
@@ -72,11 +78,16 @@ impl Execution<'_> {
         let violations = self.violations(conn, self.live, Carry::table_from)?;
         let statistics = statistics(conn)?;
         let sound = self.sound_indexes(conn, self.live);
-        self.statements(conn, watch)?;
+        let terms = Terms { declared: self.declared, hazards: self.hazards };
+        let expected = evidence::written(self.steps, self.carry, self.live);
+        let inventory = Inventory::of(conn, &terms, self.ignore, &expected)?;
+        let written = self.statements(conn, watch)?;
         self.keep_statistics(conn, &statistics)?;
+        memory::keep(conn, &self.declared.directives)?;
         let after = self.measure(conn, Some(&before), watch)?;
         watch.event(&Event::Comparing);
         let evidence = self.compare_rows(&before, &after)?;
+        inventory.account(conn, &terms, &written)?;
         self.compare_marks(conn, &marks)?;
         compare_header(header, conn)?;
         self.compare_violations(conn, &violations)?;
@@ -100,7 +111,20 @@ impl Execution<'_> {
         self.watched.iter().enumerate().map(measure).collect()
     }
 
-    fn statements(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<(), Failure> {
+    /// Runs the steps. Returned: the tables that SQLite wrote to, by their folded names before.
+    fn statements(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<BTreeSet<String>, Failure> {
+        let mut observer = Observer::start(conn)?;
+        let done = self.observed(conn, &mut observer, watch);
+        let written = observer.end(conn)?;
+        done.map(|()| written)
+    }
+
+    fn observed(
+        &self,
+        conn: &mut Connection,
+        observer: &mut Observer,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
         let total = self.steps.len();
         let mut catalogue = Catalogue::default();
         for (index, step) in self.steps.iter().enumerate() {
@@ -118,6 +142,7 @@ impl Execution<'_> {
                 tuning::around(conn, step, |conn| execute(conn, step, watch)).map_err(failed)?;
             }
             compare_changes(step, conn.total_changes() - changes)?;
+            observer.after_statement(conn)?;
         }
         catalogue.end(conn)?;
         self.check_catalogue(conn)
@@ -510,6 +535,7 @@ mod tests {
             settings: &settings,
             ignore: &ignore,
             watched,
+            hazards: &[],
         };
         conn.execute_batch("BEGIN").unwrap();
         execution.run(conn, &mut ())

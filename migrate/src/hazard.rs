@@ -30,7 +30,7 @@ pub enum HazardName {
 }
 
 impl HazardName {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::DropsTable,
         Self::DropsColumn,
         Self::ChangesValues,

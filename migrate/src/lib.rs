@@ -49,7 +49,10 @@ mod fit;
 mod glance;
 mod hazard;
 mod inspect;
+mod inventory;
 mod loss;
+mod memory;
+mod observer;
 mod open;
 mod opinion;
 mod plan;
@@ -68,6 +71,7 @@ mod settings;
 mod stopwatch;
 mod token;
 mod tuning;
+mod using;
 mod value;
 mod verify;
 mod virtual_table;
@@ -90,7 +94,7 @@ pub use opinion::{Opinion, opinion};
 pub use plan::{Cost, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 pub use prediction::Prediction;
 pub use prepare::{Prepared, check, fit, prepare};
-pub use report::{Disk, Evidence, Outcome, Part, Report, Timing};
+pub use report::{Disk, Evidence, IdleDirective, Outcome, Part, Report, Timing};
 pub use settings::{
     BUILTIN_IGNORE, ColumnOrder, FastPath, Hook, Interrupt, PlannerChoice, ProofLevel, Settings,
 };

@@ -2,17 +2,20 @@
 //!
 //! Reads only. Called before planning, and again inside the transaction that applies where somebody has committed in between.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
-use crate::directive::Action;
+use crate::directive::{Action, Directive, written};
 use crate::hazard::{ApprovedBy, Hazard, HazardName};
+use crate::memory;
 use crate::plan::plural;
 use crate::rows::Rows;
-use crate::schema::{Column, Schema, Table};
+use crate::schema::{Column, Schema, Table, VirtualTable};
 use crate::settings::Settings;
-use crate::token::quote;
+use crate::token::{fold, quote};
 use crate::virtual_table::Content;
 
 /// Everything a search for hazards looks at.
@@ -23,6 +26,8 @@ pub(crate) struct Search<'s> {
     pub(crate) declared: &'s Declared,
     pub(crate) carry: &'s Carry,
     pub(crate) settings: &'s Settings,
+    /// What `@dropped` gave up in earlier changes of this database.
+    pub(crate) acted: BTreeSet<String>,
 }
 
 impl Search<'_> {
@@ -32,8 +37,8 @@ impl Search<'_> {
         self.dropped_tables(&mut found)?;
         self.lost_entries(&mut found)?;
         for table in &self.carry.tables {
-            let old = self.live.table(&table.from);
-            let new = self.declared.schema.table(&table.to);
+            let old = self.live.base_table(&table.from);
+            let new = self.declared.schema.base_table(&table.to);
             let (Some(old), Some(new)) = (old, new) else { continue };
             self.dropped_columns(table, old, new, &mut found);
             self.lost_rowids(table, &mut found);
@@ -54,35 +59,44 @@ impl Search<'_> {
         }
     }
 
+    /// Tables whose rows go.
     fn dropped_tables(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let tables = self.live.tables.iter().map(|t| &t.name);
-        let virtual_tables = self.live.virtual_tables.iter().map(|t| &t.name);
-        for name in tables.chain(virtual_tables) {
-            let kept =
-                self.carry.table_from(name).is_some() || self.declared.schema.virtual_table(name).is_some();
-            if kept {
+        for old in self.live.base_tables() {
+            let name = &old.name;
+            if self.carry.table_from(name).is_some() {
                 continue;
             }
-            let rows = self.count(name)?;
-            let approved = self.declared.directives.iter().any(
-                |d| matches!(&d.action, Action::DroppedTable { name: n } if n.eq_ignore_ascii_case(name)),
-            );
-            let approved = approved.then_some(ApprovedBy::Schema);
-            found.push(Hazard {
-                rows,
-                approved,
-                ..Hazard::new(
-                    HazardName::DropsTable,
-                    name,
-                    format!("table {name} would be dropped{}", with_rows(rows)),
-                    format!("write `-- @dropped table {name}` in schema.sql, or approve DROPS_TABLE:{name}"),
-                )
-            });
-            if approved.is_none() {
-                self.table_like(name, found);
-            }
+            let (rows, why) = match self.declared.schema.virtual_table(name) {
+                Some(new) => match self.rows_not_in_content(old, new)? {
+                    Some(0) => continue,
+                    Some(rows) => {
+                        (Some(rows), format!(": only an index over {} is declared", content_of(new)))
+                    }
+                    None => (self.count(name)?, becomes("a virtual table", old, self.declared)),
+                },
+                None if self.declared.schema.table(name).is_some() => {
+                    (self.count(name)?, becomes("an ordinary table", old, self.declared))
+                }
+                None => (self.count(name)?, String::new()),
+            };
+            self.dropped_table(name, rows, &why, found);
         }
         Ok(())
+    }
+
+    fn dropped_table(&self, name: &str, rows: Option<u64>, why: &str, found: &mut Vec<Hazard>) {
+        let is_it = |d: &Directive| matches!(&d.action, Action::DroppedTable { name: n } if n.eq_ignore_ascii_case(name));
+        let approved = self.approved(is_it);
+        if approved == Approved::No {
+            self.table_like(name, found);
+        }
+        // A directive that gives up what is declared contradicts the schema.
+        let write = match why {
+            "" => format!("write `-- @dropped table {}` in schema.sql, or ", written(name)),
+            _ => String::new(),
+        };
+        let message = format!("table {name} would be dropped{}{why}", with_rows(rows));
+        found.push(Hazard { rows, ..approved.hazard(HazardName::DropsTable, name, message, &write) });
     }
 
     pub(crate) fn count(&self, table: &str) -> rusqlite::Result<Option<u64>> {
@@ -90,17 +104,52 @@ impl Search<'_> {
         conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).map(Some)
     }
 
-    /// A virtual table that is made anew, and whose entries cannot be read back.
+    /// How many rows of a full-text table with its own text are not in the table that it is to be an index over, under the same
+    /// rowid and with the same values. `None` where it is to be no such index, or where that table does not stay as it is.
+    fn rows_not_in_content(&self, old: &Table, new: &VirtualTable) -> rusqlite::Result<Option<u64>> {
+        let (Content::In(content), Some(conn)) = (new.content(), self.conn) else { return Ok(None) };
+        let Some(kept) = self.carry.table_from(&content).filter(|c| c.to.eq_ignore_ascii_case(&content))
+        else {
+            return Ok(None);
+        };
+        let key = new.content_rowid();
+        let is_key =
+            |table: &Table| table.rowid_alias.as_deref() == Some(&fold(&key)) || table.column(&key).is_none();
+        let live = self.live.table(&content).filter(|table| is_key(table) && !table.without_rowid);
+        let stays = |column: &Column| {
+            kept.source_of(&column.name) == Some(&Source::Column(column.name.clone()))
+                && new.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name))
+        };
+        let Some(_) = live.filter(|_| kept.rowid != Rowid::Renumbered && old.columns.iter().all(stays))
+        else {
+            return Ok(None);
+        };
+        let name = |column: &Column| quote(&column.name);
+        let same = old.columns.iter().map(|c| format!("d.{0} IS f.{0} COLLATE BINARY", name(c)));
+        let same: Vec<_> = std::iter::once(format!("d.{} = f.rowid", quote(&key))).chain(same).collect();
+        let sql = format!(
+            "SELECT count(*) FROM {} AS f WHERE NOT EXISTS (SELECT 1 FROM {} AS d WHERE {})",
+            quote(&old.name),
+            quote(&content),
+            same.join(" AND ")
+        );
+        conn.query_row(&sql, [], |row| row.get(0)).map(Some)
+    }
+
+    /// A virtual table without rows of its own that goes, or is made anew while its entries cannot be read back.
     fn lost_entries(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        for new in &self.declared.schema.virtual_tables {
-            let Some(old) = self.live.virtual_table(&new.name).filter(|old| old.body != new.body) else {
+        for old in self.live.virtual_tables.iter().filter(|old| old.rows.is_none()) {
+            let (name, is_index) = (&old.name, matches!(old.content(), Content::In(_)));
+            // Nobody needs the number of entries of an index over a table, which may even be missing.
+            let rows = || if is_index { Ok(None) } else { self.count(name) };
+            let Some(new) = self.declared.schema.virtual_table(name) else {
+                self.dropped_table(name, rows()?, "", found);
                 continue;
             };
-            let carried = self.carry.table_to(&new.name).is_some() || matches!(new.content(), Content::In(_));
-            if carried && !matches!(old.content(), Content::Nowhere | Content::Unknown) {
+            if old.body == new.body || (is_index && matches!(new.content(), Content::In(_))) {
                 continue;
             }
-            let (name, rows) = (&new.name, self.count(&new.name)?);
+            let rows = rows()?;
             found.push(Hazard {
                 rows,
                 ..Hazard::new(
@@ -116,9 +165,10 @@ impl Search<'_> {
 
     /// A dropped table and a new one with the same columns, or nearly the same name.
     fn table_like(&self, dropped: &str, found: &mut Vec<Hazard>) {
-        let Some(old) = self.live.table(dropped) else { return };
-        let new = self.declared.schema.tables.iter().filter(|t| self.carry.table_to(&t.name).is_none());
-        let names = |t: &Table| t.columns.iter().map(|c| crate::token::fold(&c.name)).collect::<Vec<_>>();
+        let Some(old) = self.live.base_table(dropped) else { return };
+        let taken = |t: &&Table| self.carry.table_to(&t.name).is_some() || self.live.has_table(&t.name);
+        let new = self.declared.schema.base_tables().filter(|t| !taken(t));
+        let names = |t: &Table| t.columns.iter().map(|c| fold(&c.name)).collect::<Vec<_>>();
         let like = new.into_iter().find(|t| names(t) == names(old) || near(&t.name, &old.name));
         if let Some(like) = like {
             let like = &like.name;
@@ -134,40 +184,47 @@ impl Search<'_> {
     }
 
     fn dropped_columns(&self, table: &TableCarry, old: &Table, new: &Table, found: &mut Vec<Hazard>) {
-        for column in &old.columns {
-            let generated = column.generated.is_some();
-            if generated || self.is_renamed_away(new, &column.name) {
-                continue;
-            }
-            let name = format!("{}.{}", new.name, column.name);
-            if new.column(&column.name).is_some() {
-                // Where it is computed from now on, that is a matter of values, not of the column.
-                continue;
-            }
-            let approved = self.is_dropped_by_directive(new, &column.name).then_some(ApprovedBy::Schema);
-            found.push(Hazard {
-                approved,
-                ..Hazard::new(
-                    HazardName::DropsColumn,
-                    &name,
-                    format!("column {name} would be dropped with its values"),
-                    format!(
-                        "write `-- @dropped {}` inside CREATE TABLE {}, or approve DROPS_COLUMN:{name}",
-                        column.name, new.name
-                    ),
-                )
-            });
-            if approved.is_none() {
-                column_like(table, old, new, column, found);
+        for column in old.columns.iter().filter(|column| column.generated.is_none()) {
+            // Where it is computed from now on, that is a matter of values, not of the column.
+            let stays = new.column(&column.name).is_some() || self.is_renamed_away(new, &column.name);
+            if !stays {
+                self.dropped_column(table, old, new, column, found);
             }
         }
     }
 
-    fn is_dropped_by_directive(&self, table: &Table, column: &str) -> bool {
-        self.declared.directives.iter().any(|d| {
-            d.table.eq_ignore_ascii_case(&table.name)
-                && matches!(&d.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(column))
-        })
+    fn dropped_column(
+        &self,
+        table: &TableCarry,
+        old: &Table,
+        new: &Table,
+        column: &Column,
+        found: &mut Vec<Hazard>,
+    ) {
+        let object = format!("{}.{}", new.name, column.name);
+        let is_it = |d: &Directive| {
+            d.table.eq_ignore_ascii_case(&new.name)
+                && matches!(&d.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(&column.name))
+        };
+        let approved = self.approved(is_it);
+        if approved == Approved::No {
+            column_like(table, old, new, column, found);
+        }
+        let write =
+            format!("write `-- @dropped {}` inside CREATE TABLE {}, or ", written(&column.name), new.name);
+        let message = format!("column {object} would be dropped with its values");
+        found.push(approved.hazard(HazardName::DropsColumn, &object, message, &write));
+    }
+
+    /// Whether a directive gives it up, and for the first time.
+    fn approved(&self, is_it: impl Fn(&Directive) -> bool) -> Approved {
+        match self.declared.directives.iter().find(|d| is_it(d)) {
+            None => Approved::No,
+            Some(directive) if self.acted.contains(&memory::key(directive)) => {
+                Approved::Before(format!("{}: {}", self.declared.place_of(directive), directive.action))
+            }
+            Some(_) => Approved::Now,
+        }
     }
 
     /// Named by `@renamed`.
@@ -193,22 +250,63 @@ impl Search<'_> {
     }
 }
 
+/// What a `@dropped` says of a loss.
+#[derive(Debug, PartialEq, Eq)]
+enum Approved {
+    No,
+    Now,
+    /// This one did, of something of that name that went with an earlier change: one that came back since is another.
+    Before(String),
+}
+
+impl Approved {
+    /// `write` is the directive that would approve it: the beginning of a remedy.
+    fn hazard(&self, name: HazardName, object: &str, message: String, write: &str) -> Hazard {
+        let approve = format!("approve {name}:{object}");
+        let remedy = match self {
+            Self::Before(directive) => {
+                format!("{directive} has acted already and approves nothing more: take it out, and {approve}")
+            }
+            Self::No | Self::Now => format!("{write}{approve}"),
+        };
+        let approved = (*self == Self::Now).then_some(ApprovedBy::Schema);
+        Hazard { approved, ..Hazard::new(name, object, message, remedy) }
+    }
+}
+
+/// What a table becomes that cannot take its rows along, as the end of a sentence.
+fn becomes(what: &str, old: &Table, declared: &Declared) -> String {
+    let new = declared.schema.base_table(&old.name);
+    let plain = old.columns.iter().filter(|column| column.generated.is_none());
+    let gone: Vec<_> = plain
+        .filter(|column| new.is_some_and(|new| new.column(&column.name).is_none()))
+        .map(|column| column.name.as_str())
+        .collect();
+    match gone.as_slice() {
+        [] => format!(": it becomes {what} that cannot hold them"),
+        gone => format!(": it becomes {what} without the column {}", gone.join(", ")),
+    }
+}
+
+fn content_of(table: &VirtualTable) -> String {
+    match table.content() {
+        Content::In(name) => name,
+        _ => String::new(),
+    }
+}
+
 fn with_rows(rows: Option<u64>) -> String {
     rows.map_or_else(String::new, |n| format!(" with its {}", plural(n)))
 }
 
-/// A dropped column and an added one of the same type and constraints, or with nearly the same name.
+/// A dropped column and an added one that stores values alike, or has nearly the same name: of several, that of the nearest name.
 fn column_like(table: &TableCarry, old: &Table, new: &Table, dropped: &Column, found: &mut Vec<Hazard>) {
     let added = table.columns.iter().filter(|c| c.source == Source::Default && old.column(&c.to).is_none());
-    let like = added.filter_map(|c| new.column(&c.to)).find(|c| {
-        let same = c.type_ == dropped.type_
-            && c.not_null == dropped.not_null
-            && c.default == dropped.default
-            && c.collation == dropped.collation;
-        same || near(&c.name, &dropped.name)
-    });
-    let Some(like) = like else { return };
-    let (name, dropped) = (format!("{}.{}", new.name, dropped.name), &dropped.name);
+    let alike =
+        |c: &&Column| c.affinity(new.strict) == dropped.affinity(old.strict) || near(&c.name, &dropped.name);
+    let added = added.filter_map(|c| new.column(&c.to)).filter(alike);
+    let Some(like) = added.min_by_key(|c| distance(&c.name, &dropped.name)) else { return };
+    let (name, dropped) = (format!("{}.{}", new.name, dropped.name), written(&dropped.name));
     let (like, table) = (&like.name, &new.name);
     let message =
         format!("column {name} goes and {like} comes: its values would be lost if that is a rename");
@@ -219,8 +317,11 @@ fn column_like(table: &TableCarry, old: &Table, new: &Table, dropped: &Column, f
     found.push(Hazard::new(HazardName::LooksLikeRename, &name, message, remedy));
 }
 
+fn distance(a: &str, b: &str) -> usize {
+    strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
+}
+
 /// A third of the longer name may differ.
 fn near(a: &str, b: &str) -> bool {
-    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-    strsim::osa_distance(&a, &b) * 3 <= a.chars().count().max(b.chars().count())
+    distance(a, b) * 3 <= a.chars().count().max(b.chars().count())
 }

@@ -284,7 +284,8 @@ mod tests {
             let task = Task { live, declared, carry, settings, rows, matching: &|_, _| Some(1) };
             let steps = &builtin::plan(&task).unwrap();
             let watched = evidence::watched(steps, carry, live, &declared.schema, self.proof);
-            let execution = &Execution { steps, live, declared, carry, settings, ignore: &[], watched };
+            let execution =
+                &Execution { steps, live, declared, carry, settings, ignore: &[], watched, hazards: &[] };
             Prospect { execution, has_log: self.has_log, rows, pace }.predict().seconds
         }
 

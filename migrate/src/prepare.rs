@@ -19,6 +19,7 @@ use crate::execute::{Execution, Failure};
 use crate::fit::{self, Fit};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
+use crate::memory;
 use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
@@ -63,7 +64,7 @@ pub fn prepare<'d>(
     let mut report = ground.report();
     if report.outcome == Outcome::Planned {
         let carry = carry(&ground.live, declared)?;
-        report.notes.extend(carry.removable.iter().cloned());
+        report.idle_directives = carry.idle.clone();
         let hazards = ground.hazards(&carry)?;
         // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
         if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
@@ -74,7 +75,7 @@ pub fn prepare<'d>(
         report.plan = Some(chosen.0);
         return Ok(ground.prepared(carry, report));
     }
-    report.notes.extend(ground.idle_directives());
+    report.idle_directives = carry(&ground.live, declared)?.idle;
     Ok(ground.prepared(Carry::default(), report))
 }
 
@@ -83,7 +84,10 @@ pub fn prepare<'d>(
 /// # Errors
 /// As [`prepare`], without the planners'.
 pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
-    Ok(Ground::look(db, declared, settings, watch)?.report())
+    let ground = Ground::look(db, declared, settings, watch)?;
+    // A directive that cannot act is a matter of the change, not of the comparison.
+    let idle_directives = carry(&ground.live, declared).map(|carry| carry.idle).unwrap_or_default();
+    Ok(Report { idle_directives, ..ground.report() })
 }
 
 /// Only reads and compares: whether a release that declares this schema can serve `db` as it is. Never writes to `db`.
@@ -115,6 +119,15 @@ impl Prepared<'_> {
         }
     }
 
+    /// Takes the hazards of one name out of the plan, as if nobody had looked for them. Returned: how many.
+    #[cfg(test)]
+    pub(crate) fn strip(&mut self, name: HazardName) -> usize {
+        let Some(plan) = &mut self.report.plan else { return 0 };
+        let before = plan.hazards.len();
+        plan.hazards.retain(|hazard| hazard.name != name);
+        before - plan.hazards.len()
+    }
+
     /// Guards, then runs the plan in one transaction.
     ///
     /// # Errors
@@ -123,8 +136,10 @@ impl Prepared<'_> {
         self.guard()?;
         let Some(plan) = &self.report.plan else { return Ok(self.report.clone()) };
         let ignore = ignore_patterns(&self.settings);
-        let execution =
-            execution(&self.live, self.declared, &self.carry, &self.settings, &ignore, &plan.steps);
+        let execution = Execution {
+            hazards: &plan.hazards,
+            ..execution(&self.live, self.declared, &self.carry, &self.settings, &ignore, &plan.steps)
+        };
         let reader = self.reader.lock().ok().and_then(|mut reader| reader.take());
         let applied = apply::apply(&self.database, plan, &execution, reader, watch)?;
         let mut report = self.report.clone();
@@ -146,7 +161,7 @@ fn execution<'e>(
     steps: &'e [Step],
 ) -> Execution<'e> {
     let watched = evidence::watched(steps, carry, live, &declared.schema, settings.proof);
-    Execution { steps, live, declared, carry, settings, ignore, watched }
+    Execution { steps, live, declared, carry, settings, ignore, watched, hazards: &[] }
 }
 
 /// The refusal of a plan: every hazard that stops it, then what to do about each.
@@ -254,24 +269,14 @@ impl<'g, 'd> Ground<'g, 'd> {
         }
     }
 
-    /// In sync nothing is left to do for any directive; one that contradicts the schema is told, and stands in nobody's way.
-    fn idle_directives(&self) -> Vec<String> {
-        match carry(&self.live, self.declared) {
-            Ok(carry) => carry.removable,
-            Err(error) => vec![error.message],
-        }
-    }
-
     fn hazards(&self, carry: &Carry) -> Result<Vec<Hazard>> {
         self.check_expressions(carry)?;
-        let search = Search {
-            conn: self.conn(),
-            live: &self.live,
-            declared: self.declared,
-            carry,
-            settings: self.settings,
+        let found = || {
+            let acted = self.conn().map_or_else(|| Ok(BTreeSet::new()), memory::read)?;
+            let (conn, live, declared) = (self.conn(), &self.live, self.declared);
+            Search { conn, live, declared, carry, settings: self.settings, acted }.hazards()
         };
-        search.hazards().map_err(|error| explain(self.database, &error, self.settings))
+        found().map_err(|error| explain(self.database, &error, self.settings))
     }
 
     /// An `@using` expression that SQLite cannot read, told with its line.
@@ -444,7 +449,7 @@ impl Proposals<'_> {
         );
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
-        let execution = Execution { watched, ..self.execution(steps) };
+        let execution = Execution { watched, hazards: self.hazards, ..self.execution(steps) };
         proof::prove(&execution, ground.conn()).map_err(disproved)
     }
 
@@ -507,8 +512,7 @@ impl Ground<'_, '_> {
     }
 
     fn count(&self, table: &str) -> u64 {
-        let known = self.live.table(table).is_some() || self.live.virtual_table(table).is_some();
-        let Some(conn) = self.conn().filter(|_| known) else { return 0 };
+        let Some(conn) = self.conn().filter(|_| self.live.has_table(table)) else { return 0 };
         conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).unwrap_or(0)
     }
 }

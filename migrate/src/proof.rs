@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::carry::{self, Rowid, TableCarry};
+use crate::carry::{self, TableCarry};
 use crate::execute::{Execution, Failure};
 use crate::plan::StepKind;
 use crate::replica;
@@ -57,9 +57,11 @@ fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection
     let mut sampler =
         Sampler { live: execution.live, database, replica, taken: BTreeMap::new(), queue: VecDeque::new() };
     for watched in &execution.watched {
-        match execution.live.table(&watched.table.from) {
-            Some(table) => sampler.table(table, &new_parents(execution, watched.table, table))?,
-            None => sample_virtual_table(watched.table, database, replica)?,
+        let from = &watched.table.from;
+        match (execution.live.table(from), execution.live.base_table(from)) {
+            (Some(table), _) => sampler.table(table, &new_parents(execution, watched.table, table))?,
+            (None, Some(table)) => sample_virtual_table(table, database, replica)?,
+            (None, None) => {}
         }
     }
     sampler.parents()?;
@@ -71,15 +73,11 @@ fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection
     copy_marks(database, replica)
 }
 
-fn sample_virtual_table(
-    table: &TableCarry,
-    database: &Connection,
-    replica: &Connection,
-) -> rusqlite::Result<()> {
-    let rowid = (table.rowid != Rowid::Elsewhere).then(|| "rowid".to_owned());
-    let columns = table.columns.iter().filter_map(|c| c.source.sql());
-    let columns: Vec<_> = rowid.into_iter().chain(columns).collect();
-    let (name, list) = (quote(&table.from), columns.join(", "));
+/// Its first rows: a module finds none by its place in constant time.
+fn sample_virtual_table(table: &Table, database: &Connection, replica: &Connection) -> rusqlite::Result<()> {
+    let rowid = table.rowid_alias.is_none().then(|| "rowid".to_owned());
+    let columns: Vec<_> = rowid.into_iter().chain(table.columns.iter().map(|c| quote(&c.name))).collect();
+    let (name, list) = (quote(&table.name), columns.join(", "));
     let places = vec!["?"; columns.len()].join(", ");
     let mut insert = replica.prepare(&format!("INSERT INTO {name} ({list}) VALUES ({places})"))?;
     let mut select = database.prepare(&format!("SELECT {list} FROM {name} LIMIT {SAMPLE}"))?;

@@ -73,6 +73,17 @@ pub struct Disk {
     pub after: u64,
 }
 
+/// A `-- @` comment of `schema.sql` that has acted, or has nothing to act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdleDirective {
+    /// Its line, from 1.
+    pub line: usize,
+    /// The table, or `table.column`, that it is about.
+    pub object: String,
+    /// The sentence, with file and line.
+    pub message: String,
+}
+
 /// What was found and done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
@@ -88,8 +99,11 @@ pub struct Report {
     pub declared: String,
     /// Each way in which they differed in meaning.
     pub differences: Vec<Difference>,
-    /// What is worth knowing and is no difference: column order, directives that can be removed.
+    /// What is worth knowing and is no difference: column order.
     pub notes: Vec<String>,
+    /// Directives of `schema.sql` that have nothing left to do in this database.
+    #[serde(default)]
+    pub idle_directives: Vec<IdleDirective>,
     /// The plan that was chosen; `None` when in sync.
     pub plan: Option<Plan>,
     /// What became of each planner's proposal.
@@ -115,6 +129,7 @@ impl Report {
             declared: String::new(),
             differences: Vec::new(),
             notes: Vec::new(),
+            idle_directives: Vec::new(),
             plan: None,
             proposals: Vec::new(),
             evidence: Vec::new(),

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::carry::{self, Source, TableCarry};
+use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::plan::plural;
-use crate::schema::{Column, KeyColumn, Table};
+use crate::schema::{Column, KeyColumn, Table, as_columns};
 use crate::token::{fold, quote};
+use crate::using::{ActsOn, Rule, mentions};
 
 /// Rows by the condition that they meet.
 type Counts = BTreeMap<String, u64>;
@@ -153,9 +154,10 @@ impl Rows<'_, '_> {
         });
         let object = format!("{}.{}", self.new.name, column.name);
         let remedy = format!(
-            "on the line of {}, write `-- @using coalesce({}, …)`, or give those rows a value first",
+            "on the line of {}, write `-- @using coalesce({}, …){}`, or give those rows a value first",
             column.name,
-            quote(&column.name)
+            quote(&column.name),
+            ActsOn::Rule(Rule::NotNull)
         );
         let violated = self.violated(&object, "NULL where NOT NULL is declared", rows, rowids);
         found.push(Hazard { remedy, ..violated });
@@ -185,7 +187,10 @@ impl Rows<'_, '_> {
                     None => self.rowids_from(&format!("{fed} WHERE {condition}")),
                 };
                 let what = format!("CHECK ({check}) does not hold");
-                found.push(self.violated(&self.new.name, &what, rows, rowids));
+                let violated = self.violated(&self.new.name, &what, rows, rowids);
+                let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
+                let place = about.map_or("a column", |column| &column.name);
+                found.push(mended_by(place, Rule::Check(check.clone()), violated));
             }
         }
         Ok(())
@@ -208,6 +213,9 @@ impl Rows<'_, '_> {
             .columns
             .iter()
             .map(|c| {
+                if let Some(rowid) = self.becomes_rowid(c) {
+                    return format!("{rowid} AS {}", quote(&c.to));
+                }
                 let default = self.new.column(&c.to).and_then(|n| n.default.clone());
                 let value =
                     c.source.sql().unwrap_or_else(|| default.map_or("NULL".to_owned(), |d| format!("({d})")));
@@ -223,6 +231,16 @@ impl Rows<'_, '_> {
             Some(format!(", ({}) AS {}", generated.expression, quote(&c.name)))
         });
         format!("(SELECT *{} FROM {fed})", generated.collect::<String>())
+    }
+
+    /// The live rowid, where a declared INTEGER PRIMARY KEY is new and takes it.
+    fn becomes_rowid(&self, column: &ColumnCarry) -> Option<&String> {
+        let is_new = column.source == Source::Default;
+        let is_key = self.new.column(&column.to).is_some_and(|column| is_rowid(self.new, column));
+        match &self.table.rowid {
+            Rowid::Kept { read, .. } if is_new && is_key => Some(read),
+            _ => None,
+        }
     }
 
     fn rowids_from(&self, from: &str) -> Vec<i64> {
@@ -253,38 +271,40 @@ impl Rows<'_, '_> {
 
     /// New UNIQUE and PRIMARY KEY constraints and unique indexes, asked of the old rows.
     fn keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let mut keys: Vec<(String, Vec<String>, Option<String>)> = Vec::new();
-        let collated = |columns: &[KeyColumn]| -> Vec<String> {
-            columns.iter().map(|c| format!("{} COLLATE {}", c.expression, quote(&c.collation))).collect()
-        };
         let primary = self.new.primary_key.iter().filter(|k| self.old.primary_key.as_ref() != Some(*k));
-        for key in primary.chain(self.new.uniques.difference(&self.old.uniques)) {
-            keys.push((self.new.name.clone(), collated(&key.columns), None));
+        for key in primary {
+            self.duplicates(&self.new.name, &key.columns, None, Rule::PrimaryKey, found)?;
+        }
+        for key in self.new.uniques.difference(&self.old.uniques) {
+            self.duplicates(&self.new.name, &key.columns, None, Rule::Unique, found)?;
         }
         let indexes = self.search.declared.schema.indexes.iter();
         for index in indexes.filter(|i| i.unique && i.table.eq_ignore_ascii_case(&self.new.name)) {
             if self.search.live.index(&index.name).is_none_or(|old| !same_index(old, index)) {
-                keys.push((index.name.clone(), collated(&index.columns), index.condition.clone()));
+                let condition = index.condition.as_ref();
+                self.duplicates(&index.name, &index.columns, condition, Rule::Unique, found)?;
             }
         }
-        keys.iter()
-            .try_for_each(|(object, columns, condition)| self.duplicates(object, columns, condition, found))
+        Ok(())
     }
 
     fn duplicates(
         &self,
         object: &str,
-        columns: &[String],
-        condition: &Option<String>,
+        key: &[KeyColumn],
+        condition: Option<&String>,
+        rule: fn(String) -> Rule,
         found: &mut Vec<Hazard>,
     ) -> rusqlite::Result<()> {
         let fed = self.as_declared();
+        let collated = |c: &KeyColumn| format!("{} COLLATE {}", c.expression, quote(&c.collation));
+        let columns: Vec<_> = key.iter().map(collated).collect();
         let no_null: Vec<_> = columns.iter().map(|c| format!("({c}) IS NOT NULL")).collect();
-        let condition = condition.as_ref().map_or_else(String::new, |c| format!(" AND ({c})"));
+        let condition = condition.map_or_else(String::new, |c| format!(" AND ({c})"));
         let list = columns.join(", ");
         let where_ = format!("{}{condition}", no_null.join(" AND "));
         let sql = format!(
-            "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {fed} WHERE {where_} GROUP BY {list} HAVING n > 1)"
+            "SELECT coalesce(sum(landfall_rows - 1), 0) FROM (SELECT count(*) AS landfall_rows FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
         );
         // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
         let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { return Ok(()) };
@@ -296,13 +316,14 @@ impl Rows<'_, '_> {
             } else {
                 Vec::new()
             };
-            let names: Vec<_> = columns.iter().map(|c| c.split(" COLLATE ").next().unwrap_or(c)).collect();
-            found.push(self.violated(
-                object,
-                &format!("a repeated value where UNIQUE ({}) is declared", names.join(", ")),
-                rows,
-                rowids,
-            ));
+            let names = as_columns(key);
+            let what = format!("a repeated value where UNIQUE ({names}) is declared");
+            let violated = self.violated(object, &what, rows, rowids);
+            let (place, named) = match key {
+                [only] if self.new.column(&only.expression).is_some() => (names, String::new()),
+                _ => ("a column of it".to_owned(), names),
+            };
+            found.push(mended_by(&place, rule(named), violated));
         }
         Ok(())
     }
@@ -333,7 +354,8 @@ impl Rows<'_, '_> {
             if rows > 0 {
                 let rowids = self.rowids_from(&from);
                 let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
-                found.push(self.violated(&self.new.name, &what, rows, rowids));
+                let violated = self.violated(&self.new.name, &what, rows, rowids);
+                found.push(mended_by(&key.columns[0], Rule::References(key.parent.clone()), violated));
             }
         }
         Ok(())
@@ -365,6 +387,7 @@ impl Rows<'_, '_> {
                 Vec::new(),
                 "would show its expression instead of what they hold",
                 &[],
+                None,
             ));
         }
         Ok(())
@@ -381,12 +404,21 @@ impl Rows<'_, '_> {
                     format!("a value of {} that a STRICT {type_} refuses", column.name)
                 }
             };
-            found.push(self.violated(&object, &what, refused.rows, refused.rowids.clone()));
+            let violated = self.violated(&object, &what, refused.rows, refused.rowids.clone());
+            let acts_on = match target {
+                Target::Rowid => ActsOn::Rule(Rule::PrimaryKey(String::new())),
+                Target::Column { .. } if conversion.was.type_ != column.type_ => {
+                    ActsOn::Type(conversion.was.type_.clone())
+                }
+                Target::Column { .. } => ActsOn::Rule(Rule::Strict),
+            };
+            found.push(mended_by(&column.name, acts_on, violated));
         }
         if changed.rows > 0 {
             let values: &[_] = if self.search.settings.show_values { &changed.values } else { &[] };
             let what = format!("would be stored differently as {}", column.type_.to_uppercase());
-            found.push(changes(&object, changed.rows, changed.rowids.clone(), &what, values));
+            let acts_on = ActsOn::Type(conversion.was.type_.clone());
+            found.push(changes(&object, changed.rows, changed.rowids.clone(), &what, values, Some(acts_on)));
         }
     }
 }
@@ -403,15 +435,31 @@ fn is_broken(check: &str) -> String {
     format!("NOT ({check})")
 }
 
-fn changes(object: &str, rows: u64, rowids: Vec<i64>, what: &str, values: &[String]) -> Hazard {
+/// With the directive that gives the rows other values.
+fn mended_by(place: &str, acts_on: impl Into<ActsOn>, violated: Hazard) -> Hazard {
+    let acts_on = acts_on.into();
+    let remedy =
+        format!("correct those rows first, or write `-- @using EXPRESSION{acts_on}` on the line of {place}");
+    Hazard { remedy, ..violated }
+}
+
+fn changes(
+    object: &str,
+    rows: u64,
+    rowids: Vec<i64>,
+    what: &str,
+    values: &[String],
+    acts_on: Option<ActsOn>,
+) -> Hazard {
     let ids: Vec<_> = rowids.iter().map(ToString::to_string).collect();
     let more = if rows as usize > rowids.len() { ", …" } else { "" };
     let which = if ids.is_empty() { String::new() } else { format!(" (rowid {}{more})", ids.join(", ")) };
     let shown = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
     let message = format!("{} of {object} {what}{which}{shown}", plural_values(rows));
-    let remedy = format!(
-        "write `-- @using EXPRESSION` on the column's line to say what they become, or approve CHANGES_VALUES:{object}"
-    );
+    let write = acts_on.map_or_else(String::new, |acts_on| {
+        format!("write `-- @using EXPRESSION{acts_on}` on the column's line to say what they become, or ")
+    });
+    let remedy = format!("{write}approve CHANGES_VALUES:{object}");
     Hazard { rowids, rows: Some(rows), ..Hazard::new(HazardName::ChangesValues, object, message, remedy) }
 }
 
@@ -445,6 +493,7 @@ mod tests {
             declared: &declared,
             carry: &carry,
             settings: &settings,
+            acted: std::collections::BTreeSet::new(),
         };
         let (table, old) = (carry.table_to("t").unwrap(), live.table("t").unwrap());
         let rows =

@@ -18,6 +18,7 @@ use self::body::Columns;
 use self::facts::{ColumnFacts, ListFacts, TableFacts};
 use crate::ddl::{self, Constraint, KeyColumnText};
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
+use crate::virtual_table::Content;
 
 /// One row of `sqlite_schema`, in its order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,8 +139,10 @@ pub(crate) struct VirtualTable {
     pub(crate) name: String,
     pub(crate) sql: String,
     pub(crate) body: String,
-    /// The columns that can be read and written by name.
+    /// The columns that can be read and written by name, hidden ones that hold values included.
     pub(crate) columns: Vec<String>,
+    /// The table that its rows would be, were it an ordinary one; `None` where it keeps none that can be read back.
+    pub(crate) rows: Option<Table>,
 }
 
 /// How SQLite stores values in a column (<https://www.sqlite.org/datatype3.html>, section 3.1).
@@ -200,6 +203,16 @@ impl Schema {
         self.tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
     }
 
+    /// A table that keeps rows: an ordinary one, or a virtual one with rows of its own.
+    pub(crate) fn base_table(&self, name: &str) -> Option<&Table> {
+        self.table(name).or_else(|| self.virtual_table(name)?.rows.as_ref())
+    }
+
+    /// As [`Schema::base_table`], all of them.
+    pub(crate) fn base_tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().chain(self.virtual_tables.iter().filter_map(|table| table.rows.as_ref()))
+    }
+
     pub(crate) fn virtual_table(&self, name: &str) -> Option<&VirtualTable> {
         self.virtual_tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
     }
@@ -214,6 +227,11 @@ impl Schema {
 
     pub(crate) fn trigger(&self, name: &str) -> Option<&Trigger> {
         self.triggers.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a table of this name is there, ordinary or virtual.
+    pub(crate) fn has_table(&self, name: &str) -> bool {
+        self.table(name).is_some() || self.virtual_table(name).is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -434,12 +452,17 @@ impl<'c> Reading<'c> {
     }
 
     fn virtual_table(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<VirtualTable> {
-        Ok(VirtualTable {
+        let mut table = VirtualTable {
             name: row.name.clone(),
             sql: row.sql.clone(),
             body: body_of(row, tokens, |tokens| body::virtual_table(&row.sql, tokens)),
-            columns: facts::visible_columns(self.conn, &row.name)?,
-        })
+            columns: Vec::new(),
+            rows: None,
+        };
+        let facts = facts::writable_columns(self.conn, &table)?;
+        table.columns = facts.iter().map(|fact| fact.name.clone()).collect();
+        table.rows = rows_of(&table, row, &facts);
+        Ok(table)
     }
 
     fn index(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<Index> {
@@ -514,6 +537,17 @@ fn empty_table(row: &Row) -> Table {
     }
 }
 
+/// A virtual table with rows of its own as the table that they would be.
+fn rows_of(table: &VirtualTable, row: &Row, columns: &[ColumnFacts]) -> Option<Table> {
+    let key = match table.content() {
+        Content::Own => None,
+        Content::Boxes(_) => Some(fold(&columns.first()?.name)),
+        Content::In(_) | Content::Nowhere | Content::Unknown => return None,
+    };
+    let columns = columns.iter().map(|fact| Column { not_null: None, default: None, ..opaque_column(fact) });
+    Some(Table { columns: columns.collect(), rowid_alias: key, ..empty_table(row) })
+}
+
 fn opaque_table(row: &Row, tokens: &[Token<'_>], facts: &TableFacts) -> Table {
     Table {
         columns: facts.columns.iter().map(opaque_column).collect(),
@@ -573,11 +607,8 @@ impl Reader<'_, '_> {
         canonical(without_parentheses(&self.tokens[range]), Scope::Exactly(&self.names))
     }
 
-    /// Other than everywhere else in a table, in a CHECK the rowid is in scope.
     fn check(&self, range: std::ops::Range<usize>) -> String {
-        let mut names = self.names.clone();
-        names.extend(["rowid", "_rowid_", "oid"].map(str::to_owned));
-        canonical(without_parentheses(&self.tokens[range]), Scope::Exactly(&names))
+        canonical(without_parentheses(&self.tokens[range]), Scope::Exactly(&with_rowid(self.names.clone())))
     }
 
     fn column(&mut self, text: &ddl::ColumnText, fact: &ColumnFacts) {
@@ -690,6 +721,24 @@ impl Reader<'_, '_> {
             }
         }
     }
+}
+
+/// The canonical spelling of an expression over the rows of a table.
+pub(crate) fn canonical_in(text: &str, table: &Table) -> String {
+    let tokens = token::tokenize(text).unwrap_or_default();
+    let names = table.columns.iter().map(|c| fold(&c.name)).collect();
+    canonical(without_parentheses(&tokens), Scope::Exactly(&with_rowid(names)))
+}
+
+/// Other than everywhere else in a table, in a CHECK the rowid is in scope.
+fn with_rowid(mut names: HashSet<String>) -> HashSet<String> {
+    names.extend(["rowid", "_rowid_", "oid"].map(str::to_owned));
+    names
+}
+
+/// The columns and expressions of a key as a list, without collations and order.
+pub(crate) fn as_columns(columns: &[KeyColumn]) -> String {
+    columns.iter().map(|c| c.expression.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// `names` are the folded names of the table's columns.

@@ -175,9 +175,9 @@ impl Default for Settings {
     }
 }
 
-/// Tables that belong to SQLite, Litestream, Atlas and libSQL: never compared, never touched.
+/// Tables that belong to SQLite, Landfall itself, Litestream, Atlas and libSQL: never compared, and no plan touches them.
 pub const BUILTIN_IGNORE: &[&str] =
-    &["sqlite_*", "_litestream_*", "atlas_schema_revisions", "libsql_*", "_libsql_*"];
+    &["sqlite_*", "_landfall_*", "_litestream_*", "atlas_schema_revisions", "libsql_*", "_libsql_*"];
 
 macro_rules! words {
     ($type:ty, $what:literal, $($word:literal => $value:expr),+) => {

@@ -1,15 +1,15 @@
 //! What a virtual table keeps itself, and what it only indexes.
 
 use crate::schema::VirtualTable;
-use crate::token::{fold, tokenize};
+use crate::token::{Token, fold, tokenize};
 
 /// Where the rows of a virtual table are, as far as a migration must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// In shadow tables of its own, readable by rowid.
+    /// In shadow tables of its own, as they were written (FTS).
     Own,
-    /// In shadow tables of its own, with the rowid as its first column (rtree).
-    OwnWithKey,
+    /// In shadow tables of its own, with the rowid as its first column and coordinates as this module rounds them (R*Tree).
+    Boxes(String),
     /// In another table or view; it holds an index over that (FTS5 `content=`).
     In(String),
     /// Nowhere: only index entries, which cannot be read back (FTS5 `content=''`).
@@ -20,45 +20,83 @@ pub(crate) enum Content {
 
 impl VirtualTable {
     pub(crate) fn content(&self) -> Content {
-        match self.module().as_str() {
-            "rtree" | "rtree_i32" => Content::OwnWithKey,
-            "fts5" => match self.option("content") {
-                None => Content::Own,
-                Some(name) if name.is_empty() => Content::Nowhere,
-                Some(name) => Content::In(name),
-            },
-            "fts3" | "fts4" if self.option("content").is_none() => Content::Own,
-            _ => Content::Unknown,
-        }
+        content(&self.sql)
+    }
+
+    /// The folded name of the hidden column that holds the language of a row (FTS4 `languageid=`).
+    pub(crate) fn language(&self) -> Option<String> {
+        language(&self.sql)
+    }
+
+    /// The column of the content table that is the rowid of an FTS5 index over it.
+    pub(crate) fn content_rowid(&self) -> String {
+        option(&self.sql, "content_rowid").unwrap_or_else(|| "rowid".to_owned())
     }
 
     pub(crate) fn is_fts5(&self) -> bool {
-        self.module() == "fts5"
+        module(&self.sql) == "fts5"
     }
 
     /// Whether it indexes text. Its entries outlive the rows that they were made of.
     pub(crate) fn is_full_text(&self) -> bool {
-        matches!(self.module().as_str(), "fts3" | "fts4" | "fts5")
+        matches!(module(&self.sql).as_str(), "fts3" | "fts4" | "fts5")
     }
 
     /// Whether it is an index over text that nobody keeps (`content=''`).
     pub(crate) fn is_contentless(&self) -> bool {
-        self.option("content").is_some_and(|name| name.is_empty())
+        option(&self.sql, "content").is_some_and(|name| name.is_empty())
     }
+}
 
-    fn module(&self) -> String {
-        let tokens = tokenize(&self.sql).unwrap_or_default();
-        let using = tokens.iter().position(|t| t.is("USING"));
-        using.and_then(|at| tokens.get(at + 1)).map(|t| fold(&t.name())).unwrap_or_default()
+/// Where the rows of the virtual table that `sql` creates are.
+pub(crate) fn content(sql: &str) -> Content {
+    match module(sql).as_str() {
+        module @ ("rtree" | "rtree_i32") => Content::Boxes(module.to_owned()),
+        // A value with a locale reads as its text alone (<https://www.sqlite.org/fts5.html#the_locale_option>).
+        "fts5" if option(sql, "locale").is_some_and(|on| on != "0") => Content::Unknown,
+        "fts5" => match option(sql, "content") {
+            None => Content::Own,
+            Some(name) if name.is_empty() => Content::Nowhere,
+            Some(name) => Content::In(name),
+        },
+        "fts3" | "fts4" if option(sql, "content").is_none() => Content::Own,
+        _ => Content::Unknown,
     }
+}
 
-    /// The value of `name = value` among the arguments.
-    fn option(&self, name: &str) -> Option<String> {
-        let tokens = tokenize(&self.sql).unwrap_or_default();
-        let at =
-            tokens.windows(2).position(|pair| fold(&pair[0].name()) == name && pair[1].is_symbol("="))?;
-        // `content=` without a value means contentless, too.
-        let value = tokens.get(at + 2).filter(|t| !t.is_symbol(",") && !t.is_symbol(")"));
-        Some(value.map(|t| t.name()).unwrap_or_default())
-    }
+pub(crate) fn language(sql: &str) -> Option<String> {
+    (module(sql) == "fts4").then(|| option(sql, "languageid")).flatten().map(|name| fold(&name))
+}
+
+fn module(sql: &str) -> String {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let using = tokens.iter().position(|t| t.is("USING"));
+    using.and_then(|at| tokens.get(at + 1)).map(|t| fold(&t.name())).unwrap_or_default()
+}
+
+/// The options of FTS5, in the order in which it looks: it takes the beginning of a name for all of it (`fts5_config.c`).
+const OPTIONS: [&str; 10] = [
+    "prefix",
+    "tokenize",
+    "content",
+    "contentless_delete",
+    "contentless_unindexed",
+    "content_rowid",
+    "columnsize",
+    "locale",
+    "detail",
+    "tokendata",
+];
+
+/// The value of `name = value` among the arguments.
+fn option(sql: &str, name: &str) -> Option<String> {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let is_it = |key: &Token<'_>| {
+        let key = fold(&key.name());
+        key == name || OPTIONS.iter().find(|option| option.starts_with(&key)) == Some(&name)
+    };
+    let at = tokens.windows(2).position(|pair| pair[1].is_symbol("=") && is_it(&pair[0]))?;
+    // `content=` without a value means contentless, too.
+    let value = tokens.get(at + 2).filter(|t| !t.is_symbol(",") && !t.is_symbol(")"));
+    Some(value.map(|t| t.name()).unwrap_or_default())
 }

@@ -13,9 +13,10 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Differences, plan, hazards and the planners' proposals; notes only when `verbose`.
+/// Differences, idle directives, plan, hazards and the planners' proposals; notes only when `verbose`.
 pub(crate) fn plan(report: &Report, verbose: bool) -> String {
-    let mut sections = vec![differences(report)];
+    let idle = report.idle_directives.iter().map(|directive| directive.message.as_str());
+    let mut sections = vec![differences(report), list("Directives", idle)];
     if verbose {
         sections.push(list("Notes", report.notes.iter().map(String::as_str)));
     }
@@ -92,7 +93,7 @@ pub(crate) fn evidence(evidence: &[Evidence]) -> String {
     let width = evidence.iter().map(|e| e.table.chars().count()).max().unwrap_or(0).max("table".len());
     let mut out = format!("{TITLE}Evidence{TITLE:#}\n");
     if evidence.is_empty() {
-        return format!("{out}  no table with rows could have been touched\n");
+        return format!("{out}  SQLite wrote to no table that had rows\n");
     }
     let _ = writeln!(out, "  {:width$}  {:>12}  {:>12}  checksum", "table", "rows before", "rows after");
     for e in evidence {

@@ -41,6 +41,9 @@ impl fmt::Display for Findings {
         for note in &report.notes {
             writeln!(f, "note: {note}")?;
         }
+        for directive in &report.idle_directives {
+            writeln!(f, "note: {}", directive.message)?;
+        }
         if let Some(plan) = &report.plan {
             write_plan(f, plan)?;
         }
@@ -152,6 +155,7 @@ mod tests {
             declared: String::new(),
             differences: Vec::new(),
             notes: vec!["columns of t are in another order".to_owned()],
+            idle_directives: Vec::new(),
             proposals: plan.as_ref().map_or(Vec::new(), |_| {
                 vec![
                     proposal(Planner::Builtin, Verdict::Chosen, "the cheapest"),

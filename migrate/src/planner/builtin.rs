@@ -72,9 +72,11 @@ impl<'t> Builder<'t> {
     }
 
     fn rename(&mut self) -> Result<()> {
-        let carry = self.task.carry;
-        let tables: Vec<_> = carry.tables.iter().filter(|t| !t.from.eq_ignore_ascii_case(&t.to)).collect();
-        let columns: Vec<_> = carry.tables.iter().flat_map(renamed_columns).collect();
+        let carries = || self.task.carry.tables.iter().filter(|table| !self.changes_kind(table));
+        let tables: Vec<_> = carries().filter(|t| !t.from.eq_ignore_ascii_case(&t.to)).collect();
+        // A virtual table has no columns that could be renamed.
+        let ordinary = carries().filter(|table| self.task.live.table(&table.from).is_some());
+        let columns: Vec<_> = ordinary.flat_map(renamed_columns).collect();
         if tables.is_empty() && columns.is_empty() {
             return Ok(());
         }
@@ -123,10 +125,53 @@ impl<'t> Builder<'t> {
         let virtual_tables = now.virtual_tables.iter().map(|t| &t.name);
         let gone_virtual = virtual_tables.filter(|n| declared.virtual_table(n).is_none());
         let gone = now.tables.iter().map(|t| &t.name).filter(|n| declared.table(n).is_none());
-        for name in gone_virtual.chain(gone) {
+        // Those that only become a table of another kind feed it first.
+        let feeds = |name: &&String| self.task.carry.table_from(name).is_some();
+        for name in gone_virtual.chain(gone).filter(|name| !feeds(name)) {
             self.constant(StepKind::Drop, name, format!("DROP TABLE {}", quote(name)))?;
         }
+        self.look_again()?;
+        self.change_kinds()
+    }
+
+    /// Whether an ordinary table becomes a virtual one, or the other way round.
+    fn changes_kind(&self, table: &TableCarry) -> bool {
+        self.task.live.table(&table.from).is_some() != self.task.declared.schema.table(&table.to).is_some()
+    }
+
+    fn change_kinds(&mut self) -> Result<()> {
+        let carry = self.task.carry;
+        let changing: Vec<_> = carry.tables.iter().filter(|table| self.changes_kind(table)).collect();
+        for table in changing {
+            let declared = &self.task.declared.schema;
+            let sql = match declared.table(&table.to) {
+                Some(new) => new.sql.clone(),
+                None => declared.virtual_table(&table.to).map(|new| new.sql.clone()).unwrap_or_default(),
+            };
+            self.make_anew(table, &table.from, &sql)?;
+        }
         self.look_again()
+    }
+
+    /// The table called `now` steps aside for the declared one, which takes its rows.
+    fn make_anew(&mut self, table: &TableCarry, now: &str, sql: &str) -> Result<()> {
+        let name = &table.to;
+        let aside = self.free_name(&format!("landfall_old_{name}"));
+        let live = self.task.live.base_table(&table.from).cloned();
+        let new = self.task.declared.schema.base_table(name).cloned();
+        let (Some(live), Some(new)) = (live, new) else {
+            return Err(Error::new(ErrorKind::Planner, name, format!("table {name} is gone")));
+        };
+        let rows = self.rows_of(name);
+        self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
+        let rename = format!("ALTER TABLE {} RENAME TO {}", quote(now), quote(&aside));
+        self.constant(StepKind::Rebuild, name, rename)?;
+        self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = OFF".to_owned())?;
+        self.constant(StepKind::Rebuild, name, sql.to_owned())?;
+        if let Some(copy) = self.copy_sql(&live, &new, name, &aside) {
+            self.push(StepKind::Rebuild, name, copy, Cost { class: CostClass::Rewrite, rows })?;
+        }
+        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
     }
 
     fn change_tables(&mut self) -> Result<()> {
@@ -139,7 +184,9 @@ impl<'t> Builder<'t> {
         let order = self.task.settings.column_order;
         let mut rebuilt = Vec::new();
         for table in &declared.tables {
-            if same_table(&self.now, declared, &table.name, order) {
+            // A value that is computed is for an index that is new, perhaps, and the table itself is as declared.
+            let computes = self.task.carry.table_to(&table.name).is_some_and(TableCarry::computes);
+            if same_table(&self.now, declared, &table.name, order) && !computes {
                 continue;
             }
             match self.shortcut(table).map_err(failed)? {
@@ -230,13 +277,16 @@ impl<'t> Builder<'t> {
         let carry = self.task.carry.table_to(&table.name)?;
         let mut targets = Vec::new();
         let mut sources = Vec::new();
-        if let Rowid::Kept { read, written } = carry.rowid {
-            targets.push(written.to_owned());
-            sources.push(read.to_owned());
+        if let Rowid::Kept { read, written } = &carry.rowid {
+            targets.push(written.clone());
+            sources.push(read.clone());
         }
         for column in &carry.columns {
             // Renamed already, where ALTER TABLE did it.
-            let now = old.column(&column.to).filter(|_| matches!(column.source, Source::Column(_)));
+            let now = match &column.source {
+                Source::Column(from) => old.column(from).or_else(|| old.column(&column.to)),
+                Source::Using { .. } | Source::Default => None,
+            };
             if let Some(source) = now.map(|c| quote(&c.name)).or_else(|| column.source.sql()) {
                 targets.push(quote(&column.to));
                 sources.push(source);
@@ -311,22 +361,13 @@ impl<'t> Builder<'t> {
     }
 
     fn recreate_virtual_table(&mut self, old: &VirtualTable, table: &VirtualTable) -> Result<()> {
-        let name = &table.name;
-        let Some(carry) = self.task.carry.table_to(name).filter(|c| !c.columns.is_empty()) else {
-            self.constant(StepKind::Drop, name, format!("DROP TABLE {}", quote(&old.name)))?;
-            return self.create_virtual_table(table);
-        };
-        let aside = self.free_name(&format!("landfall_old_{name}"));
-        let rows = self.rows_of(name);
-        let rename = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
-        self.constant(StepKind::Rebuild, name, rename)?;
-        self.constant(StepKind::Rebuild, name, table.sql.clone())?;
-        let rowid = (carry.rowid != Rowid::Elsewhere).then(|| "rowid".to_owned());
-        let columns: Vec<_> = rowid.into_iter().chain(carry.columns.iter().map(|c| quote(&c.to))).collect();
-        let columns = columns.join(", ");
-        let copy = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", quote(name), quote(&aside));
-        self.push(StepKind::Rebuild, name, copy, Cost { class: CostClass::Rewrite, rows })?;
-        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
+        match self.task.carry.table_to(&table.name) {
+            Some(carry) => self.make_anew(carry, &old.name, &table.sql),
+            None => {
+                self.constant(StepKind::Drop, &table.name, format!("DROP TABLE {}", quote(&old.name)))?;
+                self.create_virtual_table(table)
+            }
+        }
     }
 
     /// Whatever the copy still lacks: indexes, views and triggers that are new, were changed, or went with a table.

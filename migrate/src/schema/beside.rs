@@ -34,7 +34,8 @@ fn sorted(rows: &[Row]) -> Vec<&Row> {
 /// none did before 2006 (<https://www.sqlite.org/fileformat2.html#schemaformat>); one index that has it tells for all.
 fn same_beyond_text(conn: &Connection, known: &Schema) -> rusqlite::Result<bool> {
     for table in &known.virtual_tables {
-        if facts::visible_columns(conn, &table.name)? != table.columns {
+        let columns = facts::writable_columns(conn, table)?;
+        if !columns.iter().map(|fact| &fact.name).eq(&table.columns) {
             return Ok(false);
         }
     }

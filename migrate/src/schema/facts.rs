@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-use super::{Key, KeyColumn, Table};
+use super::{Key, KeyColumn, Table, VirtualTable};
 use crate::token::{canonical_name, fold};
+use crate::virtual_table::{self, Content};
 
 /// One row of `PRAGMA table_list`.
 #[derive(Debug)]
@@ -50,7 +51,33 @@ struct ForeignKeyFacts {
 }
 
 /// Every table of `main` by its folded name.
+///
+/// SQLite takes a table for a shadow one by its name alone, also where it is the user's own and an FTS5 table only indexes it:
+/// `CREATE TABLE f_content …; CREATE VIRTUAL TABLE f USING fts5(…, content='f_content')`.
 pub(super) fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
+    let mut list = listed(conn)?;
+    if list.values().any(|fact| fact.kind == "shadow") {
+        for content in contents(conn)? {
+            if let Some(fact) = list.get_mut(&content).filter(|fact| fact.kind == "shadow") {
+                fact.kind = "table".to_owned();
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// The folded names of tables that virtual ones are an index over.
+fn contents(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        conn.prepare("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0")?;
+    let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let contents = texts.map(|sql| Ok(virtual_table::content(&sql?)));
+    let contents: Vec<_> = contents.collect::<rusqlite::Result<_>>()?;
+    let over = |content| if let Content::In(name) = content { Some(fold(&name)) } else { None };
+    Ok(contents.into_iter().filter_map(over).collect())
+}
+
+fn listed(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
     let mut statement = conn.prepare(
         "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'",
     )?;
@@ -78,9 +105,15 @@ pub(super) fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<Co
     rows.collect()
 }
 
-/// The columns of a virtual table that can be read and written by name.
-pub(super) fn visible_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    Ok(columns(conn, table)?.into_iter().filter(|c| c.hidden == 0).map(|c| c.name).collect())
+/// The columns of a virtual table that hold values: the visible ones, and the language of an FTS4 row.
+pub(super) fn writable_columns(
+    conn: &Connection,
+    table: &VirtualTable,
+) -> rusqlite::Result<Vec<ColumnFacts>> {
+    let language = table.language();
+    let holds =
+        |c: &ColumnFacts| c.hidden == 0 || language.as_ref().is_some_and(|name| *name == fold(&c.name));
+    Ok(columns(conn, &table.name)?.into_iter().filter(holds).collect())
 }
 
 impl TableFacts {

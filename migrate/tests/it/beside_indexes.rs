@@ -129,7 +129,7 @@ fn columns_that_come_go_and_are_computed_leave_the_other_indexes() {
             "CREATE TABLE t (
                 id INTEGER PRIMARY KEY,
                 made TEXT NOT NULL DEFAULT (upper('x')),
-                n INTEGER, -- @using n * 2
+                n INTEGER, -- @using n * 2 from=TEXT
                 a TEXT
                 -- @dropped b
                 -- @dropped c

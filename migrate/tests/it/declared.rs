@@ -60,10 +60,24 @@ mod files {
     fn not_utf8() {
         let bytes = b"CREATE TABLE t (\n  a TEXT -- caf\xe9\n)";
         assert_snapshot!(refused_file(|file| std::fs::write(file, bytes).unwrap()), @"
-        [db/schema.sql:2] db/schema.sql:2:16: this is not valid UTF-8
-          a TEXT -- caf�
+        [db/schema.sql:2] db/schema.sql:2: this is not valid UTF-8; nothing was changed
         save the file as UTF-8
         ");
+    }
+
+    #[test]
+    fn in_utf16_no_byte_of_it_is_shown() {
+        let text = "CREATE TABLE t (\n  a TEXT -- caf\u{e9}\n)";
+        let bytes = |to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<_>>();
+        let (little, big) = (bytes(u16::to_le_bytes), bytes(u16::to_be_bytes));
+        let marked = [&[0xff, 0xfe][..], &little].concat();
+        for bytes in [little, big, marked] {
+            let said = refused_file(|file| std::fs::write(file, bytes).unwrap());
+            assert_eq!(
+                said,
+                "[db/schema.sql:1] db/schema.sql:1: this is UTF-16; nothing was changed\nsave the file as UTF-8"
+            );
+        }
     }
 
     #[test]
@@ -329,7 +343,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT CHECK (slug(a) = a)\n);"), @"
         [db/schema.sql:2] db/schema.sql:2:17: no such function: slug
           a TEXT CHECK (slug(a) = a)
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -338,7 +352,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE VIEW v AS\n  SELECT slug(a) FROM t;"), @"
         [db/schema.sql:3] db/schema.sql:3:10: no such function: slug
           SELECT slug(a) FROM t;
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -358,7 +372,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE VIEW v AS SELECT 1 AS a;\nCREATE TRIGGER r INSTEAD OF UPDATE ON v BEGIN\n  SELECT slug(1);\nEND;"), @"
         [db/schema.sql:3] db/schema.sql:3:10: no such function: slug
           SELECT slug(1);
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -367,7 +381,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT COLLATE german\n);"), @"
         [db/schema.sql:2] db/schema.sql:2:18: no such collation sequence: german
           a TEXT COLLATE german
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -376,7 +390,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE INDEX i ON t (a COLLATE german);"), @"
         [db/schema.sql:2] db/schema.sql:2:32: no such collation sequence: german
           CREATE INDEX i ON t (a COLLATE german);
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -385,7 +399,7 @@ mod unknown {
         assert_snapshot!(refused("CREATE VIRTUAL TABLE t USING vec0 (a);"), @"
         [db/schema.sql:1] db/schema.sql:1:30: no such module: vec0
           CREATE VIRTUAL TABLE t USING vec0 (a);
-        register it in `migrate::Settings::hook`, which is called on every connection before the schema is read, or correct the name
+        correct the name; what only the service registers cannot be used in schema.sql
         ");
     }
 
@@ -465,7 +479,6 @@ mod directives {
             "CREATE TABLE t (a TEXT);\n-- @renamed from=b\nCREATE INDEX i ON t (a);",
             "CREATE TABLE t (a TEXT);\n-- @renamed from=b\nCREATE VIEW v AS SELECT 1;",
             "CREATE VIEW v AS\n  SELECT 1; -- @renamed from=b",
-            "-- @renamed from=b\nCREATE VIRTUAL TABLE f USING fts5 (a);",
             "CREATE TABLE t (a TEXT);\n-- @renamed from=b\n",
         ] {
             let said = refused(elsewhere);
@@ -517,11 +530,11 @@ mod directives {
     #[test]
     fn dropped_of_something_declared() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT\n  -- @dropped A\n);"), @"
-        [t.A] db/schema.sql:3: the directive @dropped gives up column t.A, which is declared
+        [t.A] db/schema.sql:3: @dropped A gives up column t.A, which is declared
         take out the directive, or the declaration of the column
         ");
         assert_snapshot!(refused("-- @dropped table T\nCREATE TABLE t (a TEXT);"), @"
-        [T] db/schema.sql:1: the directive @dropped gives up table T, which is declared
+        [T] db/schema.sql:1: @dropped table T gives up table T, which is declared
         take out the directive, or the declaration of the table
         ");
     }
@@ -559,13 +572,13 @@ mod directives {
     #[test]
     fn renamed_where_both_names_exist() {
         let two = "CREATE TABLE t (a TEXT); CREATE TABLE u (a TEXT)";
-        assert_snapshot!(refused_change(two, "CREATE TABLE t (a TEXT);\n-- @renamed from=t\nCREATE TABLE u (a TEXT, b TEXT);"), @"
-        [u] schema.sql:2: the directive @renamed cannot act: table t and table u both exist
+        assert_snapshot!(refused_change(two, "-- @renamed from=t\nCREATE TABLE u (a TEXT, b TEXT);"), @"
+        [u] schema.sql:1: @renamed from=t cannot act: table t and table u both exist; nothing was changed
         keep one: rename t away, or take out the directive and declare what is to happen to t
         ");
         let live = "CREATE TABLE t (a TEXT, b TEXT)";
         assert_snapshot!(refused_change(live, "CREATE TABLE t (\n  b TEXT NOT NULL -- @renamed from=a\n);"), @"
-        [t.b] schema.sql:2: the directive @renamed cannot act: column t.a and column t.b both exist
+        [t.b] schema.sql:2: @renamed from=a cannot act: column t.a and column t.b both exist; nothing was changed
         keep one: rename t.a away, or take out the directive and declare what is to happen to t.a
         ");
     }

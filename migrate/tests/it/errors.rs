@@ -144,16 +144,16 @@ fn the_directives_contradict_the_database() {
     let cases = [
         "CREATE TABLE t (\n b TEXT -- @renamed from=a\n); CREATE TABLE u (a)",
         "-- @renamed from=t\nCREATE TABLE u (a)",
-        "CREATE TABLE t (\n a TEXT,\n b TEXT NOT NULL -- @using nowhere || 'x'\n); CREATE TABLE u (a)",
+        "CREATE TABLE t (\n a TEXT,\n b TEXT NOT NULL -- @using nowhere || 'x' for=NOT NULL\n); CREATE TABLE u (a)",
     ];
     let texts: Vec<_> = cases.iter().map(|new| told(&bench, &bench.refuses(new))).collect();
     insta::assert_snapshot!(texts.join("\n\n"), @"
     [Schema, exit 1]
-    schema.sql:2: the directive @renamed cannot act: column t.a and column t.b both exist
+    schema.sql:2: @renamed from=a cannot act: column t.a and column t.b both exist; nothing was changed
     keep one: rename t.a away, or take out the directive and declare what is to happen to t.a
 
     [Schema, exit 1]
-    schema.sql:1: the directive @renamed cannot act: table t and table u both exist
+    schema.sql:1: @renamed from=t cannot act: table t and table u both exist; nothing was changed
     keep one: rename t away, or take out the directive and declare what is to happen to t
 
     [Schema, exit 1]

@@ -23,20 +23,20 @@ fn changes_values_counts_and_names_rows_and_shows_values_only_when_asked() {
     insta::assert_snapshot!(refusal(&Bench::new(old), new), @"
     the change of [DB] was refused; nothing was changed
       CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …)
-    write `-- @using EXPRESSION` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
     ");
     let shown = Bench::new(old).with(|s| s.show_values = true);
     insta::assert_snapshot!(refusal(&shown, new), @"
     the change of [DB] was refused; nothing was changed
       CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …): '007', '1e3', ' 8', '9.50', '+1'
-    write `-- @using EXPRESSION` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
     ");
     let bench = allowing(old, &["CHANGES_VALUES:t.code"]);
     bench.reaches(new);
     let expected = "7|7|1000|abc|NULL|[00]|8|9.5|1|0x10|1|2|3";
     assert_eq!(bench.query("SELECT code FROM t").replace('\n', "|"), expected);
     let bench = Bench::new(old);
-    bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY,\n code INTEGER -- @using NULL\n)");
+    bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY,\n code INTEGER -- @using NULL from=TEXT\n)");
     assert_eq!(bench.query("SELECT count(code) FROM t"), "0");
 }
 
@@ -74,21 +74,41 @@ fn a_renamed_column_or_table_is_suspected_and_the_line_to_write_is_told() {
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, full_title TEXT NOT NULL DEFAULT '')"
     ), @"
     the change of [DB] was refused; nothing was changed
-      DROPS_COLUMN: column clients.name would be dropped with its values
       LOOKS_LIKE_RENAME: column clients.name goes and full_title comes: its values would be lost if that is a rename
-    write `-- @dropped name` inside CREATE TABLE clients, or approve DROPS_COLUMN:clients.name
+      DROPS_COLUMN: column clients.name would be dropped with its values
     on the line of full_title, write `-- @renamed from=name`; if it is no rename, write `-- @dropped name` inside CREATE TABLE clients
+    write `-- @dropped name` inside CREATE TABLE clients, or approve DROPS_COLUMN:clients.name
     ");
     insta::assert_snapshot!(refusal(
         &Bench::new(old),
         "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '')"
     ), @"
     the change of [DB] was refused; nothing was changed
-      DROPS_TABLE: table clients would be dropped with its 1 row
       LOOKS_LIKE_RENAME: table clients goes and table customers comes: its rows would be lost if that is a rename
-    write `-- @dropped table clients` in schema.sql, or approve DROPS_TABLE:clients
+      DROPS_TABLE: table clients would be dropped with its 1 row
     on the line before CREATE TABLE customers, write `-- @renamed from=clients`; if it is no rename, write `-- @dropped table clients`
+    write `-- @dropped table clients` in schema.sql, or approve DROPS_TABLE:clients
     ");
+    // Whatever else of the line differs: values are stored alike.
+    let orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, skus text not null, note TEXT); INSERT INTO orders VALUES (1, 'a,b', NULL)";
+    for line in
+        ["sku_list text", "sku_list VARCHAR(20) DEFAULT ''", "sku_list TEXT COLLATE NOCASE", "list CLOB"]
+    {
+        let text = refusal(
+            &Bench::new(orders),
+            &format!("CREATE TABLE orders (id INTEGER PRIMARY KEY, {line}, note TEXT)"),
+        );
+        let name = line.split(' ').next().unwrap();
+        let expected = format!("LOOKS_LIKE_RENAME: column orders.skus goes and {name} comes");
+        assert!(text.contains(&expected), "{text}");
+        assert!(text.find("@renamed").unwrap() < text.find("@dropped").unwrap(), "{text}");
+    }
+    // Of several that come, the one of the nearest name.
+    let text = refusal(
+        &Bench::new(orders),
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, remark TEXT, skus_list TEXT, note TEXT)",
+    );
+    assert!(text.contains("orders.skus goes and skus_list comes"), "{text}");
     // Neither alike nor near: only the drop.
     let text = refusal(&Bench::new(old), "CREATE TABLE clients (id INTEGER PRIMARY KEY, born INTEGER)");
     assert!(!text.contains("LOOKS_LIKE_RENAME"), "{text}");

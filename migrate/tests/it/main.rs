@@ -17,6 +17,7 @@ mod hazards;
 mod histories;
 mod in_sync;
 mod inspect;
+mod kinds;
 mod look_again;
 mod planners;
 mod plans;

@@ -408,7 +408,7 @@ fn an_index_that_the_plan_leaves_out_of_step_disproves_it() {
     let loss = "would leave the index f out of step with the rows it is over";
     let old = "CREATE TABLE t (a TEXT); INSERT INTO t (rowid, a) VALUES (4, 'four')";
     let with_index = format!("{old}; {index}; INSERT INTO f (f) VALUES ('rebuild')");
-    let new = format!("CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more'\n); {index}");
+    let new = format!("CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more' for=NOT NULL\n); {index}");
     let rebuild = "CREATE TABLE n (a TEXT NOT NULL);INSERT INTO n (rowid, a) SELECT rowid, a || ' more' FROM t;DROP TABLE t;ALTER TABLE n RENAME TO t";
     check_loss(&folder, &with_index, &new, rebuild, "values that the index does not know", loss);
     let again = format!("{rebuild};INSERT INTO f (f) VALUES ('rebuild')");

@@ -201,8 +201,8 @@ fn using_gives_old_rows_a_value() {
            first TEXT,
            surname TEXT, -- @renamed from=last
            full TEXT NOT NULL, -- @using first || ' ' || last
-           n INTEGER, -- @using CAST(n AS INTEGER) + 1
-           z TEXT NOT NULL -- @using coalesce(z, '')
+           n INTEGER, -- @using CAST(n AS INTEGER) + 1 from=TEXT
+           z TEXT NOT NULL -- @using coalesce(z, '') for=NOT NULL
          );",
     );
     assert_eq!(

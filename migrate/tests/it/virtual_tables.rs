@@ -48,7 +48,9 @@ fn an_index_follows_a_change_of_its_tables_values() {
         "CREATE TABLE t (a TEXT); {index} INSERT INTO t (rowid, a) VALUES (4, 'four'), (9, 'nine');
          INSERT INTO f (rowid, a) SELECT rowid, a FROM t;"
     ));
-    bench.reaches(&format!("CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more'\n); {index}"));
+    bench.reaches(&format!(
+        "CREATE TABLE t (\n a TEXT NOT NULL -- @using a || ' more' for=NOT NULL\n); {index}"
+    ));
     assert_eq!(bench.query("SELECT rowid FROM f WHERE f MATCH 'more' ORDER BY rowid"), "4\n9");
     is_sound(&bench, "f");
 }
@@ -86,6 +88,23 @@ fn an_index_that_was_out_of_step_before_stands_in_nobodys_way() {
     ));
     bench.reaches(&format!("CREATE TABLE t (a TEXT); {index}"));
     assert_eq!(bench.query("SELECT a FROM t"), "never indexed");
+}
+
+#[test]
+fn a_database_in_utf16_is_migrated_as_any_other() {
+    let bench = Bench::new(
+        "PRAGMA encoding = 'UTF-16be'; CREATE TABLE \"tä\" (\"é\" TEXT, n TEXT); INSERT INTO \"tä\" VALUES ('ü\u{1f600}', '007');
+         CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f VALUES ('ü')",
+    );
+    let with_values = bench.twin().with(|s| s.show_values = true);
+    let error = with_values
+        .refuses("CREATE TABLE \"tä\" (\"é\" TEXT, n INTEGER); CREATE VIRTUAL TABLE f USING fts5 (a)");
+    assert!(
+        error.message.contains("of tä.n would be stored differently as INTEGER (rowid 1): '007'"),
+        "{error}"
+    );
+    bench.reaches("CREATE TABLE \"tä\" (\n \"e\" TEXT NOT NULL, -- @renamed from=\"é\"\n n TEXT\n); CREATE VIRTUAL TABLE f USING fts5 (a, b)");
+    assert_eq!(bench.query("SELECT e, n, a FROM \"tä\", f"), "ü\u{1f600}|007|ü");
 }
 
 fn steps_on(report: &migrate::Report, table: &str) -> usize {

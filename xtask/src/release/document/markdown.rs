@@ -33,6 +33,7 @@ fn of_report(report: &Report) -> Vec<Section> {
     let messages = report.differences.iter().map(|difference| difference.message.as_str());
     let mut sections = vec![
         list("What differs", "difference", messages),
+        list("Directives", "directive", report.idle_directives.iter().map(|d| d.message.as_str())),
         list("Notes", "note", report.notes.iter().map(String::as_str)),
     ];
     sections.extend(report.plan.iter().flat_map(|plan| [steps(plan), hazards(&plan.hazards)]));

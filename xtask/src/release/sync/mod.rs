@@ -3,6 +3,7 @@
 
 mod change;
 mod commit;
+mod directives;
 mod live;
 mod local;
 mod opinions;
@@ -14,6 +15,7 @@ use migrate::{Approval, Declared, Interrupt, Report, Settings};
 use serde::Serialize;
 use tempfile::TempDir;
 
+use self::directives::idle_directives;
 use super::check::{self, Check, Verdict, fine, line, not_read};
 use super::deployed::{self, Source};
 use super::document::Document;
@@ -154,6 +156,7 @@ impl Sync<'_> {
         let (change, lines) = self.change(fresh.as_ref(), &today)?;
         let opinion = self.atlas(fresh.as_ref(), &today, &lines);
         checks.extend(lines);
+        checks.extend(idle_directives(fresh.as_ref(), change.as_ref()));
         if has_drifted {
             checks.push(self.change_there(&self.live_database(), &today)?);
         }

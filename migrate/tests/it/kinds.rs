@@ -1,0 +1,407 @@
+//! Tables that change their kind under their name, and virtual tables that lose or rename columns: the rows go along, or the loss
+//! is named, for its object, before anything is written. In every mode of `fast-path`, with either planner.
+
+use migrate::{FastPath, PlannerChoice};
+
+use crate::support::Bench;
+
+/// What a change must come to.
+enum Due {
+    /// Applied: what the query finds afterwards.
+    Kept(&'static str, &'static str),
+    /// Refused until just these are approved.
+    Refused(&'static [&'static str]),
+}
+use Due::{Kept, Refused};
+
+struct Case {
+    name: &'static str,
+    old: &'static str,
+    new: &'static str,
+    due: Due,
+}
+
+const fn case(name: &'static str, old: &'static str, new: &'static str, due: Due) -> Case {
+    Case { name, old, new, due }
+}
+
+const KINDS: &[Case] = &[
+    case(
+        "a table becomes a full-text table with the same columns",
+        "CREATE TABLE n (title TEXT); INSERT INTO n (rowid, title) VALUES (3, 'one'), (9, NULL)",
+        "CREATE VIRTUAL TABLE n USING fts5 (title)",
+        Kept("SELECT rowid, title FROM n", "3|one\n9|NULL"),
+    ),
+    case(
+        "a table becomes a full-text table with more columns, by another name",
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO n VALUES (3, 'one')",
+        "-- @renamed from=n\nCREATE VIRTUAL TABLE m USING fts5 (body, title, id)",
+        Kept("SELECT rowid, title, id, body FROM m", "3|one|3|NULL"),
+    ),
+    case(
+        "a table becomes a full-text table that calls a column otherwise",
+        "CREATE TABLE n (title TEXT); INSERT INTO n VALUES ('one')",
+        "CREATE VIRTUAL TABLE n USING fts5 (\n  heading -- @renamed from=title\n)",
+        Kept("SELECT heading FROM n", "one"),
+    ),
+    case(
+        "a table becomes an old full-text table",
+        "CREATE TABLE n (title, x); INSERT INTO n (rowid, title, x) VALUES (4, 5, x'00ff'), (7, 2.5, 'x')",
+        "CREATE VIRTUAL TABLE n USING fts4 (x, title)",
+        Kept("SELECT rowid, typeof(title), typeof(x) FROM n", "4|integer|blob\n7|real|text"),
+    ),
+    case(
+        "a table without rowids becomes a full-text table",
+        "CREATE TABLE n (k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO n VALUES ('a', 1), ('b', 2)",
+        "CREATE VIRTUAL TABLE n USING fts5 (k, v)",
+        Kept("SELECT k, v FROM n ORDER BY k", "a|1\nb|2"),
+    ),
+    case(
+        "a full-text table becomes a table",
+        "CREATE VIRTUAL TABLE n USING fts5 (title, body); INSERT INTO n (rowid, title, body) VALUES (3, 'one', 'two')",
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, body TEXT, title TEXT NOT NULL); CREATE INDEX i ON n (title)",
+        Kept("SELECT id, title, body FROM n WHERE title = 'one'", "3|one|two"),
+    ),
+    case(
+        "an R*Tree becomes a table",
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high, +note); INSERT INTO r VALUES (7, 1.5, 2.5, 'x')",
+        "CREATE TABLE r (id INTEGER PRIMARY KEY, low REAL, high REAL, note TEXT)",
+        Kept("SELECT * FROM r", "7|1.5|2.5|x"),
+    ),
+    case(
+        "another module with the same columns",
+        "CREATE VIRTUAL TABLE n USING fts4 (a, b); INSERT INTO n (docid, a, b) VALUES (3, 'one', 'two')",
+        "CREATE VIRTUAL TABLE n USING fts5 (a, b)",
+        Kept("SELECT rowid, a, b FROM n WHERE n MATCH 'two'", "3|one|two"),
+    ),
+    case(
+        "a table becomes a full-text table without one of its columns",
+        "CREATE TABLE n (title TEXT, body TEXT); INSERT INTO n VALUES ('one', 'only copy')",
+        "CREATE VIRTUAL TABLE n USING fts5 (title)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes a full-text table without any of its columns",
+        "CREATE TABLE n (title TEXT); INSERT INTO n VALUES ('one')",
+        "CREATE VIRTUAL TABLE n USING fts5 (body)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table whose key has no counterpart",
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO n VALUES (4, 'one')",
+        "CREATE VIRTUAL TABLE n USING fts5 (title)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes an R*Tree, which rounds",
+        "CREATE TABLE r (id INTEGER PRIMARY KEY, low REAL, high REAL); INSERT INTO r VALUES (1, 0.1, 0.2)",
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high)",
+        Refused(&["DROPS_TABLE:r"]),
+    ),
+    case(
+        "a table becomes an index over another",
+        "CREATE TABLE n (title TEXT); CREATE TABLE d (title TEXT); INSERT INTO n VALUES ('one')",
+        "CREATE TABLE d (title TEXT); CREATE VIRTUAL TABLE n USING fts5 (title, content = 'd')",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes a full-text index without content",
+        "CREATE TABLE n (title TEXT); INSERT INTO n VALUES ('one')",
+        "CREATE VIRTUAL TABLE n USING fts5 (title, content = '')",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes a view",
+        "CREATE TABLE n (title TEXT); INSERT INTO n VALUES ('one')",
+        "CREATE VIEW n AS SELECT 'x' AS title; CREATE TABLE other (a)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes an index of another table",
+        "CREATE TABLE n (title TEXT); CREATE TABLE d (a); INSERT INTO n VALUES ('one')",
+        "CREATE TABLE d (a); CREATE INDEX n ON d (a)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a table becomes a trigger",
+        "CREATE TABLE n (title TEXT); CREATE TABLE d (a); INSERT INTO n VALUES ('one')",
+        "CREATE TABLE d (a); CREATE TRIGGER n AFTER INSERT ON d BEGIN SELECT 1; END",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a full-text table becomes a view",
+        "CREATE VIRTUAL TABLE n USING fts5 (title); INSERT INTO n VALUES ('one')",
+        "CREATE VIEW n AS SELECT 'x' AS title; CREATE TABLE other (a)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a full-text table becomes a table without one of its columns",
+        "CREATE VIRTUAL TABLE n USING fts5 (title, body); INSERT INTO n VALUES ('one', 'only copy')",
+        "CREATE TABLE n (title TEXT)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "a full-text table becomes an R*Tree",
+        "CREATE VIRTUAL TABLE n USING fts5 (id, a, b); INSERT INTO n VALUES (1, 2, 3)",
+        "CREATE VIRTUAL TABLE n USING rtree (id, a, b)",
+        Refused(&["DROPS_TABLE:n"]),
+    ),
+    case(
+        "an R*Tree becomes one of whole numbers",
+        "CREATE VIRTUAL TABLE r USING rtree (id, a, b); INSERT INTO r VALUES (1, 2.5, 3.5)",
+        "CREATE VIRTUAL TABLE r USING rtree_i32 (id, a, b)",
+        Refused(&["DROPS_TABLE:r"]),
+    ),
+    case(
+        "a table whose name and columns are those of a shadow table",
+        "CREATE TABLE n_content (id INTEGER PRIMARY KEY, c0); INSERT INTO n_content VALUES (1, 'mine')",
+        "CREATE VIRTUAL TABLE n USING fts5 (title)",
+        Refused(&["DROPS_TABLE:n_content"]),
+    ),
+    case(
+        "a view becomes a table, and a table that stays is left alone",
+        "CREATE TABLE t (a); CREATE VIEW n AS SELECT a FROM t; INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a); CREATE TABLE n (a)",
+        Kept("SELECT (SELECT a FROM t), (SELECT count(*) FROM n)", "1|0"),
+    ),
+    case(
+        "an index becomes a table",
+        "CREATE TABLE t (a); CREATE INDEX n ON t (a); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a); CREATE TABLE n (a)",
+        Kept("SELECT a FROM t", "1"),
+    ),
+    case(
+        "a table with rowids becomes one without",
+        "CREATE TABLE t (a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (3, 'x')",
+        "CREATE TABLE t (a INTEGER PRIMARY KEY, b) WITHOUT ROWID",
+        Kept("SELECT a, b FROM t", "3|x"),
+    ),
+];
+
+const COLUMNS: &[Case] = &[
+    case(
+        "a column of a full-text table goes",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, b); INSERT INTO f VALUES ('x', 'only copy')",
+        "CREATE VIRTUAL TABLE f USING fts5 (a)",
+        Refused(&["DROPS_COLUMN:f.b"]),
+    ),
+    case(
+        "a column of a full-text table goes and another comes",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, b); INSERT INTO f VALUES ('x', 'only copy')",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, c)",
+        Refused(&["DROPS_COLUMN:f.b", "LOOKS_LIKE_RENAME:f.b"]),
+    ),
+    case(
+        "a column of a full-text table is renamed",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, b); INSERT INTO f (rowid, a, b) VALUES (5, 'x', 'only copy')",
+        "CREATE VIRTUAL TABLE f USING fts5 (\n  a,\n  c UNINDEXED -- @renamed from=b\n)",
+        Kept("SELECT rowid, a, c FROM f", "5|x|only copy"),
+    ),
+    case(
+        "a column of a full-text table is given up",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, b); INSERT INTO f (rowid, a, b) VALUES (5, 'x', 'gone')",
+        "CREATE VIRTUAL TABLE f USING fts5 (\n  a,\n  -- @dropped b\n  tokenize = 'porter'\n)",
+        Kept("SELECT rowid, a FROM f", "5|x"),
+    ),
+    case(
+        "a column of a full-text table is computed",
+        "CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f (rowid, a) VALUES (5, 'x')",
+        "CREATE VIRTUAL TABLE f USING fts5 (\n  a,\n  b -- @using a || '!'\n)",
+        Kept("SELECT rowid, a, b FROM f", "5|x|x!"),
+    ),
+    case(
+        "a full-text table is renamed and loses nothing",
+        "CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f (rowid, a) VALUES (5, 'x')",
+        "-- @renamed from=f\nCREATE VIRTUAL TABLE g USING fts5 (a, tokenize = 'porter')",
+        Kept("SELECT rowid, a FROM g WHERE g MATCH 'x'", "5|x"),
+    ),
+    case(
+        "a column of an old full-text table goes",
+        "CREATE VIRTUAL TABLE f USING fts4 (a, b); INSERT INTO f VALUES ('x', 'only copy')",
+        "CREATE VIRTUAL TABLE f USING fts4 (a)",
+        Refused(&["DROPS_COLUMN:f.b"]),
+    ),
+    case(
+        "the language of the rows of an old full-text table goes",
+        "CREATE VIRTUAL TABLE f USING fts4 (a, languageid=\"lid\"); INSERT INTO f (docid, a, lid) VALUES (3, 'x', 7)",
+        "CREATE VIRTUAL TABLE f USING fts4 (a)",
+        Refused(&["DROPS_COLUMN:f.lid"]),
+    ),
+    case(
+        "the language of the rows of an old full-text table stays",
+        "CREATE VIRTUAL TABLE f USING fts4 (a, languageid=\"lid\"); INSERT INTO f (docid, a, lid) VALUES (3, 'x', 7)",
+        "CREATE VIRTUAL TABLE f USING fts4 (a, b, languageid=\"lid\")",
+        Kept("SELECT docid, a, lid FROM f", "3|x|7"),
+    ),
+    case(
+        "an auxiliary column of an R*Tree goes",
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high, +note); INSERT INTO r VALUES (7, 1, 2, 'only copy')",
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high)",
+        Refused(&["DROPS_COLUMN:r.note"]),
+    ),
+    case(
+        "an auxiliary column of an R*Tree is renamed",
+        "CREATE VIRTUAL TABLE r USING rtree (id, low, high, +note); INSERT INTO r VALUES (7, 1, 2, 'x')",
+        "CREATE VIRTUAL TABLE r USING rtree (\n  id, low, high,\n  +remark -- @renamed from=note\n)",
+        Kept("SELECT id, low, high, remark FROM r", "7|1.0|2.0|x"),
+    ),
+    case(
+        "a dimension of an R*Tree goes",
+        "CREATE VIRTUAL TABLE r USING rtree (id, a, b, c, d); INSERT INTO r VALUES (7, 1, 2, 3, 4)",
+        "CREATE VIRTUAL TABLE r USING rtree (id, a, b)",
+        Refused(&["DROPS_COLUMN:r.c", "DROPS_COLUMN:r.d"]),
+    ),
+    case(
+        "the key of an R*Tree is renamed",
+        "CREATE VIRTUAL TABLE r USING rtree (id, a, b); INSERT INTO r VALUES (7, 1, 2)",
+        "CREATE VIRTUAL TABLE r USING rtree (\n  key, -- @renamed from=id\n  a, b\n)",
+        Kept("SELECT key, a, b FROM r", "7|1.0|2.0"),
+    ),
+    case(
+        "a full-text table keeps its own text no longer, and the other table has not the same",
+        "CREATE TABLE d (a TEXT); INSERT INTO d (rowid, a) VALUES (1, 'x'), (2, 'other');
+         CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f (rowid, a) VALUES (1, 'x'), (2, 'only copy')",
+        "CREATE TABLE d (a TEXT); CREATE VIRTUAL TABLE f USING fts5 (a, content = 'd')",
+        Refused(&["DROPS_TABLE:f"]),
+    ),
+    case(
+        "a full-text table keeps its own text no longer, and the other table has it",
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO d VALUES (1, 'x'), (2, 'y'), (3, 'more');
+         CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f (rowid, a) VALUES (1, 'x'), (2, 'y')",
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, a TEXT); CREATE VIRTUAL TABLE f USING fts5 (a, content = 'd', content_rowid = 'id')",
+        Kept("SELECT rowid FROM f WHERE f MATCH 'y'", "2"),
+    ),
+    case(
+        "a full-text table keeps its own text no longer, and the other table goes with the change",
+        "CREATE TABLE d (a TEXT, b TEXT); INSERT INTO d (rowid, a) VALUES (1, 'x');
+         CREATE VIRTUAL TABLE f USING fts5 (a, b); INSERT INTO f (rowid, a, b) VALUES (1, 'x', NULL)",
+        "CREATE TABLE d (a TEXT\n  -- @dropped b\n); CREATE VIRTUAL TABLE f USING fts5 (a, content = 'd')",
+        Refused(&["DROPS_TABLE:f"]),
+    ),
+    case(
+        "values with a locale read as their text alone",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, locale = 1); INSERT INTO f (a) VALUES (fts5_locale('en_US', 'x'))",
+        "CREATE VIRTUAL TABLE f USING fts5 (a, b, locale = 1)",
+        Refused(&["DROPS_TABLE:f"]),
+    ),
+    case(
+        "a table that only an index knows by a shadow table's name is a table",
+        "CREATE TABLE f_content (id INTEGER PRIMARY KEY, a TEXT, b TEXT); INSERT INTO f_content VALUES (1, 'x', 'only copy');
+         CREATE VIRTUAL TABLE f USING fts5 (a, content = 'f_content', content_rowid = 'id'); INSERT INTO f (f) VALUES ('rebuild')",
+        "CREATE TABLE f_content (id INTEGER PRIMARY KEY, a TEXT);
+         CREATE VIRTUAL TABLE f USING fts5 (a, content = 'f_content', content_rowid = 'id')",
+        Refused(&["DROPS_COLUMN:f_content.b"]),
+    ),
+];
+
+const ROWIDS: &[Case] = &[
+    case(
+        "a new INTEGER PRIMARY KEY is the rowid",
+        "CREATE TABLE t (a); INSERT INTO t (rowid, a) VALUES (3, 'x'), (8, 'y')",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a)",
+        Kept("SELECT id, rowid, a FROM t", "3|3|x\n8|8|y"),
+    ),
+    case(
+        "a new INTEGER PRIMARY KEY under an index over its rowids",
+        "CREATE TABLE t (a); CREATE VIRTUAL TABLE f USING fts5 (a, content = 't'); INSERT INTO t (rowid, a) VALUES (3, 'x'), (8, 'y'); INSERT INTO f (f) VALUES ('rebuild')",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a CHECK (id > 2)); CREATE VIRTUAL TABLE f USING fts5 (a, content = 't')",
+        Kept("SELECT t.id, t.a FROM f JOIN t ON t.id = f.rowid WHERE f MATCH 'y'", "8|y"),
+    ),
+    case(
+        "another INTEGER PRIMARY KEY in the place of one that is given up",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (3, 'x'), (8, 'y')",
+        "CREATE TABLE t (\n  -- @dropped id\n  key INTEGER PRIMARY KEY,\n  a\n)",
+        Kept("SELECT key, a FROM t", "3|x\n8|y"),
+    ),
+    case(
+        "an INTEGER PRIMARY KEY out of a column that was there",
+        "CREATE TABLE t (id INTEGER, a); INSERT INTO t (rowid, id, a) VALUES (3, 30, 'x'), (8, 80, 'y')",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a)",
+        Refused(&["RENUMBERS_ROWIDS:t"]),
+    ),
+    case(
+        "a key that no row may have",
+        "CREATE TABLE t (a); INSERT INTO t (rowid, a) VALUES (3, 'x'), (8, 'y')",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY CHECK (id < 5), a)",
+        Refused(&["VIOLATED_CONSTRAINT"]),
+    ),
+];
+
+#[test]
+fn tables_that_change_their_kind() {
+    everywhere("tables_that_change_their_kind", KINDS);
+}
+
+#[test]
+fn columns_of_virtual_tables() {
+    everywhere("columns_of_virtual_tables", COLUMNS);
+}
+
+#[test]
+fn keys_that_take_the_rowid() {
+    everywhere("keys_that_take_the_rowid", ROWIDS);
+}
+
+fn everywhere(test: &str, cases: &[Case]) {
+    let atlas = crate::requires::atlas(test);
+    for case in cases {
+        let bench = Bench::new(case.old);
+        for mode in [FastPath::Off, FastPath::Proved, FastPath::Full] {
+            let with = |planner, atlas| {
+                bench.twin().with(|s| (s.fast_path, s.planner, s.atlas) = (mode, planner, atlas))
+            };
+            println!("{}: {mode:?}", case.name);
+            looks_right(case, with(PlannerChoice::Builtin, None));
+            if let Some(atlas) = &atlas {
+                looks_right(case, with(PlannerChoice::Auto, Some(atlas.clone())));
+                atlas_alone(case, &with(PlannerChoice::Atlas, Some(atlas.clone())));
+            }
+        }
+    }
+}
+
+fn looks_right(case: &Case, bench: Bench) {
+    match case.due {
+        Kept(query, rows) => {
+            bench.reaches(case.new);
+            assert_eq!(bench.query(query), rows, "{}", case.name);
+        }
+        Refused(hazards) => {
+            let error = bench.refuses(case.new);
+            let names = |hazard: &str| error.to_string().contains(hazard.split(':').next().unwrap());
+            assert!(hazards.iter().all(|hazard| names(hazard)), "{}: {error}", case.name);
+            let named = ["DROPS_", "LOOKS_LIKE", "CHANGES_", "RENUMBERS_", "VIOLATED_", "NEEDS_"];
+            let lines = error
+                .message
+                .lines()
+                .filter(|line| named.iter().any(|name| line.trim_start().starts_with(name)));
+            assert_eq!(lines.count(), hazards.len(), "{}: {error}", case.name);
+            if hazards.iter().all(|hazard| hazard.contains(':')) {
+                bench
+                    .with(|s| s.allow = hazards.iter().map(|h| h.parse().unwrap()).collect())
+                    .reaches(case.new);
+            }
+        }
+    }
+}
+
+/// Right, or refused and nothing changed.
+fn atlas_alone(case: &Case, bench: &Bench) {
+    let before = bench.dump();
+    match (bench.migrate(case.new), &case.due) {
+        (Err(_), _) => assert_eq!(bench.dump(), before, "{}", case.name),
+        (Ok(_), Kept(query, rows)) => assert_eq!(bench.query(query), *rows, "{}", case.name),
+        (Ok(_), Refused(_)) => panic!("{}: applied", case.name),
+    }
+}
+
+#[test]
+fn what_becomes_of_the_rows_is_said_in_a_sentence() {
+    let refusal = |case: &Case| {
+        let bench = Bench::new(case.old);
+        bench.refuses(case.new).to_string().replace(&bench.db().display().to_string(), "[DB]")
+    };
+    let refused: Vec<_> = KINDS.iter().chain(COLUMNS).filter(|case| matches!(case.due, Refused(_))).collect();
+    let told = refused.iter().map(|case| format!("{}\n{}\n", case.name, refusal(case)));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+}
