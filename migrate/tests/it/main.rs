@@ -28,5 +28,6 @@ mod rebuild;
 mod requires;
 mod rules;
 mod scrub;
+mod sequences;
 mod support;
 mod virtual_tables;

@@ -102,7 +102,7 @@ fn migrated(bench: &Bench, new_sql: &str, with_rows: bool, show: bool) -> (Strin
         Ok(report) => {
             let again = bench.migrate(new_sql).unwrap();
             assert_eq!(again.outcome, migrate::Outcome::InSync);
-            check_result(bench, new_sql, &before, &renumbered(&report));
+            check_result(bench, new_sql, &before, &report);
             let mut steps = report.plan.iter().flat_map(|plan| &plan.steps);
             ("applied".to_owned(), steps.any(|step| step.kind == migrate::StepKind::Edit))
         }
@@ -141,7 +141,7 @@ impl Snapshot {
     fn of(conn: &Connection) -> Self {
         let mut rows = BTreeMap::new();
         let mut types = BTreeMap::new();
-        for table in tables(conn) {
+        for table in tables_of(conn, "'table', 'virtual'") {
             rows.insert(table.clone(), rows_of(conn, &table));
             let columns =
                 query(conn, &format!("SELECT lower(name), type FROM pragma_table_xinfo('{table}')"));
@@ -157,8 +157,14 @@ fn violations(conn: &Connection) -> String {
 }
 
 fn tables(conn: &Connection) -> Vec<String> {
-    let sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
-    query(conn, sql).lines().map(str::to_owned).collect()
+    tables_of(conn, "'table'")
+}
+
+fn tables_of(conn: &Connection, types: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ({types}) AND name NOT LIKE 'sqlite_%' ORDER BY name"
+    );
+    query(conn, &sql).lines().map(str::to_owned).collect()
 }
 
 /// Rows by key (the rowid, or the primary key), each value by its column.
@@ -198,13 +204,16 @@ fn rows_of(conn: &Connection, table: &str) -> BTreeMap<String, BTreeMap<String, 
     found
 }
 
-/// The tables whose rowids could not be kept: their rows cannot be matched by key.
-fn renumbered(report: &Report) -> Vec<String> {
+/// The objects of hazards of a name.
+fn with_hazard(report: &Report, name: HazardName) -> Vec<String> {
     let hazards = report.plan.iter().flat_map(|p| &p.hazards);
-    hazards.filter(|h| h.name == HazardName::RenumbersRowids).map(|h| h.object.clone()).collect()
+    hazards.filter(|h| h.name == name).map(|h| h.object.clone()).collect()
 }
 
-fn check_result(bench: &Bench, new_sql: &str, before: &Snapshot, renumbered: &[String]) {
+fn check_result(bench: &Bench, new_sql: &str, before: &Snapshot, report: &Report) {
+    // Whose rowids could not be kept, so that rows cannot be matched by key; and those that were approved to go.
+    let renumbered = with_hazard(report, HazardName::RenumbersRowids);
+    let dropped = with_hazard(report, HazardName::DropsTable);
     let conn = bench.open();
     let pristine = Connection::open_in_memory().unwrap();
     pristine.execute_batch(new_sql).unwrap();
@@ -212,17 +221,20 @@ fn check_result(bench: &Bench, new_sql: &str, before: &Snapshot, renumbered: &[S
     assert_eq!(query(&conn, "PRAGMA integrity_check"), "ok");
     let after = Snapshot::of(&conn);
     for (table, old) in &before.rows {
-        let Some(new) = after.rows.get(table) else { continue };
+        let new = after.rows.get(table).filter(|_| !dropped.contains(table));
+        assert!(new.is_some() || dropped.contains(table), "{table} is gone, and no hazard says so");
+        let Some(new) = new else { continue };
         assert_eq!(old.len(), new.len(), "rows of {table}");
         if !renumbered.contains(table) {
-            check_values(table, before, &after);
+            check_values(table, before, &after, report);
         }
     }
     assert!(after.violations.parse::<u64>().unwrap() <= before.violations.parse::<u64>().unwrap());
 }
 
 /// Values of columns that both have, row by row where the key persisted, of the same type where it did not change.
-fn check_values(table: &str, before: &Snapshot, after: &Snapshot) {
+fn check_values(table: &str, before: &Snapshot, after: &Snapshot, report: &Report) {
+    let gone = with_hazard(report, HazardName::DropsColumn);
     let (old, new) = (&before.rows[table], &after.rows[table]);
     if old.keys().ne(new.keys()) {
         return;
@@ -230,8 +242,15 @@ fn check_values(table: &str, before: &Snapshot, after: &Snapshot) {
     for (key, values) in old {
         for (column, value) in values {
             let same_type = before.types[table].get(column) == after.types[table].get(column);
-            if let Some(now) = new[key].get(column).filter(|_| same_type) {
-                assert_eq!(now, value, "{table}.{column} of row {key}");
+            match new[key].get(column) {
+                Some(now) if same_type => assert_eq!(now, value, "{table}.{column} of row {key}"),
+                Some(_) => {}
+                None => {
+                    let is_computed = after.types[table].contains_key(column);
+                    let object = format!("{table}.{column}");
+                    let is_told = gone.iter().any(|gone| gone.eq_ignore_ascii_case(&object));
+                    assert!(is_computed || is_told, "{object} is gone, and no hazard says so");
+                }
             }
         }
     }

@@ -224,8 +224,22 @@ fn object(random: &mut Random, schema: &Schema) -> (String, Vec<&'static str>) {
         6 => format!(
             "CREATE TRIGGER tr{id} BEFORE INSERT ON {name} WHEN new.{column} = 1 BEGIN SELECT CASE WHEN 1 THEN raise(IGNORE) END; END"
         ),
-        7 => format!("CREATE VIRTUAL TABLE fts{id} USING fts5 (word, tokenize = 'porter')"),
-        _ => format!("CREATE VIRTUAL TABLE rt{id} USING rtree (id, low, high)"),
+        7 => {
+            let definition = *random.pick(&[
+                "VIRTUAL TABLE NAME USING fts5 (word, tokenize = 'porter')",
+                "VIRTUAL TABLE NAME USING fts5 (word, more)",
+                "VIRTUAL TABLE NAME USING fts4 (more, word)",
+                "TABLE NAME (more, word)",
+                "TABLE NAME (id INTEGER PRIMARY KEY, word)",
+                "VIEW NAME AS SELECT 1 AS word",
+            ]);
+            format!("CREATE {}", definition.replace("NAME", &format!("fts{id}")))
+        }
+        _ => {
+            let columns =
+                *random.pick(&["id, low, high", "id, low, high, +note", "id, low, high, left, right"]);
+            format!("CREATE VIRTUAL TABLE rt{id} USING rtree ({columns})")
+        }
     };
     (sql, vec![name])
 }
