@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use sha2::{Digest as _, Sha256};
 
 use crate::apply;
@@ -282,6 +283,17 @@ impl<'g, 'd> Ground<'g, 'd> {
     /// An `@using` expression that SQLite cannot read, told with its line.
     fn check_expressions(&self, carry: &Carry) -> Result<()> {
         let Some(conn) = self.conn() else { return Ok(()) };
+        // Else a name in double quotes that is no column's is a string, for every row (<https://www.sqlite.org/quirks.html#dblquote>).
+        let quirk = DbConfig::SQLITE_DBCONFIG_DQS_DML;
+        let strict =
+            |on: bool| conn.set_db_config(quirk, !on).map_err(|e| explain(self.database, &e, self.settings));
+        strict(true)?;
+        let checked = self.expressions_can_be_read(conn, carry);
+        strict(false)?;
+        checked
+    }
+
+    fn expressions_can_be_read(&self, conn: &Connection, carry: &Carry) -> Result<()> {
         for table in &carry.tables {
             for column in &table.columns {
                 let Source::Using { expression, line } = &column.source else { continue };

@@ -243,6 +243,27 @@ mod using {
     }
 
     #[test]
+    fn that_names_no_column_in_double_quotes_is_no_text() {
+        let new = price("price REAL,\n  label TEXT -- @using \"naem\" || '!'");
+        insta::assert_snapshot!(refused(PRICE, &new), @r#"
+        schema.sql:4: @using of t.label cannot be evaluated: no such column: "naem" - should this be a string literal in single-quotes?
+          "naem" || '!'
+        the expression sees the columns of the row as it is before the change
+        "#);
+    }
+
+    #[test]
+    fn that_reads_what_another_one_changes_is_refused() {
+        let new = price(
+            "price INTEGER, -- @using cast(price * 100 AS INTEGER) from=REAL\n  label TEXT -- @using price || ' EUR'",
+        );
+        insta::assert_snapshot!(refused(PRICE, &new), @"
+        schema.sql:4: @using price || ' EUR' cannot act: it reads t.price, whose values another @using changes; nothing was changed
+        make two changes, one after the other: it is not certain which of its values are meant
+        ");
+    }
+
+    #[test]
     fn in_a_table_that_is_new_beside_others_is_refused() {
         let old = "CREATE TABLE p (id INTEGER PRIMARY KEY, street TEXT); INSERT INTO p VALUES (1, 'Main St')";
         let new = "CREATE TABLE p (\n  id INTEGER PRIMARY KEY\n  -- @dropped street\n);

@@ -67,6 +67,28 @@ fn a_hazard_needs_its_approval() {
 }
 
 #[test]
+fn a_directive_whose_change_is_deployed_fails_until_it_is_taken_out() {
+    let world = shop();
+    record(&world, &commit(&world));
+    let renamed = SCHEMA.replace(", email TEXT", ",\n  mail TEXT -- @renamed from=email\n");
+    assert_ne!(renamed, SCHEMA);
+    world.declare(&renamed);
+    let acts = verify_sync(&world, 0, &[]);
+    assert!(!acts.stdout.contains("directives"), "{acts}");
+    record(&world, &commit(&world));
+    let idle = verify_sync(&world, 4, &[]);
+    assert_eq!(
+        line(&idle, "directives"),
+        "differs   directives       the deployed commit has nothing left for them to do\n\
+         db/declared.sql:2: @renamed from=email (customers.mail) has nothing left to do in this database; \
+         take it out once no other database needs it\n\
+         mend it: take them out of schema.sql: production has their change already"
+    );
+    world.declare(&renamed.replace(" -- @renamed from=email", ""));
+    verify_sync(&world, 0, &[]);
+}
+
+#[test]
 fn a_schema_that_cannot_be_read_ends_it_at_once() {
     let world = shop();
     record(&world, &commit(&world));
