@@ -525,7 +525,7 @@ mod tests {
         let declared = Declared::parse(Path::new("schema.sql"), new, &settings).unwrap();
         let ignore = ["other*".to_owned()];
         let live = schema::read(conn, &ignore).unwrap();
-        let carry = carry::carry(&live, &declared).unwrap();
+        let carry = crate::matching::carry(&live, &declared).unwrap();
         let watched = evidence::watched(&steps, &carry, &live, &declared.schema, settings.proof);
         let execution = Execution {
             steps: &steps,

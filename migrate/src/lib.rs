@@ -51,6 +51,7 @@ mod hazard;
 mod inspect;
 mod inventory;
 mod loss;
+mod matching;
 mod memory;
 mod observer;
 mod open;

@@ -251,9 +251,9 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::carry::carry;
     use crate::declared::Declared;
     use crate::evidence;
+    use crate::matching::carry;
     use crate::planner::{Task, builtin};
     use crate::schema;
     use crate::settings::{ProofLevel, Settings};

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::apply;
 use crate::calibration::Calibration;
-use crate::carry::{Carry, Source, carry};
+use crate::carry::{Carry, Source};
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::{Comparison, compare};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,7 @@ use crate::execute::{Execution, Failure};
 use crate::fit::{self, Fit};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
+use crate::matching::carry;
 use crate::memory;
 use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};

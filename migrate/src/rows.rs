@@ -474,8 +474,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::carry::carry;
     use crate::declared::Declared;
+    use crate::matching::carry;
     use crate::schema;
     use crate::settings::Settings;
 

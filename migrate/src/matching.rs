@@ -1,0 +1,316 @@
+//! Which live table and column feeds which declared one: by name and by directives.
+//!
+//! Decided from the two schemas and the directives alone, so that planners are judged by it and not by themselves.
+
+use crate::carry::{Carry, ColumnCarry, Rowid, Source, TableCarry};
+use crate::declared::Declared;
+use crate::directive::{Action, Directive};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::IdleDirective;
+use crate::schema::{Column, Schema, Table, VirtualTable};
+use crate::token::{fold, quote};
+use crate::using::{self, ColumnOf, Turn};
+use crate::virtual_table::Content;
+
+/// Matches the two schemas by name and by `@renamed`.
+///
+/// # Errors
+/// [`ErrorKind::Schema`] when a directive neither can act nor has acted, with its line.
+pub(crate) fn carry(live: &Schema, declared: &Declared) -> Result<Carry> {
+    let matching = Matching { live, declared };
+    let mut carry = Carry::default();
+    for new in declared.schema.base_tables() {
+        match matching.source_of(new)? {
+            Some(old) if matching.can_hold(new, old)? => carry.tables.push(matching.table(old, new)?),
+            Some(_) | None => matching.new_table(new)?,
+        }
+    }
+    for directive in &declared.directives {
+        if !matching.acts(directive)? {
+            carry.idle.push(idle(declared, directive));
+        }
+    }
+    Ok(carry)
+}
+
+fn idle(declared: &Declared, directive: &Directive) -> IdleDirective {
+    let message = format!(
+        "{}: {} ({}) has nothing left to do in this database; take it out once no other database needs it",
+        declared.place_of(directive),
+        directive.action,
+        directive.object()
+    );
+    IdleDirective { line: directive.line, object: directive.object(), message }
+}
+
+/// A live and a declared schema, on the way to a carry.
+struct Matching<'m> {
+    live: &'m Schema,
+    declared: &'m Declared,
+}
+
+impl<'m> Matching<'m> {
+    /// The live table that feeds a declared one.
+    fn source_of(&self, new: &Table) -> Result<Option<&'m Table>> {
+        let live = self.live;
+        let Some((directive, from)) = self.renamed(&new.name, None) else {
+            return Ok(live.base_table(&new.name));
+        };
+        match (live.base_table(from), live.has_table(&new.name)) {
+            (Some(old), false) => Ok(Some(old)),
+            (Some(_), true) => Err(self.both_exist(directive, "table", from, &new.name)),
+            (None, true) => Ok(live.base_table(&new.name)),
+            // Whatever is made in an empty database is made as declared.
+            (None, false) if live.base_tables().next().is_none() => Ok(None),
+            (None, false) => Err(self
+                .cannot_act(directive, &format!("there is neither a table {from} nor a table {}", new.name))),
+        }
+    }
+
+    /// The `@renamed` of a table, or of a column of it.
+    fn renamed(&self, table: &str, column: Option<&str>) -> Option<(&'m Directive, &'m str)> {
+        self.on(table, column).find_map(|directive| match &directive.action {
+            Action::Renamed { from } => Some((directive, from.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The directives of a table, or of a column of it.
+    fn on<'a>(
+        &self,
+        table: &'a str,
+        column: Option<&'a str>,
+    ) -> impl Iterator<Item = &'m Directive> + use<'a, 'm> {
+        self.declared.directives.iter().filter(move |d| {
+            let same_column = match (&d.column, column) {
+                (Some(is), Some(wanted)) => is.eq_ignore_ascii_case(wanted),
+                (is, wanted) => is.is_none() && wanted.is_none(),
+            };
+            d.table.eq_ignore_ascii_case(table) && same_column
+        })
+    }
+
+    /// Whether the rows of `old` can become rows of `new`. Where the kind of table changes, only if no column goes with it that no
+    /// `@dropped` gives up; and an R*Tree rounds its coordinates, so that only one of the same module holds what another held.
+    fn can_hold(&self, new: &Table, old: &Table) -> Result<bool> {
+        let content =
+            |schema: &Schema, table: &Table| schema.virtual_table(&table.name).map(VirtualTable::content);
+        let (was, is) = (content(self.live, old), content(&self.declared.schema, new));
+        match (&was, &is) {
+            (None, None) | (Some(Content::Own), Some(Content::Own)) => Ok(true),
+            (_, Some(Content::Boxes(_))) => Ok(was == is),
+            _ => {
+                let carry = self.table(old, new)?;
+                let mut plain = old.columns.iter().filter(|column| column.generated.is_none());
+                let given_up = |column: &Column| {
+                    self.declared.directives.iter().any(|d| {
+                        d.table.eq_ignore_ascii_case(&new.name)
+                            && matches!(&d.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(&column.name))
+                    })
+                };
+                Ok(plain.all(|column| carry.feeds(&column.name) || given_up(column)))
+            }
+        }
+    }
+
+    fn table(&self, old: &Table, new: &Table) -> Result<TableCarry> {
+        let mut columns = Vec::new();
+        for column in new.columns.iter().filter(|c| c.generated.is_none()) {
+            columns.push(ColumnCarry { to: column.name.clone(), source: self.column(old, new, column)? });
+        }
+        let mut table =
+            TableCarry { from: old.name.clone(), to: new.name.clone(), columns, rowid: Rowid::Elsewhere };
+        table.rowid = rowid(old, new, &table);
+        self.each_of_its_own(&table, old, new)?;
+        Ok(table)
+    }
+
+    /// An `@using` must not read a column whose values another one changes: whether it was written for the old values or for the new
+    /// ones depends on how many steps a database is behind.
+    fn each_of_its_own(&self, table: &TableCarry, old: &Table, new: &Table) -> Result<()> {
+        let using = |column: &ColumnCarry| match &column.source {
+            Source::Using { expression, line } => Some((column.to.clone(), expression.clone(), *line)),
+            Source::Column(_) | Source::Default => None,
+        };
+        let using: Vec<_> = table.columns.iter().filter_map(using).collect();
+        for (changed, _, _) in &using {
+            let Some(column) = new.column(changed) else { continue };
+            let Some(was) = self.column_before(old, new, column)? else { continue };
+            let reads = |(to, expression, _): &&(String, String, usize)| {
+                to != changed && using::mentions(expression, &was.name)
+            };
+            let Some((to, _, line)) = using.iter().find(reads) else { continue };
+            let directive = self.on(&new.name, Some(to)).find(|d| d.line == *line);
+            let why = format!("it reads {}.{}, whose values another @using changes", new.name, was.name);
+            if let Some(directive) = directive {
+                return Err(self.cannot_act(directive, &why).remedy(
+                    "make two changes, one after the other: it is not certain which of its values are meant",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn column(&self, old: &Table, new: &Table, column: &Column) -> Result<Source> {
+        let was = self.column_before(old, new, column)?;
+        for directive in self.on(&new.name, Some(&column.name)) {
+            let Action::Using(using) = &directive.action else { continue };
+            let (live, declared) = self.places(old, new, was, column);
+            match using.turn(live, declared) {
+                Turn::Acts => {
+                    return Ok(Source::Using { expression: using.expression.clone(), line: directive.line });
+                }
+                Turn::HasActed => {}
+                Turn::Unclear => return Err(self.unclear(directive, &using.expression, live, declared)),
+            }
+        }
+        // A column that was generated and is not any more keeps the values that it showed.
+        Ok(was.map_or(Source::Default, |was| Source::Column(was.name.clone())))
+    }
+
+    fn places<'s>(
+        &'s self,
+        old: &'s Table,
+        new: &'s Table,
+        was: Option<&'s Column>,
+        column: &'s Column,
+    ) -> (Option<ColumnOf<'s>>, ColumnOf<'s>) {
+        let live = was.map(|column| ColumnOf { schema: self.live, table: old, column });
+        (live, ColumnOf { schema: &self.declared.schema, table: new, column })
+    }
+
+    /// The live column that a declared one is, by `@renamed` or by name.
+    fn column_before<'t>(&self, old: &'t Table, new: &Table, column: &Column) -> Result<Option<&'t Column>> {
+        let same = old.column(&column.name);
+        let Some((directive, from)) = self.renamed(&new.name, Some(&column.name)) else { return Ok(same) };
+        let object = |name: &str| format!("{}.{name}", new.name);
+        match (old.column(from), same) {
+            (Some(was), None) => Ok(Some(was)),
+            (Some(_), Some(_)) => {
+                Err(self.both_exist(directive, "column", &object(from), &object(&column.name)))
+            }
+            (None, Some(_)) => Ok(same),
+            (None, None) => {
+                let what = format!(
+                    "there is neither a column {} nor a column {}",
+                    object(from),
+                    object(&column.name)
+                );
+                Err(self.cannot_act(directive, &what))
+            }
+        }
+    }
+
+    /// In a table that is new no row is there to compute a value of: where the values were to come from elsewhere, they would be lost.
+    fn new_table(&self, new: &Table) -> Result<()> {
+        if self.live.base_tables().next().is_none() {
+            return Ok(());
+        }
+        let of_table = |d: &&Directive| d.table.eq_ignore_ascii_case(&new.name);
+        let using =
+            self.declared.directives.iter().filter(of_table).find(|d| matches!(d.action, Action::Using(_)));
+        match using {
+            None => Ok(()),
+            Some(directive) => {
+                Err(self.cannot_act(directive, &format!("table {} is new and has no rows", new.name)))
+            }
+        }
+    }
+
+    /// Whether a directive has something to do in the live schema.
+    fn acts(&self, directive: &Directive) -> Result<bool> {
+        let (live, declared) = (self.live, &self.declared.schema);
+        let tables = || {
+            let new = declared.base_table(&directive.table)?;
+            let (_, from) = self.renamed(&new.name, None).unwrap_or((directive, &new.name));
+            Some((live.base_table(&new.name).or_else(|| live.base_table(from))?, new))
+        };
+        match (&directive.action, &directive.column) {
+            (Action::DroppedTable { name }, _) => Ok(live.has_table(name)),
+            (Action::DroppedColumn { name }, _) => {
+                Ok(tables().is_some_and(|(old, _)| old.column(name).is_some()))
+            }
+            (Action::Renamed { from }, None) => Ok(live.base_table(from).is_some()),
+            (Action::Renamed { from }, Some(_)) => {
+                Ok(tables().is_some_and(|(old, _)| old.column(from).is_some()))
+            }
+            (Action::Using(using), Some(name)) => {
+                let Some((old, new)) = tables() else { return Ok(false) };
+                let Some(column) = new.column(name) else { return Ok(false) };
+                let was = self.column_before(old, new, column)?;
+                let (live, declared) = self.places(old, new, was, column);
+                Ok(using.turn(live, declared) == Turn::Acts)
+            }
+            (Action::Using(_), None) => Ok(false),
+        }
+    }
+
+    /// `from` and `to` are objects: `table`, or `table.column`.
+    fn both_exist(&self, directive: &Directive, what: &str, from: &str, to: &str) -> Error {
+        self.cannot_act(directive, &format!("{what} {from} and {what} {to} both exist")).remedy(format!(
+            "keep one: rename {from} away, or take out the directive and declare what is to happen to {from}"
+        ))
+    }
+
+    fn cannot_act(&self, directive: &Directive, why: &str) -> Error {
+        let place = self.declared.place_of(directive);
+        let message = format!("{place}: {} cannot act: {why}; nothing was changed", directive.action);
+        Error::new(ErrorKind::Schema, directive.object(), message)
+            .remedy("correct the name, or take out the directive")
+    }
+
+    /// An `@using` of which nobody can say whether it has acted.
+    fn unclear(
+        &self,
+        directive: &Directive,
+        expression: &str,
+        was: Option<ColumnOf<'_>>,
+        declared: ColumnOf<'_>,
+    ) -> Error {
+        let Some(was) = was else {
+            let why = format!("there is no column {} yet", directive.object());
+            return self.cannot_act(directive, &why).remedy(format!(
+                "if it gives the new column its first values, write `-- @using {expression} from=new`"
+            ));
+        };
+        let place = self.declared.place_of(directive);
+        let names = using::needs(was, declared);
+        let lines: Vec<_> = names.iter().map(|name| format!("`-- @using {expression}{name}`")).collect();
+        let type_ = using::shown(&was.column.type_);
+        let message = format!(
+            "{place}: {} may have acted already: {} is there, of type {type_}, and values must not change twice; nothing was changed",
+            directive.action,
+            directive.object(),
+        );
+        let remedy = match lines.as_slice() {
+            [] => format!("if it has, take it out; if not, write `-- @using {expression} from={type_}`"),
+            lines => format!("if it has, take it out; if not, name what it acts on: {}", lines.join(" or ")),
+        };
+        Error::new(ErrorKind::Schema, directive.object(), message).remedy(remedy)
+    }
+}
+
+fn rowid(old: &Table, new: &Table, carry: &TableCarry) -> Rowid {
+    if old.without_rowid || new.without_rowid {
+        return if old.without_rowid { Rowid::Elsewhere } else { lost_rowid(old) };
+    }
+    let fed = match &new.rowid_alias {
+        Some(alias) => carry.source_of(alias),
+        None => Some(&Source::Default),
+    };
+    let alias = |table: &Table| table.rowid_alias.as_deref().map(quote);
+    let name = |table: &Table| table.rowid_name().map(str::to_owned);
+    match (fed, name(old).or_else(|| alias(old)), alias(new).or_else(|| name(new))) {
+        (Some(Source::Column(from)), _, _) if old.rowid_alias.as_deref() == Some(&fold(from)) => {
+            Rowid::Elsewhere
+        }
+        // An INTEGER PRIMARY KEY that is new is the rowid that was there.
+        (Some(Source::Default), Some(read), Some(written)) => Rowid::Kept { read, written },
+        _ => Rowid::Renumbered,
+    }
+}
+
+/// A rowid that is an INTEGER PRIMARY KEY column persists as that column.
+fn lost_rowid(old: &Table) -> Rowid {
+    if old.rowid_alias.is_some() { Rowid::Elsewhere } else { Rowid::Renumbered }
+}
