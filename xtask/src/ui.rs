@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::cli::Format;
 use crate::error::{Error, Kind, Told};
+use crate::plain;
 use crate::text;
 
 const VERB: Style = AnsiColor::Green.on_default().bold();
@@ -150,12 +151,12 @@ impl Ui {
 // A reader that went away (`| head`) is no failure of ours: nothing is made of an error of these two.
 fn out(text: &str) {
     let mut stdout = anstream::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(plain::styled(text).as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn err(text: &str) {
     let mut stderr = anstream::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr.write_all(plain::styled(text).as_bytes()).and_then(|()| stderr.flush());
 }
 
 /// Tells of a long piece of work: on a terminal what it is at, in a line that changes; elsewhere its status lines alone.
@@ -177,7 +178,7 @@ impl Activity<'_> {
 
     /// What it is at, until the next.
     pub(crate) fn goes_on(&self, text: &str) {
-        self.bar.set_message(text.to_owned());
+        self.bar.set_message(plain::text(text));
     }
 }
 

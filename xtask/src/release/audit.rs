@@ -11,12 +11,14 @@ use std::time::SystemTime;
 use anyhow::Result;
 use migrate::{Interrupt, TableRows};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::identity::Identity;
 use super::image::short;
+use super::machine_log;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::text;
 use crate::tool::git::{self, Origin, Pushed, Swapped};
+use crate::{plain, text};
 
 /// How often others may be faster.
 const TRIES: usize = 5;
@@ -197,6 +199,7 @@ pub(crate) fn append(
     if git::common_folder(root)?.is_none() {
         return Ok(Pushed::Nowhere);
     }
+    let entry = &entry.publishable()?;
     let text = serde_json::to_string_pretty(entry)? + "\n";
     let tree = git::tree(root, &[&[(ENTRY, text.as_str())], files].concat())?;
     for _ in 0..TRIES {
@@ -277,7 +280,19 @@ impl Entry {
     }
 
     fn parse(message: &str) -> Option<Self> {
-        message.lines().find(|line| line.starts_with('{')).and_then(|line| serde_json::from_str(line).ok())
+        let line = message.lines().find(|line| line.starts_with('{'))?;
+        Self::plain(serde_json::from_str(line).ok()?).ok()
+    }
+
+    /// Without what a machine logged, and without what is not for showing.
+    fn publishable(&self) -> Result<Self> {
+        let without_log = Self { message: machine_log::without(&self.message), ..self.clone() };
+        Ok(Self::plain(serde_json::to_value(without_log)?)?)
+    }
+
+    fn plain(mut document: Value) -> serde_json::Result<Self> {
+        plain::json(&mut document);
+        serde_json::from_value(document)
     }
 }
 
@@ -380,6 +395,23 @@ mod tests {
         ");
         assert!(git(&ada, &["log", "-1", "--format=%B", REF]).contains("\n\n{\"kind\":\"deploy\","));
         assert_eq!(git(&ada, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn nothing_that_a_machine_logged_goes_to_origin_and_no_escape_sequence() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let log = machine_log::told("Ada Lovelace, 12 Main Street\n\u{1b}[31mpassword=sesame");
+        let entry = Entry {
+            copy: Some("/data/\u{1b}]0;title\u{7}copy".to_owned()),
+            ..entry(&format!("exit code 1\u{1b}[2J{log}\nproduction serves nobody"))
+        };
+        append(&ada, APP, &entry, &[], &Interrupt::default()).unwrap();
+        let published = git(&sandbox.origin(), &["log", "-p", REF]);
+        for word in ["Lovelace", "sesame", "\u{1b}", "u001b", "title"] {
+            assert!(!published.contains(word), "{word}: {published}");
+        }
+        assert_eq!(all(&sandbox.clone("bob")), numbered(&["exit code 1\nproduction serves nobody"]));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod identity;
 pub(crate) mod image;
 mod live;
 pub(crate) mod lock;
+mod machine_log;
 pub(crate) mod overview;
 mod phase;
 pub(crate) mod probe;

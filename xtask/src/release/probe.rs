@@ -7,8 +7,12 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
+use crate::{plain, text};
+
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
+/// As many characters are told of an answer that cannot be read.
+const TOLD: usize = 200;
 
 /// `/version` of a service.
 #[derive(Debug, Deserialize)]
@@ -67,9 +71,10 @@ impl Probe {
 
     /// `/version`.
     pub(crate) fn version(&self) -> Result<Version> {
-        let (status, text) = self.get("/version")?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{}/version answered {status}: {text}", self.base))
+        let (status, answer) = self.get("/version")?;
+        let answer = plain::text(&answer);
+        serde_json::from_str(&answer)
+            .with_context(|| format!("{}/version answered {status}: {}", self.base, text::cut(&answer, TOLD)))
     }
 
     fn get(&self, path: &str) -> Result<(u16, String)> {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::plain;
 use crate::tool::fly::{Failure, Fly, Machine, Reason};
 
 /// How long a command may take that only reads, in seconds.
@@ -173,7 +174,11 @@ pub(crate) fn answer<T: DeserializeOwned>(
     seconds: u64,
 ) -> Result<Answered<T>, Trouble> {
     let done = fly.exec(machine, command, seconds).map_err(|failure| Trouble::from(&failure))?;
-    serde_json::from_str(&done.stdout).map_err(|_| not_ours(machine, command, &done.stderr))
+    let answered = serde_json::from_str(&done.stdout).and_then(|mut document| {
+        plain::json(&mut document);
+        serde_json::from_value(document)
+    });
+    answered.map_err(|_| not_ours(machine, command, &done.stderr))
 }
 
 /// The report of an `app` command on the machine that only reads.

@@ -14,6 +14,7 @@ use xshell::{Shell, cmd};
 
 use super::run::{self, Answer, Reply};
 use crate::error::{Error, Kind};
+use crate::plain;
 
 /// What the daemon knows of an image.
 #[derive(Debug, Deserialize)]
@@ -204,7 +205,9 @@ impl Container {
     pub(crate) fn log(&self, lines: usize) -> Result<String> {
         let (sh, container, lines) = (Shell::new()?, &self.name, lines.to_string());
         let output = cmd!(sh, "docker logs --tail {lines} {container}").quiet().ignore_status().output()?;
-        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim_end().to_owned())
+        Ok(plain::text(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+            .trim_end()
+            .to_owned())
     }
 }
 

@@ -17,9 +17,12 @@ use migrate::Interrupt;
 use semver::Version;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::run::{self, Answer};
 use crate::error::{Error, Kind};
+use crate::plain;
+use crate::text;
 
 mod json;
 mod release;
@@ -204,7 +207,7 @@ impl<'a> Fly<'a> {
 
     /// The last lines that a machine logged.
     pub(crate) fn logs(&self, machine: &str) -> Result<String, Failure> {
-        self.ask(&["logs", "--no-tail", "--machine", machine], LIMIT)
+        self.ask(&["logs", "--no-tail", "--machine", machine], LIMIT).map(|log| plain::text(&log))
     }
 
     /// Fetches a file of a machine, as root, into the new file `local`, which may be there in part when it fails. It takes as long as
@@ -262,9 +265,27 @@ impl<'a> Fly<'a> {
 
 /// What it printed as JSON.
 fn parsed<T: DeserializeOwned>(line: &str, stdout: &str) -> Result<T, Failure> {
-    serde_json::from_str(stdout).map_err(|error| {
-        Failure::new(Reason::Failed, format!("`{line}` printed something else than was expected: {error}"))
-    })
+    let other = |what: &str| {
+        Failure::new(Reason::Failed, format!("`{line}` printed something else than was expected: {what}"))
+    };
+    let Some(mut document) = document(stdout) else {
+        let first = plain::text(stdout.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing"));
+        return Err(other(&text::cut(&first, 100)));
+    };
+    plain::json(&mut document);
+    serde_json::from_value(document).map_err(|error| other(&error.to_string()))
+}
+
+/// The document that ends what was printed: flyctl writes its warnings to stdout, too, before it.
+fn document(stdout: &str) -> Option<Value> {
+    let mut rest = stdout.trim();
+    loop {
+        let begins = ["{", "[", "null"].iter().any(|begin| rest.starts_with(begin));
+        if begins && let Ok(document) = serde_json::from_str(rest) {
+            return Some(document);
+        }
+        rest = rest.split_once('\n')?.1;
+    }
 }
 
 /// What came of a call that ended by itself; `late` says what it did not do in time.
@@ -303,7 +324,8 @@ fn on_path() -> Option<PathBuf> {
 /// Why a call failed, told by its last error line. flyctl 0.4.80 has no other way to say it.
 fn explain(line: &str, stderr: &str) -> Failure {
     let told = stderr.lines().rfind(|line| line.starts_with("Error")).or_else(|| stderr.lines().last());
-    let told = told.unwrap_or("it said nothing").trim_start_matches("Error: ").trim();
+    let told = plain::text(told.unwrap_or("it said nothing"));
+    let told = told.trim_start_matches("Error: ").trim();
     let has = |words: &[&str]| words.iter().any(|word| told.contains(word));
     if has(&["no access token available"]) {
         Failure::new(Reason::NoToken, "fly has no token")
@@ -433,6 +455,23 @@ mod tests {
             (Reason::Failed, "`fly machine list` failed: internal: simulated server error".to_owned())
         );
         assert_eq!(told(""), (Reason::Failed, "`fly machine list` failed: it said nothing".to_owned()));
+    }
+
+    #[test]
+    fn what_flyctl_says_before_its_json_is_skipped() {
+        let read =
+            |stdout: &str| parsed::<Vec<String>>("fly a --json", stdout).map_err(|failure| failure.message);
+        let expected = Ok(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(read("[\"a\", \"b\"]\n"), expected);
+        let warned =
+            "\u{1b}[33mWARN\u{1b}[0m the config has [x]\n[x] is old\nINFO {\n\n[\n  \"a\",\n  \"b\"\n]\n";
+        assert_eq!(read(warned), expected);
+        assert_eq!(read("[\"\\u001b[2Ja\", \"b\"]"), expected, "and cleaned");
+        let other =
+            |what: &str| Err(format!("`fly a --json` printed something else than was expected: {what}"));
+        assert_eq!(read("\n\u{1b}[2JWARN only\n"), other("WARN only"));
+        assert_eq!(read(""), other("nothing"));
+        assert_eq!(read("{\"a\": 1}"), other("invalid type: map, expected a sequence"));
     }
 
     #[test]

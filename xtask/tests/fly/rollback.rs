@@ -521,7 +521,7 @@ fn a_release_that_is_not_well_gives_way_to_what_ran_before() {
       Going back to [B] on machine [OLD]; this is not interrupted
             Back production serves [B] again, on the data as it is now ([TIME])
     error: the rollback to [A] failed: /version tells of commit [B], and [A] was shipped
-      [LOG]
+      | [LOG]
     production serves [B] again, on the data as it is now
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
@@ -641,7 +641,7 @@ fn a_copy_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &copy);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: /data/db.before-20260803T100000Z-0123456789ab was not put back: `app restore` ended with exit code 1
-      [LOG]
+      | [LOG]
     production serves [B] again, on the data as it is now
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
@@ -669,7 +669,7 @@ fn a_release_that_is_not_well_on_its_copy_needs_a_person() {
     let said = scene.rollback(6, &["--data", "copy", "--auto-approve", "--wait-timeout", "5"]);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: [URL]/healthz gives no good answer
-      [LOG]
+      | [LOG]
     production does not serve: its database is now what /data/db.before-20260803T100000Z-0123456789ab is, what it was is set aside beside it, and [A] is not well on it
     see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is listed by `app status` on the machine, and put back by `app restore`
     ");
@@ -830,7 +830,7 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &snapshot);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: [URL]/healthz gives no good answer
-      [LOG]
+      | [LOG]
     production serves [B] again, on the data as it is now
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::release::approval;
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
+use crate::release::machine_log;
 use crate::release::production::{self, AppError, Production, Trouble};
 use crate::release::temporary::Temporary;
 use crate::release::unique;
@@ -249,10 +250,7 @@ impl Stage<'_> {
 
 /// It is gone once it has ended: its log is what is left.
 fn ended(fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
-    let log = fly.logs(machine).unwrap_or_default();
-    let lines: Vec<_> = log.lines().collect();
-    let last: String =
-        lines[lines.len().saturating_sub(50)..].iter().map(|line| format!("\n  {line}")).collect();
+    let last = machine_log::told(&fly.logs(machine).unwrap_or_default());
     let message =
         format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
     Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()

@@ -21,6 +21,7 @@ use migrate::{Interrupt, Settings};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
+use crate::release::machine_log;
 use crate::release::probe::Probe;
 use crate::tool::fly::{Failure, Fly, Machine};
 use crate::ui::Ui;
@@ -120,13 +121,8 @@ impl Shipping<'_> {
         })
     }
 
-    /// The last lines that a machine logged, indented; empty where Fly does not tell.
+    /// The last lines that a machine logged, for messages; empty where Fly does not tell.
     pub(crate) fn log(&self, machine: &str) -> String {
-        let log = self.fly.logs(machine).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| format!("\n  {line}")).collect()
+        machine_log::told(&self.fly.logs(machine).unwrap_or_default())
     }
 }
-
-/// As many lines of a log are shown unasked.
-const LOG_LINES: usize = 50;
