@@ -41,8 +41,10 @@ fn main() -> ExitCode {
 
 fn run(config: Config, started: Instant) -> ExitCode {
     log::init();
-    // Before anything else: later there are threads, and files.
-    if let Err(error) = owner::become_owner(&config.database) {
+    // Before anything else: later there are threads, and files. What touches no file comes up whatever there is.
+    if !matches!(config.command, Command::Idle)
+        && let Err(error) = owner::become_owner(&config.database)
+    {
         return config.command.fail(error.into());
     }
     let command = config.command.clone();
@@ -51,6 +53,7 @@ fn run(config: Config, started: Instant) -> ExitCode {
         Err(failure) => command.fail(failure),
     };
     match command {
+        Command::Idle => served(stop::idle()),
         Command::Start(address) => served(boot::start(config, address, started)),
         Command::Serve(address) => served(boot::serve(config, address, started)),
         Command::Migrate(mode, format) => {

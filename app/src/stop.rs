@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
+use tracing::info;
 
 use crate::failure::Failure;
 
@@ -33,6 +34,14 @@ pub(crate) fn stops(interrupt: Interrupt) -> Result<Stop, Failure> {
         }
     });
     Ok(stop)
+}
+
+/// Until somebody asks this process to stop.
+pub(crate) fn idle() -> Result<(), Failure> {
+    let mut signals = Signals::new(SIGNALS).map_err(deaf)?;
+    info!("idle");
+    signals.forever().next();
+    Ok(())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -47,6 +47,8 @@ pub(super) enum Verb {
     Migrate(MigrateFlags),
     /// Serve a database that exists
     Serve,
+    /// Touch nothing until asked to stop: for a machine on whose volume other commands look at what there is
+    Idle,
     /// Print the live schema as the text of a schema.sql
     Inspect {
         #[arg(long, value_enum, default_value_t)]
@@ -143,6 +145,7 @@ impl Verb {
             Self::Start => "start",
             Self::Migrate(_) => "migrate",
             Self::Serve => "serve",
+            Self::Idle => "idle",
             Self::Inspect { .. } => "inspect",
             Self::Backup(_) => "backup",
             Self::Restore { .. } => "restore",

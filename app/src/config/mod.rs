@@ -65,6 +65,7 @@ pub(crate) struct Fly {
 pub(crate) enum Command {
     Start(SocketAddr),
     Serve(SocketAddr),
+    Idle,
     Migrate(Mode, Format),
     Inspect(Format),
     Backup(Backup, Format),
@@ -110,6 +111,7 @@ impl Command {
         let (name, format) = match self {
             Self::Start(_) => ("start", Format::Text),
             Self::Serve(_) => ("serve", Format::Text),
+            Self::Idle => ("idle", Format::Text),
             Self::Migrate(_, format) => ("migrate", *format),
             Self::Inspect(format) => ("inspect", *format),
             Self::Backup(_, format) => ("backup", *format),
@@ -157,6 +159,7 @@ impl Config {
         let command = match verb {
             Verb::Start => Command::Start(environment.address()?),
             Verb::Serve => Command::Serve(environment.address()?),
+            Verb::Idle => Command::Idle,
             Verb::Migrate(flags) => {
                 flags.adjust(&mut settings, environment)?;
                 Command::Migrate(flags.mode(), flags.format)

@@ -9,6 +9,18 @@ use rustix::process::Signal;
 use crate::project::{Project, Response, Server};
 
 #[test]
+fn idle_touches_nothing_whatever_there_is_until_it_is_asked_to_stop() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let project = Project::new();
+        let mut idle = Server::spawn_without_waiting(&mut project.app(&["idle"]));
+        idle.wait_for_line("idle");
+        idle.signal(signal);
+        assert_eq!(idle.end().0, 0);
+        assert!(!project.path(".data").exists());
+    }
+}
+
+#[test]
 fn sigterm_finishes_the_request_under_way_and_leaves_no_wal() {
     let project = Project::new();
     let mut server = project.serve("start");
