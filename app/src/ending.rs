@@ -18,6 +18,9 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Of the document's form: another one once a field means something else, or is gone.
+const VERSION: u32 = 1;
+
 /// What a command found, and whether it failed; a refused migration has both.
 #[derive(Debug)]
 pub(crate) struct Ending<T> {
@@ -28,6 +31,7 @@ pub(crate) struct Ending<T> {
 
 #[derive(Serialize)]
 struct Document<'a, T> {
+    version: u32,
     command: &'a str,
     exit: u8,
     report: &'a Option<T>,
@@ -84,7 +88,13 @@ impl<T: Serialize + Display> Ending<T> {
 
     fn document(&self, command: &str) -> io::Result<String> {
         let Self { exit, report, failure } = self;
-        Ok(serde_json::to_string_pretty(&Document { command, exit: *exit, report, error: failure })?)
+        Ok(serde_json::to_string_pretty(&Document {
+            version: VERSION,
+            command,
+            exit: *exit,
+            report,
+            error: failure,
+        })?)
     }
 }
 

@@ -314,9 +314,9 @@ pub(crate) struct VerifySync {
     #[arg(long, value_name = "REV")]
     pub(crate) commit: Option<String>,
 
-    /// Start a stopped machine to read its schema, and stop it again
+    /// Read the schema of a machine that does not run, on a fork of its volume that is gone afterwards
     #[arg(long)]
-    pub(crate) wake: bool,
+    pub(crate) fork: bool,
 
     /// Write a report for people who were not there; Markdown (.md) or a page (.html)
     #[arg(long, value_name = "FILE")]
@@ -488,6 +488,10 @@ pub(crate) struct Deploy {
 /// Flags of `cargo xtask status`.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
+    /// Only what this volume holds, read on a fork that is gone afterwards
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) volume: Option<String>,
+
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
@@ -501,12 +505,17 @@ pub(crate) struct Rollback {
     pub(crate) release: Option<String>,
 
     /// Only tell which releases there are
-    #[arg(long, conflicts_with_all = ["release", "data", "auto_approve", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["release", "data", "region", "auto_approve", "dry_run"])]
     pub(crate) list: bool,
 
-    /// Bring its data back, too: from the copy beside the database, or from the snapshot of the volume
+    /// Bring its data back, too: from the copy beside the database, or from the snapshot of the volume; where the host is gone, from
+    /// the newest snapshot, on another host
     #[arg(long, value_name = "SOURCE")]
     pub(crate) data: Option<Data>,
+
+    /// Where the volume is made that `--data newest` makes [default: where the old one is]
+    #[arg(long, value_name = "REGION", requires = "data", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) region: Option<String>,
 
     /// Roll back without the question
     #[arg(long)]
@@ -534,6 +543,7 @@ pub(crate) struct Rollback {
 pub(crate) enum Data {
     Copy,
     Snapshot,
+    Newest,
 }
 
 /// What `cargo xtask lock` does.

@@ -55,7 +55,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<u8> {
         Command::Rehearse(args) => command::rehearse::run(&project, args, &interrupt, ui),
         Command::Image(args) => command::image::run(&project, args, &interrupt, ui),
         Command::Deploy(args) => command::deploy::run(&project, *args, &interrupt, ui),
-        Command::Status(_) => command::status::run(&project, &interrupt, ui),
+        Command::Status(args) => command::status::run(&project, &args, &interrupt, ui),
         Command::Rollback(args) => command::rollback::run(&project, args, &interrupt, ui),
         Command::Lock(args) => command::lock::run(&project, &args, &interrupt, ui),
         Command::Doctor(_) => command::doctor::run(&project, &interrupt, ui),

@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_document_is_cleaned_but_for_what_is_executed_or_parsed() {
         let mut document = json!({"a": ["\u{1b}[2Jb", 1], "c": {"sql": "'\u{1b}'", "stdout": "\u{1b}"}});
-        super::json(&mut document);
+        json(&mut document);
         assert_eq!(document, json!({"a": ["b", 1], "c": {"sql": "'\u{1b}'", "stdout": "\u{1b}"}}));
     }
 }

@@ -21,16 +21,19 @@ use crate::text;
 const VERB: Style = AnsiColor::Green.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+/// Of the document's form: another one once a field means something else, or is gone.
+const VERSION: u32 = 1;
 /// How often a progress that is no terminal gets a line.
 const PLAIN_EVERY: Duration = Duration::from_secs(3);
 
 /// The one JSON document that stdout carries with `--format json`.
 ///
-/// `command` is null when the arguments name none; `report` is a [`migrate::Report`] (of `inspect` a
+/// `version` is that of its form. `command` is null when the arguments name none; `report` is a [`migrate::Report`] (of `inspect` a
 /// [`migrate::Live`]), or null when it failed before there was one; `error` is null when all went well, else `kind` (kebab-case), `object`, `message` and `remedy`,
 /// which are empty where there is nothing to say.
 #[derive(Serialize)]
 struct Document<'a> {
+    version: u32,
     command: Option<&'a str>,
     exit: u8,
     report: Option<serde_json::Value>,
@@ -141,7 +144,8 @@ impl Ui {
             err(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message));
         }
         if self.format == Format::Json {
-            let document = Document { command, exit, report: self.report, error: error.as_ref() };
+            let document =
+                Document { version: VERSION, command, exit, report: self.report, error: error.as_ref() };
             out(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
         }
         exit

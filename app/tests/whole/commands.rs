@@ -119,7 +119,8 @@ fn json_is_one_document_when_it_succeeds() {
     let project = Project::with_ada();
     project.declare(WITH_EMAIL);
     let document = project.run(&["migrate", "--format", "json"]).json();
-    assert_eq!(keys(&document), ["command", "exit", "report", "error"]);
+    assert_eq!(keys(&document), ["version", "command", "exit", "report", "error"]);
+    assert_eq!(document["version"], 1);
     assert_eq!(document["command"], "migrate");
     assert_eq!(document["exit"], 0);
     assert_eq!(document["report"]["outcome"], "applied");
@@ -154,6 +155,7 @@ fn json_is_one_document_when_the_schema_or_the_command_line_is_wrong() {
     assert_eq!(
         flag.json(),
         json!({
+            "version": 1,
             "command": "migrate",
             "exit": 2,
             "report": null,
@@ -240,6 +242,8 @@ fn help_tells_every_variable_and_exit_code() {
       start        Migrate, then serve; a migration that fails never serves
       migrate      Bring the database to schema.sql
       serve        Serve a database that exists
+      idle         Touch nothing until asked to stop: for a machine on whose volume other commands look
+                   at what there is
       inspect      Print the live schema as the text of a schema.sql
       backup       Make a consistent copy of the database while it is in use
       restore      Put a copy back in the place of the database, which is set aside

@@ -86,7 +86,7 @@ fn refuse_missing_tools(required: &[cli::Tool]) -> Result<()> {
                     .remedy("put the atlas binary on PATH, or set ATLAS to it")
                     .into());
             }
-            cli::Tool::Docker => docker::refuse_missing()?,
+            cli::Tool::Docker => docker::refuse_unfit(&Interrupt::default())?,
             cli::Tool::Fly if !fly::is_there() => {
                 return Err(Error::new(Kind::Failed, "fly", "--require fly: fly was not found")
                     .remedy("put fly on PATH: https://fly.io/docs/flyctl/install/")

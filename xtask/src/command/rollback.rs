@@ -29,6 +29,7 @@ fn wanted(args: cli::Rollback) -> Wanted {
     Wanted {
         release: args.release,
         data: args.data,
+        region: args.region,
         auto_approve: args.auto_approve,
         dry_run: args.dry_run,
         wait_timeout: Duration::from_secs(args.wait_timeout.into()),

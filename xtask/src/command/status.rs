@@ -3,14 +3,21 @@
 use anyhow::Result;
 use migrate::Interrupt;
 
+use crate::cli;
 use crate::project::Project;
 use crate::release::check::{self, Verdict};
-use crate::release::overview::{self, Overview};
+use crate::release::overview::{self, Overview, volume};
 use crate::text;
 use crate::ui::Ui;
 
 /// Returns the exit code.
-pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+pub(crate) fn run(project: &Project, args: &cli::Status, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+    if let Some(id) = &args.volume {
+        let held = volume::look(project, id, interrupt, ui)?;
+        ui.keep(&held);
+        ui.result(&held.to_string());
+        return Ok(0);
+    }
     let overview = overview::run(project, interrupt, ui)?;
     ui.keep(&overview);
     ui.result(&text::checks(&overview.checks));

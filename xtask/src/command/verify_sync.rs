@@ -22,7 +22,7 @@ pub(crate) fn run(
     ui: &mut Ui,
 ) -> Result<u8> {
     args.report.as_deref().map(document::file::refuse_unknown).transpose()?;
-    let wanted = Wanted { commit: args.commit, wake: args.wake, allow: args.allow };
+    let wanted = Wanted { commit: args.commit, fork: args.fork, allow: args.allow };
     let found = sync::run(project, &wanted, interrupt, ui)?;
     ui.keep(&found);
     ui.result(&text::checks(&found.checks));

@@ -3,6 +3,7 @@
 
 mod group;
 pub(crate) mod lint;
+mod size;
 mod table;
 mod time;
 
@@ -19,6 +20,9 @@ use crate::error::{Error, Kind};
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How large Fly makes a volume where fly.toml says nothing, in gigabytes.
+const VOLUME_SIZE: u32 = 1;
 
 /// What mends a text that cannot be read.
 const REMEDY: &str = "see: fly config validate";
@@ -40,6 +44,10 @@ pub(crate) struct FlyToml {
     pub(crate) source: String,
     /// Where the volume is mounted.
     pub(crate) volume: String,
+    /// How large the volume is made, in gigabytes.
+    pub(crate) volume_size: u32,
+    /// For how many days its snapshots are kept; `None` is Fly's own number.
+    pub(crate) snapshot_retention: Option<u32>,
     /// The port that the service listens on.
     pub(crate) port: u16,
     /// How long the service has to stop by itself.
@@ -86,6 +94,8 @@ enum OneOrMany<T> {
 struct Mount {
     source: String,
     destination: String,
+    initial_size: Option<toml::Value>,
+    snapshot_retention: Option<u32>,
     #[serde(default)]
     processes: Vec<String>,
 }
@@ -127,6 +137,11 @@ impl FlyToml {
             wrong("fly.toml has no [[mounts]]: data would be gone with the machine")
                 .remedy("add one with source = \"data\" and destination = \"/data\"")
         })?;
+        let volume_size = mount.initial_size.as_ref().map_or(Ok(VOLUME_SIZE), |value| {
+            size::gigabytes(&plain(value)).ok_or_else(|| {
+                wrong(format!("fly.toml: initial_size = {value} is no size")).remedy(size::REMEDY)
+            })
+        })?;
         let volume = mount.destination;
         let db_path = env.get("DB_PATH").cloned().ok_or_else(|| {
             wrong("fly.toml sets no DB_PATH").remedy(format!("add to it: [env] DB_PATH = \"{volume}/db\""))
@@ -155,6 +170,8 @@ impl FlyToml {
             group,
             source: mount.source,
             volume,
+            volume_size,
+            snapshot_retention: mount.snapshot_retention,
             port,
             kill_timeout: file
                 .kill_timeout
@@ -268,6 +285,10 @@ mod tests {
         assert_eq!((read.port, read.kill_timeout.as_secs(), read.memory.as_str()), (80, 20, "1gb"));
         assert_eq!(read.env["LEVEL"], "3");
         assert_eq!((read.group.as_str(), read.grace_periods.len()), ("app", 0));
+        assert_eq!((read.volume_size, read.snapshot_retention), (1, None));
+        let sized = GOOD.replace("[mounts]", "[mounts]\ninitial_size = '10GB'\nsnapshot_retention = 14");
+        let read = FlyToml::parse(&sized).unwrap();
+        assert_eq!((read.volume_size, read.snapshot_retention), (10, Some(14)));
         let more = GOOD.replace("[mounts]", "[[mounts]]").replace("= 20", "= '2m'").replace("'1gb'", "512");
         let read = FlyToml::parse(&more).unwrap();
         assert_eq!((read.kill_timeout.as_secs(), read.memory.as_str()), (120, "512mb"));
@@ -333,6 +354,10 @@ mod tests {
         fly.toml has no [http_service] with an internal_port
         add it, with the port that the service listens on: internal_port = 8080
         ");
+        assert_snapshot!(error("[mounts]", "[mounts]\ninitial_size = 'large'"), @r#"
+        fly.toml: initial_size = "large" is no size
+        write it as in: initial_size = "10gb"
+        "#);
         assert_snapshot!(error("= 20", "= 'long'"), @r#"
         fly.toml: kill_timeout = "long" is no time
         write it as in "30s"

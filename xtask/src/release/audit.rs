@@ -3,7 +3,6 @@
 //!
 //! What could not be pushed stays here, and a later entry takes it along: on top of what others have added meanwhile.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -17,6 +16,7 @@ use super::identity::Identity;
 use super::image::short;
 use super::machine_log;
 use crate::error::{Error, Kind as ErrorKind};
+use crate::tool::fly::Volume;
 use crate::tool::git::{self, Origin, Pushed, Swapped};
 use crate::{plain, text};
 
@@ -70,6 +70,9 @@ pub(crate) struct Entry {
     pub(crate) from: Option<String>,
     /// The image: `REPOSITORY@sha256:…`.
     pub(crate) image: String,
+    /// The tag that it was pushed under, `REPOSITORY:TAG`; none of an image that was not pushed for this attempt.
+    #[serde(default)]
+    pub(crate) tag: Option<String>,
     /// The fingerprint of the image's own schema.
     pub(crate) declared: Option<String>,
     /// The fingerprint of the schema of the database.
@@ -110,6 +113,7 @@ impl Entry {
             commit: String::new(),
             from: None,
             image: String::new(),
+            tag: None,
             declared: None,
             live: None,
             machine: None,
@@ -147,9 +151,17 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Volumes that a rollback set aside; they wait for a person.
-    pub(crate) fn set_aside(&self) -> BTreeSet<String> {
-        self.entries.iter().flat_map(|recorded| recorded.entry.set_aside.iter().cloned()).collect()
+    /// The image that served last of those whose tag is known, by that tag.
+    pub(crate) fn newest_tag(&self) -> Option<&str> {
+        let served = self.entries.iter().filter(|recorded| recorded.entry.outcome == Outcome::Served);
+        served.filter_map(|recorded| recorded.entry.tag.as_deref()).next()
+    }
+
+    /// Whether a rollback set this volume aside, by an entry or by its own mark; it waits for a person. One that a machine has was
+    /// taken up again.
+    pub(crate) fn has_set_aside(&self, volume: &Volume) -> bool {
+        let is_named = || self.entries.iter().any(|recorded| recorded.entry.set_aside.contains(&volume.id));
+        volume.attached_machine_id.is_none() && (volume.is_marked() || is_named())
     }
 }
 
@@ -224,7 +236,7 @@ fn try_append(
     let (name, address) = identity.author();
     let commit = git::commit(root, tree, tip.as_deref(), (name, &address), &entry.to_message()?)?;
     let pushed = match origin {
-        None => Pushed::OnlyHere("there is no origin".to_owned()),
+        None => Pushed::NoOrigin,
         Some(Err(reason)) => Pushed::OnlyHere(reason),
         Some(Ok(there)) => match git::swap(root, &ref_name(app), there.as_deref(), Some(&commit))? {
             Swapped::Done => Pushed::Everywhere,
@@ -269,7 +281,8 @@ fn not_reached(reason: &str) -> String {
     format!("origin was not reached: {reason}")
 }
 
-fn ref_name(app: &str) -> String {
+/// The git ref of the chain of an app.
+pub(crate) fn ref_name(app: &str) -> String {
     format!("refs/landfall/audit/{app}")
 }
 
@@ -336,6 +349,7 @@ mod tests {
             commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
             from: None,
             image: "registry.fly.io/shop@sha256:12".to_owned(),
+            tag: Some("registry.fly.io/shop:12".to_owned()),
             declared: Some("a".to_owned()),
             live: Some("a".to_owned()),
             machine: Some("148e".to_owned()),
@@ -489,7 +503,7 @@ mod tests {
         let sandbox = Sandbox::new();
         let ada = sandbox.alone("ada");
         assert_eq!(all(&ada), []);
-        assert_eq!(add(&ada, "one"), Pushed::OnlyHere("there is no origin".to_owned()));
+        assert_eq!(add(&ada, "one"), Pushed::NoOrigin);
         assert_eq!(all(&ada), numbered(&["one"]));
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(add(folder.path(), "one"), Pushed::Nowhere);

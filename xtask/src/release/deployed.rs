@@ -83,7 +83,7 @@ pub(crate) fn record(root: &Path, app: &str, commit: &str, interrupt: &Interrupt
     }
     git::set_ref(root, &name, git::rev_parse(root, &name)?.as_deref(), commit)?;
     if !git::has_origin(root)? {
-        return Ok(Pushed::OnlyHere("there is no origin".to_owned()));
+        return Ok(Pushed::NoOrigin);
     }
     Ok(git::put(root, &name, commit)?.map_or_else(Pushed::OnlyHere, |()| Pushed::Everywhere))
 }
@@ -256,7 +256,7 @@ mod tests {
         let alone = sandbox.alone("alone");
         sandbox::git(&alone, &["fetch", "--quiet", ada.to_str().unwrap(), "HEAD"]);
         let recorded = super::record(&alone, "shop", &other, &Interrupt::default()).unwrap();
-        assert_eq!(recorded, Pushed::OnlyHere("there is no origin".to_owned()));
+        assert_eq!(recorded, Pushed::NoOrigin);
         let folder = tempfile::tempdir().unwrap();
         let recorded = super::record(folder.path(), "shop", &other, &Interrupt::default()).unwrap();
         assert_eq!(recorded, Pushed::Nowhere);

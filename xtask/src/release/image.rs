@@ -61,7 +61,7 @@ pub(crate) fn build(
     ui: &Ui,
 ) -> Result<Built> {
     refuse_missing_dockerfile(project)?;
-    docker::refuse_missing()?;
+    docker::refuse_unfit(interrupt)?;
     let commit = commit(project)?;
     let schema = Declared::read(&project.schema, &project.settings(interrupt))?.fingerprint().to_owned();
     let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
@@ -161,6 +161,16 @@ fn line(step: &Step) -> String {
 
 fn described(tag: String, commit: String, schema: String, log: &BuildLog) -> Result<Built> {
     let image = docker::inspect(&tag)?;
+    if image.platform() != docker::PLATFORM {
+        let message = format!(
+            "the image {tag} is for {}, and Fly's machines are {}",
+            image.platform(),
+            docker::PLATFORM
+        );
+        return Err(failed(message)
+            .remedy("take images of that platform: --builder-image, --atlas-image and --base-image")
+            .into());
+    }
     let history = docker::history(&tag)?;
     let layers = history.iter().rev().filter(|entry| entry.bytes() > 0);
     let layer =
@@ -195,6 +205,13 @@ fn explain(log: &BuildLog) -> Error {
             "docker cannot build with BuildKit: its buildx component is missing; nothing was built",
         )
         .remedy("install it: apt-get install docker-buildx-plugin (https://docs.docker.com/go/buildx/)");
+    }
+    if log.mentions("exec format error") {
+        return failed(format!(
+            "docker here cannot run programs of {}, which Fly's machines are; nothing was built",
+            docker::PLATFORM
+        ))
+        .remedy(docker::EMULATION);
     }
     if log.mentions("no space left on device") {
         return failed("the disk is full where Docker keeps its data; nothing was built")

@@ -111,7 +111,7 @@ pub(crate) fn unreachable(machine: &Machine) -> Option<Trouble> {
     let told = || {
         Trouble::new(
             format!("the host of machine {} is {}", machine.id, machine.host_status),
-            "wait for Fly, or bring a snapshot to another host: https://status.flyio.net",
+            "wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest",
         )
     };
     (!machine.is_reachable()).then(told)
@@ -201,6 +201,6 @@ fn not_ours(machine: &str, command: &str, stderr: &str) -> Trouble {
 }
 
 /// The live schema, read on the machine.
-pub(crate) fn live_schema(fly: &Fly<'_>, machine: &Machine) -> Result<Live, Trouble> {
-    ask(fly, &machine.id, "app inspect --format json")
+pub(crate) fn live_schema(fly: &Fly<'_>, machine: &str) -> Result<Live, Trouble> {
+    ask(fly, machine, "app inspect --format json")
 }

@@ -26,6 +26,15 @@ pub(crate) struct Image {
     pub(crate) size: u64,
     /// How it is run.
     pub(crate) config: Config,
+    os: String,
+    architecture: String,
+}
+
+impl Image {
+    /// What it runs on, as in `linux/amd64`.
+    pub(crate) fn platform(&self) -> String {
+        format!("{}/{}", self.os, self.architecture)
+    }
 }
 
 /// How an image is run.
@@ -62,8 +71,14 @@ pub(crate) enum State {
     Exited(i32),
 }
 
-/// Refuses a machine without a client, or without a daemon that answers.
-pub(crate) fn refuse_missing() -> Result<()> {
+/// What Fly's machines are, whatever this one is (<https://fly.io/docs/machines/guides-examples/>).
+pub(crate) const PLATFORM: &str = "linux/amd64";
+/// What lets a Docker of another kind build for them.
+pub(crate) const EMULATION: &str = "let it run programs of linux/amd64: docker run --privileged --rm tonistiigi/binfmt --install amd64; or set \
+                                    DOCKER_HOST to a daemon on such a machine";
+
+/// Refuses a machine without a client, without a daemon that answers, or with one that cannot build for Fly's machines.
+pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
     let (sh, format) = (Shell::new()?, "{{json .Server}}");
     let asked = cmd!(sh, "docker version --format {format}").quiet().ignore_status();
     let Ok(output) = asked.output() else {
@@ -71,13 +86,34 @@ pub(crate) fn refuse_missing() -> Result<()> {
             .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
             .into());
     };
-    if output.status.success() {
-        return Ok(());
+    if !output.status.success() {
+        let reason = said(&output);
+        return Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
+            .remedy(remedy(&reason))
+            .into());
     }
-    let reason = said(&output);
-    Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
-        .remedy(remedy(&reason))
-        .into())
+    let daemon = Daemon::read(&String::from_utf8_lossy(&output.stdout));
+    match daemon.map(|daemon| daemon.platform()) {
+        Some(platform) if !builds(&platform, interrupt)? => {
+            let message = format!(
+                "nothing was built: Docker here runs programs of {platform} alone, and Fly's machines are {PLATFORM}"
+            );
+            Err(failed(message).remedy(EMULATION).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a daemon of this platform can build for Fly's machines: itself, or by emulation, of which only buildx tells.
+pub(crate) fn builds(platform: &str, interrupt: &Interrupt) -> Result<bool> {
+    if platform == PLATFORM {
+        return Ok(true);
+    }
+    let asked = run::question(&duct::cmd!("docker", "buildx", "inspect"), interrupt)?;
+    let Reply::Said(text) = asked else { return Ok(false) };
+    let listed = text.lines().find_map(|line| line.strip_prefix("Platforms:"));
+    let mut platforms = listed.into_iter().flat_map(|list| list.split(','));
+    Ok(platforms.any(|known| known.trim().trim_end_matches('*') == PLATFORM))
 }
 
 /// What mends a daemon that does not answer, for this reason.
@@ -89,7 +125,7 @@ pub(crate) fn remedy(reason: &str) -> &'static str {
     }
 }
 
-/// `docker build` in this folder; each line of BuildKit's plain progress is handed on as it comes.
+/// `docker build` in this folder, for Fly's machines; each line of BuildKit's plain progress is handed on as it comes.
 pub(crate) fn build(
     context: &Path,
     tag: &str,
@@ -98,7 +134,7 @@ pub(crate) fn build(
     line: impl FnMut(&str),
 ) -> Result<Answer> {
     let args = args.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
-    let fixed = ["build", "--progress=plain", "--tag", tag].map(str::to_owned);
+    let fixed = ["build", "--platform", PLATFORM, "--progress=plain", "--tag", tag].map(str::to_owned);
     let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
     let command = duct::cmd("docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
     run::lines(command, None, interrupt, line).context("cannot run docker build")
@@ -235,7 +271,7 @@ impl Daemon {
         serde_json::from_str(said).ok()
     }
 
-    /// What it builds for, as in `linux/amd64`.
+    /// What it is itself, as in `linux/arm64`.
     pub(crate) fn platform(&self) -> String {
         format!("{}/{}", self.os, self.arch)
     }

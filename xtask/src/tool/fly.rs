@@ -30,7 +30,7 @@ mod release;
 pub(crate) use json::{
     App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Snapshot, Volume,
 };
-pub(crate) use release::{Pushed, Shipment};
+pub(crate) use release::{NewVolume, Pushed, Shipment};
 
 /// How long a call may take that only reads or asks for something to be done.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -51,6 +51,8 @@ pub(crate) enum Reason {
     NoToken,
     /// Fly does not take the token.
     Rejected,
+    /// The token has not the right to it.
+    Forbidden,
     /// Fly knows no app of this name.
     NoApp,
     /// There is no way to Fly from here.
@@ -83,6 +85,9 @@ impl Failure {
             Reason::Missing => "install it: https://fly.io/docs/flyctl/install/",
             Reason::NoToken => "log in: fly auth login; or set FLY_API_TOKEN",
             Reason::Rejected => "take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it",
+            Reason::Forbidden => {
+                "take a token that may do it: fly tokens create deploy; to make an app: fly tokens create org; and set FLY_API_TOKEN to it"
+            }
             Reason::NoApp => "check the app's name in fly.toml, and whose token this is: fly apps list",
             Reason::Offline => "check the network",
             Reason::Late => "see https://status.flyio.net, then run the command again",
@@ -329,8 +334,11 @@ fn explain(line: &str, stderr: &str) -> Failure {
     let has = |words: &[&str]| words.iter().any(|word| told.contains(word));
     if has(&["no access token available"]) {
         Failure::new(Reason::NoToken, "fly has no token")
-    } else if has(&["unauthenticated", "must be authenticated", "unauthorized", "Not authorized"]) {
-        Failure::new(Reason::Rejected, "Fly does not accept the token")
+    } else if has(&["unauthenticated", "must be authenticated"]) {
+        Failure::new(Reason::Rejected, format!("Fly does not accept the token: `{line}` was refused"))
+    } else if has(&["unauthorized", "ot authorized", "permission_denied", "orbidden"]) {
+        let message = format!("Fly refuses `{line}`: the token has no right to {}", right(line));
+        Failure::new(Reason::Forbidden, message)
     } else if has(&["app not found", "Could not find App"]) {
         Failure::new(Reason::NoApp, "Fly knows no app of this name, or the token is not for it")
     } else if has(&["deadline_exceeded"]) {
@@ -348,6 +356,29 @@ fn explain(line: &str, stderr: &str) -> Failure {
     }
 }
 
+/// What a call needs to be allowed: Fly says no more than that it refuses.
+fn right(line: &str) -> &'static str {
+    let begins = |words: &[&str]| words.iter().any(|word| line.starts_with(&format!("fly {word}")));
+    if begins(&["machine exec", "ssh"]) {
+        "run commands on the app's machines"
+    } else if begins(&["apps", "auth"]) {
+        "see or make apps of the organization"
+    } else if begins(&[
+        "machine list",
+        "volumes list",
+        "volumes snapshots list",
+        "releases",
+        "logs",
+        "secrets list",
+    ]) {
+        "read what the app has"
+    } else if begins(&["volumes"]) {
+        "change the app's volumes"
+    } else {
+        "change the app"
+    }
+}
+
 /// Without the request's numbers, which help nobody here.
 fn without_ids(told: &str) -> &str {
     told.find(" (Request ID").map_or(told, |at| &told[..at])
@@ -355,6 +386,8 @@ fn without_ids(told: &str) -> &str {
 
 /// The version whose texts are known here.
 pub(crate) const KNOWN: Version = Version::new(0, 4, 80);
+/// What brings a newer one.
+pub(crate) const UPGRADE: &str = "fly version upgrade";
 
 /// How long a question about the client or its token may take.
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
@@ -370,6 +403,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Whether its words may be others than those that are known here.
+    pub(crate) fn is_too_old(&self) -> bool {
+        self.is_release() && self.version < KNOWN
+    }
+
     /// Whether it is one of Fly's own releases, so that its version tells something.
     pub(crate) fn is_release(&self) -> bool {
         self.environment == "production"
@@ -431,6 +469,21 @@ mod tests {
                 "Error: failed retrieving current user: failed to run query { viewer }: You must be authenticated to view this.\n"
             ),
             Reason::Rejected
+        );
+        let refused = |line: &str, stderr: &str| explain(line, stderr).message;
+        let stderr = "Error: failed to list VMs: permission_denied: no (Request ID: 01M8-sim)\n";
+        assert_eq!(
+            refused("fly machine list", stderr),
+            "Fly refuses `fly machine list`: the token has no right to read what the app has"
+        );
+        assert_eq!(reason(stderr), Reason::Forbidden);
+        assert_eq!(
+            refused("fly apps create", "Error: failed to run query: Not authorized to access this app\n"),
+            "Fly refuses `fly apps create`: the token has no right to see or make apps of the organization"
+        );
+        assert_eq!(
+            refused("fly volumes snapshots", "Error: failed to snapshot vol_1: unauthorized\n"),
+            "Fly refuses `fly volumes snapshots`: the token has no right to change the app's volumes"
         );
         assert_eq!(
             reason("Error: failed to get app: failed to run query (...): Could not find App\n"),

@@ -18,7 +18,7 @@ fn whose_token_it_is_is_asked_of_fly() {
     assert_eq!(sim.writes(), [] as [&str; 0]);
     let rejecting = Sim::start(&home, &json!({"base": "token_rejected"}));
     assert_snapshot!(line(&connected(shop(), &rejecting).run(&["doctor"]), "token"), @"
-    needed    token            Fly does not accept the token, which is from fly's own login
+    needed    token            Fly does not accept the token: `fly auth whoami --json` was refused; it is from fly's own login
     mend it: take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
     ");
     sim.stop();

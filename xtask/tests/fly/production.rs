@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::shop::{SCHEMA, commit, connected, line, record, shop, verify_sync};
+use crate::shop::{SCHEMA, commit, connected, git, line, record, shop, verify_sync};
 use crate::sim::{Sim, inspect, running};
 use crate::world::{Said, World};
 
@@ -68,10 +68,10 @@ fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
     };
     insta::assert_snapshot!(told(1, json!({"base": "host_unreachable"})), @"
     unknown   production       the host of machine [MACHINE] is unreachable
-    mend it: wait for Fly, or bring a snapshot to another host: https://status.flyio.net
+    mend it: wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest
     ");
     insta::assert_snapshot!(told(1, json!({"base": "token_rejected"})), @"
-    unknown   production       Fly does not accept the token
+    unknown   production       Fly does not accept the token: `fly machine list` was refused
     mend it: take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
     ");
     insta::assert_snapshot!(told(1, json!({"base": "app_not_found"})), @"
@@ -97,6 +97,66 @@ fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
 }
 
 #[test]
+fn a_wrong_name_of_the_app_is_no_app_that_was_never_deployed() {
+    let Some(home) = crate::requires::fly("a_wrong_name_of_the_app_is_no_app_that_was_never_deployed") else {
+        return;
+    };
+    let told = |scenario: Value, recorded: &str| {
+        let sim = Sim::start(&home, &scenario);
+        let world = connected(shop(), &sim);
+        if !recorded.is_empty() {
+            git(&world.path(""), &["update-ref", recorded, "HEAD"]);
+        }
+        let said = verify_sync(&world, 1, &[]);
+        let status = world.run(&["status"]);
+        assert!(status.exit != 0 && !status.stderr.contains("Nothing is deployed"), "{status}");
+        let lines = [line(&said, "deployed"), line(&said, "fresh"), line(&status, "deployed")].join("\n");
+        let head = git(&world.path(""), &["rev-parse", "HEAD"]);
+        lines.replace(&sim.url, "[URL]").replace(&head[..12], "[COMMIT]")
+    };
+    let gone = json!({"machines": 0, "volumes": []});
+    insta::assert_snapshot!(told(json!({"base": "app_not_found"}), "refs/landfall/deployed/shop"), @r#"
+    unknown   deployed commit  nothing is written down of simapp, and there is of shop
+    the machine's image: Fly knows no app of this name, or the token is not for it
+    refs/landfall/deployed/simapp: there is no such ref
+    [URL]/_sim/www/version: not asked: no machine is known
+    mend it: see whether the name in fly.toml is right: app = "simapp"; to deploy it for the first time: cargo xtask deploy --create
+    not read  fresh database   not made: the commit is not known
+    unknown   deployed commit  nothing is written down of simapp, and there is of shop
+    mend it: see whether the name in fly.toml is right: app = "simapp"; to deploy it for the first time: cargo xtask deploy --create
+    "#);
+    insta::assert_snapshot!(told(json!({"base": "app_not_found"}), "refs/landfall/audit/simapp"), @"
+    unknown   deployed commit  releases of simapp are written down, and none of them as deployed
+    the machine's image: Fly knows no app of this name, or the token is not for it
+    refs/landfall/deployed/simapp: there is no such ref
+    [URL]/_sim/www/version: not asked: no machine is known
+    mend it: see which there are: cargo xtask rollback --list; and what is there: fly status -a simapp
+    not read  fresh database   not made: the commit is not known
+    unknown   deployed commit  releases of simapp are written down, and none of them as deployed
+    mend it: see which there are: cargo xtask rollback --list; and what is there: fly status -a simapp
+    ");
+    insta::assert_snapshot!(told(gone, ""), @"
+    unknown   deployed commit  simapp had releases, and git names none of them
+    the machine's image: the app simapp has no machine
+    refs/landfall/deployed/simapp: there is no such ref
+    [URL]/_sim/www/version: not asked: no machine is known
+    mend it: see what is there: fly releases -a simapp; then name the commit: cargo xtask verify-sync --commit REV
+    not read  fresh database   not made: the commit is not known
+    unknown   deployed commit  simapp had releases, and git names none of them
+    mend it: see what is there: fly releases -a simapp; then name the commit: cargo xtask verify-sync --commit REV
+    ");
+    insta::assert_snapshot!(told(json!({"base": "first_deploy"}), crate::shop::REF), @"
+    ok        deployed commit  [COMMIT] by refs/landfall/deployed/simapp, which is HEAD
+    the machine's image: the app simapp has no machine
+    [URL]/_sim/www/version: not asked: no machine is known
+    ok        fresh database   db/declared.sql of commit [COMMIT]: 1 table, 1 trigger
+    ok        deployed commit  [COMMIT] by refs/landfall/deployed/simapp, which is HEAD
+    the machine's image: the app simapp has no machine
+    [URL]/_sim/www/version: not asked: no machine is known
+    ");
+}
+
+#[test]
 fn before_the_first_deploy_there_may_be_no_app_at_all() {
     let Some(home) = crate::requires::fly("before_the_first_deploy_there_may_be_no_app_at_all") else {
         return;
@@ -116,7 +176,7 @@ fn a_stopped_machine_is_not_woken() {
     let said = verify_sync(&world, 0, &[]);
     assert_eq!(
         without_machine(&line(&said, "production"), &sim),
-        "not read  production       machine [MACHINE] is stopped, and was not woken (--wake does)"
+        "not read  production       machine [MACHINE] is stopped, and its volume was not read: cargo xtask verify-sync --fork"
     );
     assert!(
         line(&said, "deployed").contains("the image of machine"),
@@ -126,14 +186,18 @@ fn a_stopped_machine_is_not_woken() {
 }
 
 #[test]
-fn a_stopped_machine_is_woken_on_demand_and_stopped_again() {
-    let Some(home) = crate::requires::fly("a_stopped_machine_is_woken_on_demand_and_stopped_again") else {
+fn the_volume_of_a_stopped_machine_is_read_on_a_fork_that_is_gone_afterwards() {
+    let Some(home) =
+        crate::requires::fly("the_volume_of_a_stopped_machine_is_read_on_a_fork_that_is_gone_afterwards")
+    else {
         return;
     };
-    let (world, sim) = recorded(&home, &json!({"machine_state": "stopped"}));
-    let said = verify_sync(&world, 0, &["--wake"]);
+    let idle = json!({"oneshot": {"after": 60}});
+    let (world, sim) = recorded(&home, &json!({"machine_state": "stopped", "behavior": idle}));
+    let said = verify_sync(&world, 0, &["--fork"]);
     assert!(line(&said, "production").starts_with("ok        production       machine "), "{said}");
-    assert_eq!(sim.machines()[0].1, "stopped");
+    let there: Vec<_> = sim.machines().into_iter().filter(|(_, state)| state != "destroyed").collect();
+    assert_eq!((there.len(), there[0].1.as_str(), sim.volumes().len()), (1, "stopped", 1));
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn scene(test: &str) -> Option<Scene> {
             "images": {
                 SEEDED: {"digest": NOW, "labels": labels(&b)},
                 format!("{REPOSITORY}@{NOW}"): {"digest": NOW, "labels": labels(&b)},
+                format!("{SEEDED}@{NOW}"): {"digest": NOW, "labels": labels(&b)},
                 format!("{REPOSITORY}@{BEFORE}"): {"digest": BEFORE, "labels": labels(&a)},
             },
             "exec": [status(COPY, 10), status("--format", 12), inspect(&changed)],
@@ -93,7 +94,7 @@ impl Scene {
     fn entry(&self, commit: &str, digest: &str, time: &str, snapshot: &Value) {
         let entry = json!({
             "kind": "deploy", "outcome": "served", "time": time, "who": "ada@example.com", "host": "laptop", "app": "simapp",
-            "commit": commit, "from": null, "image": format!("{REPOSITORY}@{digest}"), "declared": "0123456789abcdef",
+            "commit": commit, "from": null, "image": format!("{REPOSITORY}@{digest}"), "tag": SEEDED, "declared": "0123456789abcdef",
             "live": "0123456789abcdef", "machine": self.machine, "volume": self.volume, "snapshot": snapshot, "copy": null,
             "plan": null, "steps": [], "rows": [], "set_aside": [], "seconds": 1.0, "message": "",
         });
@@ -287,6 +288,8 @@ fn without_a_release_there_is_nothing_to_go_back_to() {
     --- stdout
     no release of simapp is written down yet
     --- stderr
+    note: what simapp runs now, registry.example/simapp@[NOW], is none of these: no record of it is here or at origin
+    in the clone that shipped it: git push origin refs/landfall/audit/simapp
     ");
     let said = scene.rollback(1, &["--auto-approve"]);
     assert_told!(scene, said, @"
@@ -482,15 +485,9 @@ fn a_machine_that_has_stopped_is_woken_by_the_release_that_comes_back() {
     };
     let scene = scene.released();
     scene.sim.merge(&format!("machine/{}", scene.machine), &json!({"state": "stopped"}));
+    scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
     let said = scene.rollback(0, &["--auto-approve"]);
-    assert!(
-        said.stderr.contains(
-            "note: whether [A] fits the data is seen when it starts"
-                .replace("[A]", &scene.commits[0][..12])
-                .as_str()
-        ),
-        "{said}"
-    );
+    assert!(said.stderr.contains(" fits the schema that production has"), "{said}");
     assert_eq!(scene.machines(), ["[OLD] started before keep [VOLUME]"]);
     assert_eq!(scene.deployed(), ["[A]", "[A]"]);
 }
@@ -679,8 +676,28 @@ fn a_release_that_is_not_well_on_its_copy_needs_a_person() {
 }
 
 #[test]
-fn without_a_copy_or_a_machine_that_tells_of_it_nothing_is_changed() {
-    let Some(scene) = scene("without_a_copy_or_a_machine_that_tells_of_it_nothing_is_changed") else {
+fn a_copy_comes_back_on_a_machine_that_does_not_run_and_is_never_started_before() {
+    let Some(scene) = scene("a_copy_comes_back_on_a_machine_that_does_not_run_and_is_never_started_before")
+    else {
+        return;
+    };
+    let scene = scene.released();
+    scene.sim.merge(&format!("machine/{}", scene.machine), &json!({"state": "stopped"}));
+    scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
+    let said = scene.rollback(0, &["--data", "copy", "--auto-approve"]);
+    assert!(said.stderr.contains("Reading a fork of volume "), "{said}");
+    assert!(said.stdout.contains("customers            12            10  2 fewer"), "{said}");
+    assert_eq!(scene.machines(), ["[OLD] started before keep [VOLUME]"], "{said}");
+    assert_eq!(scene.volumes(), ["[VOLUME] data"], "{said}");
+    let update = format!("POST /v1/apps/simapp/machines/{}", scene.machine);
+    let writes = scene.sim.writes();
+    let first = |write: &str| writes.iter().position(|known| *known == write);
+    assert!(first(&format!("{update}/start")) > first(&update), "it starts only to restore: {writes:?}");
+}
+
+#[test]
+fn without_a_copy_or_a_snapshot_nothing_is_changed() {
+    let Some(scene) = scene("without_a_copy_or_a_snapshot_nothing_is_changed") else {
         return;
     };
     let scene = scene.released();
@@ -693,12 +710,6 @@ fn without_a_copy_or_a_machine_that_tells_of_it_nothing_is_changed() {
     assert_told!(scene, error(&said), @"
     error: no deploy after release 2 took a snapshot; nothing was changed
     bring its copy back: cargo xtask rollback 2 --data copy
-    ");
-    scene.sim.merge(&format!("machine/{}", scene.machine), &json!({"state": "stopped"}));
-    let said = scene.rollback(1, &["--data", "copy", "--auto-approve"]);
-    assert_told!(scene, error(&said), @"
-    error: machine [OLD] is stopped, and which copies lie beside its database is not known; nothing was changed
-    start it: fly machine start [OLD] -a simapp; or bring the snapshot back: cargo xtask rollback 1 --data snapshot
     ");
     scene.sim.merge(&format!("volume/{}", scene.volume), &json!({"_snapshots": []}));
     let said = scene.rollback(1, &["--data", "snapshot", "--auto-approve"]);
@@ -747,7 +758,7 @@ fn the_snapshot_of_before_comes_back_on_a_volume_and_a_machine_of_its_own() {
        Set aside machine [OLD] is gone; volume [VOLUME] stays, with its data ([TIME])
           Record refs/landfall/deployed/simapp is [A], here and at origin ([TIME])
      Rolled back simapp to [A]: [URL]
-    note: volume [VOLUME] has what was written since; when nobody needs it any more: fly volumes destroy [VOLUME] -a simapp
+    note: volume [VOLUME] has what was written since; to see what it holds: cargo xtask status --volume [VOLUME]
     ");
     assert_told!(scene, scene.machines().join("\n"), @"[NEW] started before keep [NEW VOLUME]");
     assert_told!(scene, scene.volumes().join("\n"), @"
@@ -759,15 +770,98 @@ fn the_snapshot_of_before_comes_back_on_a_volume_and_a_machine_of_its_own() {
     POST /v1/apps/simapp/machines/[OLD]
     POST /v1/apps/simapp/volumes
     POST /v1/apps/simapp/machines
+    PUT /v1/apps/simapp/volumes/[VOLUME]
     DELETE /v1/apps/simapp/machines/[OLD]
     ");
     assert_eq!(scene.deployed(), ["[A]", "[A]"]);
     let entry = scene.newest();
     assert_eq!((&entry["kind"], &entry["set_aside"]), (&json!("data-back"), &json!([scene.volume])));
+    let marked = &scene.sim.app()["volumes"][&scene.volume];
+    assert_eq!((&marked["snapshot_retention"], &marked["auto_backup_enabled"]), (&json!(59), &json!(false)));
     // The volume that was set aside is in nobody's way.
     let said = scene.rollback(0, &["--auto-approve"]);
     assert_told!(scene, scene.machines().join("\n"), @"[NEW] started now keep [NEW VOLUME]");
     assert!(said.stderr.contains("Rolled back"), "{said}");
+}
+
+#[test]
+fn what_origin_refuses_is_told_ref_by_ref_and_what_is_set_aside_is_known_in_every_clone() {
+    let Some(scene) =
+        scene("what_origin_refuses_is_told_ref_by_ref_and_what_is_set_aside_is_known_in_every_clone")
+    else {
+        return;
+    };
+    let scene = scene.released();
+    refuse(&scene, "refs/landfall/audit/");
+    let said = scene.rollback(0, &["--data", "snapshot", "--auto-approve"]);
+    let told = &said.stderr[said.stderr.find("note: refs/").unwrap()..];
+    assert_told!(scene, told, @"
+    note: refs/landfall/audit/simapp was written down here, and origin has not got it: hook declined: Only robots write here
+    no other clone sees it until: git push origin refs/landfall/audit/simapp
+          Record refs/landfall/deployed/simapp is [A], here and at origin; refs/landfall/audit/simapp, here alone ([TIME])
+     Rolled back simapp to [A]: [URL]
+    note: volume [VOLUME] has what was written since; to see what it holds: cargo xtask status --volume [VOLUME]
+    ");
+    assert_eq!(scene.deployed(), ["[A]", "[A]"]);
+
+    // Another clone, which origin tells of neither the release nor what it set aside.
+    let root = scene.world.path("");
+    git(&root, &["update-ref", "refs/landfall/hidden", AUDIT]);
+    git(&root, &["update-ref", AUDIT, &git(scene.origin.path(), &["rev-parse", AUDIT])]);
+    let said = scene.rollback(0, &["--list"]);
+    assert_told!(scene, said, @"
+    $ cargo xtask rollback --list
+    --- exit code 0
+    --- stdout
+    Releases of simapp
+      no  time                  who              commit        declared      live          what
+       2  [DATE]  ada@example.com  [B]  0123456789ab  0123456789ab  deploy
+       1  [DATE]  ada@example.com  [A]  0123456789ab  0123456789ab  deploy, runs now
+
+    Set aside, with the data that was replaced
+      volume [VOLUME], 1 GB in iad; see what it holds: cargo xtask status --volume [VOLUME]
+    --- stderr
+    ");
+    let status = scene.world.run(&["status"]);
+    assert_told!(scene, crate::shop::line(&status, "set aside"), @"
+    ok        set aside        1 thing, from data that was brought back; a person decides what may go
+    volume [VOLUME], 1 GB; see what it holds: cargo xtask status --volume [VOLUME]
+    ");
+    assert_told!(scene, crate::shop::line(&status, "place"), @"ok        place            one machine with one volume, as fly.toml says");
+    assert!(!status.to_string().contains("volumes destroy"), "{status}");
+    scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
+    let said = scene.world.run(&["status", "--volume", &scene.volume]);
+    assert_told!(scene, said, @"
+    $ cargo xtask status --volume [VOLUME]
+    --- exit code 0
+    --- stdout
+    Volume [VOLUME], 1 GB in iad: no machine has it, set aside by a rollback
+      database  --format, 8.2 kB, 12 rows
+      rows      customers 12
+      copy      /data/db.before-20260803T100000Z-0123456789ab of 2026-08-03T10:00:00Z, 8.2 kB
+      snapshot  2026-08-03T10:00:00Z
+    where nobody needs any of it: fly volumes destroy [VOLUME] -a simapp
+    --- stderr
+         Reading a fork of volume [VOLUME], on a machine without the service
+    ");
+    assert_eq!((scene.machines().len(), scene.volumes().len()), (1, 2), "the look leaves nothing");
+
+    // What it says to type.
+    git(&root, &["update-ref", AUDIT, "refs/landfall/hidden"]);
+    refuse(&scene, "refs/nothing/");
+    git(&root, &["push", "--quiet", "origin", AUDIT]);
+    assert_eq!(scene.newest()["set_aside"], json!([scene.volume]));
+}
+
+/// From now on origin takes nothing below this.
+fn refuse(scene: &Scene, refs: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hook = scene.origin.path().join("hooks/update");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    let script =
+        format!("#!/bin/sh\ncase $1 in {refs}*) echo 'Only robots write here.' >&2; exit 1 ;; esac\n");
+    std::fs::write(&hook, script).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
@@ -777,8 +871,9 @@ fn the_snapshot_comes_back_in_the_place_of_a_machine_that_has_stopped() {
     };
     let scene = scene.released();
     scene.sim.merge(&format!("machine/{}", scene.machine), &json!({"state": "stopped"}));
+    scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
     let said = scene.rollback(0, &["--data", "snapshot", "--auto-approve"]);
-    assert!(said.stdout.contains("What is in it now is not known: machine "), "{said}");
+    assert!(said.stdout.contains("customers has 12 rows now"), "{said}");
     assert_told!(scene, scene.machines().join("\n"), @"[NEW] started before keep [NEW VOLUME]");
     assert_eq!(scene.newest()["set_aside"], json!([scene.volume]));
 }
@@ -835,6 +930,83 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
     scene.assert_back(&said);
+}
+
+#[test]
+fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() {
+    let Some(scene) = scene("a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot")
+    else {
+        return;
+    };
+    let scene = scene.released();
+    let said = scene.rollback(1, &["--data", "newest", "--auto-approve"]);
+    assert_told!(scene, error(&said), @"
+    error: the host of machine [OLD] answers; nothing was changed
+    bring a snapshot back there: cargo xtask rollback --data snapshot
+    ");
+    let config = scene.sim.app()["machines"][&scene.machine]["config"].clone();
+    let gone = json!({"host_status": "unreachable", "config": null, "incomplete_config": config});
+    scene.sim.merge(&format!("machine/{}", scene.machine), &gone);
+    for args in [vec!["status"], vec!["deploy", "--auto-approve", "--allow-dirty"]] {
+        let said = scene.world.run(&args);
+        assert!(said.to_string().contains("cargo xtask rollback --data newest"), "{said}");
+    }
+    let said = scene.rollback(0, &["--data", "newest", "--dry-run"]);
+    scene.assert_untouched(&said);
+    // What fails leaves nothing.
+    scene.sim.faults(&fault("POST", "/machines$"));
+    let said = scene.rollback(6, &["--data", "newest", "--auto-approve"]);
+    assert_told!(scene, error(&said), @"
+    error: the move of [B] failed: `fly machine run` failed: could not launch machine: failed to launch VM: simulated
+    production is as it was: the host of machine [OLD] is unreachable
+    run it again: cargo xtask rollback --data newest; another place: --region REGION
+    ");
+    assert_eq!(scene.volumes(), ["[VOLUME] data"], "{said}");
+    scene.sim.faults(&json!([]));
+    let said = scene.rollback(0, &["--data", "newest", "--region", "ams", "--auto-approve"]);
+    assert_told!(scene, said, @r#"
+    $ cargo xtask rollback --data newest --region ams --auto-approve
+    --- exit code 0
+    --- stdout
+    What is lost
+      Everything that was written after 2026-08-03T10:00:00Z, when snapshot vs_0123456789abcdef was taken; how many rows it has is seen when it serves.
+      Volume [VOLUME] with the database as it is now is set aside, and never removed.
+      What is in it now is not known: the host of machine [OLD] is unreachable
+
+    What a move to another host does
+      Release    2: [B], by ada@example.com on 2026-08-03T10:05:00Z
+      Volume     fly volumes create data --snapshot-id vs_0123456789abcdef --region ams -a simapp
+      Machine    fly machine run IMAGE --machine-config CONFIG --region ams -a simapp
+      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Set aside  fly machine destroy [OLD] --force -a simapp; volume [VOLUME] stays
+      Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
+    --- stderr
+       Preflight release 2, [B], snapshot vs_0123456789abcdef of volume [VOLUME]; the host of machine [OLD] is unreachable ([TIME])
+            Lock of simapp is held ([TIME])
+          Volume [NEW VOLUME] of snapshot vs_0123456789abcdef, in ams ([TIME])
+         Machine [NEW] with volume [NEW VOLUME] ([TIME])
+          Verify machine [NEW] serves [B], 12 rows ([TIME])
+       Set aside machine [OLD] is gone; volume [VOLUME] stays, with its data ([TIME])
+          Record refs/landfall/deployed/simapp is [B], here and at origin ([TIME])
+     Rolled back simapp to [B]: [URL]
+    note: volume [VOLUME] has what was written since; to see what it holds: cargo xtask status --volume [VOLUME]
+    note: its data is in ams now; write into fly.toml: primary_region = "ams"
+    "#);
+    assert_told!(scene, scene.machines().join("\n"), @"[NEW] started now - [NEW VOLUME]");
+    let app = scene.sim.app();
+    let volumes = app["volumes"].as_object().unwrap();
+    let new = volumes.iter().find(|(id, _)| **id != scene.volume).unwrap().1;
+    assert_eq!((&new["region"], &new["_restored_from"]), (&json!("ams"), &json!("vs_0123456789abcdef")));
+    assert_eq!(volumes[&scene.volume]["snapshot_retention"], 59, "it is marked");
+    let machine = app["machines"].as_object().unwrap().values().find(|machine| machine["state"] == "started");
+    let now = &machine.unwrap()["config"];
+    let told = |config: &Value| {
+        (config["services"][0]["ports"].clone(), config["metadata"]["fly_process_group"].clone())
+    };
+    assert_eq!(told(now), told(&config), "it serves as the one before did");
+    assert_eq!(scene.newest()["set_aside"], json!([scene.volume]));
+    // From here on all is as ever.
+    assert_eq!(crate::shop::line(&scene.world.run(&["status"]), "set aside").lines().count(), 2);
 }
 
 #[test]

@@ -199,6 +199,7 @@ fn json_has_what_scripts_want() {
     }
     assert_told!(shop.normal(&serde_json::to_string_pretty(&document).unwrap()), @r#"
     {
+      "version": 1,
       "command": "status",
       "exit": 0,
       "report": {
@@ -246,6 +247,7 @@ fn json_has_what_scripts_want() {
           "commit": "[COMMIT]",
           "from": null,
           "image": "registry.example/simapp@sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+          "tag": null,
           "declared": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
           "live": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
           "machine": null,
@@ -287,8 +289,8 @@ fn a_machine_that_does_not_run_is_off_and_not_woken() {
     ok        deployed commit  [COMMIT] by the image of machine [MACHINE 1], and refs/landfall/deployed/simapp, which is HEAD
                                [URL]/_sim/www/version: not asked: the machine is stopped
     ok        image            sha256:dddddddddddd, release 1
-    differs   machine          [MACHINE 1] is stopped since [TIME], in iad, shared-cpu-1x with 256 MB
-                               mend it: fly machine start [MACHINE 1] -a simapp
+    differs   machine          [MACHINE 1] is stopped since [TIME], in iad, shared-cpu-1x with 256 MB: the release ended by itself with exit code 1
+                               mend it: see why: fly logs --no-tail -a simapp; bring the release before back: cargo xtask rollback; or mend it, and: cargo xtask deploy
     ok        place            one machine with one volume, as fly.toml says
     ok        volume           [VOLUME 1], 1 GB in iad; how full it is was not read
     not read  health           not asked: the machine is stopped, and is not woken
@@ -319,15 +321,15 @@ fn what_fly_has_otherwise_than_fly_toml_says_is_off() {
     let told = |base: &str| Shop::with(&home, &json!({"base": base})).told(4, "place");
     assert_told!(told("host_unreachable"), @"
     differs   place            the host of machine [MACHINE 1] is unreachable
-    mend it: wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a simapp
+    mend it: wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest
     ");
     assert_told!(told("two_machines"), @"
     differs   place            the app simapp has 2 machines, each with data of its own: [MACHINE 1] (started, iad, [VOLUME 1]); [MACHINE 2] (started, iad, [VOLUME 2])
-    mend it: see which one has the data: fly machine exec ID 'app status' -a simapp; then take away the other by its id: fly machine destroy ID --force -a simapp (`fly scale count 1` may take the wrong one)
+    mend it: see which one has the data: fly machine exec [MACHINE 1] 'app status' -a simapp; fly machine exec [MACHINE 2] 'app status' -a simapp; then take away the other one, by its id: fly machine destroy [MACHINE 1] --force -a simapp, or: fly machine destroy [MACHINE 2] --force -a simapp (`fly scale count 1` may take the wrong one)
     ");
     assert_told!(told("two_volumes"), @"
     differs   place            there is a second volume named data, [VOLUME 2] in iad: no machine has it, and machine [MACHINE 1] has another one
-    mend it: where it holds nothing that is needed: fly volumes destroy [VOLUME 2] -a simapp (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+    mend it: see what it holds, and how it is removed: cargo xtask status --volume [VOLUME 2]; if it has the data, stop here and ask who attached the other one
     ");
     assert_told!(told("volume_missing"), @"
     differs   place            machine [MACHINE 1] has no volume: what it writes to /data is gone when it is replaced
@@ -355,8 +357,8 @@ fn a_volume_that_was_set_aside_is_no_second_one_and_told_with_what_removes_it() 
         json!([{"file": "/data/customers.set-aside", "bytes": 40_000_000, "time": "2026-08-01T12:00:00Z"}]);
     shop.sim.configure(&json!({"exec": [answer("app status", &set_aside)]}));
     assert_told!(shop.told(0, "set aside"), @"
-    ok        set aside        2 things, from data that was brought back; remove what is not needed
-    volume [VOLUME 2], 1 GB: fly volumes destroy [VOLUME 2] -a simapp
+    ok        set aside        2 things, from data that was brought back; a person decides what may go
+    volume [VOLUME 2], 1 GB; see what it holds: cargo xtask status --volume [VOLUME 2]
     database /data/customers.set-aside of [TIME], 40.0 MB: fly machine exec [MACHINE 1] 'rm /data/customers.set-aside' -a simapp
     ");
     assert!(shop.told(0, "place").starts_with("ok "));
@@ -372,8 +374,8 @@ fn what_a_rehearsal_left_behind_is_told_with_what_removes_it() {
     ]);
     let shop = Shop::with(&home, &json!({"volumes": volumes}));
     assert_told!(shop.told(0, "leftovers"), @"
-    ok        leftovers        1 thing of rehearsals; where none is under way, remove them
-    volume [VOLUME 2]: fly volumes destroy [VOLUME 2] -a simapp
+    ok        leftovers        1 thing of rehearsals and looks; where none is under way, remove them
+    volume [VOLUME 2], a fork of production's: fly volumes destroy [VOLUME 2] -a simapp
     ");
 }
 
@@ -548,7 +550,7 @@ fn what_was_asked_and_did_not_answer_is_unknown() {
     let Some(home) = crate::requires::fly("what_was_asked_and_did_not_answer_is_unknown") else { return };
     let told = |base: &str, name: &str| Shop::with(&home, &json!({"base": base})).told(1, name);
     assert_told!(told("token_rejected", "machine"), @"
-    unknown   machine          Fly does not accept the token
+    unknown   machine          Fly does not accept the token: `fly machine list` was refused
     mend it: take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
     ");
     assert_told!(told("app_not_found", "machine"), @"

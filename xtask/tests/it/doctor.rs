@@ -294,12 +294,46 @@ fn a_daemon_that_builds_for_other_machines_than_flys() {
     let world = complete();
     program(&world, "docker", &DOCKER.replace("amd64", "arm64"));
     assert_snapshot!(lines(&doctor(&world, 1), &["docker daemon"]), @"
-    needed    docker daemon    27.3.1 at unix:///var/run/docker.sock (context default) builds for linux/arm64, and Fly's machines are linux/amd64
-                               mend it: export DOCKER_DEFAULT_PLATFORM=linux/amd64
+    needed    docker daemon    27.3.1 at unix:///var/run/docker.sock (context default) runs programs of linux/arm64 alone, and Fly's machines are linux/amd64
+                               mend it: let it run programs of linux/amd64: docker run --privileged --rm tonistiigi/binfmt --install amd64; or set DOCKER_HOST to a daemon on such a machine
     ");
-    let world = world.with_env("DOCKER_DEFAULT_PLATFORM", "linux/amd64");
+    world.write("Dockerfile", "FROM scratch\n");
+    let image = world.run(&["image", "--no-smoke"]);
+    assert_eq!(image.exit, 1, "{image}");
+    assert_snapshot!(image.stderr, @"
+    error: nothing was built: Docker here runs programs of linux/arm64 alone, and Fly's machines are linux/amd64
+    let it run programs of linux/amd64: docker run --privileged --rm tonistiigi/binfmt --install amd64; or set DOCKER_HOST to a daemon on such a machine
+    ");
+    // One that lists it as what its emulation can do.
+    let emulating =
+        "\"buildx inspect\") echo 'Platforms: linux/arm64*, linux/amd64, linux/arm/v7' ;;\n*) exit 1 ;;";
+    program(&world, "docker", &DOCKER.replace("amd64", "arm64").replace("*) exit 1 ;;", emulating));
     let world = world.with_env("DOCKER_HOST", "unix:///var/run/docker.sock");
-    assert_snapshot!(lines(&doctor(&world, 0), &["docker daemon"]), @"ok        docker daemon    27.3.1 at unix:///var/run/docker.sock (DOCKER_HOST)");
+    assert_snapshot!(lines(&doctor(&world, 0), &["docker daemon"]), @"ok        docker daemon    27.3.1 at unix:///var/run/docker.sock (DOCKER_HOST), linux/arm64: it builds for linux/amd64 by emulation");
+}
+
+#[test]
+fn an_image_is_always_built_for_flys_machines() {
+    let world = complete();
+    program(&world, "git", &GIT.replace("*) exit 1", "*\" status \"*) ;;\n*) exit 1"));
+    world.write("Dockerfile", "FROM scratch\n");
+    let docker = |architecture: &str| {
+        let inspected = format!(
+            "image*) echo '{{\"Id\":\"sha256:0\",\"Size\":1,\"Config\":{{\"User\":\"\"}},\"Os\":\"linux\",\"Architecture\":\"{architecture}\"}}' ;;"
+        );
+        let build =
+            format!("\"build --platform linux/amd64 \"*) ;;\nhistory*) ;;\n{inspected}\n*) exit 1 ;;");
+        program(&world, "docker", &DOCKER.replace("*) exit 1 ;;", &build));
+        world.run(&["image", "--no-smoke", "--tag", "shop:1"])
+    };
+    let said = docker("amd64");
+    assert_eq!(said.exit, 0, "{said}");
+    let said = docker("arm64");
+    assert_eq!(said.exit, 1, "{said}");
+    assert_snapshot!(&said.stderr[said.stderr.find("error: ").unwrap()..], @"
+    error: the image shop:1 is for linux/arm64, and Fly's machines are linux/amd64
+    take images of that platform: --builder-image, --atlas-image and --base-image
+    ");
 }
 
 #[test]
@@ -356,12 +390,11 @@ fn a_request_to_stop_ends_it_at_once() {
 }
 
 #[test]
-fn an_old_fly_and_one_that_somebody_built_are_told_and_do_well() {
+fn an_old_fly_is_not_enough_and_one_that_somebody_built_is_told() {
     let world = complete();
     program(&world, "fly", &FLY.replace("0.4.80", "0.3.231"));
-    assert_snapshot!(lines(&doctor(&world, 0), &["fly"]), @"
-    ok        fly              0.3.231 at [DIR]/bin/fly
-                               older than 0.4.80, whose words are known here: others may be misread
+    assert_snapshot!(lines(&doctor(&world, 1), &["fly"]), @"
+    needed    fly              0.3.231 at [DIR]/bin/fly, older than 0.4.80, whose words are known here
                                mend it: fly version upgrade
     ");
     program(
@@ -393,7 +426,7 @@ fn a_token_that_is_missing_not_accepted_or_cannot_be_asked_about() {
                                mend it: log in: fly auth login; or set FLY_API_TOKEN
     ");
     assert_snapshot!(told(1, &failed(&format!("{asked}You must be authenticated to view this."))), @"
-    needed    token            Fly does not accept the token, which is from FLY_API_TOKEN
+    needed    token            Fly does not accept the token: `fly auth whoami --json` was refused; it is from FLY_API_TOKEN
                                mend it: take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
     ");
     let offline =
@@ -404,7 +437,7 @@ fn a_token_that_is_missing_not_accepted_or_cannot_be_asked_about() {
                                mend it: see what it says itself: fly auth whoami
     ");
     assert_snapshot!(told(1, "echo WARN"), @"
-    unknown   token            `fly auth whoami --json` printed something else than was expected: expected value at line 1 column 1
+    unknown   token            `fly auth whoami --json` printed something else than was expected: WARN
                                mend it: see what it says itself: fly auth whoami
     ");
 }

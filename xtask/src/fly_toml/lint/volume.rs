@@ -1,9 +1,13 @@
 //! `[[mounts]]`: one machine, one volume, one database.
 
 use super::Lint;
+use crate::fly_toml::size;
 use crate::fly_toml::table::Table;
 
 const REMEDY: &str = "add one with source = \"data\" and destination = \"/data\"";
+
+/// For how many days Fly keeps a snapshot at most.
+const LONGEST_KEPT: i64 = 60;
 
 /// The group that the volume belongs to, where the file says so.
 pub(super) fn group<'a>(file: Table<'a>) -> Option<&'a str> {
@@ -29,6 +33,7 @@ impl<'a> Lint<'a> {
         self.source(*first);
         self.destination(*first);
         self.mounting_groups(*first);
+        self.making(*first);
         for other in others {
             self.refuse(
                 other.line,
@@ -63,6 +68,23 @@ impl<'a> Lint<'a> {
         if !is_folder(entry.plain()) {
             let message = format!("destination = {}: no volume can be mounted there", entry.written());
             self.refuse(entry.line, message, "write it as in: destination = \"/data\"");
+        }
+    }
+
+    /// What counts only when the volume is made.
+    fn making(&mut self, mount: Table<'a>) {
+        if let Some(entry) =
+            mount.get("initial_size").filter(|entry| size::gigabytes(entry.plain()).is_none())
+        {
+            self.refuse(entry.line, format!("initial_size = {} is no size", entry.written()), size::REMEDY);
+        }
+        let is_kept = |days: i64| (1..=LONGEST_KEPT).contains(&days);
+        if let Some(entry) =
+            mount.get("snapshot_retention").filter(|entry| !entry.integer().is_some_and(is_kept))
+        {
+            let message =
+                format!("snapshot_retention = {} is no number of days that Fly takes", entry.written());
+            self.refuse(entry.line, message, "write a number from 1 to 60: snapshot_retention = 5");
         }
     }
 
@@ -103,6 +125,8 @@ mod tests {
             ("[http_service]", "[[mounts]]\n  source = \"more\"\n  destination = \"/more\"\n[http_service]"),
             ("/data\"\n  processes = [\"app\"]", "/data\"\n  processes = [\"app\", \"web\"]"),
             ("/data\"\n  processes = [\"app\"]", "/data\"\n  processes = [\"web\"]"),
+            ("destination = \"/data\"", "destination = \"/data\"\n  initial_size = \"1tb\"\n  snapshot_retention = 61"),
+            ("destination = \"/data\"", "destination = \"/data\"\n  initial_size = \"10gb\"\n  snapshot_retention = 14"),
         ]), @r#"
         without [[mounts]]
           source = "data"
@@ -153,6 +177,19 @@ mod tests {
           processes = ["web"]
           Refused fly.toml:16: [[mounts]] is for web, which is no process group
             write: processes = ["app"]
+
+        destination = "/data"
+          initial_size = "1tb"
+          snapshot_retention = 61
+          Refused fly.toml:16: initial_size = "1tb" is no size
+            write it as in: initial_size = "10gb"
+          Refused fly.toml:17: snapshot_retention = 61 is no number of days that Fly takes
+            write a number from 1 to 60: snapshot_retention = 5
+
+        destination = "/data"
+          initial_size = "10gb"
+          snapshot_retention = 14
+          fine
         "#);
     }
 }

@@ -19,12 +19,10 @@ use crate::release::shipping::ship::Candidate;
 use crate::release::shipping::verify::AFTER_WELL;
 use crate::release::shipping::{Problem, Shipping, there};
 use crate::text;
-use crate::tool::fly::{Machine, Pushed};
+use crate::tool::fly::{Machine, NewVolume, Pushed};
 
 /// The secret that the page asks for.
 const PASSWORD: &str = "APP_PASSWORD";
-/// In gigabytes.
-const VOLUME_SIZE: u32 = 1;
 /// Of a password that is made here, in bytes of chance.
 const CHANCE: usize = 16;
 
@@ -73,7 +71,7 @@ impl Run<'_> {
     }
 
     fn told(&self, Missing { has_app, volume }: &Missing) -> String {
-        let FlyToml { app, source, volume: mounted_at, memory, .. } = self.shipping.fly_toml;
+        let FlyToml { app, source, volume: mounted_at, volume_size, memory, .. } = self.shipping.fly_toml;
         let region = self.region();
         let mut out = format!("{}\n", text::title("The first deploy makes, at Fly"));
         let mut line = |what: &str, text: String| {
@@ -91,7 +89,7 @@ impl Run<'_> {
             "volume",
             match volume {
                 Some(id) => format!("{source}: {id}, which is there, and which nobody has used"),
-                None => format!("{source}, {VOLUME_SIZE} GB in {region}, mounted at {mounted_at}"),
+                None => format!("{source}, {volume_size} GB in {region}, mounted at {mounted_at}"),
             },
         );
         line(
@@ -144,7 +142,16 @@ impl Run<'_> {
         }
         let volume = match &missing.volume {
             Some(volume) => volume.clone(),
-            None => fly.create_volume(&fly_toml.source, self.region(), VOLUME_SIZE, None)?.id,
+            None => {
+                let new = NewVolume {
+                    name: &fly_toml.source,
+                    region: self.region(),
+                    size_gb: fly_toml.volume_size,
+                    snapshot_retention: fly_toml.snapshot_retention,
+                    snapshot: None,
+                };
+                fly.create_volume(&new)?.id
+            }
         };
         report.phases.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
         if let Password::Made(value) = password {

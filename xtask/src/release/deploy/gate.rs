@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::{CostClass, Declared, HazardName, Outcome, Report, StepKind};
+use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report, StepKind};
 
 use super::{Deploy, Wanted};
 use crate::error::{Error, Kind};
@@ -77,11 +77,7 @@ pub(super) fn pass(
         }
         true => rehearse(shipping, wanted, report)?,
         false => {
-            if wanted.no_rehearsal && !wanted.allow.is_empty() {
-                shipping.ui.note(
-                    "an approval counts for one plan; should production's rows lead to another one, the machine refuses it",
-                );
-            }
+            refuse_unbound(standing, wanted, &planned)?;
             planned
         }
     };
@@ -91,6 +87,30 @@ pub(super) fn pass(
         dropped: dropped(&planned),
         found: found(&planned, report.downtime.as_ref()),
     })
+}
+
+/// An approval counts for one plan. This one was made without rows: on a database that has any, the boot may come to another, and
+/// refuse it.
+fn refuse_unbound(standing: &Standing, wanted: &Wanted, planned: &Report) -> Result<(), Error> {
+    let hazards = planned.plan.iter().flat_map(|plan| &plan.hazards);
+    if hazards.filter(|hazard| hazard.approved == Some(ApprovedBy::Caller)).count() == 0
+        || !wanted.no_rehearsal
+    {
+        return Ok(());
+    }
+    let found = match &standing.status {
+        Ok(status) if status.tables.iter().all(|table| table.rows == 0) => return Ok(()),
+        Ok(status) => {
+            let rows = status.tables.iter().map(|table| table.rows).sum();
+            format!("production has {}", text::count(rows, "row"))
+        }
+        Err(trouble) => format!("its rows were not counted: {}", trouble.message),
+    };
+    let message = format!(
+        "--allow approves one plan, which only a rehearsal finds on real rows: {found}; the machine might come to another plan, and \
+         refuse it; nothing was changed"
+    );
+    Err(Error::usage("--no-rehearsal", message).remedy("leave out: --no-rehearsal"))
 }
 
 /// The engine tells of the file that it was given, which stands for production.

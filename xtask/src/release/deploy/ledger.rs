@@ -33,6 +33,7 @@ impl Run<'_> {
             commit: report.to.clone(),
             from: report.from.clone(),
             image: report.image.clone().unwrap_or_default(),
+            tag: report.tag.clone(),
             live: (outcome == Outcome::Served).then(|| declared.clone()),
             declared: Some(declared),
             machine: report.machine.clone(),

@@ -90,6 +90,9 @@ pub(crate) struct Deploy {
     pub(crate) downtime: Option<Downtime>,
     /// The image, by digest.
     pub(crate) image: Option<String>,
+    /// The same by the tag that it was pushed under.
+    #[serde(skip)]
+    pub(crate) tag: Option<String>,
     /// The snapshot of the volume that was taken first.
     pub(crate) snapshot: Option<String>,
     /// The copy of the database that was pulled first.
@@ -132,6 +135,7 @@ pub(crate) fn run(
             return Err(Problem::error(&problems).into());
         }
     };
+    let problems = [problems, preflight::client(&fly)].concat();
     let shipping = Shipping {
         project,
         fly_toml: &fly_toml,
@@ -199,7 +203,12 @@ impl Run<'_> {
                 report.phases.done(ui, "Preflight", begun, found);
                 report.machine = Some(machine.id.clone());
                 if self.wanted.dry_run {
-                    return self.gated(None, &self.shipping.standing(*machine, volume), &audit, report);
+                    return self.gated(
+                        None,
+                        &self.shipping.standing(*machine, volume, &audit),
+                        &audit,
+                        report,
+                    );
                 }
                 let lock = self.lock(report)?;
                 let ended = self.locked(&lock, report);
@@ -221,7 +230,7 @@ impl Run<'_> {
     fn locked(&self, lock: &Lock, report: &mut Deploy) -> Result<()> {
         let audit = self.audit()?;
         let (machine, volume) = self.again(&audit)?;
-        self.gated(Some(lock), &self.shipping.standing(machine, volume), &audit, report)
+        self.gated(Some(lock), &self.shipping.standing(machine, volume, &audit), &audit, report)
     }
 
     fn again(&self, audit: &Audit) -> Result<(Machine, Volume), Error> {
@@ -249,6 +258,9 @@ impl Run<'_> {
         report.from.clone_from(&standing.commit);
         report.serves = standing.commit.clone().filter(|_| standing.machine.state == "started");
         let mut gate = gate::pass(&self.shipping, standing, self.declared, self.wanted, report)?;
+        if standing.machine.pinned_image().is_none() && !self.wanted.unverified {
+            return Err(no_digest(&standing.machine).into());
+        }
         report.phases.done(ui, "Gate", begun, gate.found.clone());
         if self.never_served(standing, audit) {
             gate.env.push(first::may_create());
@@ -319,7 +331,7 @@ impl Run<'_> {
         activity.goes_on("pushing the image");
         let pushed = fly.push(&project.root, &built.tag, &label)?;
         drop(activity);
-        report.image = Some(pushed.pinned.clone());
+        (report.image, report.tag) = (Some(pushed.pinned.clone()), Some(pushed.tag.clone()));
         report.phases.done(ui, "Push", begun, pushed.tag.clone());
         Ok(pushed)
     }
@@ -483,6 +495,16 @@ impl Run<'_> {
         report.phases.done(ui, "Record", begun, found);
         ui.status("Deployed", format!("{} to {}: {}", short(&report.to), fly_toml.app, probe.address()));
     }
+}
+
+/// Without it there is nothing to go back to.
+fn no_digest(machine: &Machine) -> Error {
+    let message = format!(
+        "Fly does not tell the digest of the image that machine {} runs, and there would be no way back; nothing was changed",
+        machine.id
+    );
+    Error::new(Kind::Failed, "production", message)
+        .remedy("run it again in a minute; to deploy without a way back: --unverified")
 }
 
 /// What failed before the machine was updated says so.

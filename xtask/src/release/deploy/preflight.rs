@@ -10,6 +10,7 @@ use crate::project::Project;
 use crate::release::image::short;
 use crate::release::shipping::Problem;
 use crate::tool::docker;
+use crate::tool::fly::{Fly, KNOWN, UPGRADE};
 use crate::tool::git::{self, Pushedness};
 use crate::ui::Ui;
 
@@ -31,11 +32,26 @@ pub(super) fn here(
             Severity::Told => ui.note(format!("{problem}\n{}", problem.remedy)),
         }
     }
-    if let Err(error) = docker::refuse_missing() {
+    if let Err(error) = docker::refuse_unfit(interrupt) {
         let Told { message, remedy, .. } = Told::of(&error);
         problems.push(Problem::new(message, remedy));
     }
     Ok(problems)
+}
+
+/// Of flyctl, whose words are read.
+pub(super) fn client(fly: &Fly<'_>) -> Vec<Problem> {
+    match fly.client() {
+        Ok(client) if client.is_too_old() => vec![Problem::new(
+            format!(
+                "fly is {}, and older than {KNOWN}, whose words and flags are known here",
+                client.version
+            ),
+            UPGRADE,
+        )],
+        Ok(_) => Vec::new(),
+        Err(failure) => vec![Problem::from(&failure)],
+    }
 }
 
 /// What is shipped has to be found again: by its commit, by everybody.

@@ -7,14 +7,12 @@ use migrate::Interrupt;
 
 use super::{NOT_FOUND, install};
 use crate::release::check::{Check, Verdict, fine, line, not_read};
-use crate::tool::docker::{self, Daemon};
+use crate::tool::docker::{self, Daemon, PLATFORM};
 use crate::tool::run::Reply;
 
 const CLIENT: &str = "docker";
 const DAEMON: &str = "docker daemon";
 const BUILDKIT: &str = "BuildKit";
-/// What Fly's machines run.
-const PLATFORM: &str = "linux/amd64";
 
 pub(super) fn checks(interrupt: &Interrupt) -> Result<Vec<Check>> {
     let client = match docker::client(interrupt)? {
@@ -61,14 +59,17 @@ fn daemon(interrupt: &Interrupt) -> Result<(Check, bool)> {
 fn answering(daemon: &Daemon, interrupt: &Interrupt) -> Result<Check> {
     let evidence = format!("{}{}", daemon.version, place(interrupt)?);
     let platform = daemon.platform();
-    if platform == PLATFORM || is_set_to("DOCKER_DEFAULT_PLATFORM", PLATFORM) {
+    if platform == PLATFORM {
         return Ok(fine(DAEMON, evidence));
+    }
+    if docker::builds(&platform, interrupt)? {
+        return Ok(fine(DAEMON, format!("{evidence}, {platform}: it builds for {PLATFORM} by emulation")));
     }
     Ok(line(
         DAEMON,
         Verdict::Needed,
-        format!("{evidence} builds for {platform}, and Fly's machines are {PLATFORM}"),
-        format!("export DOCKER_DEFAULT_PLATFORM={PLATFORM}"),
+        format!("{evidence} runs programs of {platform} alone, and Fly's machines are {PLATFORM}"),
+        docker::EMULATION,
     ))
 }
 
@@ -106,8 +107,4 @@ fn buildkit(interrupt: &Interrupt) -> Result<Check> {
             "see what it says itself: DOCKER_BUILDKIT=1 docker build --help",
         ),
     })
-}
-
-fn is_set_to(name: &str, value: &str) -> bool {
-    env::var_os(name).is_some_and(|set| set == value)
 }

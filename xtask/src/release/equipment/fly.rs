@@ -7,7 +7,7 @@ use migrate::Interrupt;
 
 use super::NOT_FOUND;
 use crate::release::check::{Check, Verdict, fine, line, not_read};
-use crate::tool::fly::{Client, Failure, Fly, KNOWN, Reason};
+use crate::tool::fly::{Client, Failure, Fly, KNOWN, Reason, UPGRADE};
 
 const FLY: &str = "fly";
 const TOKEN: &str = "token";
@@ -44,9 +44,9 @@ fn program(fly: &Fly<'_>, client: &Client) -> Check {
         let detail = format!("somebody's own build: whether it is as new as {KNOWN} is not known");
         return Check { details: vec![detail], ..found };
     }
-    if client.version < KNOWN {
-        let detail = format!("older than {KNOWN}, whose words are known here: others may be misread");
-        return Check { details: vec![detail], remedy: "fly version upgrade".to_owned(), ..found };
+    if client.is_too_old() {
+        let evidence = format!("{}, older than {KNOWN}, whose words are known here", found.evidence);
+        return line(FLY, Verdict::Needed, evidence, UPGRADE);
     }
     found
 }
@@ -58,8 +58,8 @@ fn token(asked: Result<String, Failure>) -> Result<Check> {
     };
     Ok(match failure.reason {
         Reason::NoToken => line(TOKEN, Verdict::Needed, &failure.message, failure.remedy()),
-        Reason::Rejected => {
-            line(TOKEN, Verdict::Needed, format!("{failure}, which is from {}", source()), failure.remedy())
+        Reason::Rejected | Reason::Forbidden => {
+            line(TOKEN, Verdict::Needed, format!("{failure}; it is from {}", source()), failure.remedy())
         }
         Reason::Offline | Reason::Late => not_read(TOKEN, format!("not asked: {failure}")),
         _ => unknown(TOKEN, failure, "see what it says itself: fly auth whoami")?,

@@ -9,7 +9,7 @@ use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::release::image::short;
 use crate::release::production::Production;
 use crate::release::shipping::place::{self, Place};
-use crate::tool::fly::{Guest, Machine};
+use crate::tool::fly::{Exit, Guest, Machine, Volume};
 
 const IMAGE: &str = "image";
 const MACHINE: &str = "machine";
@@ -62,6 +62,14 @@ impl Seen<'_> {
         match state.as_str() {
             _ if !machine.is_reachable() => not_read(MACHINE, format!("{evidence}, as Fly knew it last")),
             "started" => fine(MACHINE, evidence),
+            "stopped" if let Some(exit) = failed(machine) => line(
+                MACHINE,
+                Verdict::OutOfSync,
+                format!("{evidence}: the release ended by itself with exit code {}", exit.exit_code),
+                format!(
+                    "see why: fly logs --no-tail -a {app}; bring the release before back: cargo xtask rollback; or mend it, and: cargo xtask deploy"
+                ),
+            ),
             "stopped" | "suspended" if self.fly_toml.auto_stop => {
                 fine(MACHINE, format!("{evidence}; the next visit starts it"))
             }
@@ -84,8 +92,8 @@ impl Seen<'_> {
                 return vec![line(PLACE, Verdict::Unknown, failure.message.as_str(), failure.remedy())];
             }
         };
-        let set_aside = self.audit.set_aside();
-        match place::find(machines.clone(), volumes, self.fly_toml, self.deployed, &set_aside) {
+        let is_aside = |volume: &Volume| self.audit.has_set_aside(volume);
+        match place::find(machines.clone(), volumes, self.fly_toml, self.deployed, is_aside) {
             Ok(Place::There { .. }) => vec![fine(PLACE, "one machine with one volume, as fly.toml says")],
             Ok(Place::Nowhere { .. }) => Vec::new(),
             Err(problems) => problems
@@ -109,6 +117,11 @@ impl Seen<'_> {
             ),
         }
     }
+}
+
+/// How it ended by itself, where that was a failure: to start it again ends the same way.
+fn failed(machine: &Machine) -> Option<Exit> {
+    machine.ended().filter(|exit| exit.exit_code != 0)
 }
 
 /// `sha256:0123456789ab`.

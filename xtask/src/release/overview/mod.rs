@@ -4,6 +4,7 @@ mod backup;
 mod data;
 mod history;
 mod machine;
+pub(crate) mod volume;
 mod waste;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ use super::agreement::{self, COMMIT};
 use super::audit::{self, Audit, Entry, Outcome, Recorded};
 use super::check::{Check, fine, not_read};
 use super::deployed::{self, Answer};
+use super::doubt;
 use super::lock;
 use super::probe::{Probe, Schemas};
 use super::production::{self, Production, Trouble};
@@ -124,8 +126,12 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
     let answer = deployed::ask(&production, &probe);
     let sources = deployed::sources(project, &fly_toml.app, &production, &answer, interrupt)?;
     let commit_check = agreement::check(&project.root, &fly_toml.app, &sources)?;
-    let is_recorded = commit_check.is_some() || !audit.entries.is_empty();
-    let deployed = is_recorded || may_be_deployed(&fly_toml.app, &fly, &machines, &production)?;
+    let commit_check = match commit_check {
+        None => doubt::of(&project.root, &fly_toml.app, &fly, &production, interrupt)?,
+        check => check,
+    };
+    let is_asked = matches!(production, Production::Absent(_));
+    let deployed = commit_check.is_some() || !audit.entries.is_empty() || !is_asked;
     let mut seen = Seen {
         fly_toml: &fly_toml,
         machines,
@@ -157,21 +163,6 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
     }
     let commit = sources.into_iter().find_map(|source| source.commit);
     Ok(seen.overview(commit, lock_state, checks))
-}
-
-/// Whether there may have been a deploy, where git knows of none.
-fn may_be_deployed(
-    app: &str,
-    fly: &Result<Fly<'_>, Failure>,
-    machines: &Result<Vec<Machine>, Failure>,
-    production: &Production,
-) -> Result<bool> {
-    match (fly, machines, production) {
-        (Ok(fly), Ok(_), Production::Absent(_)) => Ok(fly.was_released()?),
-        // An app that exists, and that this token is not for, looks the same to most questions.
-        (Ok(fly), Err(_), Production::Absent(_)) => Ok(fly.apps()?.iter().any(|known| known.name == app)),
-        _ => Ok(true),
-    }
 }
 
 impl Seen<'_> {

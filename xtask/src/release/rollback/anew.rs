@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome};
 use crate::release::image::short;
 use crate::release::lock::Lock;
+use crate::release::shipping::place::look;
 use crate::release::shipping::ship::{Candidate, Shipped};
 use crate::release::shipping::verify::AFTER_WELL;
 use crate::release::shipping::{Problem, Shipping, earlier};
@@ -23,9 +24,8 @@ impl Run<'_> {
         if !has_served || fly.machines()?.iter().any(|machine| machine.is_in_group(&fly_toml.group)) {
             return Ok(None);
         }
-        let known = self.audit.set_aside();
         let volumes = fly.volumes()?.into_iter().filter(|volume| volume.name == fly_toml.source);
-        let (aside, mut own): (Vec<_>, Vec<_>) = volumes.partition(|volume| known.contains(&volume.id));
+        let (aside, mut own): (Vec<_>, Vec<_>) = volumes.partition(|volume| self.audit.has_set_aside(volume));
         if own.len() != 1 || own[0].attached_machine_id.is_some() {
             return Ok(None);
         }
@@ -35,7 +35,7 @@ impl Run<'_> {
                     "{} has no machine, and Fly might give a new one volume {id}, which was set aside",
                     fly_toml.app
                 ),
-                format!("where nobody needs that any more: fly volumes destroy {id} -a {}", fly_toml.app),
+                format!("see what that holds, and how it is removed: {}", look(id)),
             )])?;
         }
         Ok(own.pop())

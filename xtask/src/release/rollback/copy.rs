@@ -13,22 +13,18 @@ use crate::release::shipping::earlier::Earlier;
 use crate::release::shipping::standing::{File, Standing};
 
 impl Run<'_> {
-    /// The copy with the release's data. Only a machine that runs tells which there are.
+    /// The copy with the release's data. Of a machine that does not run, a fork of its volume tells which there are.
     pub(super) fn copy(&self, standing: &Standing, target: &Recorded, release: &Earlier) -> Result<Copy> {
-        let (machine, number) = (&standing.machine, target.number);
+        let (Standing { machine, volume, .. }, number) = (standing, target.number);
         let snapshot = format!("cargo xtask rollback {number} --data snapshot");
-        if machine.state != "started" {
-            let message = format!(
-                "machine {} is {}, and which copies lie beside its database is not known; nothing was changed",
-                machine.id, machine.state
-            );
-            let start = format!("fly machine start {} -a {}", machine.id, self.shipping.fly_toml.app);
-            return Err(Error::new(Kind::Failed, "production", message)
-                .remedy(format!("start it: {start}; or bring the snapshot back: {snapshot}"))
-                .into());
-        }
         let is_later = |copy: &File| time(&copy.time) > time(&target.entry.time);
-        match self.shipping.copy_of(&machine.id, release, is_later) {
+        let look = |id: &str| self.shipping.copy_of(id, release, is_later);
+        let looked = if machine.state == "started" {
+            look(&machine.id)
+        } else {
+            self.shipping.read(machine, volume, self.audit, look).and_then(|looked| looked)
+        };
+        match looked {
             Ok(Some(copy)) => Ok(copy),
             Ok(None) => {
                 let message = format!(

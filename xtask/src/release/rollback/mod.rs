@@ -3,6 +3,7 @@
 
 mod anew;
 mod copy;
+mod elsewhere;
 mod ledger;
 mod releases;
 mod snapshot;
@@ -15,6 +16,7 @@ use anyhow::Result;
 use migrate::{Interrupt, PlannerChoice, Settings, TableRows};
 use serde::Serialize;
 
+use self::releases::SetAside;
 pub(crate) use self::releases::{Release, Releases};
 use self::snapshot::Source;
 use super::audit::{self, Audit, Kind as Done, Outcome, Recorded};
@@ -51,6 +53,8 @@ pub(crate) struct Wanted {
     pub(crate) release: Option<String>,
     /// Its data comes back, too, from here.
     pub(crate) data: Option<Data>,
+    /// Where a new volume is made; none is where the old one is.
+    pub(crate) region: Option<String>,
     /// Without the question.
     pub(crate) auto_approve: bool,
     /// Nothing is changed; what would be done is told.
@@ -90,7 +94,8 @@ pub(crate) struct Rollback {
 pub(crate) fn list(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<Releases> {
     let fly_toml = FlyToml::read(&project.root)?;
     let audit = read(project, &fly_toml.app, interrupt, ui)?;
-    let production = Production::find(&fly_toml, &Fly::of(&fly_toml.app, interrupt));
+    let fly = Fly::of(&fly_toml.app, interrupt);
+    let production = Production::find(&fly_toml, &fly);
     let told = match &production {
         Production::Machine(_) => None,
         Production::Absent(reason) | Production::NotAsked(reason) => Some(reason),
@@ -100,7 +105,32 @@ pub(crate) fn list(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<
         ui.note(format!("which of them production runs is not known: {reason}"));
     }
     let image = production.machine().and_then(Machine::pinned_image);
-    Ok(Releases::of(&audit, &fly_toml.app, image.as_deref()))
+    let mut releases = Releases::of(&audit, &fly_toml.app, image.as_deref());
+    if let Some(image) = image.filter(|_| releases.releases.iter().all(|known| known.runs == Some(false))) {
+        let (app, chain) = (&fly_toml.app, audit::ref_name(&fly_toml.app));
+        ui.note(format!(
+            "what {app} runs now, {image}, is none of these: no record of it is here or at origin\nin the clone that shipped it: git \
+             push origin {chain}"
+        ));
+    }
+    if let (Ok(fly), true) = (&fly, told.is_none()) {
+        match fly.volumes() {
+            Ok(volumes) => releases.set_aside = set_aside(&volumes, &audit),
+            Err(failure) => ui.note(format!("which volumes are set aside is not known: {failure}")),
+        }
+    }
+    Ok(releases)
+}
+
+fn set_aside(volumes: &[Volume], audit: &Audit) -> Vec<SetAside> {
+    let aside = volumes.iter().filter(|volume| audit.has_set_aside(volume));
+    aside
+        .map(|Volume { id, region, size_gb, .. }| SetAside {
+            volume: id.clone(),
+            region: region.clone(),
+            size_gb: *size_gb,
+        })
+        .collect()
 }
 
 /// Rolls back; `report` has what was done, also where it fails.
@@ -181,6 +211,9 @@ enum Back {
 impl Run<'_> {
     fn preflight(&self, begun: Instant, report: &mut Rollback) -> Result<()> {
         let ui = self.shipping.ui;
+        if self.wanted.data == Some(Data::Newest) {
+            return self.elsewhere(begun, report);
+        }
         if let Some(volume) = self.orphan()? {
             return self.anew(begun, &volume, report);
         }
@@ -255,13 +288,13 @@ impl Run<'_> {
     }
 
     fn way<'t>(&self, machine: Machine, volume: Volume, target: &'t Recorded) -> Result<Way<'t>> {
-        let standing = self.shipping.standing(machine, volume);
+        let standing = self.shipping.standing(machine, volume, self.audit);
         let release = earlier::recorded(&self.shipping, target)?;
         let before = earlier::of(&self.shipping, &standing, self.audit)?;
         let data = match self.wanted.data {
             None => Back::Stays,
             Some(Data::Copy) => Back::Copy(Box::new(self.copy(&standing, target, &release)?)),
-            Some(Data::Snapshot) => Back::Snapshot(self.source(target)?),
+            Some(Data::Snapshot | Data::Newest) => Back::Snapshot(self.source(target)?),
         };
         let config = self.shipping.machine_config(&standing.machine.id)?;
         Ok(Way { standing, before, goal: Goal { target, release, data, config } })

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind as ErrorKind};
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
 use crate::release::shipping::earlier::is_of;
+use crate::release::shipping::place::look;
 use crate::text;
 
 /// As many characters of a fingerprint as a person compares.
@@ -43,6 +44,19 @@ pub(crate) struct Releases {
     pub(super) app: String,
     /// The newest first.
     pub(crate) releases: Vec<Release>,
+    /// Volumes with data that was replaced.
+    pub(super) set_aside: Vec<SetAside>,
+}
+
+/// A volume that a rollback set aside.
+#[derive(Debug, Serialize)]
+pub(super) struct SetAside {
+    /// Its id.
+    pub(super) volume: String,
+    /// Where it is.
+    pub(super) region: String,
+    /// In gigabytes.
+    pub(super) size_gb: u32,
 }
 
 impl Releases {
@@ -56,7 +70,8 @@ impl Releases {
             }
             Release::of(recorded, image.map(|_| runs))
         };
-        Self { app: app.to_owned(), releases: served(audit).map(&mut release).collect() }
+        let releases = served(audit).map(&mut release).collect();
+        Self { app: app.to_owned(), releases, set_aside: Vec::new() }
     }
 }
 
@@ -94,10 +109,23 @@ impl Release {
 /// As a table.
 impl fmt::Display for Releases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const TITLES: [&str; 7] = ["no", "time", "who", "commit", "declared", "live", "what"];
         if self.releases.is_empty() {
-            return writeln!(f, "no release of {} is written down yet", self.app);
+            writeln!(f, "no release of {} is written down yet", self.app)?;
+        } else {
+            self.write_table(f)?;
         }
+        if !self.set_aside.is_empty() {
+            writeln!(f, "\n{}", text::title("Set aside, with the data that was replaced"))?;
+        }
+        self.set_aside.iter().try_for_each(|SetAside { volume, region, size_gb }| {
+            writeln!(f, "  volume {volume}, {size_gb} GB in {region}; see what it holds: {}", look(volume))
+        })
+    }
+}
+
+impl Releases {
+    fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const TITLES: [&str; 7] = ["no", "time", "who", "commit", "declared", "live", "what"];
         let rows: Vec<_> =
             [TITLES.map(str::to_owned)].into_iter().chain(self.releases.iter().map(Release::row)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -10,11 +10,15 @@ use super::{Rollback, Run, Way, kept, verified};
 use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
+use crate::release::shipping::place::look;
 use crate::release::shipping::prove::{Expected, Proved};
 use crate::release::shipping::ship::Candidate;
 use crate::release::temporary::{Temporary, destroyed};
 use crate::release::unique::unique;
-use crate::tool::fly::Failure;
+use crate::tool::fly::{Failure, Fly, NewVolume};
+
+/// How often it is tried to mark a volume.
+const MARKING: usize = 3;
 
 /// A snapshot that is there.
 #[derive(Debug)]
@@ -85,7 +89,15 @@ impl Run<'_> {
         );
         let begun = Instant::now();
         let (region, size) = (old.volume.region.as_str(), old.volume.size_gb);
-        let made = fly.create_volume(&new.volume, region, size, Some(&source.id)).map_err(said)?;
+        let made = fly
+            .create_volume(&NewVolume {
+                name: &new.volume,
+                region,
+                size_gb: size,
+                snapshot_retention: fly_toml.snapshot_retention,
+                snapshot: Some(&source.id),
+            })
+            .map_err(said)?;
         fly.wait_for_volume(&made.id).map_err(said)?;
         report.phases.done(ui, "Volume", begun, format!("{} of snapshot {}", made.id, source.id));
         let begun = Instant::now();
@@ -123,13 +135,26 @@ impl Run<'_> {
     }
 
     /// It serves; what it served before is taken out of its way, and the old data is set aside. Nothing interrupts it.
-    fn moved(&self, way: &Way<'_>, volume: &str, proved: &Proved, report: &mut Rollback) -> Result<()> {
+    pub(super) fn moved(
+        &self,
+        way: &Way<'_>,
+        volume: &str,
+        proved: &Proved,
+        report: &mut Rollback,
+    ) -> Result<()> {
         let (begun, never, app) = (Instant::now(), Interrupt::default(), &self.shipping.fly_toml.app);
         let (ui, old, aside) =
             (self.shipping.ui, way.standing.machine.id.as_str(), way.standing.volume.id.clone());
         report.volume = Some(volume.to_owned());
         report.set_aside = vec![aside.clone()];
-        let gone = destroyed(&self.shipping.fly.with(&never), old);
+        let fly = self.shipping.fly.with(&never);
+        if let Err(failure) = marked(&fly, &aside) {
+            ui.note(format!(
+                "volume {aside} is not marked at Fly as set aside, and only this record knows of it: {failure}\nmark it: \
+                 fly volumes update {aside} --snapshot-retention 59 --scheduled-snapshots=false -a {app}"
+            ));
+        }
+        let gone = destroyed(&fly, old);
         if let Err(why) = gone {
             report.served(&way.goal, proved);
             let message = format!(
@@ -156,11 +181,14 @@ impl Run<'_> {
             format!("machine {old} is gone; volume {aside} stays, with its data"),
         );
         self.finish(&way.goal, Done::DataBack, proved, report);
-        ui.note(format!(
-            "volume {aside} has what was written since; when nobody needs it any more: fly volumes destroy {aside} -a {app}"
-        ));
+        ui.note(format!("volume {aside} has what was written since; to see what it holds: {}", look(&aside)));
         Ok(())
     }
+}
+
+/// At Fly itself: the record may not reach everybody.
+fn marked(fly: &Fly<'_>, volume: &str) -> Result<(), Failure> {
+    (1..MARKING).find_map(|_| fly.mark_set_aside(volume).ok()).map_or_else(|| fly.mark_set_aside(volume), Ok)
 }
 
 fn said(failure: Failure) -> String {

@@ -81,6 +81,30 @@ pub(super) fn anew(shipping: &Shipping<'_>, goal: &Goal<'_>, volume: &Volume) ->
     out
 }
 
+/// The same where the host of the machine is gone.
+pub(super) fn elsewhere(shipping: &Shipping<'_>, way: &Way<'_>, region: &str) -> String {
+    let (fly_toml, app) = (shipping.fly_toml, &shipping.fly_toml.app);
+    let mut out = lost(way);
+    let _ = writeln!(out, "{}", text::title("What a move to another host does"));
+    let mut line = |phase: &str, text: String| {
+        let _ = writeln!(out, "  {phase:9}  {text}");
+    };
+    line("Release", release(&way.goal));
+    if let Back::Snapshot(source) = &way.goal.data {
+        let (name, id) = (&fly_toml.source, &source.id);
+        line("Volume", format!("fly volumes create {name} --snapshot-id {id} --region {region} -a {app}"));
+    }
+    line("Machine", format!("fly machine run IMAGE --machine-config CONFIG --region {region} -a {app}"));
+    line("Verify", verify(shipping));
+    let Standing { machine, volume, .. } = &way.standing;
+    line(
+        "Set aside",
+        format!("fly machine destroy {} --force -a {app}; volume {} stays", machine.id, volume.id),
+    );
+    line("Record", record(app));
+    out
+}
+
 fn release(goal: &Goal<'_>) -> String {
     let entry = &goal.target.entry;
     format!("{}: {}, by {} on {}", goal.target.number, short(&entry.commit), entry.who, entry.time)

@@ -200,7 +200,7 @@ impl Shipping<'_> {
         let Some(declared) = earlier.declared.as_ref().filter(|_| machine.state == "started") else {
             return Ok(None);
         };
-        let Ok(live) = production::live_schema(self.fly, machine) else { return Ok(None) };
+        let Ok(live) = production::live_schema(self.fly, &machine.id) else { return Ok(None) };
         let misfits = Replica::of(&live, self.settings)?.misfits(declared, self.settings)?;
         let told: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
         Ok((!told.is_empty()).then_some(told))

@@ -34,19 +34,34 @@ impl Shipping<'_> {
         // A Ctrl-C that came too late for the attempt must not come too early for its record.
         let never = Interrupt::default();
         let audit = audit::append(root, app, entry, files, &never)?;
+        let chain = audit::ref_name(app);
+        self.tell(&chain, &audit, &format!("git push origin {chain}"));
         if entry.outcome != Outcome::Served {
-            return Ok(told(&audit));
+            return Ok(format!("{chain}, {}", told(&audit)));
         }
         let recorded = deployed::record(root, app, &entry.commit, &never)?;
-        Ok(format!("{} is {}, {}", deployed::ref_name(app), short(&entry.commit), told(&recorded)))
+        let name = deployed::ref_name(app);
+        self.tell(&name, &recorded, &format!("git push --force origin {name}"));
+        let commit = format!("{name} is {}, {}", short(&entry.commit), told(&recorded));
+        Ok(if audit == recorded { commit } else { format!("{commit}; {chain}, {}", told(&audit)) })
+    }
+
+    /// What `origin` has not taken nobody else sees.
+    fn tell(&self, name: &str, pushed: &Pushed, command: &str) {
+        if let Pushed::OnlyHere(reason) = pushed {
+            self.ui.note(format!(
+                "{name} was written down here, and origin has not got it: {reason}\nno other clone sees it until: {command}"
+            ));
+        }
     }
 }
 
-fn told(pushed: &Pushed) -> String {
+fn told(pushed: &Pushed) -> &'static str {
     match pushed {
-        Pushed::Everywhere => "here and at origin".to_owned(),
-        Pushed::OnlyHere(reason) => format!("here alone: {reason}"),
-        Pushed::Nowhere => "nowhere: there is no repository".to_owned(),
+        Pushed::Everywhere => "here and at origin",
+        Pushed::OnlyHere(_) => "here alone",
+        Pushed::NoOrigin => "here alone: there is no origin",
+        Pushed::Nowhere => "nowhere: there is no repository",
     }
 }
 

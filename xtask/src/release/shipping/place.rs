@@ -1,7 +1,5 @@
 //! One machine, one volume: what Fly has of the app, held against fly.toml. Values in, values out.
 
-use std::collections::BTreeSet;
-
 use super::Problem;
 use crate::fly_toml::FlyToml;
 use crate::tool::fly::{Machine, Volume};
@@ -23,31 +21,34 @@ pub(crate) enum Place {
     },
 }
 
-/// Finds it, or tells everything that stands against it. `was_deployed`: whether the app has had a release; `set_aside`: volumes that
-/// a rollback took the machine away from, which wait for a person.
+/// Finds it, or tells everything that stands against it. `was_deployed`: whether the app has had a release; `is_aside`: whether a
+/// rollback took the machine away from a volume, which waits for a person.
 pub(crate) fn find(
     machines: Vec<Machine>,
     volumes: Vec<Volume>,
     fly_toml: &FlyToml,
     was_deployed: bool,
-    set_aside: &BTreeSet<String>,
+    is_aside: impl Fn(&Volume) -> bool,
 ) -> Result<Place, Vec<Problem>> {
     let app = &fly_toml.app;
     let mut ours: Vec<_> = machines.into_iter().filter(|m| m.is_in_group(&fly_toml.group)).collect();
-    let volumes: Vec<_> = volumes
-        .into_iter()
-        .filter(|volume| volume.name == fly_toml.source && !set_aside.contains(&volume.id))
-        .collect();
+    let volumes: Vec<_> =
+        volumes.into_iter().filter(|volume| volume.name == fly_toml.source && !is_aside(volume)).collect();
     match ours.len() {
         0 => nowhere(&volumes, fly_toml, was_deployed).map_err(|problem| vec![problem]),
         1 => there(ours.remove(0), volumes, fly_toml),
         count => {
             let told: Vec<_> = ours.iter().map(|machine| told(machine, fly_toml)).collect();
+            let each = |command: fn(&str, &str) -> String| -> Vec<_> {
+                ours.iter().map(|machine| command(&machine.id, app)).collect()
+            };
             Err(vec![Problem::new(
                 format!("the app {app} has {count} machines, each with data of its own: {}", told.join("; ")),
                 format!(
-                    "see which one has the data: fly machine exec ID 'app status' -a {app}; then take away the other by its id: \
-                     fly machine destroy ID --force -a {app} (`fly scale count 1` may take the wrong one)"
+                    "see which one has the data: {}; then take away the other one, by its id: {} \
+                     (`fly scale count 1` may take the wrong one)",
+                    each(|id, app| format!("fly machine exec {id} 'app status' -a {app}")).join("; "),
+                    each(|id, app| format!("fly machine destroy {id} --force -a {app}")).join(", or: ")
                 ),
             )])
         }
@@ -57,6 +58,7 @@ pub(crate) fn find(
 fn nowhere(volumes: &[Volume], fly_toml: &FlyToml, was_deployed: bool) -> Result<Place, Problem> {
     let (app, name) = (&fly_toml.app, &fly_toml.source);
     let ids: Vec<_> = volumes.iter().map(|volume| volume.id.as_str()).collect();
+    let looks: Vec<_> = ids.iter().map(|id| look(id)).collect();
     match volumes {
         [] if was_deployed => Err(Problem::new(
             format!(
@@ -81,8 +83,9 @@ fn nowhere(volumes: &[Volume], fly_toml: &FlyToml, was_deployed: bool) -> Result
                 region(fly_toml)
             ),
             format!(
-                "set primary_region = \"{}\", or remove an empty volume: fly volumes destroy {} -a {app}",
-                volume.region, volume.id
+                "set primary_region = \"{}\"; or see what the volume holds: {}",
+                volume.region,
+                look(&volume.id)
             ),
         )),
         [volume] => Ok(Place::Nowhere { volume: Some(volume.id.clone()) }),
@@ -92,7 +95,7 @@ fn nowhere(volumes: &[Volume], fly_toml: &FlyToml, was_deployed: bool) -> Result
                 ids.len(),
                 ids.join(", ")
             ),
-            format!("remove those that are empty: fly volumes destroy ID -a {app}"),
+            format!("see what each holds, and take away what is empty: {}", looks.join("; ")),
         )),
     }
 }
@@ -103,7 +106,7 @@ fn there(machine: Machine, volumes: Vec<Volume>, fly_toml: &FlyToml) -> Result<P
     if !machine.is_reachable() {
         problems.push(Problem::new(
             format!("the host of machine {id} is {}", machine.host_status),
-            format!("wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a {app}"),
+            "wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest",
         ));
     }
     if !matches!(machine.state.as_str(), "started" | "stopped" | "suspended") {
@@ -124,13 +127,18 @@ fn there(machine: Machine, volumes: Vec<Volume>, fly_toml: &FlyToml) -> Result<P
     }
     let (own, others): (Vec<_>, Vec<_>) =
         volumes.into_iter().partition(|volume| volume.attached_machine_id.as_deref() == Some(id.as_str()));
-    problems.extend(others.iter().map(|volume| other(volume, &id, app)));
+    problems.extend(others.iter().map(|volume| other(volume, &id)));
     let Some(volume) = own.into_iter().next() else {
         problems.push(without_volume(&machine, fly_toml));
         return Err(problems);
     };
     problems.extend(elsewhere(&machine, &volume, fly_toml));
     if problems.is_empty() { Ok(Place::There { machine: Box::new(machine), volume }) } else { Err(problems) }
+}
+
+/// What shows what a volume holds, and only then how it is removed.
+pub(crate) fn look(volume: &str) -> String {
+    format!("cargo xtask status --volume {volume}")
 }
 
 fn region(fly_toml: &FlyToml) -> &str {
@@ -142,7 +150,7 @@ fn is_elsewhere(place: &str, fly_toml: &FlyToml) -> bool {
 }
 
 /// A volume of the same name, of which only one can have the data.
-fn other(volume: &Volume, machine: &str, app: &str) -> Problem {
+fn other(volume: &Volume, machine: &str) -> Problem {
     let Volume { id, name, region, .. } = volume;
     let holder = match &volume.attached_machine_id {
         Some(holder) => format!("machine {holder} has it"),
@@ -153,8 +161,8 @@ fn other(volume: &Volume, machine: &str, app: &str) -> Problem {
             "there is a second volume named {name}, {id} in {region}: {holder}, and machine {machine} has another one"
         ),
         format!(
-            "where it holds nothing that is needed: fly volumes destroy {id} -a {app} (its snapshots stay for some days); \
-             if it has the data, stop here and ask who attached the other one"
+            "see what it holds, and how it is removed: {}; if it has the data, stop here and ask who attached the other one",
+            look(id)
         ),
     )
 }
@@ -218,7 +226,7 @@ mod tests {
     fn found(machines: &[Value], volumes: &[Value], was_deployed: bool) -> String {
         let machines = serde_json::from_value(Value::from(machines)).unwrap();
         let volumes = serde_json::from_value(Value::from(volumes)).unwrap();
-        match find(machines, volumes, &fly_toml(), was_deployed, &BTreeSet::from(["aside".to_owned()])) {
+        match find(machines, volumes, &fly_toml(), was_deployed, |volume| volume.id == "aside") {
             Ok(Place::Nowhere { volume }) => format!("nowhere, {volume:?}"),
             Ok(Place::There { machine, volume }) => format!("{} with {}", machine.id, volume.id),
             Err(problems) => {
@@ -250,11 +258,11 @@ mod tests {
         assert_eq!(found(&[], &[volume("v", None)], false), r#"nowhere, Some("v")"#);
         assert_snapshot!(found(&[], &[with(volume("v", None), "region", json!("ams"))], false), @r#"
         volume v is in ams, and fly.toml wants a machine in iad
-        set primary_region = "ams", or remove an empty volume: fly volumes destroy v -a shop
+        set primary_region = "ams"; or see what the volume holds: cargo xtask status --volume v
         "#);
         assert_snapshot!(found(&[], &[volume("v", None), volume("w", None)], false), @"
         the app shop has 2 volumes named data (v, w), and Fly would take the first
-        remove those that are empty: fly volumes destroy ID -a shop
+        see what each holds, and take away what is empty: cargo xtask status --volume v; cargo xtask status --volume w
         ");
     }
 
@@ -274,7 +282,7 @@ mod tests {
     fn a_second_machine_or_volume_is_told_with_the_safe_way_out() {
         assert_snapshot!(found(&[machine("m", Some("v")), machine("n", Some("w"))], &[], true), @"
         the app shop has 2 machines, each with data of its own: m (started, iad, v); n (started, iad, w)
-        see which one has the data: fly machine exec ID 'app status' -a shop; then take away the other by its id: fly machine destroy ID --force -a shop (`fly scale count 1` may take the wrong one)
+        see which one has the data: fly machine exec m 'app status' -a shop; fly machine exec n 'app status' -a shop; then take away the other one, by its id: fly machine destroy m --force -a shop, or: fly machine destroy n --force -a shop (`fly scale count 1` may take the wrong one)
         ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],
@@ -282,7 +290,7 @@ mod tests {
             true
         ), @"
         there is a second volume named data, w in iad: no machine has it, and machine m has another one
-        where it holds nothing that is needed: fly volumes destroy w -a shop (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+        see what it holds, and how it is removed: cargo xtask status --volume w; if it has the data, stop here and ask who attached the other one
         ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],
@@ -290,7 +298,7 @@ mod tests {
             true
         ), @"
         there is a second volume named data, w in iad: machine n has it, and machine m has another one
-        where it holds nothing that is needed: fly volumes destroy w -a shop (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+        see what it holds, and how it is removed: cargo xtask status --volume w; if it has the data, stop here and ask who attached the other one
         ");
     }
 
@@ -319,7 +327,7 @@ mod tests {
             true
         ), @"
         the host of machine m is unreachable
-        wait for Fly: https://status.flyio.net; its volume's snapshots are at hand meanwhile: fly volumes snapshots list VOLUME -a shop
+        wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest
         ");
         let elsewhere = with(machine("m", Some("v")), "region", json!("ams"));
         let moved = json!([{"volume": "v", "path": "/old"}]);

@@ -4,8 +4,10 @@ use migrate::{Live, TableRows};
 use serde::{Deserialize, Serialize};
 
 use super::Shipping;
+use crate::release::audit::Audit;
 use crate::release::deployed;
 use crate::release::production::{self, Trouble};
+use crate::release::reading::{self, Reading};
 use crate::tool::fly::{Fly, Machine, Volume};
 
 /// What `app status` tells.
@@ -72,21 +74,39 @@ impl Standing {
 }
 
 impl Shipping<'_> {
-    /// Asks the machine; one that does not run is not woken, and tells no schema.
-    pub(crate) fn standing(&self, machine: Machine, volume: Volume) -> Standing {
-        let asleep = || {
-            let message = format!("machine {} is {}", machine.id, machine.state);
-            Trouble::new(
-                message,
-                format!("start it: fly machine start {} -a {}", machine.id, self.fly_toml.app),
-            )
-        };
+    /// Asks the machine. One that does not run is not woken, since the service may not start: its volume is read on a fork.
+    pub(crate) fn standing(&self, machine: Machine, volume: Volume, audit: &Audit) -> Standing {
+        let ask = |id: &str| (production::live_schema(self.fly, id), self.status(id));
         let runs = machine.state == "started";
-        let live = if runs { production::live_schema(self.fly, &machine) } else { Err(asleep()) };
-        let status = if runs { self.status(&machine.id) } else { Err(asleep()) };
+        let (live, status) = if runs {
+            ask(&machine.id)
+        } else {
+            self.read(&machine, &volume, audit, ask)
+                .unwrap_or_else(|trouble| (Err(trouble.clone()), Err(trouble)))
+        };
         let label = deployed::revision(&machine).map(str::to_owned);
         let said = || runs.then(|| self.probe.version().ok()).flatten().map(|version| version.commit);
         Standing { commit: label.or_else(said), machine, volume, live, status }
+    }
+
+    /// Does this with a machine of ours, whose id it gets, that has a fork of the volume of this one.
+    pub(crate) fn read<T>(
+        &self,
+        machine: &Machine,
+        volume: &Volume,
+        audit: &Audit,
+        work: impl FnOnce(&str) -> T,
+    ) -> Result<T, Trouble> {
+        let Self { fly, fly_toml, interrupt, ui, .. } = *self;
+        let image = reading::image(audit, Some(machine))?;
+        let read =
+            Reading { fly, fly_toml, image: &image, interrupt, ui }.of(&volume.id, &volume.region, work);
+        read.map_err(|Trouble { message, remedy }| {
+            Trouble::new(
+                format!("machine {} is {}, and its volume: {message}", machine.id, machine.state),
+                remedy,
+            )
+        })
     }
 
     /// Rows and room of the database.

@@ -30,7 +30,7 @@ pub(crate) fn there(fly: &Fly<'_>, fly_toml: &FlyToml, audit: &Audit) -> Result<
     };
     let volumes = fly.volumes().map_err(|failure| problem(&failure))?;
     let was_deployed = !machines.is_empty() || fly.was_released().map_err(|failure| problem(&failure))?;
-    let place = place::find(machines, volumes, fly_toml, was_deployed, &audit.set_aside())?;
+    let place = place::find(machines, volumes, fly_toml, was_deployed, |volume| audit.has_set_aside(volume))?;
     Ok(There { place, has_app: true })
 }
 

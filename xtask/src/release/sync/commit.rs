@@ -9,6 +9,7 @@ use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::agreement::{self, COMMIT};
 use crate::release::check::{Check, Verdict};
 use crate::release::deployed::{self, Answer, Source};
+use crate::release::doubt;
 use crate::release::image::short;
 use crate::release::production::Production;
 use crate::text;
@@ -46,11 +47,14 @@ impl Sync<'_> {
         let app = &self.fly_toml.app;
         let sources = deployed::sources(self.project, app, production, answer, self.interrupt)?;
         let check = agreement::check(&self.project.root, app, &sources)?;
-        let none_yet = || Check {
-            details: agreement::told(sources.iter()),
-            ..fine(COMMIT, "there is none yet: compared with an empty database")
+        let check = match check {
+            Some(check) => check,
+            None => {
+                let doubt = doubt::of(&self.project.root, app, &self.fly, production, self.interrupt)?;
+                let none_yet = || fine(COMMIT, "there is none yet: compared with an empty database");
+                Check { details: agreement::told(sources.iter()), ..doubt.unwrap_or_else(none_yet) }
+            }
         };
-        let check = check.unwrap_or_else(none_yet);
         let commit = sources.iter().find_map(|source| source.commit.clone());
         Ok((commit, sources, check))
     }

@@ -6,17 +6,25 @@ use anyhow::Result;
 use migrate::{Live, Outcome, Report};
 
 use super::{Fresh, Sync, fine, line, not_read};
+use crate::release::audit;
 use crate::release::check::{Check, Verdict};
 use crate::release::live;
 use crate::release::production::{self, Production, Trouble};
+use crate::release::reading::{self, Reading};
 use crate::text;
 use crate::tool::fly::{Fly, Machine};
+use crate::ui::Ui;
 
 const NAME: &str = "production";
 
 impl Sync<'_> {
-    /// Asks the machine that runs; a stopped one only with `--wake`, and then it is stopped again.
-    pub(super) fn live_schema(&self, fresh: Option<&Fresh>, production: &Production) -> Result<Check> {
+    /// Asks the machine that runs. Another one is never started, since it may not start: with `--fork` its volume is read.
+    pub(super) fn live_schema(
+        &self,
+        fresh: Option<&Fresh>,
+        production: &Production,
+        ui: &Ui,
+    ) -> Result<Check> {
         let machine = match production {
             Production::Machine(machine) => machine,
             Production::Absent(reason) if fresh.is_some_and(|fresh| fresh.commit.is_none()) => {
@@ -39,14 +47,16 @@ impl Sync<'_> {
             return Ok(unknown(&trouble));
         }
         if machine.state == "started" {
-            return self.compare_live(fresh, machine, production::live_schema(fly, machine));
+            return self.compare_live(fresh, machine, production::live_schema(fly, &machine.id));
         }
-        if !self.wanted.wake {
-            let evidence =
-                format!("machine {} is {}, and was not woken (--wake does)", machine.id, machine.state);
+        if !self.wanted.fork {
+            let evidence = format!(
+                "machine {} is {}, and its volume was not read: cargo xtask verify-sync --fork",
+                machine.id, machine.state
+            );
             return Ok(not_read(NAME, evidence));
         }
-        self.compare_live(fresh, machine, woken(fly, machine))
+        self.compare_live(fresh, machine, self.read_on_a_fork(fly, machine, ui))
     }
 
     fn compare_live(
@@ -83,6 +93,19 @@ impl Sync<'_> {
 }
 
 impl Sync<'_> {
+    fn read_on_a_fork(&self, fly: &Fly<'_>, machine: &Machine, ui: &Ui) -> Result<Live, Trouble> {
+        let Self { fly_toml, interrupt, .. } = self;
+        let audit = audit::read(&self.project.root, &fly_toml.app, interrupt)
+            .map_err(|error| Trouble::new(format!("{error:#}"), "see the repository: git fsck"))?;
+        let image = reading::image(&audit, Some(machine))?;
+        let volume = machine.volume_at(&fly_toml.volume).ok_or_else(|| {
+            let message = format!("machine {} has no volume at {}", machine.id, fly_toml.volume);
+            Trouble::new(message, format!("see what it has: fly volumes list -a {}", fly_toml.app))
+        })?;
+        let reading = Reading { fly, fly_toml, image: &image, interrupt, ui };
+        reading.of(&volume, &machine.region, |id| production::live_schema(fly, id))?
+    }
+
     /// Made again in a database of its own, since only a database can be compared.
     fn held_against(&self, fresh: &Fresh, live: &Live) -> migrate::Result<Report> {
         let database = self.live_database();
@@ -94,19 +117,6 @@ impl Sync<'_> {
     pub(super) fn live_database(&self) -> PathBuf {
         self.folder.path().join("live")
     }
-}
-
-/// Started, asked, and stopped again, whatever came of it.
-fn woken(fly: &Fly<'_>, machine: &Machine) -> Result<Live, Trouble> {
-    fly.wake(&machine.id).map_err(|failure| Trouble::from(&failure))?;
-    let read = production::live_schema(fly, machine);
-    fly.stop(&machine.id).map_err(|failure| {
-        Trouble::new(
-            format!("machine {} was woken, and could not be stopped again: {failure}", machine.id),
-            format!("fly machine stop {}", machine.id),
-        )
-    })?;
-    read
 }
 
 fn unknown(trouble: &Trouble) -> Check {

@@ -83,8 +83,8 @@ impl Found {
 pub(crate) struct Wanted {
     /// Compare with this commit, whatever is deployed.
     pub(crate) commit: Option<String>,
-    /// A stopped machine may be started to be asked.
-    pub(crate) wake: bool,
+    /// The volume of a machine that does not run is read on a fork.
+    pub(crate) fork: bool,
     /// Hazards that are approved.
     pub(crate) allow: Vec<Approval>,
 }
@@ -149,7 +149,7 @@ impl Sync<'_> {
         let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_deref(), &commit_check)?;
         let mut checks = vec![commit_check, fresh_check, self.local_database(fresh.as_ref(), &today)];
         activity.goes_on("reading production's schema");
-        let live = self.live_schema(fresh.as_ref(), &production)?;
+        let live = self.live_schema(fresh.as_ref(), &production, ui)?;
         let has_drifted = live.verdict == Verdict::OutOfSync;
         checks.push(live);
         activity.goes_on("applying today's schema");

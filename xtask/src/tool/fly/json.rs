@@ -44,6 +44,9 @@ pub(crate) struct ImageRef {
     /// The name there.
     #[serde(default)]
     pub(crate) repository: String,
+    /// The tag that it was deployed by; empty where that was a digest.
+    #[serde(default)]
+    pub(crate) tag: String,
     /// `sha256:…`, over its manifest.
     #[serde(default)]
     pub(crate) digest: String,
@@ -91,6 +94,13 @@ pub(crate) struct Guest {
     /// In MiB.
     #[serde(default)]
     pub(crate) memory_mb: u32,
+}
+
+impl Guest {
+    /// Fly's smallest.
+    pub(crate) fn small() -> Self {
+        Self { cpu_kind: "shared".to_owned(), cpus: 1, memory_mb: 256 }
+    }
 }
 
 /// Something that happened to a machine.
@@ -164,6 +174,12 @@ impl Machine {
         known.then(|| format!("{registry}/{repository}@{digest}"))
     }
 
+    /// Its image by the tag that it was deployed by; `None` where that was a digest.
+    pub(crate) fn tagged_image(&self) -> Option<String> {
+        let ImageRef { registry, repository, tag, .. } = &self.image_ref;
+        (!repository.is_empty() && !tag.is_empty()).then(|| format!("{registry}/{repository}:{tag}"))
+    }
+
     /// How it ended by itself since its last update, if it did: the latest end that nobody asked for.
     pub(crate) fn ended(&self) -> Option<Exit> {
         let since = self.events.iter().take_while(|event| event.kind != "update" && event.kind != "launch");
@@ -196,6 +212,23 @@ pub(crate) struct Volume {
     /// The machine that has it.
     #[serde(default)]
     pub(crate) attached_machine_id: Option<String>,
+    /// For how many days its snapshots are kept.
+    #[serde(default)]
+    pub(crate) snapshot_retention: u32,
+    /// Whether Fly makes a snapshot a day.
+    #[serde(default)]
+    pub(crate) auto_backup_enabled: bool,
+}
+
+/// The mark of a volume that was set aside. Volumes have neither labels nor metadata, and no command of flyctl's renames one: so it is
+/// how long its snapshots are kept, nearly as long as Fly allows (60 days), while no more are made. Nobody comes to both by chance.
+pub(super) const SET_ASIDE_RETENTION: u32 = 59;
+
+impl Volume {
+    /// Whether it has the mark of one that was set aside.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.snapshot_retention == SET_ASIDE_RETENTION && !self.auto_backup_enabled
+    }
 }
 
 /// A volume's snapshot, as `fly volumes snapshots list --json` tells of it.

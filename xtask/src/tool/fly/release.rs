@@ -1,12 +1,14 @@
 //! What a release is made of at Fly: images, volumes and their snapshots, the machine's update.
 
 use std::ffi::OsStr;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::json::SET_ASIDE_RETENTION;
 use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Snapshot, Volume, outcome, printed};
 use crate::tool::run;
 
@@ -27,6 +29,21 @@ pub(crate) struct Pushed {
     pub(crate) tag: String,
     /// By digest, which no later push changes.
     pub(crate) pinned: String,
+}
+
+/// A volume that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewVolume<'a> {
+    /// Its name, which others may have.
+    pub(crate) name: &'a str,
+    /// Where.
+    pub(crate) region: &'a str,
+    /// In gigabytes.
+    pub(crate) size_gb: u32,
+    /// For how many days its snapshots are kept; `None` is Fly's own number.
+    pub(crate) snapshot_retention: Option<u32>,
+    /// The id of the snapshot that it is made of.
+    pub(crate) snapshot: Option<&'a str>,
 }
 
 /// An image that the machine is to run, and how.
@@ -89,7 +106,12 @@ impl Fly<'_> {
     pub(crate) fn machine_config(&self, machine: &str) -> Result<Value, Failure> {
         let machines: Vec<Value> = self.json(&["machine", "list", "--json"], LIMIT)?;
         let found = machines.into_iter().find(|known| known["id"] == machine);
-        Ok(found.map_or(Value::Null, |mut machine| machine["config"].take()))
+        // Of a machine whose host does not answer Fly tells what it knew last.
+        let config = |mut machine: Value| match machine["config"].take() {
+            Value::Null => machine["incomplete_config"].take(),
+            config => config,
+        };
+        Ok(found.map_or(Value::Null, config))
     }
 
     /// All apps that the token may see.
@@ -127,18 +149,21 @@ impl Fly<'_> {
     }
 
     /// Makes a volume, empty or as a snapshot has it.
-    pub(crate) fn create_volume(
-        &self,
-        name: &str,
-        region: &str,
-        size_gb: u32,
-        snapshot: Option<&str>,
-    ) -> Result<Volume, Failure> {
-        let size = size_gb.max(1).to_string();
+    pub(crate) fn create_volume(&self, new: &NewVolume<'_>) -> Result<Volume, Failure> {
+        let NewVolume { name, region, size_gb, snapshot_retention, snapshot } = new;
+        let (size, days) = ((*size_gb).max(1).to_string(), snapshot_retention.map(|days| days.to_string()));
         let mut words =
             vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
+        words.extend(days.iter().flat_map(|days| ["--snapshot-retention", days]));
         words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
         self.json(&words, LIMIT)
+    }
+
+    /// Marks a volume as set aside, for every clone and every person: see [`Volume::is_marked`].
+    pub(crate) fn mark_set_aside(&self, volume: &str) -> Result<(), Failure> {
+        let retention = SET_ASIDE_RETENTION.to_string();
+        let words = ["volumes", "update", volume, "--snapshot-retention", &retention];
+        self.ask(&[words.as_slice(), &["--scheduled-snapshots=false", "--json"]].concat(), LIMIT).map(drop)
     }
 
     /// Waits until a volume can be mounted: the blocks of a fork come over in the background.
@@ -186,6 +211,26 @@ impl Fly<'_> {
         let words =
             ["machine", "clone", machine, "--name", name, "--attach-volume", &mount, "--region", region];
         self.ask(&words, RUN_LIMIT).map(drop)
+    }
+
+    /// Makes a machine with this configuration, and waits for it. The image, by its tag, counts more than that of the configuration.
+    pub(crate) fn run_machine_as(
+        &self,
+        name: &str,
+        image: &str,
+        region: &str,
+        config: &Value,
+    ) -> Result<(), Failure> {
+        const LINE: &str = "fly machine run";
+        let unwritten =
+            |error: io::Error| Failure::new(Reason::Failed, format!("`{LINE}` cannot be run: {error}"));
+        // Its variables may be anybody's secrets: what is in a command line others can read.
+        let mut file = tempfile::Builder::new().suffix(".json").tempfile().map_err(unwritten)?;
+        file.write_all(config.to_string().as_bytes()).map_err(unwritten)?;
+        let words =
+            ["machine", "run", image, "--name", name, "--region", region, "--detach", "--machine-config"];
+        let words = words.into_iter().map(OsStr::new).chain([file.path().as_os_str()]);
+        self.run(&self.command(words), LINE, RUN_LIMIT).map(drop)
     }
 
     /// Lets a stopped machine run this command once, instead of the service, when it is started next. The next deploy takes it back.

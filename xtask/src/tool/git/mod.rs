@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 
 pub(crate) use self::object::{blob, commit, commits_only_in, history, message, reparent, set_ref, tree};
 pub(crate) use self::origin::{
-    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, swap,
+    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, ref_names, swap,
 };
 pub(crate) use self::origin::{Pushedness, is_pushed};
 use super::run::{self, Reply};

@@ -1,5 +1,6 @@
 //! `origin`: asked, fetched from and pushed to, each with a deadline and without a question to anybody.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Output;
 use std::thread;
@@ -48,8 +49,10 @@ pub(crate) enum Swapped {
 pub(crate) enum Pushed {
     /// Into this repository and to `origin`.
     Everywhere,
-    /// Into this repository alone; why.
+    /// Into this repository alone, though there is an `origin`; why.
     OnlyHere(String),
+    /// Into this repository, which has no `origin`.
+    NoOrigin,
     /// Nowhere: there is no repository.
     Nowhere,
 }
@@ -78,6 +81,20 @@ pub(crate) fn origin_ref(root: &Path, name: &str, interrupt: &Interrupt) -> Resu
         return Ok(Origin::Nowhere);
     }
     named(&duct::cmd("git", words(root, &["ls-remote", "origin", name])), interrupt)
+}
+
+/// The names of all refs that begin so, here and at `origin` where that answers.
+pub(crate) fn ref_names(root: &Path, begin: &str, interrupt: &Interrupt) -> Result<BTreeSet<String>> {
+    let own = ask(root, &["for-each-ref", "--format=%(refname)", begin])?.unwrap_or_default();
+    let pattern = format!("{begin}*");
+    let there = if has_origin(root)? {
+        ask_origin(&duct::cmd("git", words(root, &["ls-remote", "origin", &pattern])), interrupt)?
+    } else {
+        Ok(String::new())
+    };
+    let there = there.unwrap_or_default();
+    let there = there.lines().filter_map(|line| Some(line.split_once('\t')?.1));
+    Ok(own.lines().chain(there).filter(|name| name.starts_with(begin)).map(str::to_owned).collect())
 }
 
 fn named(command: &Expression, interrupt: &Interrupt) -> Result<Origin> {

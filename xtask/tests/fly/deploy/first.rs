@@ -75,6 +75,21 @@ fn the_first_deploy_makes_one_machine_with_one_volume() {
 }
 
 #[test]
+fn the_volume_is_made_as_fly_toml_says() {
+    let Some(home) = home("the_volume_is_made_as_fly_toml_says") else { return };
+    let ship = Ship::begin(&home, begin(&[("APP_PASSWORD", PASSWORD)], Says::default()));
+    let fly_toml = fs::read_to_string(ship.world.path("fly.toml")).unwrap();
+    let mounts = "[[mounts]]\n  initial_size = \"3GB\"\n  snapshot_retention = 14";
+    ship.world.write("fly.toml", fly_toml.replace("[[mounts]]", mounts));
+    let said = ship.deploy(&["--create", "--allow-dirty"], &[]);
+    assert_eq!(said.exit, 0, "{said}");
+    assert!(said.stdout.contains("data, 3 GB in iad"), "{said}");
+    let app = ship.sim.app();
+    let volume = app["volumes"].as_object().unwrap().values().next().unwrap();
+    assert_eq!((&volume["size_gb"], &volume["snapshot_retention"]), (&json!(3), &json!(14)));
+}
+
+#[test]
 fn a_password_that_is_made_here_is_told_once() {
     let Some(home) = home("a_password_that_is_made_here_is_told_once") else { return };
     let ship = Ship::begin(&home, begin(&[], Says::default()));

@@ -25,6 +25,7 @@ macro_rules! assert_told {
 
 mod cases;
 mod first;
+mod flyctl;
 mod lock;
 mod preflight;
 mod scenarios;
@@ -349,6 +350,8 @@ fn scenario(mut scenario: Value, commit: &str) -> Value {
     let image = json!({"digest": DIGEST, "labels": {"org.opencontainers.image.revision": commit, "landfall.schema": "0"}});
     let pinned = format!("registry.example/simapp@{DIGEST}");
     scenario["images"] = json!({IMAGE: image, pinned: image});
+    // A machine that reads a volume is there for as long as that takes.
+    scenario["behavior"]["oneshot"] = json!({"after": 60});
     if scenario["base"] != "exec_fail" && scenario["exec"].is_null() {
         scenario["exec"] = json!([inspect(SCHEMA), status(3)]);
     }

@@ -5,8 +5,9 @@ use std::fs;
 use serde_json::json;
 
 use super::cases::DROPPED;
-use super::{Begin, GROWN, Ship, home};
-use crate::shop::git;
+use super::{Begin, GROWN, Ship, home, status};
+use crate::shop::{SCHEMA, git};
+use crate::sim::inspect;
 
 #[test]
 fn a_dry_run_tells_every_step_and_writes_nothing() {
@@ -60,7 +61,7 @@ fn what_stands_against_it_is_told_all_at_once() {
       fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
         mend it: add [checks.health] with type = "http", port = 8080, path = "/healthz"
       there is a second volume named data, [VOLUME] in iad: no machine has it, and machine [MACHINE] has another one
-        mend it: where it holds nothing that is needed: fly volumes destroy [VOLUME] -a simapp (its snapshots stay for some days); if it has the data, stop here and ask who attached the other one
+        mend it: see what it holds, and how it is removed: cargo xtask status --volume [VOLUME]; if it has the data, stop here and ask who attached the other one
     mend them all, then run it again
     "#);
 }
@@ -96,6 +97,14 @@ fn a_hazard_needs_its_approval_which_goes_along_to_the_boot() {
     write `-- @dropped email` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.email
     to accept it: cargo xtask deploy --allow DROPS_COLUMN:customers.email
     ");
+    // On rows the boot might come to another plan than one that was made without any.
+    let said = ship.deploy(&["--allow", "DROPS_COLUMN:customers.email"], &[]);
+    ship.ended(&said, 2, "old");
+    insta::assert_snapshot!(ship.error(&said), @"
+    error: --allow approves one plan, which only a rehearsal finds on real rows: production has 3 rows; the machine might come to another plan, and refuse it; nothing was changed
+    leave out: --no-rehearsal
+    ");
+    ship.sim.configure(&json!({"exec": [inspect(SCHEMA), status(0)]}));
     let said = ship.deploy(&["--allow", "DROPS_COLUMN:customers.email"], &[]);
     ship.ended(&said, 0, "new");
     let env = &crate::front::machines(&ship.sim.control("state"))[0]["config"]["env"];
