@@ -8,6 +8,7 @@ mod config;
 mod copy;
 mod customer;
 mod detach;
+mod discard;
 mod ending;
 mod failure;
 mod lock;
@@ -62,6 +63,7 @@ fn run(config: Config, started: Instant) -> ExitCode {
         Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
         Command::Backup(backup, format) => command::backup::run(&config, &backup).print("backup", format),
         Command::Restore(copy, format) => command::restore::run(&config, &copy).print("restore", format),
+        Command::Discard(file, format) => command::discard::run(&config, &file).print("discard", format),
         Command::LastChange(format) => command::last_change::run(&config).print("last-change", format),
         Command::Status(file, format) => {
             command::status::run(&config, file.as_deref()).print("status", format)

@@ -51,6 +51,14 @@ pub(crate) fn write(config: &Config, report: &Report, copy: Option<&Backup>, too
     }
 }
 
+/// Removes the one of a database that goes as well.
+pub(crate) fn forget(database: &Database) -> io::Result<()> {
+    match fs::remove_file(database.beside(SUFFIX)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The last one; `None` when there was no change yet.
 pub(crate) fn read(database: &Database) -> Result<Option<Record>, Error> {
     let file = database.beside(SUFFIX);

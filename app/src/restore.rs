@@ -1,4 +1,4 @@
-//! A copy in the place of the database, which is set aside beside it: `DATABASE.set-aside-TIME`. A person removes that; no command does.
+//! A copy in the place of the database, which is set aside beside it: `DATABASE.set-aside-TIME`. Only a person removes that, with `app discard`.
 //!
 //! Made under another name first. The database gets its second name before the copy gets its first one, so that at every instant
 //! a whole database, the old one or the new one, is where it is looked for.

@@ -1,6 +1,7 @@
 //! The commands that do one thing and end; `start` and `serve` are in `boot`.
 
 pub(crate) mod backup;
+pub(crate) mod discard;
 pub(crate) mod inspect;
 pub(crate) mod last_change;
 pub(crate) mod migrate;

@@ -63,6 +63,13 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Remove a database that was set aside
+    Discard {
+        /// One of those that `status` lists
+        file: PathBuf,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Print what the last change of the database did, and how long it took
     LastChange {
         #[arg(long, value_enum, default_value_t)]
@@ -149,6 +156,7 @@ impl Verb {
             Self::Inspect { .. } => "inspect",
             Self::Backup(_) => "backup",
             Self::Restore { .. } => "restore",
+            Self::Discard { .. } => "discard",
             Self::LastChange { .. } => "last-change",
             Self::Status { .. } => "status",
             Self::Version { .. } => "version",

@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Inspect(Format),
     Backup(Backup, Format),
     Restore(PathBuf, Format),
+    Discard(PathBuf, Format),
     LastChange(Format),
     /// Of the database, or of a file beside it.
     Status(Option<PathBuf>, Format),
@@ -116,6 +117,7 @@ impl Command {
             Self::Inspect(format) => ("inspect", *format),
             Self::Backup(_, format) => ("backup", *format),
             Self::Restore(_, format) => ("restore", *format),
+            Self::Discard(_, format) => ("discard", *format),
             Self::LastChange(format) => ("last-change", *format),
             Self::Status(_, format) => ("status", *format),
             Self::Version(format) => ("version", *format),
@@ -170,6 +172,7 @@ impl Config {
                 Command::Backup(flags.action(), format)
             }
             Verb::Restore { copy, format } => Command::Restore(copy, format),
+            Verb::Discard { file, format } => Command::Discard(file, format),
             Verb::LastChange { format } => Command::LastChange(format),
             Verb::Status { file, format } => Command::Status(file, format),
             Verb::Version { format } => Command::Version(format),

@@ -247,6 +247,7 @@ fn help_tells_every_variable_and_exit_code() {
       inspect      Print the live schema as the text of a schema.sql
       backup       Make a consistent copy of the database while it is in use
       restore      Put a copy back in the place of the database, which is set aside
+      discard      Remove a database that was set aside
       last-change  Print what the last change of the database did, and how long it took
       status       Print what is in the database, how much room is left, and what lies beside it
       version      Print what this is: commit, version, declared schema, SQLite

@@ -530,6 +530,25 @@ fn run_as_root_all_of_it_belongs_to_the_owner_of_the_database() {
 }
 
 #[test]
+fn what_was_set_aside_is_removed_by_its_name_and_nothing_else_is() {
+    let project = project();
+    let aside = report(&project, COPY)["set_aside"].as_str().unwrap().to_owned();
+    for other in [COPY, ".data/db", ".data/db.set-aside-20010101T000000Z", "schema.sql"] {
+        let ran = project.run(&["discard", other]);
+        assert_eq!(ran.exit, 2, "{}", ran.stderr);
+    }
+    assert_snapshot!(project.run(&["discard", COPY]).error(), @"
+    error: .data/db.before-20250101T000000Z-aaaaaaaaaaaa is no database that was set aside; nothing was removed
+    name one of those that app status lists
+    ");
+    assert!([COPY, ".data/db", &aside].iter().all(|file| project.path(file).exists()));
+    let ran = project.run(&["discard", &aside, "--format", "json"]);
+    assert_eq!((ran.exit, &ran.json()["report"]["file"]), (0, &json!(aside)), "{}", ran.stderr);
+    assert!(!project.path(&aside).exists() && !project.path(&format!("{aside}.last-change")).exists());
+    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
+}
+
+#[test]
 fn on_fly_a_volume_without_its_database_says_how_one_is_put_back_and_that_works() {
     let (project, volume) = (project(), tempfile::tempdir_in("/dev/shm").unwrap());
     let (database, aside) = (volume.path().join("db"), volume.path().join("db.set-aside-20250102T000000Z"));

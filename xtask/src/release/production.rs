@@ -97,6 +97,13 @@ pub(crate) fn running(fly_toml: &FlyToml, fly: &Fly<'_>) -> Result<Machine, Erro
     if let Some(trouble) = unreachable(&machine) {
         return Err(trouble.into());
     }
+    if let (Some(exit), "stopped") = (machine.failed(), machine.state.as_str()) {
+        let message = format!(
+            "machine {} is stopped: its release ended by itself with exit code {}",
+            machine.id, exit.exit_code
+        );
+        return Err(Trouble::new(message, "bring a release back that serves: cargo xtask rollback").into());
+    }
     if machine.state != "started" {
         let message = format!("machine {} is {}, and is not woken unasked", machine.id, machine.state);
         let remedy =

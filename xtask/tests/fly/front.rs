@@ -100,10 +100,11 @@ impl Answering {
         let mut started = machines(&control(&self.sim, "state"));
         // One that runs once what a rollback wants runs no service.
         started.retain(|machine| {
-            machine["state"] == "started"
-                && machine["config"]["restart"]["policy"] != "no"
-                && machine["host_status"] != "unreachable"
+            machine["state"] == "started" && machine["config"]["restart"]["policy"] != "no"
         });
+        if started.len() > 1 {
+            started.retain(|machine| machine["host_status"] != "unreachable");
+        }
         if started.len() == 1 { started.pop() } else { None }
     }
 

@@ -12,6 +12,7 @@ mod git;
 mod production;
 mod pull;
 mod rehearse;
+mod remedies;
 #[path = "../support/requires.rs"]
 mod requires;
 mod rollback;

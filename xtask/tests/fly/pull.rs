@@ -349,10 +349,10 @@ fn without_a_machine_that_runs_and_can_be_asked_it_is_told_what_to_do() {
     ");
     insta::assert_snapshot!(told(json!({"base": "host_unreachable"})), @"
     error: the host of machine [MACHINE] is unreachable
-    wait for Fly, or bring a snapshot to another host: https://status.flyio.net
+    wait for Fly: https://status.flyio.net; or bring its newest snapshot to another host: cargo xtask rollback --data newest
     ");
     insta::assert_snapshot!(told(json!({"base": "token_rejected"})), @"
-    error: Fly does not accept the token
+    error: Fly does not accept the token: `fly machine list` was refused
     take a new token: fly tokens create deploy; and set FLY_API_TOKEN to it
     ");
     insta::assert_snapshot!(told(json!({"base": "app_not_found"})), @"

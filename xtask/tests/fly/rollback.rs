@@ -20,22 +20,22 @@ const BEFORE: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 const NOW: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const REPOSITORY: &str = "registry.example/simapp";
 const SEEDED: &str = "registry.example/simapp:deployment-00000000000000000000000001";
-const COPY: &str = "/data/db.before-20260803T100000Z-0123456789ab";
+pub(crate) const COPY: &str = "/data/db.before-20260803T100000Z-0123456789ab";
 /// A schema that the release before does not fit.
-const OTHER: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
+pub(crate) const OTHER: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 
 /// Two releases of the simulator's app, of which the second runs.
-struct Scene {
-    world: World,
-    sim: Sim,
-    front: Front,
-    origin: TempDir,
-    commits: [String; 2],
-    machine: String,
-    volume: String,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) sim: Sim,
+    pub(crate) front: Front,
+    pub(crate) origin: TempDir,
+    pub(crate) commits: [String; 2],
+    pub(crate) machine: String,
+    pub(crate) volume: String,
 }
 
-fn scene(test: &str) -> Option<Scene> {
+pub(crate) fn scene(test: &str) -> Option<Scene> {
     let home = crate::requires::fly(test)?;
     let world = shop();
     let origin = with_origin(&world);
@@ -66,7 +66,7 @@ fn scene(test: &str) -> Option<Scene> {
 }
 
 /// What `app status` answers about a file.
-fn status(file: &str, rows: u32) -> Value {
+pub(crate) fn status(file: &str, rows: u32) -> Value {
     let report = json!({
         "file": file, "bytes": 8192, "tables": [{"table": "customers", "rows": rows}], "schema": "0",
         "disk": {"free": 500_000_000, "total": 1_000_000_000},
@@ -79,7 +79,7 @@ fn status(file: &str, rows: u32) -> Value {
 
 impl Scene {
     /// The same with both releases written down, as deploys do.
-    fn released(self) -> Self {
+    pub(crate) fn released(self) -> Self {
         let [a, b] = self.commits.clone();
         self.entry(&a, BEFORE, "2026-08-01T10:00:00Z", &Value::Null);
         self.entry(&b, NOW, "2026-08-03T10:05:00Z", &json!("vs_0123456789abcdef"));

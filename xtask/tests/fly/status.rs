@@ -359,7 +359,7 @@ fn a_volume_that_was_set_aside_is_no_second_one_and_told_with_what_removes_it() 
     assert_told!(shop.told(0, "set aside"), @"
     ok        set aside        2 things, from data that was brought back; a person decides what may go
     volume [VOLUME 2], 1 GB; see what it holds: cargo xtask status --volume [VOLUME 2]
-    database /data/customers.set-aside of [TIME], 40.0 MB: fly machine exec [MACHINE 1] 'rm /data/customers.set-aside' -a simapp
+    database /data/customers.set-aside of [TIME], 40.0 MB: fly machine exec [MACHINE 1] 'app discard /data/customers.set-aside' -a simapp
     ");
     assert!(shop.told(0, "place").starts_with("ok "));
 }
@@ -416,7 +416,7 @@ fn a_service_that_does_not_answer_is_off_and_its_data_is_told_all_the_same() {
     ok        place            one machine with one volume, as fly.toml says
     ok        volume           [VOLUME 1], 1 GB in iad: 812.0 MB of 1.0 GB free, the database has 40.0 MB
     differs   health           [URL]/_sim/www/healthz does not answer 200
-                               mend it: see what it says: fly logs -a simapp
+                               mend it: see what it says: fly logs --no-tail -a simapp
     ok        schema           aaaaaaaaaaaa, declared and live
     ok        rows             1,246 rows in 2 tables: customers 1,234, orders 12
     ok        last backup      snapshot vs_1, [AGE] ago

@@ -76,7 +76,7 @@ fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
         Pushedness::Yes | Pushedness::NoOrigin => {}
         Pushedness::No => problems.push(Problem::usage(
             format!("commit {} is on no branch of origin: nobody else could find it", short(&head.id)),
-            format!("git push; {AS_IT_IS}"),
+            format!("git push origin HEAD; {AS_IT_IS}"),
         )),
         Pushedness::Unknown(reason) => {
             problems.push(Problem::new(

@@ -9,7 +9,7 @@ use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::release::image::short;
 use crate::release::production::Production;
 use crate::release::shipping::place::{self, Place};
-use crate::tool::fly::{Exit, Guest, Machine, Volume};
+use crate::tool::fly::{Guest, Machine, Volume};
 
 const IMAGE: &str = "image";
 const MACHINE: &str = "machine";
@@ -62,7 +62,7 @@ impl Seen<'_> {
         match state.as_str() {
             _ if !machine.is_reachable() => not_read(MACHINE, format!("{evidence}, as Fly knew it last")),
             "started" => fine(MACHINE, evidence),
-            "stopped" if let Some(exit) = failed(machine) => line(
+            "stopped" if let Some(exit) = machine.failed() => line(
                 MACHINE,
                 Verdict::OutOfSync,
                 format!("{evidence}: the release ended by itself with exit code {}", exit.exit_code),
@@ -113,15 +113,10 @@ impl Seen<'_> {
                 HEALTH,
                 Verdict::OutOfSync,
                 format!("{address} does not answer 200"),
-                format!("see what it says: fly logs -a {}", self.fly_toml.app),
+                format!("see what it says: fly logs --no-tail -a {}", self.fly_toml.app),
             ),
         }
     }
-}
-
-/// How it ended by itself, where that was a failure: to start it again ends the same way.
-fn failed(machine: &Machine) -> Option<Exit> {
-    machine.ended().filter(|exit| exit.exit_code != 0)
 }
 
 /// `sha256:0123456789ab`.

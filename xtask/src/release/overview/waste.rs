@@ -20,7 +20,7 @@ impl Seen<'_> {
         let machine = self.production.machine().map_or("", |machine| &machine.id);
         let databases = databases.iter().map(|file| {
             format!(
-                "database {0} of {1}, {2}: fly machine exec {machine} 'rm {0}' -a {app}",
+                "database {0} of {1}, {2}: fly machine exec {machine} 'app discard {0}' -a {app}",
                 file.file,
                 file.time,
                 text::size(file.bytes)

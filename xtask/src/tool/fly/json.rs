@@ -186,6 +186,11 @@ impl Machine {
         since.filter_map(|event| event.request.clone()?.exit_event).find(|exit| !exit.requested_stop)
     }
 
+    /// The same where that was a failure: to start it again is going to end so, too.
+    pub(crate) fn failed(&self) -> Option<Exit> {
+        self.ended().filter(|exit| exit.exit_code != 0)
+    }
+
     /// What is written on its image under this name.
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.image_ref.labels.as_ref()?.get(name).map(String::as_str)
