@@ -52,7 +52,7 @@ impl Temporary {
         }
         match self.left(&fly, app) {
             Ok(left) if left.is_empty() => {}
-            Ok(left) => ui.note(format!("left at Fly, and {cost}: {}", left.join("; "))),
+            Ok(left) => ui.note(format!("left at Fly, with nothing but a copy of production's data, and {cost}: {}", left.join("; "))),
             Err(failure) => ui.note(format!(
                 "whether anything was left at Fly is not known ({failure}): fly machine list -a {app}; fly volumes list -a {app}"
             )),
