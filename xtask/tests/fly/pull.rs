@@ -343,9 +343,14 @@ fn without_a_machine_that_runs_and_can_be_asked_it_is_told_what_to_do() {
         assert!(production.sim.writes().iter().all(|write| write.ends_with("/exec")), "{said}");
         production.error(&said)
     };
-    insta::assert_snapshot!(told(json!({"machine_state": "stopped"})), @"
-    error: machine [MACHINE] is stopped, and is not woken unasked
+    insta::assert_snapshot!(told(json!({"machine_state": "suspended"})), @"
+    error: machine [MACHINE] is suspended, and is not woken unasked
     start it, and run the command again: fly machine start [MACHINE] -a simapp
+    ");
+    // To start it again would end the same way.
+    insta::assert_snapshot!(told(json!({"machine_state": "stopped"})), @"
+    error: machine [MACHINE] is stopped: its release ended by itself with exit code 1
+    bring a release back that serves: cargo xtask rollback
     ");
     insta::assert_snapshot!(told(json!({"base": "host_unreachable"})), @"
     error: the host of machine [MACHINE] is unreachable

@@ -456,7 +456,7 @@ fn an_image_that_nobody_wrote_down_is_off() {
     append(&shop.world, &later);
     assert_told!(shop.told(4, "image"), @"
     differs   image            sha256:dddddddddddd is in no entry of the audit; release 1 served last
-    mend it: it was shipped by hand; ship what is wanted: cargo xtask deploy
+    mend it: in the clone that shipped it, if one did: git push origin refs/landfall/audit/simapp; else ship what is wanted: cargo xtask deploy
     ");
 }
 

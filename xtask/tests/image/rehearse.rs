@@ -152,7 +152,9 @@ fn is_left(production: &Production) {
     let (_, said) = production.ends(0, &["rehearse", "--fork"]);
     let volumes = production.sim.volumes();
     let (id, _) = volumes.iter().find(|(_, name)| name.starts_with("landfall_rehearsal_")).unwrap();
-    let told = format!("note: left at Fly, with nothing but a copy of production's data, and paid for: fly volumes destroy {id} --yes -a simapp");
+    let told = format!(
+        "note: left at Fly, with nothing but a copy of production's data, and paid for: fly volumes destroy {id} --yes -a simapp"
+    );
     assert!(said.stderr.contains(&told), "{}", said.stderr);
     production.sim.faults(&json!([]));
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use humantime::{Rfc3339Timestamp, format_rfc3339_seconds};
 
 use super::Seen;
+use crate::release::audit;
 use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::release::image::short;
 use crate::release::production::Production;
@@ -37,7 +38,10 @@ impl Seen<'_> {
                 IMAGE,
                 Verdict::OutOfSync,
                 format!("{digest} is in no entry of the audit; release {} served last", served.number),
-                "it was shipped by hand; ship what is wanted: cargo xtask deploy",
+                format!(
+                    "in the clone that shipped it, if one did: git push origin {}; else ship what is wanted: cargo xtask deploy",
+                    audit::ref_name(&self.fly_toml.app)
+                ),
             ),
             _ => fine(IMAGE, format!("{digest}, not written down")),
         }
