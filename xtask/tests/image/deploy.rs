@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::production::{Production, names};
 use crate::requires;
@@ -70,12 +70,18 @@ fn version(shop: &Production) -> String {
     version["commit"].as_str().unwrap().to_owned()
 }
 
-/// The one machine and its volume.
+/// The one machine, which runs, and its volume.
 fn machine_and_volume(shop: &Production) -> (String, String) {
+    let there = there(shop);
+    assert!(shop.sim.machines().contains(&(there.0.clone(), "started".to_owned())));
+    there
+}
+
+/// The one machine, whatever it does, and its volume.
+fn there(shop: &Production) -> (String, String) {
     let machines: Vec<_> =
         shop.sim.machines().into_iter().filter(|(_, state)| state != "destroyed").collect();
     assert_eq!(machines.len(), 1, "{machines:?}");
-    assert_eq!(machines[0].1, "started");
     let volume = shop.sim.volume_of(&machines[0].0);
     (machines[0].0.clone(), volume)
 }
@@ -177,11 +183,33 @@ fn loses_phones(shop: &Production) -> String {
     third
 }
 
+/// Somebody ships by hand what does not fit, and it ends with 3 until Fly starts it no more.
+fn refuses_to_start(shop: &Production, commit: &str) {
+    let (document, _) = shop.ends(0, &["rollback", "--list"]);
+    let releases = document["report"]["releases"].as_array().unwrap();
+    let image = &releases.iter().find(|release| release["commit"] == commit).unwrap()["image"];
+    let keep = ["-e", "LANDFALL_SCHEMA=keep", "--wait-timeout", "5s"];
+    shop.fly(&[&["deploy", "--image", image.as_str().unwrap(), "--ha=false"], keep.as_slice()].concat());
+    let has_given_up = || {
+        let event = &shop.sim.app()["machines"][there(shop).0]["events"][0];
+        event["request"]["exit_event"]["restarting"] == false
+            && event["request"]["exit_event"]["exit_code"] == 3
+    };
+    while !has_given_up() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
 fn comes_back_by_the_copy(shop: &Production, second: &str) {
     // Its data is gone: the image alone would not fit.
     let (_, refused) = shop.ends(3, &["rollback", "--auto-approve"]);
     assert!(refused.stderr.contains("--data"), "{}", refused.stderr);
-    let (document, said) = shop.ends(0, &["rollback", "--data", "copy", "--auto-approve"]);
+    refuses_to_start(shop, second);
+    let (_, volume) = there(shop);
+    let (document, _) = shop.ends(0, &["status", "--volume", &volume]);
+    assert_eq!(document["report"]["database"]["tables"][0], json!({"table": "customers", "rows": 3}));
+    let (document, said) = shop.ends(0, &["rollback", second, "--data", "copy", "--auto-approve"]);
+    assert!(said.stderr.contains("Reading a fork of volume "), "{}", said.stderr);
     assert_eq!(document["report"]["serves"], second, "{}", said.stderr);
     assert_eq!(version(shop), second);
     assert_eq!(rows(shop), named(&[("Lovelace", Some("1815")), ("Hopper", None)]));

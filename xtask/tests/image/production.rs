@@ -19,6 +19,7 @@ pub(crate) struct Production {
     pub(crate) workspace: Workspace,
     pub(crate) sim: Sim,
     pub(crate) commit: String,
+    home: PathBuf,
     tag: &'static str,
 }
 
@@ -50,7 +51,7 @@ impl Production {
         let folder = workspace.path(".data/docker");
         let options = ["--run-with-docker", "--docker-dir", folder.to_str().unwrap()];
         let sim = Sim::start_with(home, &scenario, &options);
-        Self { workspace, sim, commit, tag }
+        Self { workspace, sim, commit, home: home.to_owned(), tag }
     }
 
     fn with_fly(&self, mut command: Command) -> Command {
@@ -69,6 +70,13 @@ impl Production {
         let said = said(&self.xtask(&[args, &["--format", "json"]].concat()).output().unwrap());
         assert_eq!(said.exit, exit, "{}", said.stderr);
         (serde_json::from_str(&said.stdout).unwrap(), said)
+    }
+
+    /// What `fly` is given by hand, whatever comes of it.
+    pub(crate) fn fly(&self, args: &[&str]) {
+        let mut fly = self.with_fly(Command::new(self.home.join("shim/fly")));
+        fly.args(args).args(["-a", "simapp", "-c", "fly.toml"]);
+        fly.current_dir(self.workspace.path("")).output().unwrap();
     }
 
     /// Asks a command to stop as soon as `begun` says so.
