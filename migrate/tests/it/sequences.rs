@@ -414,6 +414,8 @@ impl Sequence {
         }
         let Some(at) = self.old_column(table, |_| true) else { return false };
         let column = table.columns.remove(at);
+        // What became of its values goes with its line, and others may have been computed of them.
+        self.complete &= column.using.is_none();
         self.told(&format!("ALTER TABLE {} DROP COLUMN {}", table.name, column.name));
         table.dropped.extend(self.directive(column.name));
         true
