@@ -1,5 +1,5 @@
 //! Tables that change their kind under their name, and virtual tables that lose or rename columns: the rows go along, or the loss
-//! is named, for its object, before anything is written. In every mode of `fast-path`, with either planner.
+//! is named, for its object, before anything is written. The same of directives. In every mode of `fast-path`, with either planner.
 
 use migrate::{FastPath, PlannerChoice};
 
@@ -11,8 +11,10 @@ enum Due {
     Kept(&'static str, &'static str),
     /// Refused until just these are approved.
     Refused(&'static [&'static str]),
+    /// Refused for a directive in it: what is said.
+    Impossible(&'static str),
 }
-use Due::{Kept, Refused};
+use Due::{Impossible, Kept, Refused};
 
 struct Case {
     name: &'static str,
@@ -327,6 +329,101 @@ const ROWIDS: &[Case] = &[
     ),
 ];
 
+const PRICE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, price REAL); INSERT INTO t VALUES (1, 5.25)";
+const CENTS: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, price INTEGER); INSERT INTO t VALUES (1, 525)";
+
+const DIRECTIVES: &[Case] = &[
+    case(
+        "a value is computed of the type that is named",
+        PRICE,
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n price INTEGER NOT NULL -- @using cast(round(price * 100) AS INTEGER) from=REAL\n)",
+        Kept("SELECT price, typeof(price) FROM t", "525|integer"),
+    ),
+    case(
+        "a value that was computed is not computed again",
+        CENTS,
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n price INTEGER NOT NULL -- @using cast(round(price * 100) AS INTEGER) from=REAL\n)",
+        Kept("SELECT price FROM t", "525"),
+    ),
+    case(
+        "it is not certain whether a value was computed",
+        CENTS,
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n price INTEGER NOT NULL -- @using cast(round(price * 100) AS INTEGER)\n)",
+        Impossible("may have acted already"),
+    ),
+    case(
+        "two columns swap their names",
+        "CREATE TABLE t (a TEXT, b TEXT); INSERT INTO t VALUES ('a', 'b')",
+        "CREATE TABLE t (\n a TEXT, -- @renamed from=b\n b TEXT -- @renamed from=a\n)",
+        Impossible("renames column t.b, which is still declared"),
+    ),
+    case(
+        "two tables swap their names",
+        "CREATE TABLE t (a TEXT); CREATE TABLE u (a TEXT); INSERT INTO t VALUES ('t'); INSERT INTO u VALUES ('u')",
+        "-- @renamed from=u\nCREATE TABLE t (a TEXT);\n-- @renamed from=t\nCREATE TABLE u (a TEXT, b);",
+        Impossible("renames table u, which is still declared"),
+    ),
+    case(
+        "a column is renamed from one that is still declared",
+        "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('a')",
+        "CREATE TABLE t (\n a TEXT,\n b TEXT -- @renamed from=a\n)",
+        Impossible("renames column t.a, which is still declared"),
+    ),
+    case(
+        "two columns are renamed from one",
+        "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('a')",
+        "CREATE TABLE t (\n c TEXT, -- @renamed from=a\n b TEXT -- @renamed from=a\n)",
+        Impossible("renames a, as the one on line 3 does"),
+    ),
+    case(
+        "a value for a table that is new, out of one that is given up",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, street TEXT); INSERT INTO p VALUES (1, 'Main St')",
+        "CREATE TABLE p (\n id INTEGER PRIMARY KEY\n -- @dropped street\n);\nCREATE TABLE address (\n id INTEGER PRIMARY KEY,\n street TEXT -- @using p.street\n);",
+        Impossible("table address is new and has no rows"),
+    ),
+    case(
+        "values for a CHECK",
+        CENTS,
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n price INTEGER CHECK (price < 100) -- @using price % 100 for=CHECK (price < 100)\n)",
+        Kept("SELECT price FROM t", "25"),
+    ),
+    case(
+        "values for UNIQUE",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'x')",
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n a TEXT UNIQUE -- @using a || id for=UNIQUE\n)",
+        Kept("SELECT a FROM t", "x1\nx2"),
+    ),
+    case(
+        "values for STRICT",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO t VALUES (1, 'x'), (2, 7)",
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n n INTEGER -- @using cast(n AS INTEGER) for=STRICT\n) STRICT",
+        Kept("SELECT n FROM t", "0\n7"),
+    ),
+    case(
+        "values for COLLATE",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'X')",
+        "CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n a TEXT COLLATE NOCASE -- @using lower(a) for=COLLATE NOCASE\n)",
+        Kept("SELECT a FROM t", "x"),
+    ),
+    case(
+        "values for a foreign key",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER); INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1), (2, 0)",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE t (\n id INTEGER PRIMARY KEY,\n p INTEGER REFERENCES p (id) -- @using nullif(p, 0) for=REFERENCES p\n)",
+        Kept("SELECT p FROM t", "1\nNULL"),
+    ),
+    case(
+        "a column looks renamed, whatever else its line says",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, skus text not null); INSERT INTO orders VALUES (1, 'a,b')",
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, sku_list text)",
+        Refused(&["LOOKS_LIKE_RENAME:orders.skus", "DROPS_COLUMN:orders.skus"]),
+    ),
+];
+
+#[test]
+fn directives_and_what_they_act_on() {
+    everywhere("directives_and_what_they_act_on", DIRECTIVES);
+}
+
 #[test]
 fn tables_that_change_their_kind() {
     everywhere("tables_that_change_their_kind", KINDS);
@@ -362,6 +459,10 @@ fn everywhere(test: &str, cases: &[Case]) {
 
 fn looks_right(case: &Case, bench: Bench) {
     match case.due {
+        Impossible(said) => {
+            let error = bench.refuses(case.new);
+            assert!(error.message.contains(said), "{}: {error}", case.name);
+        }
         Kept(query, rows) => {
             bench.reaches(case.new);
             assert_eq!(bench.query(query), rows, "{}", case.name);
@@ -391,7 +492,7 @@ fn atlas_alone(case: &Case, bench: &Bench) {
     match (bench.migrate(case.new), &case.due) {
         (Err(_), _) => assert_eq!(bench.dump(), before, "{}", case.name),
         (Ok(_), Kept(query, rows)) => assert_eq!(bench.query(query), *rows, "{}", case.name),
-        (Ok(_), Refused(_)) => panic!("{}: applied", case.name),
+        (Ok(_), Refused(_) | Impossible(_)) => panic!("{}: applied", case.name),
     }
 }
 
