@@ -42,6 +42,31 @@ impl Directive {
             (None, _) => self.table.clone(),
         }
     }
+
+    /// Whether it gives up this live table.
+    pub(crate) fn drops_table(&self, table: &str) -> bool {
+        matches!(&self.action, Action::DroppedTable { name } if name.eq_ignore_ascii_case(table))
+    }
+
+    /// Whether it gives up this live column of a declared table.
+    pub(crate) fn drops_column(&self, table: &str, column: &str) -> bool {
+        self.table.eq_ignore_ascii_case(table)
+            && matches!(&self.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(column))
+    }
+
+    /// Whether a declared table is the live one of this name.
+    pub(crate) fn renames_table(&self, table: &str) -> bool {
+        self.column.is_none() && self.renames(table)
+    }
+
+    /// The declared column that this live one of a declared table becomes.
+    pub(crate) fn new_name_of(&self, table: &str, column: &str) -> Option<&String> {
+        self.column.as_ref().filter(|_| self.table.eq_ignore_ascii_case(table) && self.renames(column))
+    }
+
+    fn renames(&self, name: &str) -> bool {
+        matches!(&self.action, Action::Renamed { from } if from.eq_ignore_ascii_case(name))
+    }
 }
 
 /// As it is written, without the dashes.

@@ -9,7 +9,6 @@ use rusqlite::Connection;
 
 use crate::checksum::Checksum;
 use crate::declared::Declared;
-use crate::directive::Action;
 use crate::execute::Failure;
 use crate::hazard::{Hazard, HazardName};
 use crate::plan::plural;
@@ -210,32 +209,25 @@ impl Terms<'_> {
 
     /// The name that a table has afterwards; `None` where it is gone.
     fn table_after(&self, conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
-        let renamed = self.declared.directives.iter().find_map(|d| match &d.action {
-            Action::Renamed { from } if d.column.is_none() && from.eq_ignore_ascii_case(name) => {
-                Some(d.table.as_str())
-            }
-            _ => None,
-        });
         let there = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'view' AND name = ?1 COLLATE NOCASE";
         let mut statement = conn.prepare_cached(there)?;
         let mut found = None;
-        for name in [Some(name), renamed].into_iter().flatten() {
+        for name in [name, self.declared_table(name)] {
             let mut rows = statement.query([name])?;
             found = rows.next()?.map(|row| row.get(0)).transpose()?.or(found);
         }
         Ok(found)
     }
 
+    /// The name under which a table that was there is declared.
+    fn declared_table<'n>(&'n self, name: &'n str) -> &'n str {
+        let renamed = self.declared.directives.iter().find(|directive| directive.renames_table(name));
+        renamed.map_or(name, |directive| &directive.table)
+    }
+
     fn column_after(&self, table: &str, column: &str) -> String {
-        let renamed = self.declared.directives.iter().find_map(|d| match (&d.action, &d.column) {
-            (Action::Renamed { from }, Some(to))
-                if d.table.eq_ignore_ascii_case(table) && from.eq_ignore_ascii_case(column) =>
-            {
-                Some(to.clone())
-            }
-            _ => None,
-        });
-        renamed.unwrap_or_else(|| column.to_owned())
+        let renamed = self.declared.directives.iter().find_map(|d| d.new_name_of(table, column));
+        renamed.cloned().unwrap_or_else(|| column.to_owned())
     }
 }
 
@@ -262,15 +254,10 @@ fn has_rows(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
 
 /// Columns that hold values, each summed where the declared one is computed.
 fn fields(conn: &Connection, terms: &Terms<'_>, table: &str) -> rusqlite::Result<Vec<Field>> {
-    let to = terms.declared.directives.iter().find_map(|d| match &d.action {
-        Action::Renamed { from } if d.column.is_none() && from.eq_ignore_ascii_case(table) => {
-            Some(d.table.as_str())
-        }
-        _ => None,
-    });
-    let declared = terms.declared.schema.table(to.unwrap_or(table));
+    let to = terms.declared_table(table);
+    let declared = terms.declared.schema.table(to);
     let is_computed = |name: &str| {
-        let name = terms.column_after(to.unwrap_or(table), name);
+        let name = terms.column_after(to, name);
         declared.and_then(|table| table.column(&name)).is_some_and(|column| column.generated.is_some())
     };
     let held = columns(conn, table)?.into_iter().filter(|(_, is_computed)| !is_computed);

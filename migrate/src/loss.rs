@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
-use crate::directive::{Action, Directive, written};
+use crate::directive::{Directive, written};
 use crate::hazard::{ApprovedBy, Hazard, HazardName};
 use crate::memory;
 use crate::plan::plural;
@@ -85,7 +85,7 @@ impl Search<'_> {
     }
 
     fn dropped_table(&self, name: &str, rows: Option<u64>, why: &str, found: &mut Vec<Hazard>) {
-        let is_it = |d: &Directive| matches!(&d.action, Action::DroppedTable { name: n } if n.eq_ignore_ascii_case(name));
+        let is_it = |d: &Directive| d.drops_table(name);
         let approved = self.approved(is_it);
         if approved == Approved::No {
             self.table_like(name, found);
@@ -202,10 +202,7 @@ impl Search<'_> {
         found: &mut Vec<Hazard>,
     ) {
         let object = format!("{}.{}", new.name, column.name);
-        let is_it = |d: &Directive| {
-            d.table.eq_ignore_ascii_case(&new.name)
-                && matches!(&d.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(&column.name))
-        };
+        let is_it = |d: &Directive| d.drops_column(&new.name, &column.name);
         let approved = self.approved(is_it);
         if approved == Approved::No {
             column_like(table, old, new, column, found);
@@ -229,11 +226,7 @@ impl Search<'_> {
 
     /// Named by `@renamed`.
     fn is_renamed_away(&self, table: &Table, column: &str) -> bool {
-        self.declared.directives.iter().any(|d| {
-            d.column.is_some()
-                && d.table.eq_ignore_ascii_case(&table.name)
-                && matches!(&d.action, Action::Renamed { from } if from.eq_ignore_ascii_case(column))
-        })
+        self.declared.directives.iter().any(|d| d.new_name_of(&table.name, column).is_some())
     }
 
     fn lost_rowids(&self, table: &TableCarry, found: &mut Vec<Hazard>) {

@@ -102,12 +102,9 @@ impl<'m> Matching<'m> {
             _ => {
                 let carry = self.table(old, new)?;
                 let mut plain = old.columns.iter().filter(|column| column.generated.is_none());
-                let given_up = |column: &Column| {
-                    self.declared.directives.iter().any(|d| {
-                        d.table.eq_ignore_ascii_case(&new.name)
-                            && matches!(&d.action, Action::DroppedColumn { name } if name.eq_ignore_ascii_case(&column.name))
-                    })
-                };
+                let directives = &self.declared.directives;
+                let given_up =
+                    |column: &Column| directives.iter().any(|d| d.drops_column(&new.name, &column.name));
                 Ok(plain.all(|column| carry.feeds(&column.name) || given_up(column)))
             }
         }
