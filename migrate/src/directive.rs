@@ -25,7 +25,7 @@ pub(crate) struct Directive {
 pub(crate) enum Action {
     /// `@renamed from=old`
     Renamed { from: String },
-    /// `@using EXPR [from=TYPE|new] [for=RULE]`
+    /// `@using EXPR`, `@using EXPR from=TYPE` (or `from=new`), `@using EXPR for=RULE`
     Using(Using),
     /// `@dropped NAME` inside a table: a column.
     DroppedColumn { name: String },
@@ -183,7 +183,7 @@ impl Place {
         let line = position(text, comment.start).0;
         // A one-line CREATE TABLE ends before the comment on its line.
         let on_line = || {
-            statements.iter().find(|s| {
+            statements.iter().rfind(|s| {
                 position(text, s[s.len() - 1].start).0 == line && s[s.len() - 1].end() <= comment.start
             })
         };
@@ -270,8 +270,10 @@ impl Place {
                     "write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements",
                 ),
             },
+            "" => wrong("has no word", "write the word right behind the @, or take the @ out of the comment"),
             word => {
-                let likeness = |known: &&str| strsim::jaro_winkler(word, known);
+                let folded = fold(word);
+                let likeness = |known: &&str| strsim::jaro_winkler(&folded, known);
                 let nearest = WORDS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
                 wrong(
                     "is not known",

@@ -71,8 +71,7 @@ impl Inventory {
         for (name, sql) in tables(conn, ignore)? {
             let expected = written.contains(&fold(&name));
             let may_change = expected || !declared.contains(&(name.as_str(), sql.as_str()));
-            // It shows the rows of the table that it indexes.
-            let is_index = matches!(virtual_table::content(&sql), Content::In(_));
+            let is_index = virtual_table::shows_no_rows_of_its_own(&sql);
             if may_change && !is_index && has_rows(conn, &name)? {
                 let counted = if expected { Some(Counted::of(conn, &name)?) } else { None };
                 let columns = fields(conn, terms, &name)?;

@@ -140,8 +140,9 @@ impl Search<'_> {
     fn lost_entries(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         for old in self.live.virtual_tables.iter().filter(|old| old.rows.is_none()) {
             let (name, is_index) = (&old.name, matches!(old.content(), Content::In(_)));
-            // Nobody needs the number of entries of an index over a table, which may even be missing.
-            let rows = || if is_index { Ok(None) } else { self.count(name) };
+            // Nobody needs the number of entries of an index over a table, which may even be missing; without content, FTS4 tells none.
+            let is_silent = is_index || (old.content() == Content::Nowhere && !old.is_fts5());
+            let rows = || if is_silent { Ok(None) } else { self.count(name) };
             let Some(new) = self.declared.schema.virtual_table(name) else {
                 self.dropped_table(name, rows()?, "", found);
                 continue;
@@ -171,13 +172,13 @@ impl Search<'_> {
         let names = |t: &Table| t.columns.iter().map(|c| fold(&c.name)).collect::<Vec<_>>();
         let like = new.into_iter().find(|t| names(t) == names(old) || near(&t.name, &old.name));
         if let Some(like) = like {
-            let like = &like.name;
+            let (like, from) = (&like.name, written(dropped));
             let message = format!(
                 "table {dropped} goes and table {like} comes: its rows would be lost if that is a rename"
             );
             let remedy = format!(
-                "on the line before CREATE TABLE {like}, write `-- @renamed from={dropped}`; \
-                 if it is no rename, write `-- @dropped table {dropped}`"
+                "on the line before CREATE TABLE {like}, write `-- @renamed from={from}`; \
+                 if it is no rename, write `-- @dropped table {from}`"
             );
             found.push(Hazard::new(HazardName::LooksLikeRename, dropped, message, remedy));
         }

@@ -8,7 +8,7 @@ use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::IdleDirective;
 use crate::schema::{Column, Schema, Table, VirtualTable};
-use crate::token::{fold, quote};
+use crate::token::{fold, quote, tokenize};
 use crate::using::{self, ColumnOf, Turn};
 use crate::virtual_table::Content;
 
@@ -17,7 +17,8 @@ use crate::virtual_table::Content;
 /// # Errors
 /// [`ErrorKind::Schema`] when a directive neither can act nor has acted, with its line.
 pub(crate) fn carry(live: &Schema, declared: &Declared) -> Result<Carry> {
-    let matching = Matching { live, declared };
+    let mut matching = Matching { live, declared, renamed: Vec::new() };
+    matching.renamed = matching.renames()?;
     let mut carry = Carry::default();
     for new in declared.schema.base_tables() {
         match matching.source_of(new)? {
@@ -25,6 +26,7 @@ pub(crate) fn carry(live: &Schema, declared: &Declared) -> Result<Carry> {
             Some(_) | None => matching.new_table(new)?,
         }
     }
+    matching.reads_its_own_row(&carry)?;
     for directive in &declared.directives {
         if !matching.acts(directive)? {
             carry.idle.push(idle(declared, directive));
@@ -43,13 +45,42 @@ fn idle(declared: &Declared, directive: &Directive) -> IdleDirective {
     IdleDirective { line: directive.line, object: directive.object(), message }
 }
 
+/// The names that directives rename now, as a declared table sees them: its columns' and those of tables, declared and live.
+struct Renames {
+    table: String,
+    names: Vec<(String, String)>,
+}
+
 /// A live and a declared schema, on the way to a carry.
 struct Matching<'m> {
     live: &'m Schema,
     declared: &'m Declared,
+    renamed: Vec<Renames>,
 }
 
 impl<'m> Matching<'m> {
+    fn renames(&self) -> Result<Vec<Renames>> {
+        let mut acting = Vec::new();
+        for directive in &self.declared.directives {
+            if matches!(directive.action, Action::Renamed { .. }) && self.acts(directive)? {
+                acting.push(directive);
+            }
+        }
+        let of = |table: &Table| {
+            let names = acting.iter().filter_map(|directive| match (&directive.action, &directive.column) {
+                (Action::Renamed { from }, None) => Some((directive.table.clone(), from.clone())),
+                (Action::Renamed { from }, Some(column))
+                    if directive.table.eq_ignore_ascii_case(&table.name) =>
+                {
+                    Some((column.clone(), from.clone()))
+                }
+                _ => None,
+            });
+            Renames { table: table.name.clone(), names: names.collect() }
+        };
+        Ok(self.declared.schema.base_tables().map(of).collect())
+    }
+
     /// The live table that feeds a declared one.
     fn source_of(&self, new: &Table) -> Result<Option<&'m Table>> {
         let live = self.live;
@@ -105,7 +136,17 @@ impl<'m> Matching<'m> {
                 let directives = &self.declared.directives;
                 let given_up =
                     |column: &Column| directives.iter().any(|d| d.drops_column(&new.name, &column.name));
-                Ok(plain.all(|column| carry.feeds(&column.name) || given_up(column)))
+                let mut computed = Vec::new();
+                for column in new
+                    .columns
+                    .iter()
+                    .filter(|c| matches!(carry.source_of(&c.name), Some(Source::Using { .. })))
+                {
+                    computed.extend(self.column_before(old, new, column)?.map(|was| was.name.clone()));
+                }
+                Ok(plain.all(|column| {
+                    carry.feeds(&column.name) || computed.contains(&column.name) || given_up(column)
+                }))
             }
         }
     }
@@ -118,27 +159,25 @@ impl<'m> Matching<'m> {
         let mut table =
             TableCarry { from: old.name.clone(), to: new.name.clone(), columns, rowid: Rowid::Elsewhere };
         table.rowid = rowid(old, new, &table);
-        self.each_of_its_own(&table, old, new)?;
+        self.reads_what_stays(&table, old, new)?;
         Ok(table)
     }
 
-    /// An `@using` must not read a column whose values another one changes: whether it was written for the old values or for the new
+    /// An `@using` must not read what the same change makes read otherwise: whether it was written for the old values or for the new
     /// ones depends on how many steps a database is behind.
-    fn each_of_its_own(&self, table: &TableCarry, old: &Table, new: &Table) -> Result<()> {
-        let using = |column: &ColumnCarry| match &column.source {
-            Source::Using { expression, line } => Some((column.to.clone(), expression.clone(), *line)),
-            Source::Column(_) | Source::Default => None,
-        };
-        let using: Vec<_> = table.columns.iter().filter_map(using).collect();
-        for (changed, _, _) in &using {
-            let Some(column) = new.column(changed) else { continue };
-            let Some(was) = self.column_before(old, new, column)? else { continue };
-            let reads = |(to, expression, _): &&(String, String, usize)| {
-                to != changed && using::mentions(expression, &was.name)
-            };
-            let Some((to, _, line)) = using.iter().find(reads) else { continue };
-            let directive = self.on(&new.name, Some(to)).find(|d| d.line == *line);
-            let why = format!("it reads {}.{}, whose values another @using changes", new.name, was.name);
+    fn reads_what_stays(&self, table: &TableCarry, old: &Table, new: &Table) -> Result<()> {
+        for column in &table.columns {
+            let Source::Using { expression, line } = &column.source else { continue };
+            let own = new
+                .column(&column.to)
+                .map(|column| self.column_before(old, new, column))
+                .transpose()?
+                .flatten();
+            let mut changing = self.changing(table, old, new)?;
+            changing.retain(|name| own.is_none_or(|own| !own.name.eq_ignore_ascii_case(name)));
+            let Some(read) = changing.iter().find(|name| using::mentions(expression, name)) else { continue };
+            let directive = self.on(&new.name, Some(&column.to)).find(|d| d.line == *line);
+            let why = format!("it reads {}.{read}, whose values the same change replaces", new.name);
             if let Some(directive) = directive {
                 return Err(self.cannot_act(directive, &why).remedy(
                     "make two changes, one after the other: it is not certain which of its values are meant",
@@ -146,6 +185,29 @@ impl<'m> Matching<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Names under which a row reads otherwise after the change: columns that are computed or converted, and what is derived of those.
+    fn changing(&self, table: &TableCarry, old: &Table, new: &Table) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for is in &new.columns {
+            let Some(was) = self.column_before(old, new, is)? else { continue };
+            let computed = matches!(table.source_of(&is.name), Some(Source::Using { .. }));
+            let same = was.affinity(old.strict) == is.affinity(new.strict)
+                && was.collation == is.collation
+                && was.generated == is.generated;
+            if computed || !same {
+                found.push(was.name.clone());
+            }
+        }
+        let alias = old.rowid_alias.as_ref();
+        if alias.is_some_and(|alias| found.iter().any(|name| name.eq_ignore_ascii_case(alias))) {
+            found.extend(["rowid", "oid", "_rowid_"].map(str::to_owned));
+        }
+        if !found.is_empty() {
+            found.extend(old.columns.iter().filter(|c| c.generated.is_some()).map(|c| c.name.clone()));
+        }
+        Ok(found)
     }
 
     fn column(&self, old: &Table, new: &Table, column: &Column) -> Result<Source> {
@@ -165,6 +227,62 @@ impl<'m> Matching<'m> {
         Ok(was.map_or(Source::Default, |was| Source::Column(was.name.clone())))
     }
 
+    /// An `@using` sees its row, by bare names: while it is computed the table has another name, and other tables may have changed
+    /// already, or not yet.
+    fn reads_its_own_row(&self, carry: &Carry) -> Result<()> {
+        for table in &carry.tables {
+            for column in &table.columns {
+                let Source::Using { expression, line } = &column.source else { continue };
+                let Some(read) = self.table_read(carry, table, expression) else { continue };
+                let Some(directive) = self.on(&table.to, Some(&column.to)).find(|d| d.line == *line) else {
+                    continue;
+                };
+                let own = [&table.from, &table.to].iter().any(|name| name.eq_ignore_ascii_case(&read));
+                let (why, remedy) = if own {
+                    (
+                        format!("it names its table, {read}"),
+                        "write the columns of the row alone, without their table",
+                    )
+                } else {
+                    (
+                        format!("it reads {read}, which the same change touches"),
+                        "make two changes, one after the other",
+                    )
+                };
+                return Err(self.cannot_act(directive, &why).remedy(remedy));
+            }
+        }
+        Ok(())
+    }
+
+    /// A table or view in an expression that is not there just as it is before and after the change, or is the expression's own.
+    fn table_read(&self, carry: &Carry, own: &TableCarry, expression: &str) -> Option<String> {
+        let tokens = tokenize(expression).unwrap_or_default();
+        let follows = |at: usize, word: &str| at > 0 && tokens[at - 1].is(word);
+        let names_table = |at: &usize| {
+            follows(*at, "FROM")
+                || follows(*at, "JOIN")
+                || tokens.get(at + 1).is_some_and(|t| t.is_symbol("."))
+        };
+        let stays = |name: &str| {
+            let is_own = [&own.from, &own.to].iter().any(|own| own.eq_ignore_ascii_case(name));
+            let (old, new) = (self.live.table(name), self.declared.schema.table(name));
+            let same = match (old, new) {
+                (Some(old), Some(new)) => {
+                    old.columns == new.columns && carry.table_to(name).is_some_and(|c| !c.computes())
+                }
+                _ => {
+                    self.live.view(name).is_none()
+                        && !self.live.has_table(name)
+                        && !self.declared.schema.has_table(name)
+                }
+            };
+            same && !is_own
+        };
+        let names = (0..tokens.len()).filter(names_table).map(|at| tokens[at].name());
+        names.into_iter().find(|name| !stays(name))
+    }
+
     fn places<'s>(
         &'s self,
         old: &'s Table,
@@ -172,8 +290,10 @@ impl<'m> Matching<'m> {
         was: Option<&'s Column>,
         column: &'s Column,
     ) -> (Option<ColumnOf<'s>>, ColumnOf<'s>) {
-        let live = was.map(|column| ColumnOf { schema: self.live, table: old, column });
-        (live, ColumnOf { schema: &self.declared.schema, table: new, column })
+        let names = self.renamed.iter().find(|renames| renames.table == new.name);
+        let renamed = names.map_or(&[][..], |renames| &renames.names);
+        let live = was.map(|column| ColumnOf { schema: self.live, table: old, column, renamed });
+        (live, ColumnOf { schema: &self.declared.schema, table: new, column, renamed: &[] })
     }
 
     /// The live column that a declared one is, by `@renamed` or by name.

@@ -92,8 +92,8 @@ impl Tree {
         let renamed = roots.iter().find(|(_, root)| **root == self.root && self.root != 0);
         match (renamed, root) {
             (Some((name, _)), _) if seen.altered => self.now.clone_from(name),
-            // Where freed pages are filled at once (`auto_vacuum`), a DROP moves the root of another table into the gap.
-            (None, Some(root)) if seen.dropped => self.root = root,
+            // Where freed pages are filled at once (`auto_vacuum`), a DROP moves the roots of other tables into the gaps.
+            (_, Some(root)) if seen.dropped => self.root = root,
             _ => self.written = true,
         }
     }
@@ -120,6 +120,7 @@ impl Seen {
                 self.dropped = true;
                 self.written.insert(fold(table_name));
             }
+            AuthAction::DropIndex { .. } => self.dropped = true,
             AuthAction::AlterTable { .. } => self.altered = true,
             _ => {}
         }
@@ -234,8 +235,14 @@ mod tests {
 
     #[test]
     fn a_drop_that_moves_another_root_is_not_taken_for_a_write() {
-        let sql = format!("PRAGMA auto_vacuum = FULL; CREATE TABLE first (a); {TWO}");
-        assert_eq!(written(&sql, &["DROP TABLE first", "ALTER TABLE u ADD COLUMN y"]), ["first"]);
+        let first = "CREATE TABLE first (a, b, UNIQUE (a), UNIQUE (b)); CREATE INDEX i ON first (a, b)";
+        let sql =
+            format!("PRAGMA auto_vacuum = FULL; {first}; {TWO}; CREATE TABLE w (a); CREATE TABLE x (a)");
+        assert_eq!(
+            written(&sql, &["DROP INDEX i", "DROP TABLE first", "ALTER TABLE u ADD COLUMN y"]),
+            ["first"]
+        );
+        assert_eq!(written(&sql, &["DROP INDEX i", "DROP TABLE first", "DELETE FROM x"]), ["first", "x"]);
     }
 
     #[test]

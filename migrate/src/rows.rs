@@ -11,8 +11,8 @@ use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::plan::plural;
 use crate::schema::{Column, KeyColumn, Table, as_columns};
-use crate::token::{fold, quote};
-use crate::using::{ActsOn, Rule, mentions};
+use crate::token::{canonical_name, fold, quote};
+use crate::using::{ActsOn, ColumnOf, Rule, Turn, Using, mentions};
 
 /// Rows by the condition that they meet.
 type Counts = BTreeMap<String, u64>;
@@ -189,8 +189,7 @@ impl Rows<'_, '_> {
                 let what = format!("CHECK ({check}) does not hold");
                 let violated = self.violated(&self.new.name, &what, rows, rowids);
                 let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
-                let place = about.map_or("a column", |column| &column.name);
-                found.push(mended_by(place, Rule::Check(check.clone()), violated));
+                found.push(self.mended(about, Rule::Check(check.clone()), violated));
             }
         }
         Ok(())
@@ -269,6 +268,20 @@ impl Rows<'_, '_> {
         }
     }
 
+    /// With the directive that gives the rows other values, where one would act.
+    fn mended(&self, column: Option<&Column>, rule: Rule, violated: Hazard) -> Hazard {
+        let Some(column) = column else { return violated };
+        let was = self.table.source_of(&column.name).and_then(|source| self.was(source));
+        let (live, declared) = (self.search.live, &self.search.declared.schema);
+        let was = was.map(|column| ColumnOf { schema: live, table: self.old, column, renamed: &[] });
+        let is = ColumnOf { schema: declared, table: self.new, column, renamed: &[] };
+        let using = Using { expression: String::new(), acts_on: ActsOn::Rule(rule.clone()) };
+        match using.turn(was, is) {
+            Turn::Acts => mended_by(&column.name, rule, violated),
+            Turn::HasActed | Turn::Unclear => violated,
+        }
+    }
+
     /// New UNIQUE and PRIMARY KEY constraints and unique indexes, asked of the old rows.
     fn keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let primary = self.new.primary_key.iter().filter(|k| self.old.primary_key.as_ref() != Some(*k));
@@ -319,11 +332,13 @@ impl Rows<'_, '_> {
             let names = as_columns(key);
             let what = format!("a repeated value where UNIQUE ({names}) is declared");
             let violated = self.violated(object, &what, rows, rowids);
-            let (place, named) = match key {
-                [only] if self.new.column(&only.expression).is_some() => (names, String::new()),
-                _ => ("a column of it".to_owned(), names),
+            let about = self.new.columns.iter().find(|column| mentions(&names, &column.name));
+            let named = if key.len() == 1 && about.is_some_and(|c| names == canonical_name(&c.name)) {
+                String::new()
+            } else {
+                names
             };
-            found.push(mended_by(&place, rule(named), violated));
+            found.push(self.mended(about, rule(named), violated));
         }
         Ok(())
     }
@@ -355,7 +370,8 @@ impl Rows<'_, '_> {
                 let rowids = self.rowids_from(&from);
                 let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
                 let violated = self.violated(&self.new.name, &what, rows, rowids);
-                found.push(mended_by(&key.columns[0], Rule::References(key.parent.clone()), violated));
+                let about = self.new.column(&key.columns[0]);
+                found.push(self.mended(about, Rule::References(key.parent.clone()), violated));
             }
         }
         Ok(())
@@ -373,11 +389,13 @@ impl Rows<'_, '_> {
             quote(&self.table.from),
             generated.expression
         );
-        let rows = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0));
-        // Where the expression cannot be asked of the old rows, all of them count.
+        let was = self.old.column(&column.name).map(|was| was.affinity(self.old.strict));
+        let stays = was == Some(column.affinity(self.new.strict));
+        let rows = stays.then(|| self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)));
+        // Where the expression cannot be asked of the old rows, or its values are stored otherwise, all of them count.
         let rows = match rows {
-            Ok(rows) => rows,
-            Err(_) => self.search.count(&self.table.from)?.unwrap_or(0),
+            Some(Ok(rows)) => rows,
+            Some(Err(_)) | None => self.search.count(&self.table.from)?.unwrap_or(0),
         };
         if rows > 0 {
             let object = format!("{}.{}", self.new.name, column.name);

@@ -1,10 +1,11 @@
 //! `@using`: a value for rows that exist, and what it acts on. By that name it is known whether it has acted.
 
 use crate::ddl;
-use crate::schema::{Column, Schema, Table, as_columns, canonical_in};
-use crate::token::{Token, canonical_type, fold, tokenize};
+use crate::directive::written;
+use crate::schema::{Column, ForeignKey, KeyColumn, Schema, Table, as_columns, canonical_in};
+use crate::token::{Kind, Token, canonical_type, fold, quote, tokenize};
 
-/// `@using EXPRESSION [from=TYPE|new] [for=RULE]`
+/// `@using EXPRESSION`, with `from=` a type or `new`, or with `for=` a rule
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Using {
     /// SQL over the old row.
@@ -60,6 +61,8 @@ pub(crate) struct ColumnOf<'s> {
     pub(crate) schema: &'s Schema,
     pub(crate) table: &'s Table,
     pub(crate) column: &'s Column,
+    /// Columns and tables that are declared under another name than they have here: declared, and here.
+    pub(crate) renamed: &'s [(String, String)],
 }
 
 impl Using {
@@ -83,7 +86,11 @@ impl Using {
             (ActsOn::Type(_), Some(was)) if was.column.type_ == declared.column.type_ => Turn::HasActed,
             (ActsOn::Type(from), Some(was)) if was.column.type_ == *from => Turn::Acts,
             (ActsOn::Type(_), Some(_)) => Turn::Unclear,
-            (ActsOn::Rule(rule), Some(was)) if rule.holds(was) => Turn::HasActed,
+            (ActsOn::Rule(rule), Some(was)) if rule.is_met(was, declared) => Turn::HasActed,
+            // Another spelling of what it acted for, perhaps.
+            (ActsOn::Rule(rule), Some(was)) if rules(was).iter().any(|other| other.is_like(rule)) => {
+                Turn::Unclear
+            }
             (ActsOn::Rule(_), Some(_)) => Turn::Acts,
         }
     }
@@ -111,14 +118,28 @@ pub(crate) fn needs(was: ColumnOf<'_>, declared: ColumnOf<'_>) -> Vec<ActsOn> {
     if old.affinity(was.table.strict) != new.affinity(declared.table.strict) && old.type_ != new.type_ {
         found.push(ActsOn::Type(old.type_.clone()));
     }
-    let rules = rules(declared).into_iter().filter(|rule| !rule.holds(was));
+    let there = rules(was);
+    let rules = rules(declared).into_iter().filter(|rule| !there.iter().any(|other| other.is_like(rule)));
     found.extend(rules.map(ActsOn::Rule));
     found
 }
 
+/// A key: its columns, and the condition of a partial index.
+type KeyOf<'s> = (&'s [KeyColumn], Option<&'s String>);
+
+fn keys(place: ColumnOf<'_>, primary: bool) -> Vec<KeyOf<'_>> {
+    let ColumnOf { schema, table, .. } = place;
+    if primary {
+        return table.primary_key.iter().map(|key| (key.columns.as_slice(), None)).collect();
+    }
+    let indexes = schema.indexes.iter().filter(|i| i.unique && i.table.eq_ignore_ascii_case(&table.name));
+    let indexes = indexes.map(|index| (index.columns.as_slice(), index.condition.as_ref()));
+    table.uniques.iter().map(|key| (key.columns.as_slice(), None)).chain(indexes).collect()
+}
+
 /// Every rule that is declared of a column.
 fn rules(place: ColumnOf<'_>) -> Vec<Rule> {
-    let ColumnOf { schema, table, column } = place;
+    let ColumnOf { table, column, .. } = place;
     let about = |expression: &str| mentions(expression, &column.name);
     let mut found = Vec::new();
     if column.not_null.is_some() {
@@ -126,14 +147,12 @@ fn rules(place: ColumnOf<'_>) -> Vec<Rule> {
     }
     found.extend(table.checks.iter().filter(|check| about(check)).map(|check| Rule::Check(check.clone())));
     let named = |columns: String| if columns == fold(&column.name) { String::new() } else { columns };
-    let primary = table.primary_key.iter().map(|key| as_columns(&key.columns));
+    let primary = keys(place, true).into_iter().map(|(columns, _)| as_columns(columns));
     found.extend(primary.filter(|key| about(key)).map(|key| Rule::PrimaryKey(named(key))));
-    let indexes = schema.indexes.iter().filter(|i| i.unique && i.table.eq_ignore_ascii_case(&table.name));
-    let uniques = table.uniques.iter().map(|key| &key.columns).chain(indexes.map(|index| &index.columns));
-    let uniques = uniques.map(|columns| as_columns(columns)).filter(|key| about(key));
-    found.extend(uniques.map(|key| Rule::Unique(named(key))));
-    let keys = table.foreign_keys.iter().filter(|key| key.columns.contains(&fold(&column.name)));
-    found.extend(keys.map(|key| Rule::References(key.parent.clone())));
+    let uniques = keys(place, false).into_iter().map(|(columns, _)| as_columns(columns));
+    found.extend(uniques.filter(|key| about(key)).map(|key| Rule::Unique(named(key))));
+    let references = table.foreign_keys.iter().filter(|key| key.columns.contains(&fold(&column.name)));
+    found.extend(references.map(|key| Rule::References(key.parent.clone())));
     if column.collation != "binary" {
         found.push(Rule::Collate(column.collation.clone()));
     }
@@ -176,33 +195,108 @@ impl Rule {
         }
     }
 
-    /// Whether a schema has it of a column.
-    fn holds(&self, place: ColumnOf<'_>) -> bool {
-        let ColumnOf { schema, table, column } = place;
-        let keyed = |text: &str, columns: String| {
-            let text = if text.is_empty() { &column.name } else { text };
-            canonical_list(text, table) == canonical_list(&columns, table)
+    /// Whether both are of one kind: a key is one, primary or not.
+    fn is_like(&self, other: &Self) -> bool {
+        let kind = |rule: &Self| match rule {
+            Self::NotNull => 0,
+            Self::Strict => 1,
+            Self::Collate(_) => 2,
+            Self::Check(_) => 3,
+            Self::References(_) => 4,
+            Self::Unique(_) | Self::PrimaryKey(_) => 5,
         };
+        kind(self) == kind(other)
+    }
+
+    /// Whether a schema has it of a column, as far as it says.
+    fn holds(&self, place: ColumnOf<'_>) -> bool {
+        let ColumnOf { table, column, .. } = place;
         match self {
             Self::NotNull => column.not_null.is_some(),
             Self::Strict => table.strict,
             Self::Collate(name) => column.collation == *name,
-            Self::References(parent) => {
-                let of_column = |columns: &[String]| columns.contains(&fold(&column.name));
-                table.foreign_keys.iter().any(|key| key.parent == *parent && of_column(&key.columns))
+            Self::References(_) => self.references(place).next().is_some(),
+            Self::Check(text) => table.checks.contains(&canonical_in(&here(text, place), table)),
+            Self::PrimaryKey(_) | Self::Unique(_) => !self.named_keys(place).is_empty(),
+        }
+    }
+
+    /// Whether the live column has it just as it is declared.
+    fn is_met(&self, was: ColumnOf<'_>, declared: ColumnOf<'_>) -> bool {
+        match self {
+            Self::NotNull | Self::Strict | Self::Collate(_) | Self::Check(_) => self.holds(was),
+            Self::References(_) => {
+                let columns = |key: &ForeignKey| key.parent_columns.clone();
+                let there: Vec<_> = self.references(was).map(columns).collect();
+                self.references(declared).map(columns).any(|columns| there.contains(&columns))
             }
-            Self::Check(text) => table.checks.contains(&canonical_in(text, table)),
-            Self::PrimaryKey(text) => {
-                table.primary_key.as_ref().is_some_and(|key| keyed(text, as_columns(&key.columns)))
-            }
-            Self::Unique(text) => {
-                let of_table = |table_name: &str| table_name.eq_ignore_ascii_case(&table.name);
-                let indexes = schema.indexes.iter().filter(|i| i.unique && of_table(&i.table));
-                let keys = table.uniques.iter().map(|key| &key.columns).chain(indexes.map(|i| &i.columns));
-                keys.map(|columns| as_columns(columns)).any(|columns| keyed(text, columns))
+            Self::PrimaryKey(_) | Self::Unique(_) => {
+                let there = keys(was, matches!(self, Self::PrimaryKey(_)));
+                let same = |key: &KeyOf<'_>| there.iter().any(|other| same_key(*key, *other, was));
+                self.named_keys(declared).iter().any(same)
             }
         }
     }
+
+    /// The foreign keys of a column to the parent that is named.
+    fn references<'s>(&self, place: ColumnOf<'s>) -> impl Iterator<Item = &'s ForeignKey> {
+        let parent = match self {
+            Self::References(parent) => fold(&name_here(parent, place)),
+            _ => String::new(),
+        };
+        let column = fold(&place.column.name);
+        place
+            .table
+            .foreign_keys
+            .iter()
+            .filter(move |key| key.parent == parent && key.columns.contains(&column))
+    }
+
+    /// The keys of the columns that are named.
+    fn named_keys<'s>(&self, place: ColumnOf<'s>) -> Vec<KeyOf<'s>> {
+        let (text, primary) = match self {
+            Self::PrimaryKey(text) => (text, true),
+            Self::Unique(text) => (text, false),
+            _ => return Vec::new(),
+        };
+        let text = if text.is_empty() { place.column.name.clone() } else { here(text, place) };
+        let wanted = canonical_list(&text, place.table);
+        let is_it = |(columns, _): &KeyOf<'_>| canonical_list(&as_columns(columns), place.table) == wanted;
+        keys(place, primary).into_iter().filter(is_it).collect()
+    }
+}
+
+/// Whether a declared key and a live one hold the same.
+fn same_key((new, condition): KeyOf<'_>, (old, old_condition): KeyOf<'_>, was: ColumnOf<'_>) -> bool {
+    let expression = |text: &str| canonical_in(&here(text, was), was.table);
+    let same = |(new, old): (&KeyColumn, &KeyColumn)| {
+        expression(&new.expression) == canonical_in(&old.expression, was.table)
+            && new.collation == old.collation
+    };
+    new.len() == old.len()
+        && new.iter().zip(old).all(same)
+        && condition.map(|text| expression(text)) == old_condition.map(|text| canonical_in(text, was.table))
+}
+
+/// A text with every name that is declared otherwise as it is here.
+fn here(text: &str, place: ColumnOf<'_>) -> String {
+    let mut result = String::new();
+    let mut at = 0;
+    for token in tokenize(text).unwrap_or_default() {
+        result.push_str(&text[at..token.start]);
+        let is_name = !matches!(token.kind, Kind::Symbol | Kind::Number | Kind::Blob);
+        match place.renamed.iter().find(|(to, _)| is_name && to.eq_ignore_ascii_case(&token.name())) {
+            Some((_, from)) => result.push_str(&quote(from)),
+            None => result.push_str(token.text),
+        }
+        at = token.end();
+    }
+    result + &text[at..]
+}
+
+fn name_here(name: &str, place: ColumnOf<'_>) -> String {
+    let renamed = place.renamed.iter().find(|(to, _)| to.eq_ignore_ascii_case(name));
+    renamed.map_or_else(|| name.to_owned(), |(_, from)| from.clone())
 }
 
 /// The parts of a list, each in canonical spelling.
@@ -224,7 +318,7 @@ impl std::fmt::Display for Rule {
             Self::Unique(columns) => write!(f, "UNIQUE{}", listed(columns)),
             Self::PrimaryKey(columns) => write!(f, "PRIMARY KEY{}", listed(columns)),
             Self::Check(expression) => write!(f, "CHECK ({expression})"),
-            Self::References(parent) => write!(f, "REFERENCES {parent}"),
+            Self::References(parent) => write!(f, "REFERENCES {}", written(parent)),
         }
     }
 }

@@ -10,9 +10,9 @@ pub(crate) enum Content {
     Own,
     /// In shadow tables of its own, with the rowid as its first column and coordinates as this module rounds them (R*Tree).
     Boxes(String),
-    /// In another table or view; it holds an index over that (FTS5 `content=`).
+    /// In another table or view; it holds an index over that (FTS `content=`).
     In(String),
-    /// Nowhere: only index entries, which cannot be read back (FTS5 `content=''`).
+    /// Nowhere: only index entries, which cannot be read back (FTS `content=''`).
     Nowhere,
     /// A module that this crate knows nothing of.
     Unknown,
@@ -54,13 +54,21 @@ pub(crate) fn content(sql: &str) -> Content {
         module @ ("rtree" | "rtree_i32") => Content::Boxes(module.to_owned()),
         // A value with a locale reads as its text alone (<https://www.sqlite.org/fts5.html#the_locale_option>).
         "fts5" if option(sql, "locale").is_some_and(|on| on != "0") => Content::Unknown,
-        "fts5" => match option(sql, "content") {
+        "fts3" | "fts4" | "fts5" => match option(sql, "content") {
             None => Content::Own,
             Some(name) if name.is_empty() => Content::Nowhere,
             Some(name) => Content::In(name),
         },
-        "fts3" | "fts4" if option(sql, "content").is_none() => Content::Own,
         _ => Content::Unknown,
+    }
+}
+
+/// Whether a SELECT tells of no row that it keeps: an index over another table shows that table's, and FTS4 without content fails.
+pub(crate) fn shows_no_rows_of_its_own(sql: &str) -> bool {
+    match content(sql) {
+        Content::In(_) => true,
+        Content::Nowhere => module(sql) != "fts5",
+        Content::Own | Content::Boxes(_) | Content::Unknown => false,
     }
 }
 
@@ -95,7 +103,8 @@ fn option(sql: &str, name: &str) -> Option<String> {
         let key = fold(&key.name());
         key == name || OPTIONS.iter().find(|option| option.starts_with(&key)) == Some(&name)
     };
-    let at = tokens.windows(2).position(|pair| pair[1].is_symbol("=") && is_it(&pair[0]))?;
+    // Of several, FTS4 takes the last; FTS5 allows but one.
+    let at = tokens.windows(2).rposition(|pair| pair[1].is_symbol("=") && is_it(&pair[0]))?;
     // `content=` without a value means contentless, too.
     let value = tokens.get(at + 2).filter(|t| !t.is_symbol(",") && !t.is_symbol(")"));
     Some(value.map(|t| t.name()).unwrap_or_default())

@@ -93,7 +93,7 @@ fn using(declared: &Declared, directive: &Directive) -> Result<()> {
         return Err(wrong(declared, directive, "is for a generated column, which holds no values")
             .remedy("take it out: a generated column is computed from the others"));
     }
-    let place = ColumnOf { schema: &declared.schema, table, column };
+    let place = ColumnOf { schema: &declared.schema, table, column, renamed: &[] };
     match using.contradiction(place) {
         None => Ok(()),
         Some(what) => Err(wrong(declared, directive, &what).remedy(

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use serde::Deserialize;
 
+use crate::carry::{ColumnCarry, Source};
 use crate::ddl::{self, ObjectKind};
 use crate::declared::Declared;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +26,17 @@ use crate::token::{Token, tokenize};
 /// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan;
 /// [`ErrorKind::Interrupted`].
 pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
+    // Rows of the table that it reads may be in no sample, so that a plan without the value would look right.
+    if task.carry.tables.iter().flat_map(|table| &table.columns).any(reads_a_table) {
+        return Err(failed("does not know @using"));
+    }
     let statements = pending(task.live, task.declared, task.settings)?;
     Ok(statements.iter().filter_map(|sql| step(task, sql)).collect())
+}
+
+fn reads_a_table(column: &ColumnCarry) -> bool {
+    let Source::Using { expression, .. } = &column.source else { return false };
+    tokenize(expression).unwrap_or_default().iter().any(|token| token.is("SELECT"))
 }
 
 /// The statements that Atlas would run.

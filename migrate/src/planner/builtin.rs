@@ -357,7 +357,11 @@ impl<'t> Builder<'t> {
             }
             Source::Using { .. } | Source::Default => true,
         };
-        carry.rowid == Rowid::Renumbered || carry.columns.iter().any(changes)
+        let computed =
+            |column: &Column| old.column(&column.name).is_none_or(|was| was.generated != column.generated);
+        carry.rowid == Rowid::Renumbered
+            || carry.columns.iter().any(changes)
+            || table.columns.iter().filter(|c| c.generated.is_some()).any(computed)
     }
 
     fn recreate_virtual_table(&mut self, old: &VirtualTable, table: &VirtualTable) -> Result<()> {

@@ -1,12 +1,11 @@
 //! What SQLite's own PRAGMAs tell of a table: the oracle that the cut of its text must agree with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::Connection;
 
 use super::{Key, KeyColumn, Table, VirtualTable};
 use crate::token::{canonical_name, fold};
-use crate::virtual_table::{self, Content};
 
 /// One row of `PRAGMA table_list`.
 #[derive(Debug)]
@@ -52,13 +51,17 @@ struct ForeignKeyFacts {
 
 /// Every table of `main` by its folded name.
 ///
-/// SQLite takes a table for a shadow one by its name alone, also where it is the user's own and an FTS5 table only indexes it:
-/// `CREATE TABLE f_content …; CREATE VIRTUAL TABLE f USING fts5(…, content='f_content')`.
+/// SQLite takes a table for a shadow one by its name alone, also where it is the user's own: `f_stat` beside an FTS3 table f, or
+/// `f_content` that an FTS5 table f only indexes. Those that the module would not have made are tables.
 pub(super) fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
     let mut list = listed(conn)?;
     if list.values().any(|fact| fact.kind == "shadow") {
-        for content in contents(conn)? {
-            if let Some(fact) = list.get_mut(&content).filter(|fact| fact.kind == "shadow") {
+        let made = made_by_modules(conn)?;
+        for (name, fact) in list.iter_mut().filter(|(_, fact)| fact.kind == "shadow") {
+            let owner = made.iter().filter(|(owner, _)| name.starts_with(&format!("{owner}_")));
+            let is_made =
+                owner.max_by_key(|(owner, _)| owner.len()).is_none_or(|(_, made)| made.contains(name));
+            if !is_made {
                 fact.kind = "table".to_owned();
             }
         }
@@ -66,15 +69,22 @@ pub(super) fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFa
     Ok(list)
 }
 
-/// The folded names of tables that virtual ones are an index over.
-fn contents(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+/// The tables that each virtual table makes for itself, asked of an empty database; nothing of those that cannot be made there.
+fn made_by_modules(conn: &Connection) -> rusqlite::Result<HashMap<String, HashSet<String>>> {
     let mut statement =
-        conn.prepare("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0")?;
-    let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let contents = texts.map(|sql| Ok(virtual_table::content(&sql?)));
-    let contents: Vec<_> = contents.collect::<rusqlite::Result<_>>()?;
-    let over = |content| if let Content::In(name) = content { Some(fold(&name)) } else { None };
-    Ok(contents.into_iter().filter_map(over).collect())
+        conn.prepare("SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0")?;
+    let texts = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut made = HashMap::new();
+    for text in texts {
+        let (name, sql) = text?;
+        let empty = Connection::open_in_memory()?;
+        if empty.execute_batch(&sql).is_ok() {
+            let mut statement = empty.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+            let names = statement.query_map([], |row| Ok(fold(&row.get::<_, String>(0)?)))?;
+            made.insert(fold(&name), names.collect::<rusqlite::Result<_>>()?);
+        }
+    }
+    Ok(made)
 }
 
 fn listed(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {

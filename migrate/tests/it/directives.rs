@@ -258,7 +258,7 @@ mod using {
             "price INTEGER, -- @using cast(price * 100 AS INTEGER) from=REAL\n  label TEXT -- @using price || ' EUR'",
         );
         insta::assert_snapshot!(refused(PRICE, &new), @"
-        schema.sql:4: @using price || ' EUR' cannot act: it reads t.price, whose values another @using changes; nothing was changed
+        schema.sql:4: @using price || ' EUR' cannot act: it reads t.price, whose values the same change replaces; nothing was changed
         make two changes, one after the other: it is not certain which of its values are meant
         ");
     }

@@ -296,6 +296,117 @@ const COLUMNS: &[Case] = &[
     ),
 ];
 
+const FOUND: &[Case] = &[
+    case(
+        "a table that FTS3 would take along for one of its own",
+        "CREATE VIRTUAL TABLE f USING fts3 (a); INSERT INTO f VALUES ('x'); CREATE TABLE f_stat (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO f_stat VALUES (1, 'mine')",
+        "CREATE VIRTUAL TABLE f USING fts3 (a); CREATE TABLE f_stat (id INTEGER PRIMARY KEY, n TEXT, m TEXT);",
+        Kept("SELECT n FROM f_stat", "mine"),
+    ),
+    case(
+        "of two languages FTS4 takes the last",
+        "CREATE VIRTUAL TABLE f USING fts4 (a, languageid=l1, languageid=l2); INSERT INTO f (docid, a, l2) VALUES (3, 'one', 7)",
+        "CREATE VIRTUAL TABLE f USING fts4 (a)",
+        Refused(&["DROPS_COLUMN:f.l2"]),
+    ),
+    case(
+        "an old full-text index follows the values of its table",
+        "CREATE TABLE d (a TEXT); INSERT INTO d VALUES ('x'), (NULL); CREATE VIRTUAL TABLE f USING fts4 (content='d', a); INSERT INTO f (f) VALUES ('rebuild')",
+        "CREATE TABLE d (\n a TEXT NOT NULL -- @using coalesce(a, 'qq') for=NOT NULL\n); CREATE VIRTUAL TABLE f USING fts4 (content='d', a)",
+        Kept("SELECT docid FROM f WHERE f MATCH 'qq'", "2"),
+    ),
+    case(
+        "an old full-text index without content can be given up",
+        "CREATE VIRTUAL TABLE f USING fts4 (content='', a); INSERT INTO f (docid, a) VALUES (1, 'x'); CREATE TABLE t (a)",
+        "CREATE TABLE t (a)",
+        Refused(&["DROPS_TABLE:f"]),
+    ),
+    case(
+        "the directive behind two statements is the last one's",
+        "CREATE TABLE t (a INT); INSERT INTO t VALUES (1); CREATE TABLE u (x INT); INSERT INTO u VALUES (3)",
+        "CREATE TABLE t (a TEXT); CREATE TABLE u (x TEXT); -- @using 'q' from=INT",
+        Kept("SELECT t.a, u.x FROM t, u", "1|q"),
+    ),
+    case(
+        "a rule that was acted for is the same under the new name of its column",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, price INTEGER CHECK (price > 0)); INSERT INTO t VALUES (1, 11), (2, 6)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY,\n cost INTEGER -- @renamed from=price\n CHECK (cost > 0) -- @using abs(price) + 1 for=CHECK (cost > 0)\n)",
+        Kept("SELECT cost FROM t", "11\n6"),
+    ),
+    case(
+        "a rule that was acted for, of two columns, one of which gets a new name",
+        "CREATE TABLE t (a INTEGER, b INTEGER, CHECK (a > b)); INSERT INTO t VALUES (2, 1)",
+        "CREATE TABLE t (\n a INTEGER, -- @using a + 1 for=CHECK (a > c)\n c INTEGER, -- @renamed from=b\n CHECK (a > c)\n)",
+        Kept("SELECT a, c FROM t", "2|1"),
+    ),
+    case(
+        "a rule in another shape than the one that was acted for",
+        "CREATE TABLE t (a INTEGER CHECK (a > 1) CHECK (a < 9)); INSERT INTO t VALUES (2)",
+        "CREATE TABLE t (\n a INTEGER CHECK (a > 1 AND a < 9) -- @using a + 1 for=CHECK (a > 1 AND a < 9)\n)",
+        Impossible("may have acted already"),
+    ),
+    case(
+        "a key that is unique in another way already",
+        "CREATE TABLE t (a TEXT UNIQUE); INSERT INTO t VALUES ('a'), ('A')",
+        "CREATE TABLE t (\n a TEXT COLLATE NOCASE UNIQUE -- @using a || rowid for=UNIQUE\n)",
+        Impossible("may have acted already"),
+    ),
+    case(
+        "a value out of a column that is computed of one that changes",
+        "CREATE TABLE t (a INTEGER, g AS (a * 2)); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (\n a INTEGER NOT NULL, -- @using a + 100 for=NOT NULL\n g AS (a * 2),\n c INTEGER -- @using g + 1\n)",
+        Impossible("it reads t.g, whose values the same change replaces"),
+    ),
+    case(
+        "a value out of a column whose type changes",
+        "CREATE TABLE t (a REAL); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (\n a INTEGER,\n c TEXT -- @using a || 'x'\n)",
+        Impossible("it reads t.a, whose values the same change replaces"),
+    ),
+    case(
+        "a value out of another table that changes",
+        "CREATE TABLE t (a INTEGER); CREATE TABLE o (k INTEGER, x INTEGER); INSERT INTO t VALUES (1); INSERT INTO o VALUES (1, 7)",
+        "CREATE TABLE t (\n a INTEGER,\n c INTEGER -- @using (SELECT x FROM o WHERE k = a)\n); CREATE TABLE o (\n k INTEGER,\n x INTEGER NOT NULL -- @using x + 100 for=NOT NULL\n)",
+        Impossible("it reads o, which the same change touches"),
+    ),
+    case(
+        "a value out of another table that stays",
+        "CREATE TABLE t (a INTEGER); CREATE TABLE o (k INTEGER, x INTEGER); INSERT INTO t VALUES (1); INSERT INTO o VALUES (1, 7)",
+        "CREATE TABLE t (\n a INTEGER,\n c INTEGER -- @using (SELECT x FROM o WHERE k = a)\n); CREATE TABLE o (k INTEGER, x INTEGER)",
+        Kept("SELECT c FROM t", "7"),
+    ),
+    case(
+        "a value out of all rows of its own table",
+        "CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), (2)",
+        "CREATE TABLE t (\n a INTEGER,\n c INTEGER -- @using (SELECT max(a) FROM t)\n)",
+        Impossible("it names its table, t"),
+    ),
+    case(
+        "a column that is computed as another type than it held",
+        "CREATE TABLE t (a TEXT, g BLOB); INSERT INTO t VALUES ('007', '007')",
+        "CREATE TABLE t (a TEXT, g INTEGER AS (a))",
+        Refused(&["CHANGES_VALUES:t.g"]),
+    ),
+    case(
+        "a full-text table becomes a table, with a value for its NOT NULL",
+        "CREATE VIRTUAL TABLE t USING fts5 (a); INSERT INTO t VALUES ('x'), (NULL)",
+        "CREATE TABLE t (\n a TEXT NOT NULL -- @using coalesce(a, '') for=NOT NULL\n)",
+        Kept("SELECT quote(a) FROM t", "'x'\n''"),
+    ),
+    case(
+        "a full-text index over what is computed otherwise",
+        "CREATE TABLE t (a TEXT, g AS (a || ' old')); INSERT INTO t VALUES ('x'); CREATE VIRTUAL TABLE f USING fts5 (g, content = t); INSERT INTO f (f) VALUES ('rebuild')",
+        "CREATE TABLE t (a TEXT, g AS (a || ' new')); CREATE VIRTUAL TABLE f USING fts5 (g, content = t)",
+        Kept("SELECT rowid FROM f WHERE f MATCH 'new'", "1"),
+    ),
+    case(
+        "pages that are freed are filled at once",
+        "PRAGMA auto_vacuum = FULL; CREATE TABLE a (x, y, UNIQUE (x)); INSERT INTO a VALUES (1, '2'); CREATE INDEX ia ON a (y); CREATE TABLE d (x); INSERT INTO d VALUES (1); CREATE TABLE e (x); INSERT INTO e VALUES (2)",
+        "CREATE TABLE a (x, y TEXT); CREATE TABLE d (x, z); CREATE TABLE e (x)",
+        Kept("SELECT a.x, a.y, d.x, e.x FROM a, d, e", "1|2|1|2"),
+    ),
+];
+
 const ROWIDS: &[Case] = &[
     case(
         "a new INTEGER PRIMARY KEY is the rowid",
@@ -418,6 +529,11 @@ const DIRECTIVES: &[Case] = &[
         Refused(&["LOOKS_LIKE_RENAME:orders.skus", "DROPS_COLUMN:orders.skus"]),
     ),
 ];
+
+#[test]
+fn what_others_found() {
+    everywhere("what_others_found", FOUND);
+}
 
 #[test]
 fn directives_and_what_they_act_on() {
