@@ -529,8 +529,8 @@ fn a_lock_is_told_and_nothing_that_is_off() {
     git(&shop.world.path(""), &["remote", "remove", "origin"]);
     hold(&shop.world, SystemTime::now() - Duration::from_secs(600));
     assert_told!(shop.told(0, "lock"), @"
-    ok        lock             simapp is free: the lock of grace@example.com on desk (process 4711) at origin expired at [TIME]
-    it was taken at [TIME]; the next deploy takes it over
+    ok        lock             simapp looks free: the lock of grace@example.com on desk (process 4711) at origin should have been renewed by [TIME]
+    it was taken at [TIME]; the next deploy watches it for 150 s, and takes it over where it is not renewed
     ");
     git(&shop.world.path(""), &["remote", "set-url", "origin", "target/nowhere"]);
     let said = shop.status(0, &[]);

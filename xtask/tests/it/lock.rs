@@ -203,8 +203,8 @@ fn a_lock_that_expired() {
     $ cargo xtask lock status
     --- exit code 0
     --- stdout
-    simapp is free: the lock of ada@example.com on laptop (process 4711) at origin expired at [TIME]
-      it was taken at 2026-08-01T12:00:00Z; the next deploy takes it over
+    simapp looks free: the lock of ada@example.com on laptop (process 4711) at origin should have been renewed by [TIME]
+      it was taken at 2026-08-01T12:00:00Z; the next deploy watches it for 150 s, and takes it over where it is not renewed
     --- stderr
     ");
     assert_eq!(shop.report(&["lock", "status"])["state"], "expired");

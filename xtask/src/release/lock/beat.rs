@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
@@ -22,6 +22,21 @@ pub(super) struct Writer {
     pub(super) timing: Timing,
 }
 
+/// Until when a renewal counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Term {
+    /// By a clock that nobody sets.
+    pub(super) until: Instant,
+    /// For people.
+    pub(super) told: SystemTime,
+}
+
+impl Term {
+    fn from_now(length: Duration) -> Self {
+        Self { until: Instant::now() + length, told: SystemTime::now() + length }
+    }
+}
+
 /// What is known of the ref.
 #[derive(Debug)]
 struct Own {
@@ -30,7 +45,7 @@ struct Own {
     /// Those that it may name instead: there was no answer when they were pushed.
     pushed: Vec<String>,
     /// Until when it counts.
-    expires: SystemTime,
+    term: Term,
     /// Why it is not ours any more.
     lost: Option<String>,
     /// Why it was not renewed the last time.
@@ -49,13 +64,13 @@ pub(super) struct Beat {
 
 impl Writer {
     /// A commit of ours that counts from now on, and until when.
-    pub(super) fn commit(&self) -> Result<(String, SystemTime)> {
-        let expires = SystemTime::now() + self.timing.expiry;
-        let expiry = Some(humantime::format_rfc3339(expires).to_string());
+    pub(super) fn commit(&self) -> Result<(String, Term)> {
+        let term = Term::from_now(self.timing.expiry);
+        let expiry = Some(humantime::format_rfc3339(term.told).to_string());
         let message = Holder { expires: expiry, ..self.holder.clone() }.message()?;
         let (name, address) = self.identity.author();
         let tree = git::tree(&self.root, &[])?;
-        Ok((git::commit(&self.root, &tree, None, (name, &address), &message)?, expires))
+        Ok((git::commit(&self.root, &tree, None, (name, &address), &message)?, term))
     }
 
     pub(super) fn ref_name(&self) -> String {
@@ -64,12 +79,12 @@ impl Writer {
 
     /// Whether it was renewed. Without an answer it counts as long as it did.
     fn renew(&self, own: &Mutex<Own>) -> bool {
-        let renewed = self.commit().and_then(|(commit, expires)| {
+        let renewed = self.commit().and_then(|(commit, term)| {
             let before = look(own).commit.clone();
             let swapped = git::swap(&self.root, &self.ref_name(), Some(&before), Some(&commit))?;
-            Ok((commit, expires, swapped))
+            Ok((commit, term, swapped))
         });
-        let (commit, expires, swapped) = match renewed {
+        let (commit, term, swapped) = match renewed {
             Ok(renewed) => renewed,
             Err(error) => {
                 look(own).trouble = error.to_string();
@@ -78,7 +93,7 @@ impl Writer {
         };
         if swapped == Swapped::Done {
             let mut own = look(own);
-            *own = Own { commit, expires, pushed: Vec::new(), lost: None, trouble: String::new() };
+            *own = Own { commit, term, pushed: Vec::new(), lost: None, trouble: String::new() };
             return true;
         }
         self.not_renewed(own, commit, swapped);
@@ -124,8 +139,8 @@ impl Writer {
 
 impl Beat {
     /// Of this commit, which the ref names now.
-    pub(super) fn start(writer: Writer, commit: String, expires: SystemTime) -> Self {
-        let own = Own { commit, expires, pushed: Vec::new(), lost: None, trouble: String::new() };
+    pub(super) fn start(writer: Writer, commit: String, term: Term) -> Self {
+        let own = Own { commit, term, pushed: Vec::new(), lost: None, trouble: String::new() };
         let own = Arc::new(Mutex::new(own));
         let (now, asked) = mpsc::channel();
         let (beating, shared) = (writer.clone(), Arc::clone(&own));
@@ -137,10 +152,10 @@ impl Beat {
     pub(super) fn lost(&self) -> Option<String> {
         let own = look(&self.own);
         let expired = || {
-            let expiry = humantime::format_rfc3339_seconds(own.expires);
+            let expiry = humantime::format_rfc3339_seconds(own.term.told);
             format!("it expired at {expiry} and could not be renewed: {}", own.trouble)
         };
-        own.lost.clone().or_else(|| (SystemTime::now() >= own.expires).then(expired))
+        own.lost.clone().or_else(|| (Instant::now() >= own.term.until).then(expired))
     }
 
     /// Renews it now, and waits for the end of that.
@@ -175,7 +190,7 @@ impl Beat {
             Swapped::Refused(reason) | Swapped::Silent(reason) => {
                 // One of those without an answer may have got through.
                 let latest = SystemTime::now() + self.writer.timing.expiry;
-                let expires = if own.pushed.is_empty() { own.expires } else { latest };
+                let expires = if own.pushed.is_empty() { own.term.told } else { latest };
                 Err((reason, humantime::format_rfc3339_seconds(expires).to_string()))
             }
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::mark;
 use crate::release::image::short;
 
 /// What is done under a lock. Its name in JSON is the kebab-case of the variant.
@@ -34,8 +35,11 @@ pub(crate) struct Holder {
     pub(crate) command: Work,
     /// When it began, as in RFC 3339, so exactly that no other holder has the same.
     pub(crate) since: String,
-    /// Until when it counts unless it is renewed; `None` where it ends with its process.
+    /// Until when it counts unless it is renewed, by its own clock; `None` where it ends with its process.
     pub(crate) expires: Option<String>,
+    /// Which process of that number, where its system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<String>,
 }
 
 impl Holder {
@@ -51,8 +55,14 @@ impl Holder {
         message.lines().find(|line| line.starts_with('{')).and_then(|line| serde_json::from_str(line).ok())
     }
 
-    /// Whether it counts no more, on any machine whose clock differs by this at most.
-    pub(super) fn is_expired(&self, skew: Duration) -> bool {
+    /// Whether its process ran on this machine, and is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.process.as_deref().is_some_and(|mark| mark::is_gone(self.pid, mark))
+    }
+
+    /// Whether it should have been renewed, where its clock and ours differ by this at most. Clocks may differ by more: that it was not
+    /// renewed is known only to whoever watches it.
+    pub(super) fn looks_expired(&self, skew: Duration) -> bool {
         let expires = self.expires.as_deref().and_then(|time| humantime::parse_rfc3339(time).ok());
         expires.is_some_and(|expires| SystemTime::now() > expires + skew)
     }
@@ -79,7 +89,7 @@ impl Holder {
         }
     }
 
-    /// When it has expired, or will.
+    /// Until when it counted, by its own clock.
     pub(super) fn expiry(&self) -> String {
         self.expires.as_deref().map(to_the_second).unwrap_or_default()
     }

@@ -2,11 +2,12 @@
 //!
 //! The ref names a commit that says who holds the lock and until when. It is taken, renewed and given back by pushes that only go
 //! through where the ref still is what it was seen to be, so of two that try at once one wins. A holder that dies renews it no
-//! more, and the next one takes it over.
+//! more: whoever watches the ref for that long, by one clock, takes it over; on the same machine its process is seen to be gone at once.
 
 mod beat;
 mod holder;
 mod local;
+mod mark;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -41,10 +42,17 @@ struct Timing {
     retry: Duration,
     /// How long the lock counts from a renewal on.
     expiry: Duration,
-    /// How far the clocks of two machines may be apart.
+    /// How much longer than it counts it is watched before it is taken over: a renewal may be under way.
     skew: Duration,
     /// Between two looks at somebody else's lock.
     poll: Duration,
+}
+
+impl Timing {
+    /// For how long a lock must not have been renewed before it is taken over.
+    fn silence(&self) -> Duration {
+        self.expiry + self.skew
+    }
 }
 
 const TIMING: Timing = Timing {
@@ -221,6 +229,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
             command: what.command,
             since: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             expires: None,
+            process: mark::own(),
         };
         let writer = Writer { root: place.root.clone(), identity, holder, timing };
         Ok(Self { place, writer, begun: Instant::now(), wait, interrupt, waits_for: None, tell })
@@ -248,29 +257,32 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
                 return Ok(local);
             }
             if let Held::By(holder) = local::look(&self.place.file)? {
-                self.wait_for(holder, where_it_is_local)?;
+                self.wait_for(holder, self.wait, where_it_is_local)?;
             }
         }
     }
 
     fn at_origin(&mut self) -> Result<Beat> {
+        let mut watch: Option<Watch> = None;
         loop {
-            let skew = self.writer.timing.skew;
-            let expired = match self.look()? {
-                None => None,
-                Some(Seen { commit, holder: Some(holder) }) if holder.is_expired(skew) => {
-                    Some((commit, holder))
+            let Some(Seen { commit, holder }) = self.look()? else {
+                if let Some(beat) = self.try_push(None)? {
+                    return Ok(beat);
                 }
-                Some(Seen { holder, .. }) => {
-                    self.wait_for(holder, where_it_is_at_origin)?;
-                    continue;
-                }
+                continue;
             };
-            if let Some(beat) = self.try_push(expired.as_ref().map(|(commit, _)| commit.as_str()))? {
-                if let Some((_, holder)) = expired {
-                    let expiry = holder.expiry();
-                    (self.tell)(Told::Note(format!("the lock of {holder} expired at {expiry}: taken over")));
-                }
+            let timing = self.writer.timing;
+            let watched = Watch::at(watch.take(), commit);
+            let Some(why) = holder.as_ref().and_then(|holder| watched.is_over(holder, timing)) else {
+                let unasked =
+                    watched.worth(holder.as_ref(), timing).map(|worth| watched.since - self.begun + worth);
+                let wait = unasked.unwrap_or_default().max(self.wait);
+                self.wait_for(holder, wait, where_it_is_at_origin)?;
+                watch = Some(watched);
+                continue;
+            };
+            if let Some(beat) = self.try_push(Some(&watched.commit))? {
+                (self.tell)(Told::Note(format!("the lock of {why}: taken over")));
                 return Ok(beat);
             }
         }
@@ -289,23 +301,28 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
 
     /// `None` where somebody else was faster.
     fn try_push(&self, expected: Option<&str>) -> Result<Option<Beat>> {
-        let (commit, expires) = self.writer.commit()?;
+        let (commit, term) = self.writer.commit()?;
         let (root, name) = (&self.place.root, self.writer.ref_name());
         match git::swap(root, &name, expected, Some(&commit))? {
-            Swapped::Done => Ok(Some(Beat::start(self.writer.clone(), commit, expires))),
+            Swapped::Done => Ok(Some(Beat::start(self.writer.clone(), commit, term))),
             Swapped::Moved(_) => Ok(None),
             Swapped::Refused(reason) => Err(refused(self.app(), "take", &reason).into()),
             Swapped::Silent(reason) => {
                 let removed = git::swap(root, &name, Some(&commit), None)?;
                 let is_gone = matches!(removed, Swapped::Done | Swapped::Moved(_));
-                Err(unanswered(self.app(), &reason, (!is_gone).then_some(expires)).into())
+                Err(unanswered(self.app(), &reason, (!is_gone).then_some(term.told)).into())
             }
         }
     }
 
     /// Until it is worth another look.
-    fn wait_for(&mut self, holder: Option<Holder>, remedy: fn() -> &'static str) -> Result<()> {
-        if self.begun.elapsed() >= self.wait {
+    fn wait_for(
+        &mut self,
+        holder: Option<Holder>,
+        wait: Duration,
+        remedy: fn() -> &'static str,
+    ) -> Result<()> {
+        if self.begun.elapsed() >= wait {
             return Err(held(self.app(), holder.as_ref(), self.wait).remedy(remedy()).into());
         }
         let is_same = match (&self.waits_for, &holder) {
@@ -318,7 +335,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
             self.waits_for = Some(holder);
         }
         let begun = Instant::now();
-        while begun.elapsed() < self.writer.timing.poll && self.begun.elapsed() < self.wait {
+        while begun.elapsed() < self.writer.timing.poll && self.begun.elapsed() < wait {
             if self.interrupt.is_raised() {
                 return Err(interrupted().into());
             }
@@ -329,6 +346,43 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
 
     fn app(&self) -> &str {
         &self.writer.holder.app
+    }
+}
+
+/// Somebody else's lock, as it is watched: by this clock alone.
+#[derive(Debug)]
+struct Watch {
+    /// What the ref names.
+    commit: String,
+    /// Since when it is seen to name that.
+    since: Instant,
+    /// Whether it was seen to be renewed.
+    is_alive: bool,
+}
+
+impl Watch {
+    /// The next look shows this commit.
+    fn at(earlier: Option<Self>, commit: String) -> Self {
+        match earlier {
+            Some(earlier) if earlier.commit == commit => earlier,
+            earlier => Self { commit, since: Instant::now(), is_alive: earlier.is_some() },
+        }
+    }
+
+    /// Why it is held no more, beginning with its holder; none where it may be.
+    fn is_over(&self, holder: &Holder, timing: Timing) -> Option<String> {
+        if holder.is_gone() {
+            return Some(format!("{holder} is left by a process that is gone"));
+        }
+        let silence = timing.silence();
+        (self.since.elapsed() >= silence)
+            .then(|| format!("{holder} was not renewed for {} s", silence.as_secs_f64().round()))
+    }
+
+    /// How long it is watched unasked: one that looks expired, until it is seen to be renewed.
+    fn worth(&self, holder: Option<&Holder>, timing: Timing) -> Option<Duration> {
+        let looks_expired = holder.is_some_and(|holder| holder.looks_expired(timing.skew));
+        (looks_expired && !self.is_alive).then(|| timing.silence() + timing.poll * 2)
     }
 }
 
@@ -600,8 +654,52 @@ mod tests {
         let mut told = Vec::new();
         let lock = take_with(&bob, SHORT, SOON, &Interrupt::default(), |it| told.push(it)).unwrap();
         let [Told::Waiting(_), Told::Note(note)] = told.as_slice() else { panic!("{told:?}") };
-        assert_snapshot!(normal(note), @"the lock of ada@example.com on [HOST] (process [PID]) expired at [TIME]: taken over");
+        assert_snapshot!(normal(note), @"the lock of ada@example.com on [HOST] (process [PID]) was not renewed for 4 s: taken over");
         assert!(lock.lost().is_none());
+    }
+
+    /// What a holder writes whose clock is that far from ours.
+    fn says(sandbox: &Sandbox, root: &Path, expires: SystemTime) {
+        let mut writer = writer(root);
+        writer.holder.process = None;
+        let holder = Holder {
+            expires: Some(humantime::format_rfc3339(expires).to_string()),
+            // What differs from one renewal to the next.
+            since: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
+            ..writer.holder
+        };
+        let tree = git::tree(root, &[]).unwrap();
+        let commit = git::commit(root, &tree, None, ("ada", "ada@example.com"), &holder.message().unwrap());
+        sandbox::git(root, &["push", "--quiet", "--force", "origin", &format!("{}:{REF}", commit.unwrap())]);
+        assert!(sandbox.named(REF).is_some());
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_clock_that_is_an_hour_off_keeps_nobody_out_and_lets_nobody_in() {
+        let sandbox = Sandbox::new();
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        // Dead, and by its clock it counts for an hour still.
+        says(&sandbox, &ada, SystemTime::now() + HOUR);
+        assert!(take(&bob, NOW).is_err(), "nobody knows yet");
+        take(&bob, SOON).unwrap().release().unwrap();
+        // Alive, and by our clock it expired an hour ago.
+        says(&sandbox, &ada, SystemTime::now() - HOUR);
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (at, holder) = (&sandbox, &ada);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while stopped.recv_timeout(SHORT.beat).is_err() {
+                    says(at, holder, SystemTime::now() - HOUR);
+                }
+            });
+            let told = take(&bob, NOW).unwrap_err().to_string();
+            stop.send(()).unwrap();
+            assert!(told.contains("is locked by ada@example.com"), "{told}");
+        });
+        // Dead, and it looks so: watched unasked.
+        take(&bob, NOW).unwrap().release().unwrap();
     }
 
     #[test]
@@ -874,18 +972,23 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_killed_leaves_its_clone_free_and_the_ref_until_it_expires() {
+    #[cfg_attr(not(target_os = "linux"), ignore = "there is no /proc")]
+    fn a_process_that_is_killed_is_known_to_be_gone_on_its_machine() {
         let sandbox = Sandbox::new();
-        let root = sandbox.clone("ada");
-        let mut taker = Taker::start(&root);
+        let (ada, bob) = (sandbox.clone("ada"), sandbox.clone("bob"));
+        let mut taker = Taker::start(&ada);
         taker.order("take");
         assert_eq!(taker.answer(), "taken");
+        assert!(take(&bob, NOW).is_err(), "it lives");
         kill_process(taker.group(), Signal::KILL).unwrap();
         taker.ends();
-        let told = take(&root, NOW).unwrap_err().to_string();
-        assert!(told.contains("unless it is renewed"), "{told}");
-        sandbox::git(&sandbox.origin(), &["update-ref", "-d", REF]);
-        take(&root, NOW).unwrap();
+        let mut told = Vec::new();
+        // With the limits of production: it is not waited for.
+        let lock = take_with(&bob, TIMING, NOW, &Interrupt::default(), |it| told.push(it)).unwrap();
+        let [Told::Note(note)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(note.ends_with("is left by a process that is gone: taken over"), "{note}");
+        drop(lock);
+        take(&ada, NOW).unwrap();
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) enum State {
     Free,
     /// Somebody holds it.
     Held,
-    /// Whoever held it has not renewed it; the next one takes it over.
+    /// Whoever held it is gone, or should have renewed it, as clocks tell: the next one makes sure of that, and takes it over.
     Expired,
 }
 
@@ -63,7 +63,8 @@ pub(crate) fn status(project: &Project, app: &str, interrupt: &Interrupt) -> Res
     let found = look(&place.root, &app, interrupt)?
         .map_err(|reason| if interrupt.is_raised() { interrupted() } else { not_read(&app, &reason) })?;
     if let Some(Seen { commit, holder }) = found {
-        let is_expired = holder.as_ref().is_some_and(|holder| holder.is_expired(TIMING.skew));
+        let is_expired =
+            holder.as_ref().is_some_and(|holder| holder.is_gone() || holder.looks_expired(TIMING.skew));
         let state = if is_expired { State::Expired } else { State::Held };
         return Ok(Status { app, state, holder, place: Where::Origin, commit: Some(commit) });
     }
@@ -140,10 +141,22 @@ impl fmt::Display for Status {
         };
         match (state, holder) {
             (State::Free, _) => writeln!(f, "{app} is free: nobody holds its lock {place}"),
+            (State::Expired, Some(holder)) if holder.is_gone() => {
+                let since = to_the_second(&holder.since);
+                writeln!(f, "{app} is free: the lock of {holder} {place} is left by a process that is gone")?;
+                writeln!(f, "  it was taken at {since}; the next deploy takes it over")
+            }
             (State::Expired, Some(holder)) => {
                 let (since, expiry) = (to_the_second(&holder.since), holder.expiry());
-                writeln!(f, "{app} is free: the lock of {holder} {place} expired at {expiry}")?;
-                writeln!(f, "  it was taken at {since}; the next deploy takes it over")
+                writeln!(
+                    f,
+                    "{app} looks free: the lock of {holder} {place} should have been renewed by {expiry}"
+                )?;
+                let watched = TIMING.silence().as_secs();
+                writeln!(
+                    f,
+                    "  it was taken at {since}; the next deploy watches it for {watched} s, and takes it over where it is not renewed"
+                )
             }
             (_, Some(holder)) => {
                 let (does, ends) = (holder.does(), holder.ends());
