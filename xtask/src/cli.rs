@@ -469,9 +469,13 @@ pub(crate) struct Deploy {
     #[arg(long)]
     pub(crate) restore_data: bool,
 
-    /// How long flyctl may wait, for the state and for health each
+    /// How long flyctl may wait, for the state and for health each; and how long answers of Fly are waited for
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) wait_timeout: u32,
+
+    /// How long Fly may take to make the snapshot of the volume
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) snapshot_timeout: u32,
 
     /// How long to wait for somebody else's deploy
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -525,7 +529,7 @@ pub(crate) struct Rollback {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// How long flyctl may wait, for the state and for health each
+    /// How long flyctl may wait, for the state and for health each; and how long answers of Fly are waited for
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) wait_timeout: u32,
 

@@ -34,6 +34,7 @@ fn wanted(args: cli::Deploy) -> Wanted {
         restore_data: args.restore_data,
         bases: args.bases,
         wait_timeout: Duration::from_secs(args.wait_timeout.into()),
+        snapshot_timeout: Duration::from_secs(args.snapshot_timeout.into()),
         lock_wait: Duration::from_secs(args.lock_wait.into()),
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Outcome {
     WentBack,
     /// It needs a person.
     Stranded,
+    /// It is being changed: what comes of it is in the next entry. Where there is none, whoever did it has died.
+    Shipping,
 }
 
 /// What is written down of an attempt. It is read by later versions, too.
@@ -321,6 +323,7 @@ impl fmt::Display for Entry {
             Outcome::Served => "served",
             Outcome::WentBack => "went back",
             Outcome::Stranded => "needs a person",
+            Outcome::Shipping => "is shipped",
         };
         write!(f, "{what} {} to {} by {}: {came}", short(&self.commit), self.app, self.who)
     }
@@ -415,7 +418,8 @@ mod tests {
     fn nothing_that_a_machine_logged_goes_to_origin_and_no_escape_sequence() {
         let sandbox = Sandbox::new();
         let ada = sandbox.clone("ada");
-        let log = machine_log::told("Ada Lovelace, 12 Main Street\n\u{1b}[31mpassword=sesame");
+        let log =
+            machine_log::told(&Ok("Ada Lovelace, 12 Main Street\n\u{1b}[31mpassword=sesame".to_owned()));
         let entry = Entry {
             copy: Some("/data/\u{1b}]0;title\u{7}copy".to_owned()),
             ..entry(&format!("exit code 1\u{1b}[2J{log}\nproduction serves nobody"))

@@ -19,6 +19,14 @@ impl Replica {
         Ok(replica)
     }
 
+    /// The same with the schema that a release declares.
+    pub(crate) fn declared(declared: &Declared, settings: &Settings) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder for a declared schema")?;
+        let replica = Self { folder };
+        migrate::migrate(&replica.database(), declared, settings, &mut ())?;
+        Ok(replica)
+    }
+
     /// The database.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("live")

@@ -1,7 +1,7 @@
 //! What a running service says of itself.
 
 use std::env;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,17 @@ pub(crate) struct Schemas {
     pub(crate) live: Option<String>,
 }
 
+/// What `/healthz` showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It answered 200.
+    Good,
+    /// It answered with another status.
+    Bad(u16),
+    /// It did not answer; why.
+    Silent(String),
+}
+
 /// A service at an address.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
@@ -64,9 +75,24 @@ impl Probe {
         &self.base
     }
 
+    /// `/healthz`.
+    pub(crate) fn health(&self) -> Health {
+        match self.get("/healthz") {
+            Ok((200, _)) => Health::Good,
+            Ok((status, _)) => Health::Bad(status),
+            Err(error) => Health::Silent(format!("{error:#}")),
+        }
+    }
+
     /// Whether `/healthz` answers 200. One that cannot be reached is not well.
     pub(crate) fn is_well(&self) -> bool {
-        self.get("/healthz").is_ok_and(|(status, _)| status == 200)
+        self.health() == Health::Good
+    }
+
+    /// What time it is where it runs, as its answers tell; none where they do not.
+    pub(crate) fn time(&self) -> Option<SystemTime> {
+        let answer = self.agent.get(format!("{}/healthz", self.base)).call().ok()?;
+        httpdate::parse_http_date(answer.headers().get("date")?.to_str().ok()?).ok()
     }
 
     /// `/version`.

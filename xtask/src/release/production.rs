@@ -32,18 +32,25 @@ pub(crate) struct Trouble {
     pub(crate) message: String,
     /// What mends it.
     pub(crate) remedy: String,
+    may_pass: bool,
 }
 
 impl Trouble {
     /// This happened, and this mends it.
     pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { message: message.into(), remedy: remedy.into() }
+        Self { message: message.into(), remedy: remedy.into(), may_pass: false }
+    }
+
+    /// Whether the same question may be answered a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass
     }
 }
 
 impl From<&Failure> for Trouble {
     fn from(failure: &Failure) -> Self {
-        Self::new(failure.message.as_str(), failure.remedy())
+        let may_pass = failure.may_pass();
+        Self { may_pass, ..Self::new(failure.message.as_str(), failure.remedy()) }
     }
 }
 

@@ -116,7 +116,7 @@ impl Reading<'_> {
     }
 
     fn ended(&self, machine: &str) -> Trouble {
-        let log = machine_log::told(&self.fly.logs(machine).unwrap_or_default());
+        let log = machine_log::told(&self.fly.logs(machine));
         Trouble::new(
             format!(
                 "`{}` of {} ended by itself: the image may be older than it{log}",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use migrate::Interrupt;
 
-use crate::tool::fly::{Failure, Fly, Machine, Volume};
+use crate::tool::fly::{Failure, Fly, Machine, Reason, Volume};
 use crate::ui::Ui;
 
 /// Between two tries.
@@ -75,15 +75,19 @@ impl Temporary {
 
 /// Destroys a machine, and sees to it that it is gone: an answer may be lost.
 pub(crate) fn destroyed(fly: &Fly<'_>, machine: &str) -> Result<(), Failure> {
-    let mut last = Ok(());
+    let mut last = None;
     for attempt in 0..TRIES {
         if attempt > 0 {
             thread::sleep(TICK);
         }
-        last = fly.destroy_machine(machine);
-        if fly.machines().is_ok_and(|machines| machines.iter().all(|known| known.id != machine)) {
-            return Ok(());
-        }
+        let asked = fly.destroy_machine(machine).err();
+        last = match fly.machines() {
+            Ok(machines) if machines.iter().all(|known| known.id != machine) => return Ok(()),
+            Ok(_) => asked,
+            // Where that is all that is known, it is not known to be gone.
+            Err(failure) => Some(failure),
+        };
     }
-    last
+    let there = || Failure { reason: Reason::Failed, message: format!("machine {machine} is still there") };
+    Err(last.unwrap_or_else(there))
 }

@@ -34,6 +34,8 @@ pub(crate) use release::{NewVolume, Pushed, Shipment};
 
 /// How long a call may take that only reads or asks for something to be done.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long a log may take: it is shown unasked.
+const LOG_LIMIT: Duration = Duration::from_secs(15);
 /// What a call may take beyond what it is given for a command on a machine.
 const SLACK: Duration = Duration::from_secs(30);
 /// How long a machine may take to be made: its host has to pull the image.
@@ -79,6 +81,11 @@ impl Failure {
         Self { reason, message: message.into() }
     }
 
+    /// Whether the same question may be answered a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.reason, Reason::Offline | Reason::Late | Reason::Failed)
+    }
+
     /// What mends it.
     pub(crate) fn remedy(&self) -> &'static str {
         match self.reason {
@@ -122,18 +129,25 @@ pub(crate) struct Fly<'a> {
     binary: PathBuf,
     app: &'a str,
     interrupt: &'a Interrupt,
+    /// What no call may take longer than.
+    longest: Duration,
 }
 
 impl<'a> Fly<'a> {
     /// With the `fly` (or `flyctl`) that is first on PATH.
     pub(crate) fn of(app: &'a str, interrupt: &'a Interrupt) -> Result<Self, Failure> {
         let binary = on_path().ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
-        Ok(Self { binary, app, interrupt })
+        Ok(Self { binary, app, interrupt, longest: Duration::MAX })
     }
 
     /// The same, stopped by another request.
     pub(crate) fn with<'b>(&'b self, interrupt: &'b Interrupt) -> Fly<'b> {
         Fly { interrupt, ..self.clone() }
+    }
+
+    /// The same, of which no question takes longer than this: one that hangs can be asked again.
+    pub(crate) fn within(&self, longest: Duration) -> Self {
+        Self { longest, ..self.clone() }
     }
 
     /// All machines of the app.
@@ -212,7 +226,7 @@ impl<'a> Fly<'a> {
 
     /// The last lines that a machine logged.
     pub(crate) fn logs(&self, machine: &str) -> Result<String, Failure> {
-        self.ask(&["logs", "--no-tail", "--machine", machine], LIMIT).map(|log| plain::text(&log))
+        self.ask(&["logs", "--no-tail", "--machine", machine], LOG_LIMIT).map(|log| plain::text(&log))
     }
 
     /// Fetches a file of a machine, as root, into the new file `local`, which may be there in part when it fails. It takes as long as
@@ -252,6 +266,7 @@ impl<'a> Fly<'a> {
     }
 
     fn outcome(&self, command: &Expression, line: &str, limit: Duration) -> Result<Output, Failure> {
+        let limit = limit.min(self.longest);
         let late = format!("had no answer within {} s", limit.as_secs());
         outcome(line, run::within(command, limit, self.interrupt), &late)
     }

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub(crate) struct Says {
 pub(crate) struct Front {
     pub(crate) url: String,
     says: Arc<Mutex<Says>>,
+    known: Arc<Mutex<BTreeSet<String>>>,
+    always: Arc<Mutex<Option<String>>>,
 }
 
 impl Front {
@@ -32,10 +35,26 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sim, says) = (sim.url.clone(), Arc::new(Mutex::new(says)));
-        let known = machines(&control(&sim, "state")).iter().map(digest).collect();
-        let answering = Answering { sim, known, says: Arc::clone(&says) };
+        let known = machines(&control(&sim, "state")).iter().map(commit).collect();
+        let (known, always) = (Arc::new(Mutex::new(known)), Arc::new(Mutex::new(None)));
+        let answering = Answering {
+            sim,
+            known: Arc::clone(&known),
+            says: Arc::clone(&says),
+            always: Arc::clone(&always),
+        };
         thread::spawn(move || listener.incoming().flatten().for_each(|stream| answering.answer(stream)));
-        Self { url, says }
+        Self { url, says, known, always }
+    }
+
+    /// The image of this commit is well from now on, as those are that were there at the beginning.
+    pub(crate) fn knows(&self, commit: &str) {
+        self.known.lock().unwrap().insert(commit.to_owned());
+    }
+
+    /// Whatever runs, this is the commit of what answers from now on.
+    pub(crate) fn says_always(&self, commit: &str) {
+        *self.always.lock().unwrap() = Some(commit.to_owned());
     }
 
     /// From now on.
@@ -46,8 +65,9 @@ impl Front {
 
 struct Answering {
     sim: String,
-    known: BTreeSet<String>,
+    known: Arc<Mutex<BTreeSet<String>>>,
     says: Arc<Mutex<Says>>,
+    always: Arc<Mutex<Option<String>>>,
 }
 
 impl Answering {
@@ -65,7 +85,8 @@ impl Answering {
         let length = body.len();
         let _ = write!(
             stream,
-            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "HTTP/1.1 {status}\r\nDate: {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
+            httpdate::fmt_http_date(SystemTime::now())
         );
     }
 
@@ -87,7 +108,8 @@ impl Answering {
         let Some(machine) = self.serving() else { return ("503 Service Unavailable", "nobody".to_owned()) };
         let says = if self.is_new(&machine) { self.says.lock().unwrap().clone() } else { Says::default() };
         let label = |name: &str| machine["image_ref"]["labels"][name].as_str().map(str::to_owned);
-        let commit = says.commit.or_else(|| label("org.opencontainers.image.revision"));
+        let always = self.always.lock().unwrap().clone();
+        let commit = always.or(says.commit).or_else(|| label("org.opencontainers.image.revision"));
         let declared = label("landfall.schema");
         let live = says.live.or_else(|| declared.clone());
         let version = json!({"commit": commit.unwrap_or_default(), "version": "0.1.0", "sqlite": "3.54.1",
@@ -109,7 +131,7 @@ impl Answering {
     }
 
     fn is_new(&self, machine: &Value) -> bool {
-        !self.known.contains(&digest(machine))
+        !self.known.lock().unwrap().contains(&commit(machine))
     }
 }
 
@@ -124,6 +146,9 @@ pub(crate) fn machines(state: &Value) -> Vec<Value> {
     ours.cloned().collect()
 }
 
-fn digest(machine: &Value) -> String {
-    machine["image_ref"]["digest"].as_str().unwrap_or_default().to_owned()
+/// What its image tells of its commit; its digest where it tells none.
+fn commit(machine: &Value) -> String {
+    let image = &machine["image_ref"];
+    let label = image["labels"]["org.opencontainers.image.revision"].as_str();
+    label.or(image["digest"].as_str()).unwrap_or_default().to_owned()
 }

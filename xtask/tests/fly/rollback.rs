@@ -449,8 +449,8 @@ fn a_release_that_fits_serves_again() {
     --- stdout
     Releases of simapp
       no  time                  who              commit        declared      live          what
-       4  [DATE]  ada@example.com  [B]  0123456789ab  -             rollback, runs now
-       3  [DATE]  ada@example.com  [A]  0123456789ab  -             rollback
+       6  [DATE]  ada@example.com  [B]  0123456789ab  -             rollback, runs now
+       4  [DATE]  ada@example.com  [A]  0123456789ab  -             rollback
        2  [DATE]  ada@example.com  [B]  0123456789ab  0123456789ab  deploy
        1  [DATE]  ada@example.com  [A]  0123456789ab  0123456789ab  deploy
     --- stderr
@@ -610,7 +610,7 @@ fn a_copy_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &copy);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: /data/db.before-20260803T100000Z-0123456789ab was not put back: `fly machine stop` failed: could not stop machine [OLD]: failed to stop VM [OLD]: simulated
-    nothing was changed: production goes on with [B]
+    machine [OLD] was not changed: production goes on with [B]
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
     scene.assert_back(&said);
@@ -619,7 +619,7 @@ fn a_copy_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &copy);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: /data/db.before-20260803T100000Z-0123456789ab was not put back: `fly machine update` failed: could not update machine [OLD]: failed to update VM [OLD]: simulated
-    nothing was changed: production goes on with [B]
+    machine [OLD] was not changed: production goes on with [B]
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
     scene.assert_back(&said);
@@ -888,7 +888,7 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &snapshot);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: `fly machine stop` failed: could not stop machine [OLD]: failed to stop VM [OLD]: simulated
-    nothing was changed: production goes on with [B]
+    machine [OLD] was not changed: production goes on with [B]
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
     scene.assert_back(&said);
@@ -897,7 +897,7 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     let said = scene.rollback(5, &snapshot);
     assert_told!(scene, error(&said), @"
     error: the rollback to [A] failed: `fly deploy` failed: failed to update VM [OLD]: simulated
-    nothing was changed: production goes on with [B]
+    machine [OLD] was not changed: production goes on with [B]
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
     ");
     scene.assert_back(&said);

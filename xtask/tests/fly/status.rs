@@ -514,6 +514,15 @@ fn a_last_deploy_that_did_not_serve_is_off() {
     production serves ba9876543210
     mend it: do what it says; or bring the release before back: cargo xtask rollback
     ");
+    failed["outcome"] = "shipping".into();
+    failed["message"] = "".into();
+    append(&shop.world, &failed);
+    assert_told!(shop.told(4, "last deploy"), @"
+    differs   last deploy      4: deploy of [COMMIT] to simapp by ada@example.com: is shipped, on laptop at [TIME], in 42 s; nobody wrote down what came of it
+    mend it: have it proved: cargo xtask deploy; or bring the release before back: cargo xtask rollback
+    ");
+    hold(&shop.world, SystemTime::now() + Duration::from_secs(60));
+    assert!(line(&shop.status(0, &[]), "last deploy").starts_with("ok "), "somebody is at it");
 }
 
 #[test]

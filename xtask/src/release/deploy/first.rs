@@ -14,12 +14,11 @@ use crate::fly_toml::FlyToml;
 use crate::release::audit::Outcome;
 use crate::release::image::short;
 use crate::release::shipping::place::Place;
-use crate::release::shipping::prove::Expected;
+use crate::release::shipping::prove::{Expected, Unproved};
 use crate::release::shipping::ship::Candidate;
-use crate::release::shipping::verify::AFTER_WELL;
 use crate::release::shipping::{Problem, Shipping, there};
 use crate::text;
-use crate::tool::fly::{Machine, NewVolume, Pushed};
+use crate::tool::fly::{NewVolume, Pushed};
 
 /// The secret that the page asks for.
 const PASSWORD: &str = "APP_PASSWORD";
@@ -181,12 +180,29 @@ impl Run<'_> {
         ui.status("Shipping", format!("{} to a new machine", short(&report.to)));
         let env = [may_create()];
         let candidate = Candidate { image: &pushed.tag, fly_toml: self.config, env: &env };
-        let shipped = self.shipping.ship(&candidate, self.shipping.interrupt)?;
+        let inventory = self.shipping.inventory()?;
+        let left = |own: &str| -> String {
+            self.shipping.left(&inventory, own).iter().map(|line| format!("\n{line}")).collect()
+        };
+        self.written(Some(volume), "null\n", report, Outcome::Shipping, "");
+        let shipped = match self.shipping.ship(&candidate, self.shipping.interrupt) {
+            Ok(shipped) => shipped,
+            Err(error) => {
+                return Err(self.unfinished(&format!("{error:#}"), None, "nothing was shipped", report));
+            }
+        };
+        let limit = shipped.limit(self.shipping.wait_timeout);
         let said = shipped.said.as_ref().err().map(ToString::to_string);
         let machine = match shipped.machine {
             Ok(Some(machine)) => machine,
-            Ok(None) => return Err(self.unfinished("there is no machine", said.as_deref(), None, report)),
-            Err(trouble) => return Err(self.unfinished(&trouble.message, said.as_deref(), None, report)),
+            Ok(None) => {
+                let now = format!("it has not exactly one machine{}", left(""));
+                return Err(self.unfinished("Fly has not made one machine", said.as_deref(), &now, report));
+            }
+            Err(trouble) => {
+                let now = format!("whether it has a machine is not known{}", left(""));
+                return Err(self.unfinished(&trouble.message, said.as_deref(), &now, report));
+            }
         };
         report.machine = Some(machine.id.clone());
         report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
@@ -197,10 +213,10 @@ impl Run<'_> {
             image: Some(&pushed.pinned),
             volume: Some(volume),
             schema: Some(self.declared.fingerprint()),
-            rows: &[],
+            rows: None,
             fewer: &[],
         };
-        match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
+        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 let config = self.shipping.machine_config(&machine.id).unwrap_or_else(|error| {
@@ -210,29 +226,28 @@ impl Run<'_> {
                 self.finish(volume, &config, proved, report);
                 Ok(())
             }
-            Err(unproved) => Err(self.unfinished(&unproved.message, said.as_deref(), Some(&machine), report)),
+            Err(unproved) => {
+                let (id, log) = (&machine.id, self.shipping.log(&machine.id));
+                let seen = match &unproved {
+                    Unproved::Unknown(unknown) => format!("; {}", unknown.seen),
+                    _ => String::new(),
+                };
+                let now = format!(
+                    "machine {id} and its volume are there, cost something, and may answer{seen}{}",
+                    left(id)
+                );
+                let why = format!("{}{log}", unproved.message());
+                Err(self.unfinished(&why, said.as_deref(), &now, report))
+            }
         }
     }
 
-    /// Nothing served before, and nothing serves now.
-    fn unfinished(
-        &self,
-        why: &str,
-        said: Option<&str>,
-        machine: Option<&Machine>,
-        report: &Deploy,
-    ) -> anyhow::Error {
-        let log = machine.map_or_else(String::new, |machine| self.shipping.log(&machine.id));
+    /// Nothing served before, and nothing is proved to serve now; `now` is what is there.
+    fn unfinished(&self, why: &str, said: Option<&str>, now: &str, report: &Deploy) -> anyhow::Error {
         let said = said.map_or_else(String::new, |said| format!(" ({said})"));
-        let left = machine.map_or_else(
-            || "it has no machine".to_owned(),
-            |machine| {
-                format!("machine {} and its volume are there, cost something, and may answer", machine.id)
-            },
-        );
         let app = &self.shipping.fly_toml.app;
         let message = format!(
-            "the first deploy of {} failed: {why}{said}{log}\nnothing is proved to serve yet: {left}",
+            "the first deploy of {} failed: {why}{said}\nnothing is proved to serve yet: {now}",
             short(&report.to)
         );
         let error = Error::new(Kind::Stranded, "production", message).remedy(format!(

@@ -26,6 +26,8 @@ pub(super) struct Gate {
     pub(super) env: Vec<(&'static str, String)>,
     /// Tables that the change takes away.
     pub(super) dropped: Vec<String>,
+    /// Whether production is known to have today's schema.
+    pub(super) is_in_sync: bool,
     /// What it found, in a sentence.
     pub(super) found: String,
 }
@@ -63,6 +65,7 @@ pub(super) fn pass(
     report.change = Some(planned.clone());
     if planned.outcome == Outcome::InSync {
         return Ok(Gate {
+            is_in_sync: true,
             found: "production has today's schema: nothing to change".to_owned(),
             ..Gate::default()
         });
@@ -85,6 +88,7 @@ pub(super) fn pass(
     Ok(Gate {
         env: approval::env(&wanted.allow, planned.plan.as_ref()),
         dropped: dropped(&planned),
+        is_in_sync: false,
         found: found(&planned, report.downtime.as_ref()),
     })
 }

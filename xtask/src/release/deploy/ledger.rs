@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::gate::Gate;
 use super::{Deploy, Run};
 use crate::release::audit::{Entry, Kind, Outcome};
+use crate::release::shipping::earlier::Earlier;
 use crate::release::shipping::standing::Standing;
 use crate::text;
 
@@ -50,7 +51,12 @@ impl Run<'_> {
     }
 
     /// What a deploy would do, with the commands that it would run.
-    pub(super) fn told_steps(&self, standing: &Standing, gate: &Gate) -> String {
+    pub(super) fn told_steps(
+        &self,
+        standing: &Standing,
+        gate: &Gate,
+        earlier: &Result<Earlier, String>,
+    ) -> String {
         let (app, volume) = (&self.shipping.fly_toml.app, &standing.volume.id);
         let wait = self.shipping.wait_timeout.as_secs();
         let env: String = gate.env.iter().map(|(name, value)| format!(" --env {name}={value}")).collect();
@@ -82,10 +88,12 @@ impl Run<'_> {
         );
         line(
             "or Back",
-            format!(
-                "fly deploy --image {} --env LANDFALL_SCHEMA=keep -a {app}",
-                standing.machine.pinned_image().unwrap_or_else(|| "IMAGE BEFORE".to_owned())
-            ),
+            match earlier {
+                Ok(earlier) => {
+                    format!("fly deploy --image {} --env LANDFALL_SCHEMA=keep -a {app}", earlier.image)
+                }
+                Err(why) => format!("there is none: {why}"),
+            },
         );
         out
     }

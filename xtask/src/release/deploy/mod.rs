@@ -20,11 +20,14 @@ use super::lock::{Lock, Work};
 use super::phase::Phases;
 use super::probe::Probe;
 use super::pull;
-use super::shipping::back::Attempt;
+use super::shipping::back::{Attempt, Returned};
 use super::shipping::earlier::{self, Earlier};
+use super::shipping::fit::Change;
+use super::shipping::inventory::Inventory;
 use super::shipping::place::Place;
-use super::shipping::prove::{Expected, Proved};
+use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::{Candidate, Shipped};
+use super::shipping::sight::Sight;
 use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, permit, there};
@@ -69,6 +72,8 @@ pub(crate) struct Wanted {
     pub(crate) bases: Bases,
     /// How long each phase of flyctl may wait.
     pub(crate) wait_timeout: Duration,
+    /// How long Fly may take to make the snapshot.
+    pub(crate) snapshot_timeout: Duration,
     /// How long somebody else's lock is waited for.
     pub(crate) lock_wait: Duration,
 }
@@ -141,6 +146,7 @@ pub(crate) fn run(
         fly_toml: &fly_toml,
         fly: &fly,
         probe: Probe::public(&fly_toml.app),
+        sight: Sight::Public,
         settings: &settings,
         wait_timeout: wanted.wait_timeout,
         interrupt,
@@ -171,13 +177,16 @@ struct Run<'a> {
 /// Production before, and how to go back to it.
 struct Before {
     standing: Standing,
-    earlier: Option<Earlier>,
+    /// Why there is no way, where there is none.
+    earlier: Result<Earlier, String>,
     /// The machine's configuration, as Fly has it.
     config: String,
+    /// All that is at Fly.
+    inventory: Inventory,
 }
 
 impl Run<'_> {
-    fn preflight(&self, begun: Instant, mut problems: Vec<Problem>, report: &mut Deploy) -> Result<()> {
+    fn preflight(mut self, begun: Instant, mut problems: Vec<Problem>, report: &mut Deploy) -> Result<()> {
         let Shipping { fly_toml, fly, ui, .. } = self.shipping;
         let audit = self.audit()?;
         let there = match there::there(fly, fly_toml, &audit) {
@@ -196,6 +205,7 @@ impl Run<'_> {
                 self.first(&first::Missing { has_app: there.has_app, volume }, report)
             }
             Place::There { machine, volume } => {
+                self.shipping.sight = self.sight_of(&machine)?;
                 let found = format!(
                     "{commit}, fly.toml, machine {} with volume {} in {}",
                     machine.id, volume.id, machine.region
@@ -214,6 +224,18 @@ impl Run<'_> {
                 let ended = self.locked(&lock, report);
                 self.shipping.give_back(lock, ended)
             }
+        }
+    }
+
+    /// From where production is looked at.
+    fn sight_of(&self, machine: &Machine) -> Result<Sight, Error> {
+        match self.shipping.sight_of(machine) {
+            Ok(sight) => Ok(sight),
+            Err(trouble) if self.wanted.unverified => {
+                self.shipping.ui.note(format!("{}; it is looked at on its machine", trouble.message));
+                Ok(Sight::Machine)
+            }
+            Err(trouble) => Err(Problem::error(&[Problem::new(trouble.message, trouble.remedy)])),
         }
     }
 
@@ -265,13 +287,14 @@ impl Run<'_> {
         if self.never_served(standing, audit) {
             gate.env.push(first::may_create());
         }
+        let earlier = earlier::proved(&self.shipping, standing, audit)?;
         let Some(lock) = lock else {
-            ui.result(&self.told_steps(standing, &gate));
+            ui.result(&self.told_steps(standing, &gate, &earlier));
             ui.status("Planned", format!("the deploy of {}; nothing was changed", short(&report.to)));
             return Ok(());
         };
         self.agree(standing, report)?;
-        let (pushed, before) = self.prepared(lock, standing, audit, report).map_err(unchanged)?;
+        let (pushed, before) = self.prepared(lock, (standing, earlier), audit, report).map_err(unchanged)?;
         self.ship(&before, &gate, &pushed, report)
     }
 
@@ -279,7 +302,7 @@ impl Run<'_> {
     fn prepared(
         &self,
         lock: &Lock,
-        standing: &Standing,
+        (standing, earlier): (&Standing, Result<Earlier, String>),
         audit: &Audit,
         report: &mut Deploy,
     ) -> Result<(Pushed, Before)> {
@@ -287,7 +310,7 @@ impl Run<'_> {
         // Fly makes it while the image is on its way.
         let asked = snapshot::ask(self.shipping.fly, &standing.volume.id)?;
         let pushed = self.pushed(&built, report)?;
-        let before = self.backup(&asked, standing.clone(), audit, report)?;
+        let before = self.backup(&asked, standing.clone(), earlier, report)?;
         lock.confirm()?;
         self.refuse_updated(&before.standing, audit)?;
         Ok((pushed, before))
@@ -296,7 +319,8 @@ impl Run<'_> {
     /// A machine that a first deploy left behind, with a volume that no release has ever made a database on.
     fn never_served(&self, standing: &Standing, audit: &Audit) -> bool {
         let served = audit.entries.iter().any(|recorded| recorded.entry.outcome == audit::Outcome::Served);
-        self.wanted.create && !served && standing.live.is_err()
+        // What could not be read of the audit may have served.
+        self.wanted.create && !served && audit.reason.is_none() && standing.live.is_err()
     }
 
     fn agree(&self, standing: &Standing, report: &Deploy) -> Result<()> {
@@ -354,16 +378,15 @@ impl Run<'_> {
         &self,
         asked: &Asked<'_>,
         standing: Standing,
-        audit: &Audit,
+        earlier: Result<Earlier, String>,
         report: &mut Deploy,
     ) -> Result<Before> {
-        let Shipping { project, fly, interrupt, ui, .. } = self.shipping;
+        let Shipping { project, interrupt, ui, .. } = self.shipping;
         let begun = Instant::now();
         let config = self.shipping.machine_config(&standing.machine.id)?;
-        let earlier = earlier::of(&self.shipping, &standing, audit)?;
         let activity = ui.activity();
         activity.goes_on("waiting for the snapshot");
-        let taken = asked.wait(fly, interrupt)?;
+        let taken = asked.wait(&self.shipping, self.wanted.snapshot_timeout)?;
         drop(activity);
         report.snapshot = Some(taken.id.clone());
         taken.note.iter().for_each(|note| ui.note(note));
@@ -376,7 +399,8 @@ impl Run<'_> {
             report.copy = Some(file);
         }
         report.phases.done(ui, "Backup", begun, found);
-        Ok(Before { standing, earlier, config })
+        let inventory = self.shipping.inventory()?;
+        Ok(Before { standing, earlier, config, inventory })
     }
 
     /// No lock keeps out whoever uses fly itself: what was looked at has to be what is replaced.
@@ -398,9 +422,9 @@ impl Run<'_> {
     fn ship(&self, before: &Before, gate: &Gate, pushed: &Pushed, report: &mut Deploy) -> Result<()> {
         let Shipping { interrupt, ui, .. } = self.shipping;
         let begun = Instant::now();
-        // Last, since the service went on: what it took away by itself is no loss.
-        let now = self.shipping.status(&before.standing.machine.id);
-        let rows = now.as_ref().map_or_else(|_| before.standing.rows(), |status| &status.tables);
+        let counted =
+            self.shipping.counted_again(&before.standing).map_err(Error::from).map_err(unchanged)?;
+        let rows = counted.as_deref();
         let fewer = fewer(before.standing.rows(), rows, &gate.dropped);
         let wait = text::seconds(self.shipping.wait_timeout.as_secs_f64());
         ui.status(
@@ -411,9 +435,15 @@ impl Run<'_> {
                 before.standing.machine.id
             ),
         );
-        let to = report.to.clone();
+        let (to, volume) = (report.to.clone(), before.standing.volume.id.as_str());
         let candidate = Candidate { image: &pushed.tag, fly_toml: self.config, env: &gate.env };
-        let shipped = self.shipping.ship(&candidate, interrupt)?;
+        // Whoever comes after a death has to know that nobody proved what is there.
+        self.written(Some(volume), &before.config, report, audit::Outcome::Shipping, "");
+        let shipped = self.shipping.ship(&candidate, interrupt).map_err(|error| {
+            let error = unchanged(error);
+            self.written(Some(volume), &before.config, report, audit::Outcome::WentBack, &error.to_string());
+            error
+        })?;
         let expected = Expected {
             commit: Some(&to),
             image: Some(&pushed.pinned),
@@ -429,7 +459,10 @@ impl Run<'_> {
                 self.finish(&before.standing.volume.id, &before.config, proved, report);
                 Ok(())
             }
-            Err(why) => self.back(before, &shipped, &pushed.pinned, &why, &fewer, report),
+            Err(unproved) => {
+                let change = if gate.is_in_sync { Change::Nothing } else { Change::To(self.declared) };
+                self.not_proved(before, &pushed.pinned, &unproved, change, &fewer, report)
+            }
         }
     }
 
@@ -440,48 +473,61 @@ impl Run<'_> {
         shipped: &Shipped,
         expected: &Expected<'_>,
         report: &mut Deploy,
-    ) -> Result<Proved, String> {
+    ) -> Result<Proved, Unproved> {
         let begun = Instant::now();
         let proved = self.shipping.verify(&before.standing.machine, shipped, expected)?;
         report.phases.done(self.shipping.ui, "Verify", begun, verified(&proved));
         Ok(proved)
     }
 
-    fn back(
+    /// Back, where it is known to have failed; else as it is.
+    fn not_proved(
         &self,
         before: &Before,
-        shipped: &Shipped,
         image: &str,
-        why: &str,
+        unproved: &Unproved,
+        change: Change<'_>,
         fewer: &[String],
         report: &mut Deploy,
     ) -> Result<()> {
         let begun = Instant::now();
-        let what = format!("the deploy of {}", short(&report.to));
-        let attempt = Attempt { what: &what, image, why, fewer };
         let (ui, volume) = (self.shipping.ui, before.standing.volume.id.as_str());
-        let Some(earlier) = &before.earlier else {
-            report.serves = None;
-            let message = format!(
-                "{what} failed: {why}\nwhich image ran before is not known, so that there is none to go back to"
-            );
-            let error = Error::new(Kind::Stranded, "production", message).remedy("mend it, and deploy again");
-            self.written(Some(volume), &before.config, report, audit::Outcome::Stranded, &error.to_string());
-            return Err(error.into());
+        let what = format!("the deploy of {}", short(&report.to));
+        let exit_code = if let Unproved::Sick(Sick { exit_code, .. }) = unproved { *exit_code } else { None };
+        let why = unproved.message();
+        let Before { standing, earlier, inventory, .. } = before;
+        let attempt = Attempt { what: &what, image, why, exit_code, change, fewer, inventory };
+        let earlier = earlier.as_ref().map_err(String::as_str);
+        let returned = match unproved {
+            Unproved::Unknown(unknown) => {
+                self.shipping.left_as_it_is(unknown, standing, &attempt, AS_SOON_AS)
+            }
+            _ => self.back(standing, earlier, &attempt)?,
         };
-        let mut returned = self.shipping.go_back(&before.standing, earlier, &shipped.machine, &attempt)?;
-        if returned.does_not_fit && self.wanted.restore_data {
-            returned = self.shipping.put_copy_back(&before.standing, earlier)?;
-        }
-        let (outcome, serves) = match returned.kind {
-            Kind::WentBack => (audit::Outcome::WentBack, earlier.commit.clone()),
-            _ => (audit::Outcome::Stranded, None),
+        let outcome = match returned.kind {
+            Kind::WentBack => audit::Outcome::WentBack,
+            _ => audit::Outcome::Stranded,
         };
-        report.serves = serves;
+        report.serves = returned.serves.clone();
         report.phases.done(ui, "Back", begun, returned.state.lines().next().unwrap_or_default());
         let error = returned.error(&attempt);
         self.written(Some(volume), &before.config, report, outcome, &error.to_string());
         Err(error.into())
+    }
+
+    fn back(
+        &self,
+        standing: &Standing,
+        earlier: Result<&Earlier, &str>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Returned> {
+        let returned = self.shipping.go_back(standing, earlier, attempt)?;
+        match earlier {
+            Ok(earlier) if returned.does_not_fit && self.wanted.restore_data => {
+                self.shipping.put_copy_back(standing, earlier)
+            }
+            _ => Ok(returned),
+        }
     }
 
     /// It serves: written down, and told.
@@ -497,6 +543,10 @@ impl Run<'_> {
     }
 }
 
+/// What to do where nobody knows whether it serves.
+const AS_SOON_AS: &str = "as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; where it is well, have it \
+                          proved: cargo xtask deploy; where it is not: cargo xtask rollback";
+
 /// Without it there is nothing to go back to.
 fn no_digest(machine: &Machine) -> Error {
     let message = format!(
@@ -508,13 +558,14 @@ fn no_digest(machine: &Machine) -> Error {
 }
 
 /// What failed before the machine was updated says so.
-fn unchanged(error: anyhow::Error) -> anyhow::Error {
-    error.downcast::<Error>().map_or_else(|other| other, |error| error.unchanged().into())
+fn unchanged(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    error.into().downcast::<Error>().map_or_else(|other| other, |error| error.unchanged().into())
 }
 
 /// Tables that may have fewer rows than they had: those that the change drops, and those that the service itself made smaller
 /// while the deploy was prepared.
-fn fewer(earlier: &[TableRows], later: &[TableRows], dropped: &[String]) -> Vec<String> {
+fn fewer(earlier: Option<&[TableRows]>, later: Option<&[TableRows]>, dropped: &[String]) -> Vec<String> {
+    let (earlier, later) = (earlier.unwrap_or_default(), later.unwrap_or_default());
     let rows = |table: &str| later.iter().find(|t| t.table == table).map_or(0, |t| t.rows);
     let shrunk = earlier.iter().filter(|t| rows(&t.table) < t.rows).map(|t| t.table.clone());
     dropped.iter().cloned().chain(shrunk).collect()

@@ -95,7 +95,7 @@ impl Seen<'_> {
             Some(Err(Trouble { message, .. })) if message.contains(OLDER) => {
                 not_read(ROWS, "the image is older than `app status`: the next deploy brings it")
             }
-            Some(Err(Trouble { message, remedy })) => {
+            Some(Err(Trouble { message, remedy, .. })) => {
                 line(ROWS, Verdict::Unknown, message.as_str(), remedy.as_str())
             }
         }

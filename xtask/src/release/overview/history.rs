@@ -35,6 +35,13 @@ impl Seen<'_> {
                 evidence,
                 "do what it says; or bring the release before back: cargo xtask rollback",
             ),
+            Outcome::Shipping if self.at_work => fine(LAST, evidence),
+            Outcome::Shipping => line(
+                LAST,
+                Verdict::OutOfSync,
+                format!("{evidence}; nobody wrote down what came of it"),
+                "have it proved: cargo xtask deploy; or bring the release before back: cargo xtask rollback",
+            ),
         };
         // Lines of the machine's log are among them, set in.
         let why = entry.message.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);

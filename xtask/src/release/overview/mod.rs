@@ -102,6 +102,8 @@ struct Seen<'a> {
     audit: Audit,
     /// Whether there may have been a deploy.
     deployed: bool,
+    /// Whether somebody changes it now.
+    at_work: bool,
 }
 
 impl Overview {
@@ -145,6 +147,7 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
         pulled: pull::newest(project, &fly_toml.app)?,
         audit,
         deployed,
+        at_work: lock.as_ref().is_ok_and(|lock| lock.state == lock::State::Held),
     };
     if let (Ok(fly), true) = (&fly, deployed) {
         seen.ask(fly);

@@ -49,7 +49,7 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
         fly.volumes()?.into_iter().find(|known| known.id == id).ok_or_else(|| none(id, &fly_toml.app))?;
     let machines = fly.machines()?;
     let ours = machines.iter().find(|machine| machine.is_in_group(&fly_toml.group));
-    let unread = |Trouble { message, remedy }| {
+    let unread = |Trouble { message, remedy, .. }| {
         let message = format!("what volume {id} holds is not known: {message}; nothing was changed");
         Error::new(Kind::Failed, id, message).remedy(remedy)
     };

@@ -250,7 +250,7 @@ impl Stage<'_> {
 
 /// It is gone once it has ended: its log is what is left.
 fn ended(fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
-    let last = machine_log::told(&fly.logs(machine).unwrap_or_default());
+    let last = machine_log::told(&fly.logs(machine));
     let message =
         format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
     Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()

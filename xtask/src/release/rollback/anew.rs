@@ -11,10 +11,10 @@ use crate::release::audit::{Kind as Done, Outcome};
 use crate::release::image::short;
 use crate::release::lock::Lock;
 use crate::release::shipping::place::look;
+use crate::release::shipping::prove::Unproved;
 use crate::release::shipping::ship::{Candidate, Shipped};
-use crate::release::shipping::verify::AFTER_WELL;
 use crate::release::shipping::{Problem, Shipping, earlier};
-use crate::tool::fly::{Machine, Volume};
+use crate::tool::fly::Volume;
 
 impl Run<'_> {
     /// The one volume of an app that has served, and has no machine any more.
@@ -83,48 +83,63 @@ impl Run<'_> {
         self.agree_to(&format!("Bring {name} back to {app}, on a new machine with volume {}?", volume.id))?;
         self.confirm(lock)?;
         let begun = Instant::now();
+        let inventory = self.shipping.inventory()?;
+        self.begins(goal, Done::Rollback, report);
         ui.status("Shipping", format!("{name} to a new machine"));
         let env = [kept()];
         let candidate = Candidate { env: &env, ..goal.candidate() };
-        let Shipped { said, machine } = self.shipping.ship(&candidate, self.shipping.interrupt)?;
+        let shipped = match self.shipping.ship(&candidate, self.shipping.interrupt) {
+            Ok(shipped) => shipped,
+            Err(error) => {
+                return self.unmade(goal, &format!("{error:#}"), "there is no machine, as before", report);
+            }
+        };
+        let limit = shipped.limit(self.shipping.wait_timeout);
+        let Shipped { said, machine, .. } = shipped;
         let said = said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
         let machine = match machine {
             Ok(Some(machine)) => machine,
-            Ok(None) => return self.unmade(goal, &format!("there is no machine{said}"), None, report),
-            Err(trouble) => return self.unmade(goal, &format!("{}{said}", trouble.message), None, report),
+            Ok(None) => {
+                return self.unmade(
+                    goal,
+                    &format!("Fly has made none{said}"),
+                    "there is no machine, as before",
+                    report,
+                );
+            }
+            Err(trouble) => {
+                let left = "whether there is a machine now is not known";
+                return self.unmade(goal, &format!("{}{said}", trouble.message), left, report);
+            }
         };
         report.machine = Some(machine.id.clone());
         report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
         let begun = Instant::now();
         let expected = goal.expected(&volume.id);
-        match self.shipping.prove(&machine.id, &expected, AFTER_WELL, self.shipping.interrupt) {
+        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(goal, Done::Rollback, &proved, report);
                 Ok(())
             }
             Err(unproved) => {
-                let why = format!("{}{said}{}", unproved.message, self.shipping.log(&machine.id));
-                self.unmade(goal, &why, Some(&machine), report)
+                let (message, log) = (unproved.message(), self.shipping.log(&machine.id));
+                let left = match &unproved {
+                    Unproved::Unknown(unknown) => format!(
+                        "machine {} is there, and whether it is well is not known; {}",
+                        machine.id, unknown.seen
+                    ),
+                    _ => format!("machine {} is there, and is not well", machine.id),
+                };
+                let beside = self.shipping.left(&inventory, &machine.id);
+                let beside: String = beside.iter().map(|line| format!("\n{line}")).collect();
+                self.unmade(goal, &format!("{message}{said}{log}"), &format!("{left}{beside}"), report)
             }
         }
     }
 
-    fn unmade(
-        &self,
-        goal: &Goal<'_>,
-        why: &str,
-        machine: Option<&Machine>,
-        report: &mut Rollback,
-    ) -> Result<()> {
-        let left = machine.map_or_else(
-            || "there is no machine, as before".to_owned(),
-            |machine| format!("machine {} is there, and is not well", machine.id),
-        );
-        let message = format!(
-            "the rollback to {} failed: {why}\nproduction does not serve: {left}",
-            goal.release.name()
-        );
+    fn unmade(&self, goal: &Goal<'_>, why: &str, left: &str, report: &mut Rollback) -> Result<()> {
+        let message = format!("the rollback to {} is not proved: {why}\n{left}", goal.release.name());
         let error = Error::new(Kind::Stranded, "production", message).remedy(
             "see what there is: cargo xtask status; then take another release: cargo xtask rollback --list",
         );

@@ -7,9 +7,10 @@ use anyhow::Result;
 use super::{Rollback, Run, Way, verified};
 use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Recorded};
-use crate::release::shipping::back::{Attempt, Returned};
+use crate::release::shipping::back::Returned;
 use crate::release::shipping::data::{self, Copy};
 use crate::release::shipping::earlier::Earlier;
+use crate::release::shipping::prove::{Sick, Unproved};
 use crate::release::shipping::standing::{File, Standing};
 
 impl Run<'_> {
@@ -22,7 +23,7 @@ impl Run<'_> {
         let looked = if machine.state == "started" {
             look(&machine.id)
         } else {
-            self.shipping.read(machine, volume, self.audit, look).and_then(|looked| looked)
+            self.shipping.on_a_fork(machine, volume, self.audit, look).and_then(|looked| looked)
         };
         match looked {
             Ok(Some(copy)) => Ok(copy),
@@ -46,11 +47,12 @@ impl Run<'_> {
     pub(super) fn copy_back(&self, way: &Way<'_>, copy: &Copy, report: &mut Rollback) -> Result<()> {
         let ui = self.shipping.ui;
         let (begun, id, name) = (Instant::now(), way.standing.machine.id.as_str(), way.goal.release.name());
+        self.begins(&way.goal, Done::DataBack, report);
         ui.status("Restoring", format!("{} of {} on machine {id}, which stops for it", copy.file, copy.time));
         if let Err(unrestored) = self.shipping.restore(id, &copy.file) {
             let why = unrestored.told(&copy.file);
             if unrestored.is_as_it_was {
-                return self.back(way, &self.shipping.read_back(), &why, report);
+                return self.not_proved(way, &Unproved::Sick(Sick::new(why)), report);
             }
             return self.ends(
                 way,
@@ -73,18 +75,15 @@ impl Run<'_> {
                 self.finish(&way.goal, Done::DataBack, &proved, report);
                 Ok(())
             }
-            Err(why) => self.ends(way, &data::on_copy(copy, &name, ""), &why, report),
+            Err(unproved) => {
+                self.ends(way, &data::on_copy(copy, &name, &unproved, ""), unproved.message(), report)
+            }
         }
     }
 
     fn ends(&self, way: &Way<'_>, returned: &Returned, why: &str, report: &mut Rollback) -> Result<()> {
         let what = format!("the rollback to {}", way.goal.release.name());
-        self.failed(
-            way,
-            returned,
-            &Attempt { what: &what, image: &way.goal.release.image, why, fewer: &[] },
-            report,
-        )
+        self.failed(way, returned, &way.attempt(&what, why), report)
     }
 }
 

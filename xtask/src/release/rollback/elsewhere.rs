@@ -6,19 +6,20 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::releases::choose;
-use super::snapshot::Source;
-use super::{Back, Goal, Release, Rollback, Run, Way, told, verified};
+use super::snapshot::{Source, said, sick};
+use super::{Back, Goal, Release, Rollback, Run, Way, told};
 use crate::error::{Error, Kind};
+use crate::release::audit::Kind as Done;
 use crate::release::image::short;
 use crate::release::lock::Lock;
 use crate::release::production::{self, Trouble};
-use crate::release::shipping::back::{Attempt, Returned};
-use crate::release::shipping::prove::{Expected, Proved};
+use crate::release::shipping::back::Returned;
+use crate::release::shipping::prove::{Proved, Unproved};
 use crate::release::shipping::standing::Standing;
 use crate::release::shipping::{Shipping, earlier, snapshot};
 use crate::release::temporary::Temporary;
 use crate::release::unique::unique;
-use crate::tool::fly::{Failure, Machine, NewVolume, Volume};
+use crate::tool::fly::{Machine, NewVolume, Volume};
 
 /// What a new machine must not do again.
 const ONCE: &str = "LANDFALL_CREATE";
@@ -55,7 +56,8 @@ impl Run<'_> {
         let standing =
             Standing { commit: None, machine, volume, live: Err(trouble.clone()), status: Err(trouble) };
         let goal = Goal { target, release, data: Back::Snapshot(source), config };
-        let way = Way { standing, before: None, goal };
+        let inventory = self.shipping.inventory()?;
+        let way = Way { standing, before: None, goal, inventory };
         ui.result(&told::elsewhere(&self.shipping, &way, &self.region(&way.standing.volume)));
         if self.wanted.dry_run {
             let name = way.goal.release.name();
@@ -121,6 +123,7 @@ impl Run<'_> {
         let known = fly.volumes()?.into_iter().map(|volume| volume.id).collect();
         let new =
             Temporary { machine: format!("landfall-{}", unique()), volume: fly_toml.source.clone(), known };
+        self.begins(&way.goal, Done::DataBack, report);
         match self.made_elsewhere(way, image, &new, report) {
             Ok((volume, proved)) => {
                 self.moved(way, &volume, &proved, report)?;
@@ -132,10 +135,18 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            Err(why) => {
+            // The new machine may be what serves.
+            Err(Unproved::Unknown(unknown)) => self.both_left(
+                way,
+                &unknown,
+                "cannot be reached",
+                "cargo xtask rollback --data newest",
+                report,
+            ),
+            Err(unproved) => {
                 new.take_away(fly, &fly_toml.app, "in the way", ui);
                 let what = format!("the move of {}", way.goal.release.name());
-                let attempt = Attempt { what: &what, image: &way.goal.release.image, why: &why, fewer: &[] };
+                let attempt = way.attempt(&what, unproved.message());
                 let returned = Returned::stranded(
                     format!(
                         "production is as it was: the host of machine {} is {}",
@@ -155,10 +166,9 @@ impl Run<'_> {
         image: &str,
         new: &Temporary,
         report: &mut Rollback,
-    ) -> Result<(String, Proved), String> {
-        let Shipping { fly, fly_toml, interrupt, ui, .. } = self.shipping;
-        let Back::Snapshot(source) = &way.goal.data else { return Err("no snapshot was chosen".to_owned()) };
-        let said = |failure: Failure| failure.message;
+    ) -> Result<(String, Proved), Unproved> {
+        let Shipping { fly, fly_toml, ui, .. } = self.shipping;
+        let Back::Snapshot(source) = &way.goal.data else { return Err(sick("no snapshot was chosen")) };
         let (begun, old, region) = (Instant::now(), &way.standing, self.region(&way.standing.volume));
         let wanted = NewVolume {
             name: &new.volume,
@@ -182,21 +192,7 @@ impl Run<'_> {
             env.remove(ONCE);
         }
         let asked = fly.run_machine_as(&new.machine, image, &region, &config);
-        let machines = new.machines(fly).map_err(said)?;
-        if interrupt.is_raised() {
-            return Err("it was interrupted".to_owned());
-        }
-        // Of a failure that left one the answer alone was lost.
-        let Some(machine) = machines.first() else {
-            return Err(asked.err().map_or_else(|| "there is no machine".to_owned(), said));
-        };
-        report.phases.done(ui, "Machine", begun, format!("{} with volume {}", machine.id, made.id));
-        let begun = Instant::now();
-        let expected = Expected { volume: Some(&made.id), ..way.expected() };
-        let proved = self.shipping.prove(&machine.id, &expected, self.shipping.wait_timeout, interrupt);
-        let proved =
-            proved.map_err(|unproved| format!("{}{}", unproved.message, self.shipping.log(&machine.id)))?;
-        report.phases.done(ui, "Verify", begun, verified(&proved));
+        let proved = self.proved_there(way, new, &made.id, (begun, asked), report)?;
         Ok((made.id, proved))
     }
 }

@@ -29,9 +29,12 @@ use super::production::{Production, Trouble};
 use super::shipping::back::{Attempt, KEEP, Returned};
 use super::shipping::data::Copy;
 use super::shipping::earlier::{self, Earlier};
+use super::shipping::fit::Change;
+use super::shipping::inventory::Inventory;
 use super::shipping::place::Place;
-use super::shipping::prove::{Expected, Proved};
+use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::Candidate;
+use super::shipping::sight::Sight;
 use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, permit, there};
 use crate::cli::Data;
@@ -45,6 +48,10 @@ use crate::ui::Ui;
 const TICK: Duration = Duration::from_millis(500);
 /// How long a machine may take to be at rest that dies again and again.
 const SETTLING: Duration = Duration::from_secs(10);
+
+/// What to do where nobody knows whether it serves.
+const AS_SOON_AS: &str = "as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; where that is not well, \
+                          take another release: cargo xtask rollback --list";
 
 /// What is asked for on the command line.
 #[derive(Debug)]
@@ -153,6 +160,7 @@ pub(crate) fn run(
         fly_toml: &fly_toml,
         fly: &fly,
         probe: Probe::public(&fly_toml.app),
+        sight: Sight::Public,
         settings: &settings,
         wait_timeout: wanted.wait_timeout,
         interrupt,
@@ -184,6 +192,8 @@ struct Way<'a> {
     /// The release that it runs; none where Fly does not tell its digest.
     before: Option<Earlier>,
     goal: Goal<'a>,
+    /// All that is at Fly.
+    inventory: Inventory,
 }
 
 /// Where to.
@@ -209,7 +219,7 @@ enum Back {
 }
 
 impl Run<'_> {
-    fn preflight(&self, begun: Instant, report: &mut Rollback) -> Result<()> {
+    fn preflight(mut self, begun: Instant, report: &mut Rollback) -> Result<()> {
         let ui = self.shipping.ui;
         if self.wanted.data == Some(Data::Newest) {
             return self.elsewhere(begun, report);
@@ -218,6 +228,8 @@ impl Run<'_> {
             return self.anew(begun, &volume, report);
         }
         let (machine, volume) = self.there()?;
+        // Where what runs shows nothing, that may be why it is rolled back.
+        self.shipping.sight = self.shipping.sight_of(&machine).unwrap_or(Sight::Machine);
         let target = self.target(&machine)?;
         report.to = Some(Release::of(target, None));
         report.machine = Some(machine.id.clone());
@@ -290,14 +302,15 @@ impl Run<'_> {
     fn way<'t>(&self, machine: Machine, volume: Volume, target: &'t Recorded) -> Result<Way<'t>> {
         let standing = self.shipping.standing(machine, volume, self.audit);
         let release = earlier::recorded(&self.shipping, target)?;
-        let before = earlier::of(&self.shipping, &standing, self.audit)?;
+        let before = earlier::running(&self.shipping, &standing, self.audit)?;
         let data = match self.wanted.data {
             None => Back::Stays,
             Some(Data::Copy) => Back::Copy(Box::new(self.copy(&standing, target, &release)?)),
             Some(Data::Snapshot | Data::Newest) => Back::Snapshot(self.source(target)?),
         };
         let config = self.shipping.machine_config(&standing.machine.id)?;
-        Ok(Way { standing, before, goal: Goal { target, release, data, config } })
+        let inventory = self.shipping.inventory()?;
+        Ok(Way { standing, before, goal: Goal { target, release, data, config }, inventory })
     }
 
     /// Without a lock nothing is changed.
@@ -392,44 +405,51 @@ impl Run<'_> {
     fn image_back(&self, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
         let Shipping { interrupt, ui, .. } = self.shipping;
         let (begun, id) = (Instant::now(), way.standing.machine.id.as_str());
-        // Last, since the service went on: what it took away by itself is no loss.
-        let now = if way.standing.status.is_ok() { self.shipping.status(id).ok() } else { None };
-        let rows = now.as_ref().map_or_else(|| way.standing.rows(), |status| &status.tables);
+        let counted = self.counted(&way.standing);
         ui.status("Shipping", format!("{} to machine {id}", way.goal.release.name()));
         let candidate = way.goal.candidate();
         let env = [kept()];
-        let shipped = self.shipping.ship(&Candidate { env: &env, ..candidate }, interrupt)?;
+        self.begins(&way.goal, Done::Rollback, report);
+        let shipped = match self.shipping.ship(&Candidate { env: &env, ..candidate }, interrupt) {
+            Ok(shipped) => shipped,
+            Err(error) => {
+                return self.not_proved(way, &Unproved::Sick(Sick::new(format!("{error:#}"))), report);
+            }
+        };
         let said = if shipped.said.is_ok() { "updated" } else { "flyctl failed" };
         report.phases.done(ui, "Ship", begun, format!("machine {id}: {said}"));
         let begun = Instant::now();
-        let expected = Expected { rows, ..way.expected() };
+        let expected = Expected { rows: counted.as_deref(), ..way.expected() };
         match self.shipping.verify(&way.standing.machine, &shipped, &expected) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(&way.goal, Done::Rollback, &proved, report);
                 Ok(())
             }
-            Err(why) => self.back(way, &shipped.machine, &why, report),
+            Err(unproved) => self.not_proved(way, &unproved, report),
         }
     }
 
-    /// What ran before comes back.
-    fn back(
-        &self,
-        way: &Way<'_>,
-        now: &Result<Option<Machine>, Trouble>,
-        why: &str,
-        report: &mut Rollback,
-    ) -> Result<()> {
+    /// Its rows. None where they are not known: no release is kept from coming back for that.
+    fn counted(&self, standing: &Standing) -> Option<Vec<TableRows>> {
+        self.shipping.counted_again(standing).unwrap_or_else(|trouble| {
+            self.shipping.ui.note(format!("its rows are not compared: {}", trouble.message));
+            None
+        })
+    }
+
+    /// What ran before comes back, where the rollback is known to have failed.
+    fn not_proved(&self, way: &Way<'_>, unproved: &Unproved, report: &mut Rollback) -> Result<()> {
         let begun = Instant::now();
         let what = format!("the rollback to {}", way.goal.release.name());
-        let attempt = Attempt { what: &what, image: &way.goal.release.image, why, fewer: &[] };
-        let mut returned = match &way.before {
-            Some(before) => self.shipping.go_back(&way.standing, before, now, &attempt)?,
-            None => Returned::stranded(
-                "which image ran before is not known, so that there is none to go back to",
-                "see what there is: cargo xtask status; then deploy: cargo xtask deploy",
-            ),
+        let exit_code = if let Unproved::Sick(Sick { exit_code, .. }) = unproved { *exit_code } else { None };
+        let attempt = Attempt { exit_code, ..way.attempt(&what, unproved.message()) };
+        let before = way.before.as_ref().ok_or("which image ran before is not known");
+        let mut returned = match unproved {
+            Unproved::Unknown(unknown) => {
+                self.shipping.left_as_it_is(unknown, &way.standing, &attempt, AS_SOON_AS)
+            }
+            _ => self.shipping.go_back(&way.standing, before, &attempt)?,
         };
         if returned.kind == Kind::WentBack {
             "take another release: cargo xtask rollback --list; or mend what runs, and deploy it"
@@ -453,12 +473,15 @@ impl Run<'_> {
         report: &mut Rollback,
     ) -> Result<()> {
         let outcome = if returned.kind == Kind::WentBack { Outcome::WentBack } else { Outcome::Stranded };
-        if outcome == Outcome::Stranded {
-            report.serves = None;
-        }
+        report.serves.clone_from(&returned.serves);
         let error = returned.error(attempt);
         self.written(&way.goal, way.entry(outcome), None, &error.to_string(), report);
         Err(error.into())
+    }
+
+    /// Written down before it is done: whoever comes after a death has to know that nobody proved what is there.
+    fn begins(&self, goal: &Goal<'_>, done: Done, report: &Rollback) {
+        self.written(goal, (done, Outcome::Shipping), None, "", report);
     }
 
     /// It serves: written down, and told.
@@ -482,6 +505,19 @@ impl Rollback {
 }
 
 impl Way<'_> {
+    /// What was tried: it keeps the schema.
+    fn attempt<'a>(&'a self, what: &'a str, why: &'a str) -> Attempt<'a> {
+        Attempt {
+            what,
+            image: &self.goal.release.image,
+            why,
+            exit_code: None,
+            change: Change::Nothing,
+            fewer: &[],
+            inventory: &self.inventory,
+        }
+    }
+
     /// What has to be found on the volume that is there.
     fn expected(&self) -> Expected<'_> {
         self.goal.expected(&self.standing.volume.id)
@@ -507,7 +543,7 @@ impl Goal<'_> {
             image: Some(&self.release.image),
             volume: Some(volume),
             schema: None,
-            rows: &[],
+            rows: None,
             fewer: &[],
         }
     }

@@ -153,9 +153,10 @@ pub(super) fn choose<'a>(
     image: Option<&str>,
 ) -> Result<&'a Recorded, Error> {
     let Some(wanted) = wanted else {
-        // After an attempt that needs a person what is on the machine is no release that serves, whichever it is.
-        let stranded = audit.entries.first().is_some_and(|last| last.entry.outcome == Outcome::Stranded);
-        let other = |recorded: &&Recorded| stranded || !image.is_some_and(|image| is_of(recorded, image));
+        // After an attempt that was not proved what is on the machine is no release that serves, whichever it is.
+        let last = audit.entries.first().map(|last| last.entry.outcome);
+        let unproved = matches!(last, Some(Outcome::Stranded | Outcome::Shipping));
+        let other = |recorded: &&Recorded| unproved || !image.is_some_and(|image| is_of(recorded, image));
         return served(audit).find(other).ok_or_else(|| {
             let message = format!("there is no release of {app} to go back to; nothing was changed");
             Error::new(ErrorKind::Failed, app, message)

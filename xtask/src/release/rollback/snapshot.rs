@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
 use crate::release::shipping::place::look;
-use crate::release::shipping::prove::{Expected, Proved};
+use crate::release::shipping::prove::{Expected, Proved, Sick, Unknown, Unproved};
 use crate::release::shipping::ship::Candidate;
 use crate::release::temporary::{Temporary, destroyed};
 use crate::release::unique::unique;
@@ -56,15 +56,41 @@ impl Run<'_> {
     pub(super) fn snapshot_back(&self, way: &Way<'_>, source: &Source, report: &mut Rollback) -> Result<()> {
         let known = self.shipping.fly.volumes()?.into_iter().map(|volume| volume.id).collect();
         let volume = self.shipping.fly_toml.source.clone();
+        self.begins(&way.goal, Done::DataBack, report);
         let new = Temporary { machine: format!("landfall-{}", unique()), volume, known };
         match self.cloned(way, source, &new, report) {
             Ok((volume, proved)) => self.moved(way, &volume, &proved, report),
-            Err(why) => {
+            // The clone may be what serves.
+            Err(Unproved::Unknown(unknown)) => {
+                self.both_left(way, &unknown, "is stopped", "cargo xtask rollback", report)
+            }
+            Err(unproved) => {
                 let Shipping { fly, fly_toml, ui, .. } = self.shipping;
                 new.take_away(fly, &fly_toml.app, "in the way", ui);
-                self.back(way, &self.shipping.read_back(), &why, report)
+                self.not_proved(way, &unproved, report)
             }
         }
+    }
+
+    /// Both machines are there; the old one `does` what it does, and `again` is what is typed where the new one is not well.
+    pub(super) fn both_left(
+        &self,
+        way: &Way<'_>,
+        unknown: &Unknown,
+        does: &str,
+        again: &str,
+        report: &mut Rollback,
+    ) -> Result<()> {
+        let (app, old) = (&self.shipping.fly_toml.app, &way.standing.machine.id);
+        let what = format!("the rollback to {}", way.goal.release.name());
+        let attempt = way.attempt(&what, &unknown.message);
+        let remedy = format!(
+            "as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a {app}; where the new machine is well, \
+             take away the old one, which {does}, and never its volume: fly machine destroy {old} --force -a {app}; where it is not, \
+             take away the new one, and then: {again}"
+        );
+        let returned = self.shipping.left_as_it_is(unknown, &way.standing, &attempt, &remedy);
+        self.failed(way, &returned, &attempt, report)
     }
 
     /// The release on the snapshot, proved, with its volume; the old machine is stopped, and has the release as well.
@@ -74,8 +100,8 @@ impl Run<'_> {
         source: &Source,
         new: &Temporary,
         report: &mut Rollback,
-    ) -> Result<(String, Proved), String> {
-        let Shipping { fly, fly_toml, interrupt, ui, .. } = self.shipping;
+    ) -> Result<(String, Proved), Unproved> {
+        let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         let (begun, old) = (Instant::now(), &way.standing);
         let id = old.machine.id.as_str();
         ui.status("Stopping", format!("machine {id}"));
@@ -102,35 +128,56 @@ impl Run<'_> {
         report.phases.done(ui, "Volume", begun, format!("{} of snapshot {}", made.id, source.id));
         let begun = Instant::now();
         let asked = fly.clone_machine(id, &new.machine, &made.id, &fly_toml.volume, &old.machine.region);
-        let clones = new.machines(fly).map_err(said)?;
-        if interrupt.is_raised() {
-            return Err("it was interrupted".to_owned());
-        }
-        // Of a failure that left one the answer alone was lost.
-        let Some(clone) = clones.first() else {
-            return Err(asked.err().map_or_else(|| "there is no clone of the machine".to_owned(), said));
-        };
-        report.phases.done(ui, "Machine", begun, format!("{} with volume {}", clone.id, made.id));
-        let begun = Instant::now();
-        let expected = Expected { volume: Some(&made.id), ..way.expected() };
-        let proved = self.shipping.prove(&clone.id, &expected, self.shipping.wait_timeout, interrupt);
-        let proved =
-            proved.map_err(|unproved| format!("{}{}", unproved.message, self.shipping.log(&clone.id)))?;
-        report.phases.done(ui, "Verify", begun, verified(&proved));
+        let proved = self.proved_there(way, new, &made.id, (begun, asked), report)?;
         Ok((made.id, proved))
     }
 
+    /// The new machine, which was `asked` for, proved with its volume.
+    pub(super) fn proved_there(
+        &self,
+        way: &Way<'_>,
+        new: &Temporary,
+        volume: &str,
+        (begun, asked): (Instant, Result<(), Failure>),
+        report: &mut Rollback,
+    ) -> Result<Proved, Unproved> {
+        let Shipping { fly, interrupt, ui, .. } = self.shipping;
+        let machines = new.machines(fly).map_err(said)?;
+        if interrupt.is_raised() {
+            return Err(Unproved::Interrupted);
+        }
+        // Of a failure that left one the answer alone was lost.
+        let Some(machine) = machines.first() else {
+            return Err(asked.err().map_or_else(|| sick("there is no new machine"), said));
+        };
+        report.phases.done(ui, "Machine", begun, format!("{} with volume {volume}", machine.id));
+        let begun = Instant::now();
+        let expected = Expected { volume: Some(volume), ..way.expected() };
+        let proved = self.shipping.prove(&machine.id, &expected, self.shipping.wait_timeout, interrupt);
+        let proved = proved.map_err(|unproved| match unproved {
+            Unproved::Sick(Sick { message, exit_code }) => {
+                let message = format!("{message}{}", self.shipping.log(&machine.id));
+                Unproved::Sick(Sick { message, exit_code })
+            }
+            other => other,
+        })?;
+        report.phases.done(ui, "Verify", begun, verified(&proved));
+        Ok(proved)
+    }
+
     /// What the clone is made of: image, variables and fly.toml come with it.
-    fn ship_onto_stopped(&self, way: &Way<'_>) -> Result<(), String> {
+    fn ship_onto_stopped(&self, way: &Way<'_>) -> Result<(), Unproved> {
         let env = [kept()];
         let candidate = Candidate { env: &env, ..way.goal.candidate() };
-        let shipped =
-            self.shipping.ship(&candidate, self.shipping.interrupt).map_err(|error| format!("{error:#}"))?;
+        let shipped = self
+            .shipping
+            .ship(&candidate, self.shipping.interrupt)
+            .map_err(|error| sick(format!("{error:#}")))?;
         shipped.said.map_err(said)?;
         match shipped.machine {
             Ok(Some(machine)) if machine.instance_id != way.standing.machine.instance_id => Ok(()),
-            Ok(_) => Err("`fly deploy` ended well, and updated nothing".to_owned()),
-            Err(trouble) => Err(trouble.message),
+            Ok(_) => Err(sick("`fly deploy` ended well, and updated nothing")),
+            Err(trouble) => Err(sick(trouble.message)),
         }
     }
 
@@ -191,6 +238,11 @@ fn marked(fly: &Fly<'_>, volume: &str) -> Result<(), Failure> {
     (1..MARKING).find_map(|_| fly.mark_set_aside(volume).ok()).map_or_else(|| fly.mark_set_aside(volume), Ok)
 }
 
-fn said(failure: Failure) -> String {
-    failure.message
+pub(super) fn said(failure: Failure) -> Unproved {
+    sick(failure.message)
+}
+
+/// The old machine does not run all the while: what did not go well there is no release that may serve.
+pub(super) fn sick(why: impl Into<String>) -> Unproved {
+    Unproved::Sick(Sick::new(why))
 }

@@ -143,7 +143,12 @@ fn lost_by_copy(standing: &Standing, copy: &Copy) -> String {
          The database as it is now is set aside beside it, and never removed.",
         copy.time, copy.file
     );
-    out.push_str(&compared(standing.rows(), &copy.status.tables));
+    match &standing.status {
+        Ok(status) => out.push_str(&compared(&status.tables, &copy.status.tables)),
+        Err(trouble) => {
+            let _ = writeln!(out, "  What is in it now is not known: {}", trouble.message);
+        }
+    }
     out.push('\n');
     out
 }

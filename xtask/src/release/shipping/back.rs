@@ -7,13 +7,15 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::earlier::Earlier;
-use super::prove::{Expected, Unproved};
+use super::fit::{Change, Fit};
+use super::inventory::Inventory;
+use super::prove::{Expected, Sick, Unknown, Unproved};
+use super::seen::Seen;
 use super::ship::{Candidate, Shipped};
 use super::standing::Standing;
 use super::{Shipping, is_same_image};
 use crate::error::{Error, Kind};
-use crate::release::live::Replica;
-use crate::release::production::{self, Trouble};
+use crate::release::production::Trouble;
 use crate::tool::fly::{Failure, Machine};
 
 /// How long a release may take to be well on a machine that was not touched.
@@ -34,17 +36,27 @@ pub(crate) struct Attempt<'a> {
     pub(crate) image: &'a str,
     /// Why it failed, with the log's last lines.
     pub(crate) why: &'a str,
+    /// How its boot ended by itself, where it did.
+    pub(crate) exit_code: Option<i32>,
+    /// What it may have made of the schema.
+    pub(crate) change: Change<'a>,
     /// Tables that may have fewer rows than before.
     pub(crate) fewer: &'a [String],
+    /// What was at Fly before it.
+    pub(crate) inventory: &'a Inventory,
 }
 
-/// Where production is after an attempt that failed.
+/// Where production is after an attempt that was not proved.
 #[derive(Debug)]
 pub(crate) struct Returned {
     /// The exit code's meaning: it serves the release before, or needs a person.
     pub(crate) kind: Kind,
     /// Whether the release before does not fit the data that the new one has made.
     pub(crate) does_not_fit: bool,
+    /// Whether the attempt is known to have failed.
+    has_failed: bool,
+    /// The commit that production serves now, where that is known.
+    pub(crate) serves: Option<String>,
     /// What production does now, in a sentence.
     pub(crate) state: String,
     /// What to type next.
@@ -52,61 +64,95 @@ pub(crate) struct Returned {
 }
 
 impl Returned {
-    pub(super) fn served(state: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: Kind::WentBack, does_not_fit: false, state: state.into(), remedy: remedy.into() }
+    /// This commit, proved.
+    pub(super) fn served(commit: Option<&str>, state: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let serves = commit.map(str::to_owned);
+        Self { kind: Kind::WentBack, serves, ..Self::stranded(state, remedy) }
     }
 
     pub(crate) fn stranded(state: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: Kind::Stranded, does_not_fit: false, state: state.into(), remedy: remedy.into() }
+        let (state, remedy) = (state.into(), remedy.into());
+        Self { kind: Kind::Stranded, does_not_fit: false, has_failed: true, serves: None, state, remedy }
+    }
+
+    /// Nobody knows whether the attempt went well: it may serve, and is left as it is.
+    pub(crate) fn unknown(unknown: &Unknown, remedy: impl Into<String>) -> Self {
+        let state = format!("it may serve, so it was left as it is; {}", unknown.seen);
+        Self { has_failed: false, ..Self::stranded(state, remedy) }
     }
 
     /// The end of the command.
     pub(crate) fn error(&self, attempt: &Attempt<'_>) -> Error {
         let Attempt { what, why, .. } = attempt;
-        Error::new(self.kind, "production", format!("{what} failed: {why}\n{}", self.state))
+        let ended = if self.has_failed { "failed" } else { "is not proved" };
+        Error::new(self.kind, "production", format!("{what} {ended}: {why}\n{}", self.state))
             .remedy(&self.remedy)
+    }
+
+    /// With what the attempt left at Fly.
+    fn with(mut self, left: &[String]) -> Self {
+        self.state.extend(left.iter().map(|line| format!("\n{line}")));
+        self
     }
 }
 
 impl Shipping<'_> {
-    /// Brings the release before back, and proves it. `now` is the machine as it was read back after the attempt.
+    /// Brings the release before back, and proves it, where there is one that is known to fit; `earlier` is that, or why there is none.
+    /// The machine is read once more before that.
     pub(crate) fn go_back(
         &self,
         before: &Standing,
-        earlier: &Earlier,
-        now: &Result<Option<Machine>, Trouble>,
+        earlier: Result<&Earlier, &str>,
         attempt: &Attempt<'_>,
     ) -> Result<Returned> {
-        self.undisturbed(|shipping| shipping.go_back_now(before, earlier, now, attempt))
+        let returned = self.undisturbed(|shipping| shipping.go_back_now(before, earlier, attempt))?;
+        Ok(self.with_left(returned, before, attempt))
+    }
+
+    /// An attempt of which nobody knows how it went, as it was left.
+    pub(crate) fn left_as_it_is(
+        &self,
+        unknown: &Unknown,
+        before: &Standing,
+        attempt: &Attempt<'_>,
+        remedy: &str,
+    ) -> Returned {
+        self.with_left(Returned::unknown(unknown, remedy), before, attempt)
+    }
+
+    fn with_left(&self, returned: Returned, before: &Standing, attempt: &Attempt<'_>) -> Returned {
+        returned.with(&self.left(attempt.inventory, &before.machine.id))
     }
 
     fn go_back_now(
         &self,
         before: &Standing,
-        earlier: &Earlier,
-        now: &Result<Option<Machine>, Trouble>,
+        earlier: Result<&Earlier, &str>,
         attempt: &Attempt<'_>,
     ) -> Result<Returned> {
-        let machine = match now {
-            Err(trouble) => return Ok(unknown(trouble)),
+        let machine = match self.read_back() {
+            Err(trouble) => return Ok(unread(&trouble, &before.machine)),
             Ok(None) => return Ok(not_one(&before.machine, &self.fly_toml.app)),
             Ok(Some(machine)) => machine,
         };
         if machine.id != before.machine.id {
-            return Ok(replaced(machine, &before.machine, &self.fly_toml.app));
+            return Ok(replaced(&machine, &before.machine, &self.fly_toml.app));
         }
         if machine.instance_id == before.machine.instance_id {
-            return Ok(self.untouched(before, earlier, attempt));
+            return Ok(self.untouched(before, attempt));
         }
-        if !is_ours(machine, attempt, earlier) {
-            return Ok(somebody_elses(machine));
+        if !is_ours(&machine, attempt, earlier.ok()) {
+            return Ok(somebody_elses(&machine));
         }
-        // It may have been on its way up when it was read back: only while it runs it can be asked.
-        let now = self.by_id(&machine.id).unwrap_or_else(|_| machine.clone());
-        if let Some(misfits) = self.misfits(&now, earlier)? {
-            return Ok(self.does_not_fit(&now, earlier, &misfits));
+        let earlier = match earlier {
+            Ok(earlier) => earlier,
+            Err(why) => return Ok(nothing_to_go_back_to(&machine, why)),
+        };
+        match self.fit(&machine, before, earlier, attempt.change, attempt.exit_code)? {
+            Fit::Fits => Ok(self.bring_back(before, earlier, &machine, attempt)),
+            Fit::Misfits(misfits) => Ok(does_not_fit(&machine, earlier, &misfits)),
+            Fit::Unknown(why) => Ok(may_not_fit(&machine, earlier, &why)),
         }
-        self.bring_back(before, earlier, machine, attempt)
     }
 
     /// Ships it, with its own fly.toml, on the schema as it is.
@@ -116,9 +162,60 @@ impl Shipping<'_> {
         earlier: &Earlier,
         now: &Machine,
         attempt: &Attempt<'_>,
-    ) -> Result<Returned> {
+    ) -> Returned {
         let (id, commit) = (before.machine.id.as_str(), earlier.name());
         self.ui.status("Going back", format!("to {commit} on machine {id}; this is not interrupted"));
+        let shipped = match self.shipped_back(earlier, now) {
+            Ok(shipped) => shipped,
+            Err(error) => return not_back(now, &commit, &format!("{error:#}")),
+        };
+        let said = shipped.said.as_ref().err().map_or_else(String::new, |failure| format!(" ({failure})"));
+        match &shipped.machine {
+            Ok(Some(machine)) if is_same_update(machine, now) => {
+                let why = said.trim_start_matches(" (").trim_end_matches(')');
+                let why = if why.is_empty() { "`fly deploy` ended well, and updated nothing" } else { why };
+                return not_back(machine, &commit, why);
+            }
+            Ok(_) => {}
+            Err(trouble) => return maybe_back(now, &commit, &format!("{}{said}", trouble.message)),
+        }
+        let expected = expected(before, earlier, attempt);
+        match self.prove(id, &expected, self.wait_timeout, self.interrupt) {
+            Ok(_) => Returned::served(
+                earlier.commit.as_deref(),
+                format!("production serves {commit} again, on the data as it is now"),
+                "mend what it failed of, then deploy again",
+            ),
+            Err(Unproved::Sick(Sick { exit_code: Some(3), .. })) => Returned {
+                does_not_fit: true,
+                ..Returned::stranded(
+                    format!(
+                        "production does not serve: {commit} does not fit the schema that the data has now"
+                    ),
+                    DATA_BACK,
+                )
+            },
+            Err(Unproved::Unknown(unknown)) => {
+                let Unknown { message, seen } = unknown;
+                let state = format!(
+                    "{commit} was brought back, and whether it serves is not known: {message}{said}; {seen}"
+                );
+                Returned::stranded(state, AS_SOON_AS)
+            }
+            Err(unproved) => Returned::stranded(
+                format!(
+                    "production is not as it was: {commit} was brought back, and {}{said}{}",
+                    unproved.message(),
+                    self.log(id)
+                ),
+                "see what there is: cargo xtask status; then bring a release back: cargo xtask rollback; \
+                 or data with it: cargo xtask rollback --data copy",
+            ),
+        }
+    }
+
+    /// The update, tried again where Fly refused it.
+    fn shipped_back(&self, earlier: &Earlier, now: &Machine) -> Result<Shipped> {
         let candidate = Candidate {
             image: &earlier.image,
             fly_toml: &earlier.fly_toml,
@@ -131,51 +228,17 @@ impl Shipping<'_> {
             thread::sleep(PAUSE);
             shipped = self.ship(&candidate, self.interrupt)?;
         }
-        if let Some(failure) = refused(&shipped, now) {
-            return Ok(Returned::stranded(
-                format!(
-                    "machine {id} still has the failed release: {commit} was not brought back: {failure}"
-                ),
-                "as soon as Fly takes updates again (https://status.flyio.net): cargo xtask rollback",
-            ));
-        }
-        let expected = expected(before, earlier, attempt);
-        Ok(match self.prove(id, &expected, self.wait_timeout, self.interrupt) {
-            Ok(_) => Returned::served(
-                format!("production serves {commit} again, on the data as it is now"),
-                "mend what it failed of, then deploy again",
-            ),
-            Err(Unproved { exit_code: Some(3), .. }) => Returned {
-                does_not_fit: true,
-                ..Returned::stranded(
-                    format!(
-                        "production does not serve: {commit} does not fit the schema that the data has now"
-                    ),
-                    DATA_BACK,
-                )
-            },
-            Err(unproved) => {
-                let said = shipped.said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
-                Returned::stranded(
-                    format!(
-                        "production is not as it was: {commit} was brought back, and {}{said}{}",
-                        unproved.message,
-                        self.log(id)
-                    ),
-                    "see what there is: cargo xtask status; then bring a release back: cargo xtask rollback; \
-                     or data with it: cargo xtask rollback --data copy",
-                )
-            }
-        })
+        Ok(shipped)
     }
 
     /// The update never reached the machine: what ran goes on running, if it did.
-    fn untouched(&self, before: &Standing, earlier: &Earlier, attempt: &Attempt<'_>) -> Returned {
-        let (id, commit) = (before.machine.id.as_str(), earlier.name());
+    fn untouched(&self, before: &Standing, attempt: &Attempt<'_>) -> Returned {
+        let id = before.machine.id.as_str();
+        let commit = before.name();
         if before.machine.state != "started" {
             return Returned::stranded(
                 format!(
-                    "nothing was changed: machine {id} is {} with {commit}, as it was, and serves nobody",
+                    "machine {id} was not changed: it is {} with {commit}, as it was, and serves nobody",
                     before.machine.state
                 ),
                 format!(
@@ -184,40 +247,30 @@ impl Shipping<'_> {
                 ),
             );
         }
-        match self.prove(id, &expected(before, earlier, attempt), UNTOUCHED, self.interrupt) {
-            Ok(_) => {
-                Returned::served(format!("nothing was changed: production goes on with {commit}"), AGAIN)
-            }
+        let expected = Expected {
+            commit: before.commit.as_deref(),
+            image: None,
+            volume: Some(&before.volume.id),
+            schema: None,
+            rows: before.rows(),
+            fewer: attempt.fewer,
+        };
+        match self.prove(id, &expected, UNTOUCHED, self.interrupt) {
+            Ok(_) => Returned::served(
+                before.commit.as_deref(),
+                format!("machine {id} was not changed: production goes on with {commit}"),
+                AGAIN,
+            ),
+            Err(Unproved::Unknown(Unknown { message, seen })) => Returned::stranded(
+                format!(
+                    "machine {id} was not changed, and whether it serves is not known: {message}; {seen}"
+                ),
+                AS_SOON_AS,
+            ),
             Err(unproved) => Returned::stranded(
-                format!("machine {id} was not changed, and it is not well: {}", unproved.message),
+                format!("machine {id} was not changed, and it is not well: {}", unproved.message()),
                 "see what there is: cargo xtask status",
             ),
-        }
-    }
-
-    /// What the release before would miss; none where it fits, or where that cannot be told.
-    fn misfits(&self, machine: &Machine, earlier: &Earlier) -> Result<Option<Vec<String>>> {
-        let Some(declared) = earlier.declared.as_ref().filter(|_| machine.state == "started") else {
-            return Ok(None);
-        };
-        let Ok(live) = production::live_schema(self.fly, &machine.id) else { return Ok(None) };
-        let misfits = Replica::of(&live, self.settings)?.misfits(declared, self.settings)?;
-        let told: Vec<_> = misfits.into_iter().map(|misfit| misfit.message).collect();
-        Ok((!told.is_empty()).then_some(told))
-    }
-
-    fn does_not_fit(&self, machine: &Machine, earlier: &Earlier, misfits: &[String]) -> Returned {
-        let reasons: String = misfits.iter().map(|misfit| format!("\n  {misfit}")).collect();
-        Returned {
-            does_not_fit: true,
-            ..Returned::stranded(
-                format!(
-                    "machine {} still has the new release: {} does not fit the schema that it has made{reasons}",
-                    machine.id,
-                    earlier.name()
-                ),
-                DATA_BACK,
-            )
         }
     }
 }
@@ -227,6 +280,9 @@ const AGAIN: &str = "see that it stays so: cargo xtask status; then deploy again
 /// What lets an image serve that does not fit.
 const DATA_BACK: &str = "bring its data back with it: cargo xtask rollback --data copy (what was written since is set aside); \
                          or mend the release, and deploy it";
+/// What to do where production could not be read.
+const AS_SOON_AS: &str = "as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; and where that is not well: \
+                          cargo xtask rollback";
 
 fn expected<'a>(before: &'a Standing, earlier: &'a Earlier, attempt: &Attempt<'a>) -> Expected<'a> {
     Expected {
@@ -242,19 +298,86 @@ fn expected<'a>(before: &'a Standing, earlier: &'a Earlier, attempt: &Attempt<'a
 /// Why the machine has not taken an update that was to replace `now`.
 fn refused<'s>(shipped: &'s Shipped, now: &Machine) -> Option<&'s Failure> {
     let failure = shipped.said.as_ref().err()?;
-    let is_same = |machine: &Machine| machine.id == now.id && machine.instance_id == now.instance_id;
-    matches!(&shipped.machine, Ok(Some(machine)) if is_same(machine)).then_some(failure)
+    matches!(&shipped.machine, Ok(Some(machine)) if is_same_update(machine, now)).then_some(failure)
 }
 
-fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: &Earlier) -> bool {
+fn is_same_update(machine: &Machine, now: &Machine) -> bool {
+    machine.id == now.id && machine.instance_id == now.instance_id
+}
+
+fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: Option<&Earlier>) -> bool {
     let Some(now) = machine.pinned_image() else { return true };
-    [attempt.image, &earlier.image].iter().any(|ours| is_same_image(ours, &now))
+    let earlier = earlier.map(|earlier| earlier.image.as_str());
+    [Some(attempt.image), earlier].into_iter().flatten().any(|ours| is_same_image(ours, &now))
 }
 
-fn unknown(trouble: &Trouble) -> Returned {
+fn nothing_to_go_back_to(machine: &Machine, why: &str) -> Returned {
     Returned::stranded(
-        format!("what runs now is not known: {}", trouble.message),
-        "as soon as Fly answers: cargo xtask status; and where it is the failed release: cargo xtask rollback",
+        format!(
+            "machine {} still has the failed release: there is none to go back to, for {why}; {}",
+            machine.id,
+            Seen::of(machine)
+        ),
+        "see what there is: cargo xtask status; then mend it, and deploy again: cargo xtask deploy",
+    )
+}
+
+fn unread(trouble: &Trouble, before: &Machine) -> Returned {
+    let seen = Seen::of(before);
+    Returned::stranded(
+        format!(
+            "nothing was brought back, for what runs now is not known: {}; before the attempt {seen}",
+            trouble.message
+        ),
+        AS_SOON_AS,
+    )
+}
+
+/// It was not brought back, and that is known.
+fn not_back(machine: &Machine, commit: &str, why: &str) -> Returned {
+    Returned::stranded(
+        format!(
+            "machine {} still has the failed release: {commit} was not brought back: {why}; {}",
+            machine.id,
+            Seen::of(machine)
+        ),
+        "as soon as Fly takes updates again (https://status.flyio.net): cargo xtask rollback",
+    )
+}
+
+/// An update was asked for, and what came of it was not read.
+fn maybe_back(machine: &Machine, commit: &str, why: &str) -> Returned {
+    Returned::stranded(
+        format!("whether {commit} was brought back is not known: {why}; before that {}", Seen::of(machine)),
+        AS_SOON_AS,
+    )
+}
+
+fn does_not_fit(machine: &Machine, earlier: &Earlier, misfits: &[String]) -> Returned {
+    let reasons: String = misfits.iter().map(|misfit| format!("\n  {misfit}")).collect();
+    Returned {
+        does_not_fit: true,
+        ..Returned::stranded(
+            format!(
+                "machine {} still has the new release: {} does not fit the schema that it has made{reasons}",
+                machine.id,
+                earlier.name()
+            ),
+            DATA_BACK,
+        )
+    }
+}
+
+fn may_not_fit(machine: &Machine, earlier: &Earlier, why: &str) -> Returned {
+    Returned::stranded(
+        format!(
+            "machine {} still has the new release: whether {} fits the schema that the data has now is not known: {why}; {}",
+            machine.id,
+            earlier.name(),
+            Seen::of(machine)
+        ),
+        "see what there is: cargo xtask status; where it does not serve: cargo xtask rollback (an image that does not fit refuses to start, \
+         and changes nothing); or its data with it: cargo xtask rollback --data snapshot",
     )
 }
 

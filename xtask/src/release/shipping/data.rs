@@ -10,7 +10,7 @@ use migrate::Declared;
 use super::Shipping;
 use super::back::{KEEP, Returned};
 use super::earlier::Earlier;
-use super::prove::{Expected, Proved};
+use super::prove::{Expected, Proved, Sick, Unknown, Unproved};
 use super::ship::Candidate;
 use super::standing::{File, Standing, Status};
 use crate::release::production::Trouble;
@@ -21,6 +21,8 @@ use crate::tool::fly::Failure;
 const TICK: Duration = Duration::from_millis(500);
 /// How long a copy may take to be put back: every page of it is read, checked and written.
 const RESTORING: Duration = Duration::from_secs(900);
+/// How long a question about the machine may hang before it is asked again.
+const HANGS: Duration = Duration::from_secs(15);
 /// For how long it is looked whether a start whose answer was lost came through.
 const LOST: Duration = Duration::from_secs(10);
 
@@ -103,15 +105,16 @@ impl Shipping<'_> {
 
     /// Waits until `app restore` has ended by itself. `unanswered` is why its start may not have come through.
     fn restored(&self, machine: &str, unanswered: Option<&Failure>) -> Result<(), Unrestored> {
-        let begun = Instant::now();
+        let (begun, fly) = (Instant::now(), self.fly.within(HANGS));
         let limit = if unanswered.is_some() { LOST } else { RESTORING };
         let activity = self.ui.activity();
         activity.goes_on("waiting for app restore");
         loop {
-            let now = self.by_id(machine);
+            let now = fly.machines().map(|machines| machines.into_iter().find(|known| known.id == machine));
             let is_late = begun.elapsed() > limit;
+            let is_silent = begun.elapsed() > limit.max(self.wait_timeout);
             match now {
-                Ok(now) if now.state == "stopped" => match (now.ended(), unanswered) {
+                Ok(Some(now)) if now.state == "stopped" => match (now.ended(), unanswered) {
                     (Some(exit), _) if exit.exit_code == 0 => return Ok(()),
                     (Some(exit), _) => {
                         let (code, log) = (exit.exit_code, self.log(machine));
@@ -124,7 +127,7 @@ impl Shipping<'_> {
                     (None, _) => {}
                 },
                 Ok(_) if is_late => return Err(late(machine, limit)),
-                Err(unproved) if is_late => return Err(Unrestored::unknown(unproved.message)),
+                Err(failure) if is_silent => return Err(Unrestored::unknown(failure.message)),
                 _ => {}
             }
             thread::sleep(TICK);
@@ -137,7 +140,7 @@ impl Shipping<'_> {
         before: &Standing,
         release: &Earlier,
         copy: &Copy,
-    ) -> Result<Result<Proved, String>> {
+    ) -> Result<Result<Proved, Unproved>> {
         self.undisturbed(|shipping| shipping.serve_copy_now(before, release, copy))
     }
 
@@ -146,25 +149,39 @@ impl Shipping<'_> {
         before: &Standing,
         release: &Earlier,
         copy: &Copy,
-    ) -> Result<Result<Proved, String>> {
+    ) -> Result<Result<Proved, Unproved>> {
         let id = before.machine.id.as_str();
         let candidate = Candidate {
             image: &release.image,
             fly_toml: &release.fly_toml,
             env: &[(KEEP.0, KEEP.1.to_owned())],
         };
-        let shipped = self.ship(&candidate, self.interrupt)?;
+        let shipped = match self.ship(&candidate, self.interrupt) {
+            Ok(shipped) => shipped,
+            Err(error) => {
+                return Ok(Err(Unproved::Sick(Sick::new(format!("it was not shipped: {error:#}")))));
+            }
+        };
         let expected = Expected {
             commit: release.commit.as_deref(),
             image: Some(&release.image),
             volume: Some(&before.volume.id),
             schema: None,
-            rows: &copy.status.tables,
+            rows: Some(&copy.status.tables),
             fewer: &[],
         };
         Ok(self.prove(id, &expected, self.wait_timeout, self.interrupt).map_err(|unproved| {
             let said = shipped.said.err().map_or_else(String::new, |failure| format!(" ({failure})"));
-            format!("{}{said}{}", unproved.message, self.log(id))
+            match unproved {
+                Unproved::Sick(sick) => {
+                    let message = format!("{}{said}{}", sick.message, self.log(id));
+                    Unproved::Sick(Sick { message, ..sick })
+                }
+                Unproved::Unknown(unknown) => {
+                    Unproved::Unknown(Unknown { message: format!("{}{said}", unknown.message), ..unknown })
+                }
+                Unproved::Interrupted => Unproved::Interrupted,
+            }
         }))
     }
 
@@ -193,25 +210,33 @@ impl Shipping<'_> {
         }
         Ok(match self.serve_copy(before, earlier, &copy)? {
             Ok(_) => Returned::served(
+                earlier.commit.as_deref(),
                 format!(
                     "production serves {commit} again, on its data of {}; what was written since is set aside beside it",
                     copy.time
                 ),
                 "mend what it failed of, then deploy again",
             ),
-            Err(why) => on_copy(&copy, &commit, &format!(": {why}")),
+            Err(unproved) => {
+                let why = format!(": {}", unproved.message());
+                on_copy(&copy, &commit, &unproved, &why)
+            }
         })
     }
 }
 
-/// Where the copy is in place, and the release does not serve on it; `why` is told there where nothing else tells it.
-pub(crate) fn on_copy(copy: &Copy, commit: &str, why: &str) -> Returned {
+/// Where the copy is in place, and the release is not proved on it; `why` is told there where nothing else tells it.
+pub(crate) fn on_copy(copy: &Copy, commit: &str, unproved: &Unproved, why: &str) -> Returned {
+    let database = format!("its database is now what {} is, what it was is set aside beside it", copy.file);
+    if let Unproved::Unknown(Unknown { seen, .. }) = unproved {
+        return Returned::stranded(
+            format!("{database}, and whether {commit} serves on it is not known{why}; {seen}"),
+            "as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; and where that is not well, bring a \
+             release onto this data: cargo xtask rollback",
+        );
+    }
     Returned::stranded(
-        format!(
-            "production does not serve: its database is now what {} is, what it was is set aside beside it, and {commit} is not well on \
-             it{why}",
-            copy.file
-        ),
+        format!("production does not serve: {database}, and {commit} is not well on it{why}"),
         "see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is \
          listed by `app status` on the machine, and put back by `app restore`",
     )

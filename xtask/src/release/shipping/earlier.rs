@@ -31,11 +31,62 @@ impl Earlier {
 }
 
 /// The release that production runs; none where Fly does not tell its digest.
-pub(crate) fn of(shipping: &Shipping<'_>, standing: &Standing, audit: &Audit) -> Result<Option<Earlier>> {
+pub(crate) fn running(
+    shipping: &Shipping<'_>,
+    standing: &Standing,
+    audit: &Audit,
+) -> Result<Option<Earlier>> {
     let Some(image) = standing.machine.pinned_image() else { return Ok(None) };
     let recorded = audit.entries.iter().find(|recorded| is_of(recorded, &image));
     let commit = recorded.map(|recorded| recorded.entry.commit.clone()).or_else(|| standing.commit.clone());
     from(shipping, recorded, commit, image).map(Some)
+}
+
+/// The release to go back to: what production runs, unless nobody has proved it; else the last that was proved. Why there is none,
+/// where there is none.
+pub(crate) fn proved(
+    shipping: &Shipping<'_>,
+    standing: &Standing,
+    audit: &Audit,
+) -> Result<Result<Earlier, String>> {
+    let Some(image) = standing.machine.pinned_image() else {
+        return Ok(Err("which image ran before is not known".to_owned()));
+    };
+    match to_go_back_to(audit, &image) {
+        Some(Back::Running) => {
+            let running = running(shipping, standing, audit)?;
+            Ok(running.ok_or_else(|| "which image ran before is not known".to_owned()))
+        }
+        Some(Back::Recorded(last)) => {
+            let earlier = recorded(shipping, last)?;
+            let what = standing.commit.as_deref().map_or(image, short);
+            shipping.ui.note(format!(
+                "{what}, which production runs, was never proved: the release to go back to is {}",
+                earlier.name()
+            ));
+            Ok(Ok(earlier))
+        }
+        None => Ok(Err("what ran before was never proved, and no release was proved before it".to_owned())),
+    }
+}
+
+/// Which release to go back to.
+#[derive(Debug, PartialEq)]
+enum Back<'a> {
+    /// What runs.
+    Running,
+    /// That of this entry.
+    Recorded(&'a Recorded),
+}
+
+/// `image` is what runs. One that the audit does not know was there before Landfall.
+fn to_go_back_to<'a>(audit: &'a Audit, image: &str) -> Option<Back<'a>> {
+    let mut entries = audit.entries.iter();
+    let is_known = entries.clone().any(|recorded| is_same_image(&recorded.entry.image, image));
+    if !is_known || entries.clone().any(|recorded| is_of(recorded, image)) {
+        return Some(Back::Running);
+    }
+    entries.find(|recorded| recorded.entry.outcome == Outcome::Served).map(Back::Recorded)
 }
 
 /// A release of the audit.
@@ -82,4 +133,42 @@ fn from(
     let declared = schema
         .and_then(|text| Declared::parse(&shipping.project.schema_in_root, &text, shipping.settings).ok());
     Ok(Earlier { commit, image, fly_toml, declared })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn recorded(number: usize, outcome: &str, digest: &str) -> Recorded {
+        let entry = json!({
+            "kind": "deploy", "outcome": outcome, "time": "2026-08-01T10:00:00Z", "who": "ada", "host": "laptop", "app": "shop",
+            "commit": "", "from": null, "image": format!("r/shop@sha256:{digest}"), "declared": null, "live": null,
+            "machine": null, "volume": null, "snapshot": null, "copy": null, "plan": null, "steps": [], "rows": [],
+            "set_aside": [], "seconds": 1.0, "message": "",
+        });
+        Recorded { id: String::new(), number, entry: serde_json::from_value(entry).unwrap() }
+    }
+
+    #[test]
+    fn what_nobody_proved_is_no_release_to_go_back_to() {
+        let entries = vec![
+            recorded(5, "shipping", "c"),
+            recorded(4, "stranded", "d"),
+            recorded(3, "served", "b"),
+            recorded(2, "shipping", "b"),
+            recorded(1, "served", "a"),
+        ];
+        let audit = Audit { entries, reason: None };
+        let back = |digest: &str| match to_go_back_to(&audit, &format!("r/shop@sha256:{digest}")) {
+            Some(Back::Running) => "what runs".to_owned(),
+            Some(Back::Recorded(recorded)) => recorded.number.to_string(),
+            None => "none".to_owned(),
+        };
+        assert_eq!([back("b"), back("a"), back("older than Landfall")], ["what runs"; 3]);
+        assert_eq!([back("c"), back("d")], ["3", "3"]);
+        let first = Audit { entries: vec![recorded(1, "shipping", "c")], reason: None };
+        assert_eq!(to_go_back_to(&first, "r/shop@sha256:c"), None);
+    }
 }

@@ -3,11 +3,16 @@
 pub(crate) mod back;
 pub(crate) mod data;
 pub(crate) mod earlier;
+pub(crate) mod fit;
+pub(crate) mod inventory;
 pub(crate) mod ledger;
+mod patience;
 pub(crate) mod permit;
 pub(crate) mod place;
 pub(crate) mod prove;
+pub(crate) mod seen;
 pub(crate) mod ship;
+pub(crate) mod sight;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
 pub(crate) mod there;
@@ -18,6 +23,7 @@ use std::time::Duration;
 use anyhow::Result;
 use migrate::{Interrupt, Settings};
 
+use self::sight::Sight;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
@@ -89,9 +95,11 @@ pub(crate) struct Shipping<'a> {
     pub(crate) fly: &'a Fly<'a>,
     /// The service, as the public reaches it.
     pub(crate) probe: Probe,
+    /// From where it is looked at.
+    pub(crate) sight: Sight,
     /// What the engine is told.
     pub(crate) settings: &'a Settings,
-    /// How long each phase of a deploy may wait.
+    /// How long each phase of a deploy may wait: for flyctl, and for answers of Fly.
     pub(crate) wait_timeout: Duration,
     /// The request to stop.
     pub(crate) interrupt: &'a Interrupt,
@@ -101,8 +109,8 @@ pub(crate) struct Shipping<'a> {
 
 impl Shipping<'_> {
     /// The machine that serves, if there is exactly one.
-    fn machine(&self) -> Result<Option<Machine>, Failure> {
-        let mut machines = self.fly.machines()?;
+    fn machine(&self, fly: &Fly<'_>) -> Result<Option<Machine>, Failure> {
+        let mut machines = fly.machines()?;
         machines.retain(|machine| machine.is_in_group(&self.fly_toml.group));
         Ok(if machines.len() == 1 { machines.pop() } else { None })
     }
@@ -121,8 +129,8 @@ impl Shipping<'_> {
         })
     }
 
-    /// The last lines that a machine logged, for messages; empty where Fly does not tell.
+    /// The last lines that a machine logged, for messages.
     pub(crate) fn log(&self, machine: &str) -> String {
-        machine_log::told(&self.fly.logs(machine).unwrap_or_default())
+        machine_log::told(&self.fly.logs(machine))
     }
 }

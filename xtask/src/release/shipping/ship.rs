@@ -10,15 +10,21 @@ use migrate::Interrupt;
 use tempfile::TempDir;
 
 use super::Shipping;
+use super::prove::Limit;
+use super::seen::Seen;
 use crate::release::production::Trouble;
 use crate::tool::fly::{Failure, Machine, Reason, Shipment};
 
+/// How long a release may take to give good answers after flyctl has waited for it.
+const AFTER_WELL: Duration = Duration::from_secs(60);
+/// The same where flyctl gave up, at least.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// For how long an update may still come that was cut off: flyctl's lease of the machine lasts as long, and is never given back.
 const CUT_OFF: Duration = Duration::from_secs(15);
-/// For how long it is tried to read the machine back.
-const READ_BACK: Duration = Duration::from_secs(60);
+/// For how long a machine may be on its way to another state.
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// What is shipped.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +43,28 @@ pub(crate) struct Shipped {
     pub(crate) said: Result<(), Failure>,
     /// The machine as Fly has it now; or why that is not known.
     pub(crate) machine: Result<Option<Machine>, Trouble>,
+    /// The same, with its time.
+    pub(super) seen: Seen,
+    /// How long flyctl took.
+    took: Duration,
+}
+
+impl Shipped {
+    /// How long the release may take to be well now, of what a phase may `wait`. Where flyctl gave up early (an answer of Fly's that did
+    /// not come, say) it has hardly waited.
+    pub(crate) fn limit(&self, wait: Duration) -> Limit {
+        if self.said.is_ok() {
+            return AFTER_WELL.into();
+        }
+        Limit { running: wait.saturating_sub(self.took).max(AFTER_FAILURE), ended: AFTER_FAILURE }
+    }
 }
 
 impl Shipping<'_> {
     /// Ships, and reads the machine back, whatever flyctl says. `interrupt` may end the update, never the reading.
+    ///
+    /// # Errors
+    /// Where nothing was shipped: what is there before has to be known.
     pub(crate) fn ship(&self, candidate: &Candidate<'_>, interrupt: &Interrupt) -> Result<Shipped> {
         let folder = tempfile::tempdir().context("cannot make a folder for fly.toml")?;
         let config = written(&folder, candidate.fly_toml)?;
@@ -50,35 +74,41 @@ impl Shipping<'_> {
             env: candidate.env,
             wait_timeout: self.wait_timeout,
         };
-        let before = self.instance();
-        let activity = self.ui.activity();
+        let before = self.undisturbed(|shipping| {
+            shipping.patiently(shipping.wait_timeout, Failure::may_pass, |fly| shipping.machine(fly))
+        })?;
+        let seen = before.as_ref().map(Seen::of);
+        let (begun, activity) = (Instant::now(), self.ui.activity());
         let said = self
             .fly
             .with(interrupt)
             .deploy(&self.project.root, &shipment, |line| activity.goes_on(line.trim_start_matches("> ")));
         drop(activity);
+        let took = begun.elapsed();
         if let Err(Failure { reason: Reason::Late | Reason::Interrupted, .. }) = &said {
-            self.watch(before.as_deref());
+            self.undisturbed(|shipping| shipping.watch(before.as_ref()));
         }
-        Ok(Shipped { said, machine: self.read_back() })
+        let machine = self.read_back();
+        let seen = machine.as_ref().ok().and_then(Option::as_ref).map(Seen::of).or(seen).unwrap_or_default();
+        Ok(Shipped { said, machine, seen, took })
     }
 
     /// Until the update has come that was cut off, or is not to be expected any more.
-    fn watch(&self, before: Option<&str>) {
+    fn watch(&self, before: Option<&Machine>) {
         let (begun, seconds) = (Instant::now(), CUT_OFF.as_secs());
         self.ui.status("Waiting", format!("for {seconds} s: an update that was cut off may go on by itself"));
-        while begun.elapsed() < CUT_OFF && self.instance().as_deref() == before {
+        let instance = |machine: &Machine| machine.instance_id.clone();
+        while begun.elapsed() < CUT_OFF {
+            if let Ok(now) = self.machine(self.fly)
+                && now.as_ref().map(instance) != before.map(instance)
+            {
+                return;
+            }
             thread::sleep(TICK);
         }
     }
 
-    /// Of which update the machine is; none where there is no machine, or no answer.
-    fn instance(&self) -> Option<String> {
-        let machine = self.undisturbed(|shipping| shipping.machine());
-        machine.ok().flatten().map(|machine| machine.instance_id)
-    }
-
-    /// The machine once it has settled: an update that was cut off goes on by itself.
+    /// The machine once it has settled: an update that was cut off goes on by itself. It is asked for as long as a phase may take.
     pub(crate) fn read_back(&self) -> Result<Option<Machine>, Trouble> {
         self.undisturbed(|shipping| shipping.settled())
     }
@@ -86,12 +116,10 @@ impl Shipping<'_> {
     fn settled(&self) -> Result<Option<Machine>, Trouble> {
         let begun = Instant::now();
         loop {
-            let is_late = begun.elapsed() > READ_BACK;
-            match self.machine() {
-                Ok(Some(machine)) if machine.is_changing() && !is_late => {}
-                Ok(machine) => return Ok(machine),
-                Err(failure) if is_late => return Err(Trouble::from(&failure)),
-                Err(_) => {}
+            let read = self.patiently(self.wait_timeout, Failure::may_pass, |fly| self.machine(fly));
+            match read.map_err(|failure| Trouble::from(&failure))? {
+                Some(machine) if machine.is_changing() && begun.elapsed() < SETTLING => {}
+                machine => return Ok(machine),
             }
             thread::sleep(TICK);
         }

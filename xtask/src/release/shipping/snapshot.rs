@@ -1,22 +1,20 @@
-//! A snapshot of production's volume, taken before anything changes there.
+//! A snapshot of production's volume, taken before anything changes there. Which one it is follows from the lists before and after:
+//! no clock of this machine has a say in it.
 
 use std::collections::BTreeSet;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
-use migrate::Interrupt;
 
+use super::Shipping;
 use crate::error::{Error, Kind};
 use crate::text;
-use crate::tool::fly::{Fly, Snapshot};
+use crate::tool::fly::{Failure, Fly, Snapshot};
 
 /// Between two looks at first: most are made within seconds.
 const SOON: Duration = Duration::from_millis(250);
 /// Between two looks later.
 const TICK: Duration = Duration::from_secs(1);
-/// How long Fly may take to make one.
-const LIMIT: Duration = Duration::from_secs(300);
 /// How long it may take until a new one is in the list, before it is taken that Fly has joined it to an earlier one.
 const LISTED: Duration = Duration::from_secs(20);
 /// How old an earlier one may be that stands for it.
@@ -46,20 +44,31 @@ pub(crate) fn ask<'a>(fly: &Fly<'_>, volume: &'a str) -> Result<Asked<'a>> {
 }
 
 impl Asked<'_> {
-    /// Until it has an id and is made.
-    pub(crate) fn wait(&self, fly: &Fly<'_>, interrupt: &Interrupt) -> Result<Taken> {
+    /// Until it has an id and is made, for as long as `limit`.
+    pub(crate) fn wait(&self, shipping: &Shipping<'_>, limit: Duration) -> Result<Taken> {
         loop {
-            let now = fly.snapshots(self.volume)?;
-            match (newest(&self.before, &now), self.since.elapsed()) {
-                (Some(made), _) if is_made(made) => return Ok(Taken { id: made.id.clone(), note: None }),
-                (None, waited) if waited > LISTED => return joined(self.volume, &now),
-                (_, waited) if waited > LIMIT => return Err(late(self.volume).into()),
-                _ if interrupt.is_raised() => {
-                    let text = "interrupted; nothing was changed";
-                    return Err(Error::new(Kind::Interrupted, self.volume, text).into());
-                }
-                (_, waited) => thread::sleep(if waited < TICK * 5 { SOON } else { TICK }),
+            let left = limit.saturating_sub(self.since.elapsed());
+            let now = shipping.patiently(left, Failure::may_pass, |fly| fly.snapshots(self.volume))?;
+            if let Some(taken) = self.taken(&now, || shipping.probe.time()) {
+                return Ok(taken);
             }
+            if shipping.interrupt.is_raised() {
+                let text = "interrupted; nothing was changed";
+                return Err(Error::new(Kind::Interrupted, self.volume, text).into());
+            }
+            let waited = self.since.elapsed();
+            if waited > limit {
+                return Err(late(self.volume, limit, last(&now)).into());
+            }
+            shipping.sleep(if waited < TICK * 5 { SOON } else { TICK });
+        }
+    }
+
+    fn taken(&self, now: &[Snapshot], time: impl FnOnce() -> Option<SystemTime>) -> Option<Taken> {
+        match newest(&self.before, now) {
+            Some(made) => is_made(made).then(|| Taken { id: made.id.clone(), note: None }),
+            None if self.since.elapsed() > LISTED => joined(&self.before, now, time),
+            None => None,
         }
     }
 }
@@ -75,20 +84,21 @@ fn is_made(snapshot: &Snapshot) -> bool {
     !snapshot.id.is_empty() && snapshot.status == "created"
 }
 
-fn joined(volume: &str, now: &[Snapshot]) -> Result<Taken> {
-    let last = last(now);
-    let age = last.and_then(|snapshot| age(&snapshot.created_at));
-    match (last, age) {
-        (Some(last), Some(age)) if age <= FRESH => Ok(Taken {
-            id: last.id.clone(),
-            note: Some(format!(
-                "Fly made no new snapshot: {} of {} ago stands for it; what was written since is not in it",
-                last.id,
-                text::seconds(age.as_secs_f64().round())
-            )),
-        }),
-        _ => Err(late(volume).into()),
-    }
+/// The earlier one that stands for it: it was being made when it was asked for, or it is fresh by `time`, which is told where
+/// production runs, as the times of snapshots are.
+fn joined(before: &[Snapshot], now: &[Snapshot], time: impl FnOnce() -> Option<SystemTime>) -> Option<Taken> {
+    let last = last(now)?;
+    let was_under_way =
+        before.iter().any(|earlier| earlier.created_at == last.created_at && !is_made(earlier));
+    let age = || time()?.duration_since(humantime::parse_rfc3339(&last.created_at).ok()?).ok();
+    let age = if was_under_way { Some(Duration::ZERO) } else { age() };
+    age.filter(|age| *age <= FRESH).map(|_| Taken {
+        id: last.id.clone(),
+        note: Some(format!(
+            "Fly made no new snapshot: {} of {} stands for it; what was written since is not in it",
+            last.id, last.created_at
+        )),
+    })
 }
 
 /// The latest that is made.
@@ -102,10 +112,15 @@ pub(crate) fn age(time: &str) -> Option<Duration> {
     SystemTime::now().duration_since(humantime::parse_rfc3339(time).ok()?).ok()
 }
 
-fn late(volume: &str) -> Error {
-    let message = format!("Fly made no snapshot of volume {volume}; nothing was changed");
+fn late(volume: &str, limit: Duration, last: Option<&Snapshot>) -> Error {
+    let waited = text::seconds(limit.as_secs_f64());
+    let last = last
+        .map_or_else(String::new, |last| format!(" (the last one is {} of {})", last.id, last.created_at));
+    let message =
+        format!("Fly has made no new snapshot of volume {volume} within {waited}{last}; nothing was changed");
     Error::new(Kind::Failed, volume, message).remedy(format!(
-        "see https://status.flyio.net and: fly volumes snapshots list {volume}; then run the command again"
+        "let it take longer: --snapshot-timeout {}; or see what keeps it: fly volumes snapshots list {volume}, and https://status.flyio.net",
+        limit.as_secs() * 2
     ))
 }
 
@@ -131,13 +146,25 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_one_stands_for_it_only_while_it_is_fresh() {
-        let ago = |seconds| {
-            humantime::format_rfc3339_seconds(SystemTime::now() - Duration::from_secs(seconds)).to_string()
+    fn an_earlier_one_stands_for_it_only_while_it_is_fresh_where_production_runs() {
+        let at = |minutes: u64| {
+            let time = humantime::parse_rfc3339("2026-11-24T10:00:00Z").unwrap();
+            Some(time + Duration::from_secs(minutes * 60))
         };
-        let taken = joined("v", &[snapshot("a", &ago(900)), snapshot("b", &ago(60))]).unwrap();
+        let before = [snapshot("a", "2026-11-24T09:45:00Z"), snapshot("b", "2026-11-24T09:59:00Z")];
+        let taken = joined(&before, &before, || at(0)).unwrap();
         assert_eq!(taken.id, "b");
-        assert!(taken.note.unwrap().contains("b of 1 min"));
-        assert!(joined("v", &[snapshot("a", &ago(900)), snapshot("", &ago(1))]).is_err());
+        assert!(taken.note.unwrap().contains("b of 2026-11-24T09:59:00Z"));
+        assert!(joined(&before, &before, || at(10)).is_none());
+        assert!(joined(&before, &before, || None).is_none(), "nobody knows how old it is");
+        assert!(joined(&[], &[], || at(0)).is_none());
+    }
+
+    #[test]
+    fn one_that_was_being_made_stands_for_it_whatever_the_time_is() {
+        let before = [snapshot("a", "2026-11-24T09:45:00Z"), snapshot("", "2026-11-24T09:59:00Z")];
+        let now = [before[0].clone(), snapshot("b", "2026-11-24T09:59:00Z")];
+        assert_eq!(joined(&before, &now, || None).unwrap().id, "b");
+        assert!(joined(&before, &before, || None).is_none(), "it is not made yet");
     }
 }

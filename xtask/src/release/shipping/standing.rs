@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Shipping;
 use crate::release::audit::Audit;
 use crate::release::deployed;
+use crate::release::image::short;
 use crate::release::production::{self, Trouble};
 use crate::release::reading::{self, Reading};
 use crate::tool::fly::{Fly, Machine, Volume};
@@ -68,8 +69,14 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// The rows of every table; none where they are not known.
-    pub(crate) fn rows(&self) -> &[TableRows] {
-        self.status.as_ref().map_or(&[], |status| &status.tables)
+    pub(crate) fn rows(&self) -> Option<&[TableRows]> {
+        self.status.as_ref().ok().map(|status| status.tables.as_slice())
+    }
+
+    /// How what runs is called in sentences.
+    pub(crate) fn name(&self) -> String {
+        let image = || self.machine.pinned_image().unwrap_or_else(|| "what it had".to_owned());
+        self.commit.as_deref().map_or_else(image, short)
     }
 }
 
@@ -81,16 +88,17 @@ impl Shipping<'_> {
         let (live, status) = if runs {
             ask(&machine.id)
         } else {
-            self.read(&machine, &volume, audit, ask)
+            self.on_a_fork(&machine, &volume, audit, ask)
                 .unwrap_or_else(|trouble| (Err(trouble.clone()), Err(trouble)))
         };
         let label = deployed::revision(&machine).map(str::to_owned);
+        // A name for sentences: none is none.
         let said = || runs.then(|| self.probe.version().ok()).flatten().map(|version| version.commit);
         Standing { commit: label.or_else(said), machine, volume, live, status }
     }
 
     /// Does this with a machine of ours, whose id it gets, that has a fork of the volume of this one.
-    pub(crate) fn read<T>(
+    pub(crate) fn on_a_fork<T>(
         &self,
         machine: &Machine,
         volume: &Volume,
@@ -101,7 +109,7 @@ impl Shipping<'_> {
         let image = reading::image(audit, Some(machine))?;
         let read =
             Reading { fly, fly_toml, image: &image, interrupt, ui }.of(&volume.id, &volume.region, work);
-        read.map_err(|Trouble { message, remedy }| {
+        read.map_err(|Trouble { message, remedy, .. }| {
             Trouble::new(
                 format!("machine {} is {}, and its volume: {message}", machine.id, machine.state),
                 remedy,
@@ -114,7 +122,19 @@ impl Shipping<'_> {
         status(self.fly, machine)
     }
 
-    /// The same of a copy beside it.
+    /// Its rows, last before it is changed: what the service took away by itself until now is no loss. None where they were not known
+    /// before either; of a machine that does not run, what its volume had then.
+    pub(crate) fn counted_again(&self, before: &Standing) -> Result<Option<Vec<TableRows>>, Trouble> {
+        let Some(rows) = before.rows() else { return Ok(None) };
+        if before.machine.state != "started" {
+            return Ok(Some(rows.to_vec()));
+        }
+        let machine = &before.machine.id;
+        let status = self.patiently(self.wait_timeout, Trouble::may_pass, |fly| status(fly, machine))?;
+        Ok(Some(status.tables))
+    }
+
+    /// Rows and room of a copy beside it.
     pub(crate) fn status_of(&self, machine: &str, copy: &str) -> Result<Status, Trouble> {
         production::ask(self.fly, machine, &format!("app status {copy} --format json"))
     }

@@ -33,6 +33,20 @@ pub(crate) struct Machine {
     /// What happened to it, the latest first.
     #[serde(default)]
     pub(crate) events: Vec<Event>,
+    /// What Fly's own health checks found.
+    #[serde(default)]
+    pub(crate) checks: Vec<HealthCheck>,
+}
+
+/// A health check of Fly's.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct HealthCheck {
+    /// Its name.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// `passing`, `warning` or `critical`.
+    #[serde(default)]
+    pub(crate) status: String,
 }
 
 /// An image that a machine runs.
@@ -160,6 +174,11 @@ impl Machine {
     /// Whether an update, or a stop, is on its way: it is about to be in another state.
     pub(crate) fn is_changing(&self) -> bool {
         matches!(self.state.as_str(), "created" | "replacing" | "replaced" | "stopping" | "restarting")
+    }
+
+    /// Whether there are health checks, and all of them pass.
+    pub(crate) fn passes_its_checks(&self) -> bool {
+        !self.checks.is_empty() && self.checks.iter().all(|check| check.status == "passing")
     }
 
     /// The volume that is mounted there.

@@ -140,14 +140,20 @@ fn cases() -> Vec<Case> {
         },
         Case {
             scenario: json!({"base": "fast", "rules": [{"method": "POST", "path": "/snapshots$", "status": 200, "body": {}}]}),
+            args: &["--snapshot-timeout", "25"],
             ..case("a snapshot that never comes", 1, "old")
+        },
+        Case {
+            scenario: json!({"base": "fast", "behavior": {"snapshot_delay": 6}}),
+            args: &["--snapshot-timeout", "5"],
+            ..case("a snapshot that takes longer than it may", 1, "old")
         },
         Case {
             scenario: json!({"base": "snapshot_coalesce"}),
             acts: &[("Lock ", &fresh_snapshot)],
             ..case("a snapshot that Fly joins to an earlier one", 0, "new")
         },
-        Case { acts: &[("Ship ", &no_answers)], ..case("rows that cannot be counted", 0, "new") },
+        Case { acts: &[("Ship ", &no_answers)], ..case("rows that cannot be counted", 6, "new") },
         Case {
             scenario: json!({"base": "crash_loop"}),
             acts: &[("Going back", &heal)],

@@ -123,5 +123,5 @@ fn a_first_deploy_that_fails_is_gone_on_with() {
         "{said}"
     );
     assert_eq!(machine(&ship)["config"]["env"]["LANDFALL_CREATE"], "1");
-    assert_eq!(ship.audit(), ["served", "needs a person"]);
+    assert_eq!(ship.audit(), ["served", "is shipped", "needs a person", "is shipped"]);
 }

@@ -6,6 +6,7 @@ macro_rules! assert_told {
     ($name:literal, $text:expr) => {
         insta::with_settings!({ filters => vec![
             (r"(?m)^  \| \d{4}-\d\d-\d\dT[^ ]+ ", "  | [TIME] "),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
             (r"\b(under 1 ms|\d[\d.]* (ms|s|min)( \d+ s)?\b)", "[TIME]"),
             (r"sha256:[0-9a-f]{64}", "[DIGEST]"),
             (r"vs_\w+", "[SNAPSHOT]"),
@@ -24,6 +25,8 @@ macro_rules! assert_told {
 }
 
 mod cases;
+mod certainty;
+mod faults;
 mod first;
 mod flyctl;
 mod lock;
@@ -271,9 +274,9 @@ impl Ship {
         let before = if self.machines.is_empty() { "" } else { "old" };
         assert_eq!(self.named(REF), if exit == 0 { "new" } else { before }, "{said}");
         let outcome = match exit {
-            0 => vec!["served"],
-            5 => vec!["went back"],
-            6 => vec!["needs a person"],
+            0 => vec!["served", "is shipped"],
+            5 => vec!["went back", "is shipped"],
+            6 => vec!["needs a person", "is shipped"],
             _ => Vec::new(),
         };
         assert_eq!(self.audit(), outcome, "{said}");
@@ -285,6 +288,17 @@ impl Ship {
         if exit != 0 {
             assert!(said.stderr.contains("error: "), "{said}");
         }
+    }
+
+    /// Types a command of fly.
+    #[track_caller]
+    fn fly(&self, args: &[&str]) {
+        let environment = self.sim.environment();
+        let path = &environment[0].1;
+        let fly =
+            env::split_paths(path).map(|folder| folder.join("fly")).find(|file| file.is_file()).unwrap();
+        let typed = Command::new(fly).args(args).envs(environment).output().unwrap();
+        assert!(typed.status.success(), "{args:?}: {typed:?}");
     }
 
     /// Writes that change production: no reading, no build, no image in the registry, no snapshot.

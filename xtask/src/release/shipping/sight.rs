@@ -1,0 +1,110 @@
+//! From where production's service is looked at: as the public reaches it; where that cannot be seen from here, by its machine.
+
+use std::time::Duration;
+
+use super::{Shipping, standing};
+use crate::release::deployed;
+use crate::release::image::short;
+use crate::release::probe::{Health, Version};
+use crate::release::production::{self, Trouble};
+use crate::tool::fly::{Fly, Machine};
+
+/// For how long the machine is asked whether it answers.
+const ASKING: Duration = Duration::from_secs(10);
+
+/// From where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// At its public address.
+    Public,
+    /// By Fly's own health checks, and by commands on the machine.
+    Machine,
+}
+
+/// What a look at the service showed.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// It is well.
+    Good,
+    /// It is not; what was seen.
+    Bad(String),
+    /// Nobody knows; why.
+    Unseen(String),
+}
+
+impl Shipping<'_> {
+    /// Whether the service is well; `machine` is as Fly told of it just now.
+    pub(super) fn look_at_service(&self, machine: &Machine) -> Look {
+        let address = format!("{}/healthz", self.probe.address());
+        if self.sight == Sight::Machine {
+            return if machine.passes_its_checks() { Look::Good } else { Look::Bad(checks(machine)) };
+        }
+        match self.probe.health() {
+            Health::Good => Look::Good,
+            Health::Bad(_) => Look::Bad(format!("{address} gives no good answer")),
+            // Who cannot reach it from here does not know more than Fly, which can.
+            Health::Silent(why) if machine.passes_its_checks() => {
+                Look::Unseen(format!("Fly's health checks pass, and {why}"))
+            }
+            Health::Silent(_) => Look::Bad(format!("{address} gives no answer")),
+        }
+    }
+
+    /// What the service says of itself.
+    pub(super) fn says(&self, machine: &str) -> Result<Version, String> {
+        match self.sight {
+            Sight::Public => self.probe.version().map_err(|error| format!("{error:#}")),
+            Sight::Machine => says_by_machine(self.fly, machine).map_err(|trouble| trouble.message),
+        }
+    }
+
+    /// From where the release that runs can be seen. What cannot be seen before it is changed could not be proved afterwards.
+    pub(crate) fn sight_of(&self, machine: &Machine) -> Result<Sight, Trouble> {
+        // What does not run shows nothing, from wherever.
+        if machine.state != "started" {
+            return Ok(Sight::Public);
+        }
+        let Err(unseen) = self.seen_in_public(machine) else { return Ok(Sight::Public) };
+        let asked = self.patiently(ASKING, Trouble::may_pass, |fly| says_by_machine(fly, &machine.id));
+        match asked {
+            Ok(_) => {
+                self.ui.note(format!("{unseen}; so the service is looked at on its machine"));
+                Ok(Sight::Machine)
+            }
+            Err(Trouble { message, .. }) => Err(Trouble::new(
+                format!("production cannot be seen from here: {unseen}; and on its machine: {message}"),
+                "set LANDFALL_URL to its public address, or unset it; to deploy where production is down: --unverified",
+            )),
+        }
+    }
+
+    /// Whether what answers at the public address is what the machine runs.
+    fn seen_in_public(&self, machine: &Machine) -> Result<(), String> {
+        let version = self.probe.version().map_err(|error| format!("{error:#}"))?;
+        match deployed::revision(machine) {
+            Some(label) if label != version.commit => Err(format!(
+                "{}/version tells of commit {}, and machine {} runs {}",
+                self.probe.address(),
+                short(&version.commit),
+                machine.id,
+                short(label)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn says_by_machine(fly: &Fly<'_>, machine: &str) -> Result<Version, Trouble> {
+    let mut version: Version = production::ask(fly, machine, "app version --format json")?;
+    version.schema.live = Some(standing::status(fly, machine)?.schema);
+    Ok(version)
+}
+
+fn checks(machine: &Machine) -> String {
+    let failing = machine.checks.iter().filter(|check| check.status != "passing");
+    let failing: Vec<_> = failing.map(|check| format!("{} is {}", check.name, check.status)).collect();
+    if failing.is_empty() {
+        return format!("machine {} has no health check", machine.id);
+    }
+    format!("on machine {} not all health checks pass: {}", machine.id, failing.join(", "))
+}

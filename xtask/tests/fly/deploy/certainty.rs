@@ -1,0 +1,208 @@
+//! What a deploy knows, and what it does not: it goes back only to what was proved and fits, is seen before it is changed, and tells
+//! of all that it leaves.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::cases::DROPPED;
+use super::{Begin, LOCK, Ship, home, status};
+use crate::front::Says;
+use crate::shop::{commit, git};
+use crate::sim::inspect;
+
+const ALLOW: [&str; 2] = ["--allow", "DROPS_COLUMN:customers.email"];
+const OTHER: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn silent(rule: Value) -> impl Fn(&Ship, Pid) + Sync {
+    move |ship: &Ship, _| ship.sim.faults(&json!([rule]))
+}
+
+#[test]
+fn a_release_that_may_not_fit_is_not_shipped_back_where_the_schema_cannot_be_read() {
+    let Some(home) = home("a_release_that_may_not_fit_is_not_shipped_back_where_the_schema_cannot_be_read")
+    else {
+        return;
+    };
+    let begin = Begin {
+        declared: DROPPED,
+        says: Says { commit: Some(OTHER.to_owned()), ..Says::default() },
+        ..Begin::default()
+    };
+    let ship = Ship::begin(&home, begin);
+    let no_commands =
+        silent(json!({"method": "POST", "path": "/exec$", "status": 500, "body": {"error": "simulated"}}));
+    let said = ship.deploy(&ALLOW, &[("Ship ", &no_commands)]);
+    ship.ended(&said, 6, OTHER);
+    assert_told!("may-not-fit", ship.error(&said));
+}
+
+#[test]
+fn a_release_that_fits_whatever_became_of_the_schema_comes_back_unread() {
+    let Some(home) = home("a_release_that_fits_whatever_became_of_the_schema_comes_back_unread") else {
+        return;
+    };
+    let ship = Ship::begin(
+        &home,
+        Begin {
+            declared: super::GROWN,
+            says: Says { commit: Some(OTHER.to_owned()), ..Says::default() },
+            ..Begin::default()
+        },
+    );
+    let no_schema = |ship: &Ship, _| {
+        let none = json!({"match": "app inspect", "exit_code": 1, "stdout": "", "stderr": "simulated"});
+        ship.sim.configure(&json!({"exec": [none, status(3)]}));
+    };
+    let said = ship.deploy(&[], &[("Ship ", &no_schema)]);
+    ship.ended(&said, 5, "old");
+}
+
+#[test]
+fn a_deploy_that_was_killed_before_its_proof_is_no_release_to_go_back_to() {
+    let Some(home) = home("a_deploy_that_was_killed_before_its_proof_is_no_release_to_go_back_to") else {
+        return;
+    };
+    let mut ship = Ship::begin(&home, Begin::default());
+    let said = ship.deploy(&[], &[]);
+    ship.ended(&said, 0, "new");
+    let (first, root) = (ship.new.clone(), ship.world.path(""));
+    // The simulator knows the labels of what was pushed by its tag alone.
+    let image = crate::front::machines(&ship.sim.control("state"))[0]["image_ref"].clone();
+    let text = |key: &str| image[key].as_str().unwrap().to_owned();
+    let pinned = format!("{}/{}@{}", text("registry"), text("repository"), text("digest"));
+    ship.sim.configure(&json!({"images": {pinned: {"digest": image["digest"], "labels": image["labels"]}}}));
+    let next = |ship: &mut Ship| {
+        ship.new = commit(&ship.world);
+        git(&root, &["push", "--quiet", "origin", "HEAD:main"]);
+    };
+    next(&mut ship);
+    let kill = |_: &Ship, pid| kill_process(pid, Signal::KILL).unwrap();
+    let killed = ship.deploy(&[], &[("Ship ", &kill)]);
+    assert_eq!(ship.serves(), "new", "{killed}");
+    assert_eq!(ship.audit(), ["is shipped", "served", "is shipped"], "{killed}");
+    next(&mut ship);
+    ship.old.clone_from(&first);
+    // From now on no new image has the schema that it should have.
+    ship.front.says(Says { live: Some("fedcba9876543210".to_owned()), ..Says::default() });
+    ship.front.knows(&first);
+    let said = ship.deploy(&[], &[]);
+    assert_eq!((said.exit, ship.serves().as_str()), (5, "old"), "{said}");
+    assert_eq!(ship.audit()[..3], ["went back", "is shipped", "is shipped"], "{said}");
+    assert_eq!(git(ship.origin.path(), &["for-each-ref", LOCK]), "", "{said}");
+    assert!(said.stderr.contains(", which production runs, was never proved"), "{said}");
+}
+
+/// What a machine answers that runs this commit.
+fn runs(commit: &str) -> Value {
+    let version = json!({"commit": commit, "version": "0.1.0", "sqlite": "3.54.1",
+        "schema": {"declared": "0", "live": null}, "ready_seconds": null});
+    let document = json!({"command": "version", "exit": 0, "report": version, "error": null});
+    json!({"match": "app version", "exit_code": 0, "stdout": document.to_string()})
+}
+
+#[test]
+fn what_cannot_be_seen_from_here_is_not_changed() {
+    let Some(home) = home("what_cannot_be_seen_from_here_is_not_changed") else { return };
+    let ship =
+        Ship::begin(&home, Begin { env: &[("LANDFALL_URL", "http://127.0.0.1:9")], ..Begin::default() });
+    let said = ship.deploy(&[], &[]);
+    ship.ended(&said, 1, "old");
+    assert!(!said.stderr.contains("Lock "), "{said}");
+    assert_told!("unseen", ship.error(&said));
+}
+
+#[test]
+fn another_service_at_the_address_is_not_taken_for_production() {
+    let Some(home) = home("another_service_at_the_address_is_not_taken_for_production") else { return };
+    let ship = Ship::begin(&home, Begin::default());
+    ship.front.says_always(OTHER);
+    let said = ship.deploy(&[], &[]);
+    assert_eq!((said.exit, ship.changes()), (1, Vec::new()), "{said}");
+    assert_told!("other-service", ship.error(&said));
+}
+
+#[test]
+fn a_private_app_is_looked_at_on_its_machine() {
+    let Some(home) = home("a_private_app_is_looked_at_on_its_machine") else { return };
+    let ship =
+        Ship::begin(&home, Begin { env: &[("LANDFALL_URL", "http://127.0.0.1:9")], ..Begin::default() });
+    let exec = |version: Value| json!({"exec": [version, inspect(crate::shop::SCHEMA), status(3)]});
+    ship.sim.configure(&exec(runs(&ship.old)));
+    let updated = |ship: &Ship, _| {
+        let declared =
+            crate::front::machines(&ship.sim.control("state"))[0]["image_ref"]["labels"]["landfall.schema"]
+                .clone();
+        ship.sim.configure(&json!({"exec": [
+            said(runs(&ship.new), "declared", &declared), inspect(crate::shop::SCHEMA), said(status(3), "schema", &declared),
+        ]}));
+    };
+    let said = ship.deploy(&[], &[("Ship ", &updated)]);
+    ship.ended(&said, 0, "new");
+    assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");
+}
+
+/// The answer of a command with another value of a key of its report.
+fn said(mut answer: Value, key: &str, value: &Value) -> Value {
+    let mut document: Value = serde_json::from_str(answer["stdout"].as_str().unwrap()).unwrap();
+    let report = &mut document["report"];
+    let place = if report[key].is_null() { &mut report["schema"][key] } else { &mut report[key] };
+    *place = value.clone();
+    answer["stdout"] = document.to_string().into();
+    answer
+}
+
+#[test]
+fn a_machine_of_another_group_that_was_made_is_told_where_nothing_else_was_changed() {
+    let Some(home) = home("a_machine_of_another_group_that_was_made_is_told_where_nothing_else_was_changed")
+    else {
+        return;
+    };
+    let update = json!({"method": "POST", "path": "^/v1/apps/[^/]+/machines/[0-9a-f]+$", "status": 500,
+        "body": {"error": "internal: simulated"}});
+    let mut ship = Ship::begin(
+        &home,
+        Begin { scenario: json!({"base": "fast", "rules": [update]}), ..Begin::default() },
+    );
+    let fly_toml = fs::read_to_string(ship.world.path("fly.toml")).unwrap();
+    let groups = fly_toml.replace("app = \"app start\"\n", "app = \"app start\"\n  worker = \"app work\"\n");
+    assert_ne!(fly_toml, groups);
+    ship.world.write("fly.toml", groups);
+    ship.new = commit(&ship.world);
+    git(&ship.world.path(""), &["push", "--quiet", "origin", "HEAD:main"]);
+    let said = ship.deploy(&[], &[]);
+    assert_eq!((said.exit, ship.serves().as_str()), (5, "old"), "{said}");
+    assert_eq!(
+        (ship.volumes_now(), ship.machines_now()),
+        (ship.volumes.clone(), ship.machines.clone()),
+        "{said}"
+    );
+    assert_eq!(ship.sim.machines().len(), 2, "{said}");
+    assert!(!said.stderr.contains("nothing was changed"), "{said}");
+    assert_told!("worker-left", ship.error(&said));
+    // What it says is typed.
+    let error = ship.error(&said);
+    let told = said
+        .stderr
+        .lines()
+        .find_map(|line| line.split_once("fly machine destroy "))
+        .unwrap_or_else(|| panic!("{error}"));
+    let typed: Vec<_> = told.1.split(' ').collect();
+    ship.fly(&[&["machine", "destroy"], typed.as_slice()].concat());
+    assert_eq!(ship.sim.machines().iter().filter(|(_, state)| state != "destroyed").count(), 1);
+}
+
+#[test]
+fn a_boot_that_takes_its_time_is_waited_for_where_flyctl_has_given_up_early() {
+    let Some(home) = home("a_boot_that_takes_its_time_is_waited_for_where_flyctl_has_given_up_early") else {
+        return;
+    };
+    let wait = json!({"method": "GET", "path": "/wait$", "status": 429, "body": {"error": "simulated"}});
+    let scenario = json!({"base": "fast", "rules": [wait], "behavior": {"start_delay": 25}});
+    let ship = Ship::begin(&home, Begin { scenario, ..Begin::default() });
+    let said =
+        ship.run(&["deploy", "--auto-approve", "--no-smoke", "--no-rehearsal", "--wait-timeout", "60"], &[]);
+    ship.ended(&said, 0, "new");
+    assert!(said.stderr.contains("; the release serves all the same"), "{said}");
+}
