@@ -1,5 +1,6 @@
 //! An earlier release in the place of what runs: on the data as it is, and with its data; what is left where it fails.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::thread;
@@ -142,6 +143,28 @@ impl Scene {
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
         let said = self.world.said(&args, &child.wait_with_output().unwrap());
+        assert_eq!(said.exit, exit, "{said}");
+        self.assert_free(&said);
+        said
+    }
+
+    /// It starts, and Fly lists no machines any more once a line of stderr begins like this.
+    #[track_caller]
+    fn silent_from(&self, begin: &str, exit: i32, args: &[&str]) -> Said {
+        let args = [&["rollback", "--auto-approve", "--wait-timeout", "6"], args].concat();
+        let mut command = self.world.command(&args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = Vec::new();
+        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if line.trim_start().starts_with(begin) {
+                let rule = json!({"method": "GET", "path": "/machines$", "status": 500, "body": {"error": "simulated"}});
+                self.sim.faults(&json!([rule]));
+            }
+            stderr.extend(format!("{line}\n").bytes());
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = self.world.said(&args, &std::process::Output { stderr, ..output });
         assert_eq!(said.exit, exit, "{said}");
         self.assert_free(&said);
         said
@@ -1068,4 +1091,54 @@ fn a_machine_that_is_gone_is_made_anew_on_the_volume_that_it_had() {
     assert_told!(scene, scene.machines().join("\n"), @"[NEW] started now keep [VOLUME]");
     assert_eq!(scene.volumes(), ["[VOLUME] data"]);
     assert_eq!(scene.newest()["outcome"], "served");
+}
+
+#[test]
+fn a_release_that_nobody_can_ask_about_is_left_as_it_is() {
+    let Some(scene) = scene("a_release_that_nobody_can_ask_about_is_left_as_it_is") else { return };
+    let scene = scene.released();
+    let said = scene.silent_from("Ship ", 6, &["1"]);
+    assert_told!(scene, untimed(&error(&said)), @"
+    error: the rollback to [A] is not proved: `fly machine list` failed: failed to list VMs: simulated, asked again and again for [TIME]
+    it may serve, so it was left as it is; read last: at [TIME] machine [OLD] was started with registry.example/simapp@[BEFORE]; at [TIME] [URL]/healthz gave a good answer
+    whether anything else was made or changed is not known (`fly machine list` failed: failed to list VMs: simulated): fly machine list -a simapp; fly volumes list -a simapp
+    as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; where that is not well, take another release: cargo xtask rollback --list
+    ");
+    assert_eq!(scene.machines(), ["[OLD] started before keep [VOLUME]"], "{said}");
+    assert_eq!(scene.newest()["outcome"], "stranded", "{said}");
+}
+
+#[test]
+fn a_machine_on_a_snapshot_that_nobody_can_ask_about_is_left_as_it_is() {
+    let Some(scene) = scene("a_machine_on_a_snapshot_that_nobody_can_ask_about_is_left_as_it_is") else {
+        return;
+    };
+    let scene = scene.released();
+    let said = scene.silent_from("Machine ", 6, &["1", "--data", "snapshot"]);
+    assert_told!(scene, untimed(&error(&said)), @"
+    error: the rollback to [A] is not proved: `fly machine list` failed: failed to list VMs: simulated, asked again and again for [TIME]
+    it may serve, so it was left as it is; read last: at [TIME] machine [NEW] was started with registry.example/simapp@[BEFORE]; at [TIME] [URL]/healthz gave a good answer
+    whether anything else was made or changed is not known (`fly machine list` failed: failed to list VMs: simulated): fly machine list -a simapp; fly volumes list -a simapp
+    as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a simapp; where machine [NEW] is well, take away the other one, which is stopped, and never its volume: fly machine destroy [OLD] --force -a simapp; where it is not, take it away with its volume, which holds the snapshot: fly machine destroy [NEW] --force -a simapp; fly volumes destroy [NEW VOLUME] --yes -a simapp; and then: cargo xtask rollback
+    ");
+    let machines = scene.machines();
+    assert_eq!(machines.len(), 2, "{machines:?}: {said}");
+    assert!(
+        machines.iter().any(|machine| machine.contains(" started before keep vol_")),
+        "{machines:?}: {said}"
+    );
+    assert!(machines.contains(&"[OLD] stopped before keep [VOLUME]".to_owned()), "{machines:?}: {said}");
+    assert_eq!(scene.newest()["outcome"], "stranded", "{said}");
+}
+
+/// Without times of this run.
+fn untimed(text: &str) -> String {
+    let (text, asked) = text.split_once("again and again for ").unwrap();
+    let (_, rest) = asked.split_once('\n').unwrap();
+    let text = format!("{text}again and again for [TIME]\n{rest}");
+    let words = text.split_inclusive([' ', '\n']).map(|word| {
+        let time = word.trim_end_matches([' ', '\n', ';']);
+        if humantime::parse_rfc3339(time).is_ok() { word.replace(time, "[TIME]") } else { word.to_owned() }
+    });
+    words.collect()
 }

@@ -12,6 +12,7 @@ use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
 use crate::release::shipping::place::look;
 use crate::release::shipping::prove::{Expected, Proved, Sick, Unknown, Unproved};
+use crate::release::shipping::seen::Seen;
 use crate::release::shipping::ship::Candidate;
 use crate::release::temporary::{Temporary, destroyed};
 use crate::release::unique::unique;
@@ -72,7 +73,8 @@ impl Run<'_> {
         }
     }
 
-    /// Both machines are there; the old one `does` what it does, and `again` is what is typed where the new one is not well.
+    /// Both machines are there, and nobody knows whether the new one is well. The old one `does` what it does; `again` is typed where the
+    /// new one is not well.
     pub(super) fn both_left(
         &self,
         way: &Way<'_>,
@@ -84,10 +86,12 @@ impl Run<'_> {
         let (app, old) = (&self.shipping.fly_toml.app, &way.standing.machine.id);
         let what = format!("the rollback to {}", way.goal.release.name());
         let attempt = way.attempt(&what, &unknown.message);
+        let [new, volume] = [&report.machine, &report.volume].map(|id| id.clone().unwrap_or_default());
         let remedy = format!(
-            "as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a {app}; where the new machine is well, \
-             take away the old one, which {does}, and never its volume: fly machine destroy {old} --force -a {app}; where it is not, \
-             take away the new one, and then: {again}"
+            "as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a {app}; where machine {new} is well, take \
+             away the other one, which {does}, and never its volume: fly machine destroy {old} --force -a {app}; where it is not, take it away: \
+             fly machine destroy {new} --force -a {app}; and its volume, which holds the snapshot: {}; and then: {again}",
+            look(&volume)
         );
         let returned = self.shipping.left_as_it_is(unknown, &way.standing, &attempt, &remedy);
         self.failed(way, &returned, &attempt, report)
@@ -141,8 +145,11 @@ impl Run<'_> {
         (begun, asked): (Instant, Result<(), Failure>),
         report: &mut Rollback,
     ) -> Result<Proved, Unproved> {
-        let Shipping { fly, interrupt, ui, .. } = self.shipping;
-        let machines = new.machines(fly).map_err(said)?;
+        let Shipping { interrupt, ui, wait_timeout, .. } = self.shipping;
+        let machines = self
+            .shipping
+            .patiently(wait_timeout, Failure::may_pass, |fly| new.machines(fly))
+            .map_err(said)?;
         if interrupt.is_raised() {
             return Err(Unproved::Interrupted);
         }
@@ -150,17 +157,23 @@ impl Run<'_> {
         let Some(machine) = machines.first() else {
             return Err(asked.err().map_or_else(|| sick("there is no new machine"), said));
         };
+        let seen = Seen::of(machine);
         report.phases.done(ui, "Machine", begun, format!("{} with volume {volume}", machine.id));
         let begun = Instant::now();
         let expected = Expected { volume: Some(volume), ..way.expected() };
-        let proved = self.shipping.prove(&machine.id, &expected, self.shipping.wait_timeout, interrupt);
-        let proved = proved.map_err(|unproved| match unproved {
-            Unproved::Sick(Sick { message, exit_code }) => {
+        let proved = match self.shipping.prove(&machine.id, &expected, wait_timeout, interrupt) {
+            Ok(proved) => proved,
+            Err(Unproved::Sick(Sick { message, exit_code })) => {
                 let message = format!("{message}{}", self.shipping.log(&machine.id));
-                Unproved::Sick(Sick { message, exit_code })
+                return Err(Unproved::Sick(Sick { message, exit_code }));
             }
-            other => other,
-        })?;
+            Err(Unproved::Unknown(unknown)) => {
+                report.machine = Some(machine.id.clone());
+                report.volume = Some(volume.to_owned());
+                return Err(Unproved::Unknown(Unknown { seen: unknown.seen.or(&seen), ..unknown }));
+            }
+            Err(interrupted) => return Err(interrupted),
+        };
         report.phases.done(ui, "Verify", begun, verified(&proved));
         Ok(proved)
     }

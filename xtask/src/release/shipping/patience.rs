@@ -34,7 +34,7 @@ impl Backoff {
 
 impl Shipping<'_> {
     /// Asks Fly, and again with growing pauses where that `may_pass`, for as long as `limit`; why not, where it was never answered.
-    pub(super) fn patiently<T, E>(
+    pub(crate) fn patiently<T, E>(
         &self,
         limit: Duration,
         may_pass: impl Fn(&E) -> bool,

@@ -21,7 +21,7 @@ impl Seen {
     }
 
     /// With what was read earlier of what was not read since.
-    pub(super) fn or(self, earlier: &Self) -> Self {
+    pub(crate) fn or(self, earlier: &Self) -> Self {
         Self {
             machine: self.machine.or_else(|| earlier.machine.clone()),
             service: self.service.or_else(|| earlier.service.clone()),

@@ -206,3 +206,20 @@ fn a_boot_that_takes_its_time_is_waited_for_where_flyctl_has_given_up_early() {
     ship.ended(&said, 0, "new");
     assert!(said.stderr.contains("; the release serves all the same"), "{said}");
 }
+
+#[test]
+fn once_fly_answers_again_what_was_not_proved_is_proved_by_another_deploy() {
+    let Some(home) = home("once_fly_answers_again_what_was_not_proved_is_proved_by_another_deploy") else {
+        return;
+    };
+    let ship = Ship::begin(&home, Begin::default());
+    let no_list =
+        silent(json!({"method": "GET", "path": "/machines$", "status": 429, "body": {"error": "simulated"}}));
+    let said = ship.deploy(&[], &[("Ship ", &no_list)]);
+    ship.ended(&said, 6, "new");
+    assert!(said.stderr.contains("have it proved: cargo xtask deploy"), "{said}");
+    ship.sim.faults(&json!([]));
+    let said = ship.deploy(&[], &[]);
+    assert_eq!((said.exit, ship.serves().as_str()), (0, "new"), "{said}");
+    assert_eq!(ship.audit()[..2], ["served", "is shipped"], "{said}");
+}
