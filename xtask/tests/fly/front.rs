@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ pub(crate) struct Front {
     says: Arc<Mutex<Says>>,
     known: Arc<Mutex<BTreeSet<String>>>,
     always: Arc<Mutex<Option<String>>>,
+    behind: Arc<Mutex<Duration>>,
 }
 
 impl Front {
@@ -37,19 +38,26 @@ impl Front {
         let (sim, says) = (sim.url.clone(), Arc::new(Mutex::new(says)));
         let known = machines(&control(&sim, "state")).iter().map(commit).collect();
         let (known, always) = (Arc::new(Mutex::new(known)), Arc::new(Mutex::new(None)));
+        let behind = Arc::new(Mutex::new(Duration::ZERO));
         let answering = Answering {
             sim,
             known: Arc::clone(&known),
             says: Arc::clone(&says),
             always: Arc::clone(&always),
+            behind: Arc::clone(&behind),
         };
         thread::spawn(move || listener.incoming().flatten().for_each(|stream| answering.answer(stream)));
-        Self { url, says, known, always }
+        Self { url, says, known, always, behind }
     }
 
     /// The image of this commit is well from now on, as those are that were there at the beginning.
     pub(crate) fn knows(&self, commit: &str) {
         self.known.lock().unwrap().insert(commit.to_owned());
+    }
+
+    /// Its clock is so far behind that of this machine from now on.
+    pub(crate) fn is_behind(&self, time: Duration) {
+        *self.behind.lock().unwrap() = time;
     }
 
     /// Whatever runs, this is the commit of what answers from now on.
@@ -68,6 +76,7 @@ struct Answering {
     known: Arc<Mutex<BTreeSet<String>>>,
     says: Arc<Mutex<Says>>,
     always: Arc<Mutex<Option<String>>>,
+    behind: Arc<Mutex<Duration>>,
 }
 
 impl Answering {
@@ -86,7 +95,7 @@ impl Answering {
         let _ = write!(
             stream,
             "HTTP/1.1 {status}\r\nDate: {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
-            httpdate::fmt_http_date(SystemTime::now())
+            httpdate::fmt_http_date(SystemTime::now() - *self.behind.lock().unwrap())
         );
     }
 

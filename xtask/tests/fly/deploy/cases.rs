@@ -85,12 +85,23 @@ fn no_answers(ship: &Ship, _: Pid) {
     );
 }
 
+/// As where the clock of this machine is an hour ahead of Fly's.
+const AHEAD: Duration = Duration::from_secs(3600);
+
 fn fresh_snapshot(ship: &Ship, _: Pid) {
-    let time = humantime::format_rfc3339_seconds(SystemTime::now() - Duration::from_secs(100)).to_string();
+    ship.front.is_behind(AHEAD);
+    let time = SystemTime::now() - AHEAD - Duration::from_secs(100);
+    let time = humantime::format_rfc3339_seconds(time).to_string();
     let mut state = ship.sim.control("state");
     let volume = state["apps"]["simapp"]["volumes"].as_object_mut().unwrap().values_mut().next().unwrap();
     volume["_snapshots"] = json!([{"id": "vs_earlier", "status": "created", "created_at": time}]);
     ship.sim.put_state(&state);
+}
+
+/// An hour old, and by the clock of this machine as fresh as can be.
+fn stale_snapshot(ship: &Ship, pid: Pid) {
+    fresh_snapshot(ship, pid);
+    ship.front.is_behind(Duration::ZERO);
 }
 
 fn refused_once(ship: &Ship, _: Pid) {
@@ -152,6 +163,12 @@ fn cases() -> Vec<Case> {
             scenario: json!({"base": "snapshot_coalesce"}),
             acts: &[("Lock ", &fresh_snapshot)],
             ..case("a snapshot that Fly joins to an earlier one", 0, "new")
+        },
+        Case {
+            scenario: json!({"base": "snapshot_coalesce"}),
+            args: &["--snapshot-timeout", "22"],
+            acts: &[("Lock ", &stale_snapshot)],
+            ..case("a snapshot that Fly joins to one that is an hour old", 1, "old")
         },
         Case { acts: &[("Ship ", &no_answers)], ..case("rows that cannot be counted", 6, "new") },
         Case {

@@ -1,7 +1,8 @@
 //! What a deploy knows, and what it does not: it goes back only to what was proved and fits, is seen before it is changed, and tells
 //! of all that it leaves.
 
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -36,6 +37,29 @@ fn a_release_that_may_not_fit_is_not_shipped_back_where_the_schema_cannot_be_rea
     let said = ship.deploy(&ALLOW, &[("Ship ", &no_commands)]);
     ship.ended(&said, 6, OTHER);
     assert_told!("may-not-fit", ship.error(&said));
+}
+
+#[test]
+fn three_seconds_of_silence_take_down_no_change_that_the_release_before_does_not_fit() {
+    let Some(home) =
+        home("three_seconds_of_silence_take_down_no_change_that_the_release_before_does_not_fit")
+    else {
+        return;
+    };
+    let ship = Ship::begin(&home, Begin { declared: DROPPED, ..Begin::default() });
+    let for_a_while = |ship: &Ship, _| {
+        let rule =
+            json!({"method": "GET", "path": "/machines", "status": 500, "body": {"error": "simulated"}});
+        ship.sim.faults(&json!([rule]));
+        let url = ship.sim.url.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(8));
+            ureq::put(format!("{url}/_sim/rules")).send("[]").unwrap();
+        });
+    };
+    let args = ["deploy", "--auto-approve", "--no-smoke", "--no-rehearsal", "--wait-timeout", "30"];
+    let said = ship.run(&[args.as_slice(), &ALLOW].concat(), &[("Ship ", &for_a_while)]);
+    ship.ended(&said, 0, "new");
 }
 
 #[test]
