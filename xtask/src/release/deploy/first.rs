@@ -216,7 +216,8 @@ impl Run<'_> {
             rows: None,
             fewer: &[],
         };
-        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
+        let seeing = self.shipping.seeing(&machine);
+        match seeing.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 let config = self.shipping.machine_config(&machine.id).unwrap_or_else(|error| {

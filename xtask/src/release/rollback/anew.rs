@@ -116,7 +116,8 @@ impl Run<'_> {
         report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
         let begun = Instant::now();
         let expected = goal.expected(&volume.id);
-        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
+        let seeing = self.shipping.seeing(&machine);
+        match seeing.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(goal, Done::Rollback, &proved, report);

@@ -78,6 +78,12 @@ impl Shipping<'_> {
         }
     }
 
+    /// The same, which looks at a machine that was made just now from where it can be seen.
+    pub(crate) fn seeing(&self, machine: &Machine) -> Shipping<'_> {
+        let sight = self.sight_of(machine).unwrap_or(Sight::Public);
+        Shipping { sight, probe: self.probe.clone(), ..*self }
+    }
+
     /// Whether what answers at the public address is what the machine runs.
     fn seen_in_public(&self, machine: &Machine) -> Result<(), String> {
         let version = self.probe.version().map_err(|error| format!("{error:#}"))?;

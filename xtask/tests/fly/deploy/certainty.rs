@@ -1,6 +1,7 @@
 //! What a deploy knows, and what it does not: it goes back only to what was proved and fits, is seen before it is changed, and tells
 //! of all that it leaves.
 
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -8,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::cases::DROPPED;
+use super::first::{self, PASSWORD};
 use super::{Begin, LOCK, Ship, home, status};
 use crate::front::Says;
 use crate::shop::{commit, git};
@@ -154,15 +156,13 @@ fn a_private_app_is_looked_at_on_its_machine() {
         Ship::begin(&home, Begin { env: &[("LANDFALL_URL", "http://127.0.0.1:9")], ..Begin::default() });
     let exec = |version: Value| json!({"exec": [version, inspect(crate::shop::SCHEMA), status(3)]});
     ship.sim.configure(&exec(runs(&ship.old)));
-    let updated = |ship: &Ship, _| {
-        let declared =
-            crate::front::machines(&ship.sim.control("state"))[0]["image_ref"]["labels"]["landfall.schema"]
-                .clone();
+    let updating = |ship: &Ship, _| {
+        let declared = json!(fingerprint(&ship.new));
         ship.sim.configure(&json!({"exec": [
             said(runs(&ship.new), "declared", &declared), inspect(crate::shop::SCHEMA), said(status(3), "schema", &declared),
         ]}));
     };
-    let said = ship.deploy(&[], &[("Ship ", &updated)]);
+    let said = ship.deploy(&[], &[("Shipping ", &updating)]);
     ship.ended(&said, 0, "new");
     assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");
 }
@@ -246,4 +246,31 @@ fn once_fly_answers_again_what_was_not_proved_is_proved_by_another_deploy() {
     let said = ship.deploy(&[], &[]);
     assert_eq!((said.exit, ship.serves().as_str()), (0, "new"), "{said}");
     assert_eq!(ship.audit()[..2], ["served", "is shipped"], "{said}");
+}
+
+#[test]
+fn a_first_deploy_of_a_private_app_is_looked_at_on_its_machine() {
+    let Some(home) = home("a_first_deploy_of_a_private_app_is_looked_at_on_its_machine") else { return };
+    let env: &[(&str, &str)] = &[("APP_PASSWORD", PASSWORD), ("LANDFALL_URL", "http://127.0.0.1:9")];
+    let ship = Ship::begin(&home, first::begin(env, Says::default()));
+    let pushed = |ship: &Ship, _| {
+        let declared = json!(fingerprint(&ship.new));
+        ship.sim.configure(&json!({"exec": [
+            said(runs(&ship.new), "declared", &declared), said(status(0), "schema", &declared),
+        ]}));
+    };
+    let said = ship.deploy(&["--create"], &[("Push ", &pushed)]);
+    ship.ended(&said, 0, "new");
+    assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");
+}
+
+/// Of the schema that the image of this commit declares.
+fn fingerprint(commit: &str) -> String {
+    let docker = |args: &[&str]| {
+        let output = Command::new("docker").args(args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().next().unwrap().to_owned()
+    };
+    let label = format!("label=org.opencontainers.image.revision={commit}");
+    let image = docker(&["image", "ls", "--quiet", "--filter", &label]);
+    docker(&["image", "inspect", "--format", "{{index .Config.Labels \"landfall.schema\"}}", &image])
 }
