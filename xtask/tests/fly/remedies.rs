@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use crate::rollback::{COPY, OTHER, Scene, scene, status};
+use crate::rollback::{COPY, OTHER, Scene, host_gone, scene, status};
 use crate::shop::git;
 use crate::sim::inspect;
 
@@ -22,6 +22,8 @@ const LOCK: &str = "refs/landfall/lock/simapp";
 enum State {
     /// Two releases are written down, and the second one runs.
     Well,
+    /// The deploy of what runs has died before its proof.
+    Unproved,
     /// Nobody visits it, and Fly has stopped it.
     Asleep,
     /// Its release refused to start, and the one before fits.
@@ -48,6 +50,7 @@ struct Typed(&'static str, State, i32, &'static str);
 const TYPED: &[Typed] = &[
     Typed("cargo xtask rollback --list", State::Well, 0, "runs now"),
     Typed("cargo xtask status", State::Well, 4, "ok        machine"),
+    Typed("cargo xtask status", State::Unproved, 4, "nobody wrote down what came of it"),
     Typed("cargo xtask status", State::Refuses, 4, "mend it: see why: fly logs --no-tail -a simapp"),
     Typed("cargo xtask status", State::HostGone, 4, "cargo xtask rollback --data newest"),
     Typed("cargo xtask status --volume VOLUME", State::Well, 0, "customers 12"),
@@ -61,6 +64,7 @@ const TYPED: &[Typed] = &[
     Typed("cargo xtask verify-sync --fork", State::Refuses, 0, "ok        production"),
     Typed("cargo xtask migrate", State::Drifted, 0, "Applied 3 steps"),
     Typed("cargo xtask rollback", State::Well, 0, "Rolled back"),
+    Typed("cargo xtask rollback", State::Unproved, 0, "Rolled back"),
     Typed("cargo xtask rollback", State::Asleep, 0, "Rolled back"),
     Typed("cargo xtask rollback", State::Refuses, 0, "Rolled back"),
     Typed("cargo xtask rollback", State::RefusesAndMisfits, 3, "cargo xtask rollback 1 --data copy"),
@@ -77,6 +81,7 @@ const TYPED: &[Typed] = &[
     Typed("fly machine exec MACHINE 'app status' -a simapp", State::Two, 0, ""),
     Typed("fly machine exec MACHINE 'app discard /data/customers.set-aside' -a simapp", State::Well, 0, ""),
     Typed("fly machine list -a simapp", State::Well, 0, "MACHINE"),
+    Typed("fly machine status MACHINE -a simapp", State::Well, 0, "MACHINE"),
     Typed("fly status -a simapp", State::Well, 0, "MACHINE"),
     Typed("fly status", State::Well, 0, "MACHINE"),
     Typed("fly logs --no-tail -a simapp", State::Refuses, 0, "simulated log line"),
@@ -200,14 +205,15 @@ fn every_remedy_that_is_printed_is_typed() {
 
 impl State {
     fn scene(self) -> Option<Scene> {
-        let scene = scene("whatever_is_typed_works")?.released();
+        let scene = scene("whatever_is_typed_works")?;
+        let scene = if self == Self::Unproved { scene.unproved() } else { scene.released() };
         let machine = format!("machine/{}", scene.machine);
         // Long enough to be read from, and short enough to wait for where a copy is put back.
         scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
         let refused = json!({"state": "stopped", "events": [{"type": "exit", "status": "stopped", "timestamp": 0,
             "request": {"exit_event": {"exit_code": 3, "requested_stop": false}}}]});
         match self {
-            Self::Well => {}
+            Self::Well | Self::Unproved => {}
             Self::Asleep => scene.sim.merge(
                 &machine,
                 &json!({"state": "stopped", "events": [{"type": "exit", "status": "stopped", "timestamp": 0,
@@ -219,11 +225,7 @@ impl State {
                 let exec = json!([status(COPY, 10), status("--format", 12), inspect(OTHER)]);
                 scene.sim.configure(&json!({"exec": exec}));
             }
-            Self::HostGone => {
-                let config = scene.sim.app()["machines"][&scene.machine]["config"].clone();
-                let gone = json!({"host_status": "unreachable", "config": null, "incomplete_config": config});
-                scene.sim.merge(&machine, &gone);
-            }
+            Self::HostGone => drop(host_gone(&scene)),
             Self::MachineGone => {
                 let gone = format!("{}/v1/apps/simapp/machines/{}?kill=true", scene.sim.url, scene.machine);
                 ureq::delete(gone).call().unwrap();

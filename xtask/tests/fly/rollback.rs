@@ -82,8 +82,8 @@ impl Scene {
     /// The same with both releases written down, as deploys do.
     pub(crate) fn released(self) -> Self {
         let [a, b] = self.commits.clone();
-        self.entry(&a, BEFORE, "2026-08-01T10:00:00Z", &Value::Null);
-        self.entry(&b, NOW, "2026-08-03T10:05:00Z", &json!("vs_0123456789abcdef"));
+        self.entry(&a, "served", BEFORE, "2026-08-01T10:00:00Z", &Value::Null);
+        self.entry(&b, "served", NOW, "2026-08-03T10:05:00Z", &json!("vs_0123456789abcdef"));
         self.sim.merge(
             &format!("volume/{}", self.volume),
             &json!({"_snapshots": [{"id": "vs_0123456789abcdef", "status": "created", "created_at": "2026-08-03T10:00:00Z",
@@ -92,9 +92,17 @@ impl Scene {
         self
     }
 
-    fn entry(&self, commit: &str, digest: &str, time: &str, snapshot: &Value) {
+    /// The same where nobody proved the second: its deploy has died.
+    pub(crate) fn unproved(self) -> Self {
+        let [a, b] = self.commits.clone();
+        self.entry(&a, "served", BEFORE, "2026-08-01T10:00:00Z", &Value::Null);
+        self.entry(&b, "shipping", NOW, "2026-08-03T10:05:00Z", &json!("vs_0123456789abcdef"));
+        self
+    }
+
+    fn entry(&self, commit: &str, outcome: &str, digest: &str, time: &str, snapshot: &Value) {
         let entry = json!({
-            "kind": "deploy", "outcome": "served", "time": time, "who": "ada@example.com", "host": "laptop", "app": "simapp",
+            "kind": "deploy", "outcome": outcome, "time": time, "who": "ada@example.com", "host": "laptop", "app": "simapp",
             "commit": commit, "from": null, "image": format!("{REPOSITORY}@{digest}"), "tag": SEEDED, "declared": "0123456789abcdef",
             "live": "0123456789abcdef", "machine": self.machine, "volume": self.volume, "snapshot": snapshot, "copy": null,
             "plan": null, "steps": [], "rows": [], "set_aside": [], "seconds": 1.0, "message": "",
@@ -821,6 +829,14 @@ fn what_origin_refuses_is_told_ref_by_ref_and_what_is_set_aside_is_known_in_ever
     assert_told!(scene, told, @"
     note: refs/landfall/audit/simapp was written down here, and origin has not got it: hook declined: Only robots write here
     no other clone sees it until: git push origin refs/landfall/audit/simapp
+        Stopping machine [OLD]
+            Ship machine [OLD] is stopped, and has [A] ([TIME])
+          Volume [NEW VOLUME] of snapshot vs_0123456789abcdef ([TIME])
+         Machine [NEW] with volume [NEW VOLUME] ([TIME])
+          Verify machine [NEW] serves [A], 12 rows ([TIME])
+       Set aside machine [OLD] is gone; volume [VOLUME] stays, with its data ([TIME])
+    note: refs/landfall/audit/simapp was written down here, and origin has not got it: hook declined: Only robots write here
+    no other clone sees it until: git push origin refs/landfall/audit/simapp
           Record refs/landfall/deployed/simapp is [A], here and at origin; refs/landfall/audit/simapp, here alone ([TIME])
      Rolled back simapp to [A]: [URL]
     note: volume [VOLUME] has what was written since; to see what it holds: cargo xtask status --volume [VOLUME]
@@ -955,6 +971,14 @@ fn a_snapshot_that_cannot_be_put_back_leaves_what_ran_before() {
     scene.assert_back(&said);
 }
 
+/// From now on its machine cannot be reached; its configuration.
+pub(crate) fn host_gone(scene: &Scene) -> Value {
+    let config = scene.sim.app()["machines"][&scene.machine]["config"].clone();
+    let gone = json!({"host_status": "unreachable", "config": null, "incomplete_config": config});
+    scene.sim.merge(&format!("machine/{}", scene.machine), &gone);
+    config
+}
+
 #[test]
 fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() {
     let Some(scene) = scene("a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot")
@@ -967,9 +991,7 @@ fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() 
     error: the host of machine [OLD] answers; nothing was changed
     bring a snapshot back there: cargo xtask rollback --data snapshot
     ");
-    let config = scene.sim.app()["machines"][&scene.machine]["config"].clone();
-    let gone = json!({"host_status": "unreachable", "config": null, "incomplete_config": config});
-    scene.sim.merge(&format!("machine/{}", scene.machine), &gone);
+    let config = host_gone(&scene);
     for args in [vec!["status"], vec!["deploy", "--auto-approve", "--allow-dirty"]] {
         let said = scene.world.run(&args);
         assert!(said.to_string().contains("cargo xtask rollback --data newest"), "{said}");
@@ -1119,7 +1141,7 @@ fn a_machine_on_a_snapshot_that_nobody_can_ask_about_is_left_as_it_is() {
     error: the rollback to [A] is not proved: `fly machine list` failed: failed to list VMs: simulated, asked again and again for [TIME]
     it may serve, so it was left as it is; read last: at [TIME] machine [NEW] was started with registry.example/simapp@[BEFORE]; at [TIME] [URL]/healthz gave a good answer
     whether anything else was made or changed is not known (`fly machine list` failed: failed to list VMs: simulated): fly machine list -a simapp; fly volumes list -a simapp
-    as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a simapp; where machine [NEW] is well, take away the other one, which is stopped, and never its volume: fly machine destroy [OLD] --force -a simapp; where it is not, take it away with its volume, which holds the snapshot: fly machine destroy [NEW] --force -a simapp; fly volumes destroy [NEW VOLUME] --yes -a simapp; and then: cargo xtask rollback
+    as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a simapp; where machine [NEW] is well, take away the other one, which is stopped, and never its volume: fly machine destroy [OLD] --force -a simapp; where it is not, take it away: fly machine destroy [NEW] --force -a simapp; and its volume, which holds the snapshot: cargo xtask status --volume [NEW VOLUME]; and then: cargo xtask rollback
     ");
     let machines = scene.machines();
     assert_eq!(machines.len(), 2, "{machines:?}: {said}");
@@ -1129,6 +1151,57 @@ fn a_machine_on_a_snapshot_that_nobody_can_ask_about_is_left_as_it_is() {
     );
     assert!(machines.contains(&"[OLD] stopped before keep [VOLUME]".to_owned()), "{machines:?}: {said}");
     assert_eq!(scene.newest()["outcome"], "stranded", "{said}");
+    // What it says to type, where the new machine is not well.
+    take_new_away(&scene);
+    let said = scene.rollback(0, &["--auto-approve"]);
+    assert_told!(scene, scene.machines().join("\n"), @"[OLD] started now keep [VOLUME]");
+    assert!(said.stderr.contains("Rolled back"), "{said}");
+}
+
+#[test]
+fn a_machine_on_another_host_that_nobody_can_ask_about_is_left_as_it_is() {
+    let Some(scene) = scene("a_machine_on_another_host_that_nobody_can_ask_about_is_left_as_it_is") else {
+        return;
+    };
+    let scene = scene.released();
+    host_gone(&scene);
+    let said = scene.silent_from("Machine ", 6, &["--data", "newest"]);
+    assert_told!(scene, untimed(&error(&said)), @"
+    error: the move of [B] is not proved: `fly machine list` failed: failed to list VMs: simulated, asked again and again for [TIME]
+    it may serve, so it was left as it is; read last: at [TIME] machine [NEW] was started with registry.example/simapp@[NOW]; at [TIME] [URL]/healthz gave a good answer
+    whether anything else was made or changed is not known (`fly machine list` failed: failed to list VMs: simulated): fly machine list -a simapp; fly volumes list -a simapp
+    as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a simapp; where machine [NEW] is well, take away the other one, which cannot be reached, and never its volume: fly machine destroy [OLD] --force -a simapp; where it is not, take it away: fly machine destroy [NEW] --force -a simapp; and its volume, which holds the snapshot: cargo xtask status --volume [NEW VOLUME]; and then: cargo xtask rollback --data newest
+    ");
+    let machines = scene.machines();
+    assert_eq!(machines.len(), 2, "{machines:?}: {said}");
+    assert_eq!(scene.newest()["outcome"], "stranded", "{said}");
+    // What it says to type, where the new machine is not well.
+    take_new_away(&scene);
+    let said = scene.rollback(0, &["--data", "newest", "--auto-approve"]);
+    assert_told!(scene, scene.machines().join("\n"), @"[NEW] started now - [NEW VOLUME]");
+    assert!(said.stderr.contains("Rolled back"), "{said}");
+}
+
+/// As a message says where it is not well: the machine, then its volume, once it has shown what it holds.
+fn take_new_away(scene: &Scene) {
+    scene.sim.faults(&json!([]));
+    scene.sim.configure(&json!({"behavior": {"oneshot": {"after": 5}}}));
+    let home = crate::requires::fly("take_new_away").unwrap();
+    let fly = |args: &[&str]| {
+        let mut fly = std::process::Command::new(home.join("shim/fly"));
+        let output = fly.args(args).args(["-a", "simapp"]).envs(scene.sim.environment()).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    };
+    let machines = scene.sim.machines();
+    let there = machines.iter().filter(|(_, state)| state != "destroyed");
+    let new: Vec<_> = there.filter(|(id, _)| *id != scene.machine).collect();
+    let [(machine, _)] = new.as_slice() else { panic!("{machines:?}") };
+    fly(&["machine", "destroy", machine, "--force"]);
+    let volumes = scene.sim.volumes();
+    let (volume, _) = volumes.iter().find(|(id, _)| *id != scene.volume).unwrap();
+    let held = scene.world.run(&["status", "--volume", volume]);
+    assert!(held.stdout.contains(&format!("fly volumes destroy {volume} -a simapp")), "{held}");
+    fly(&["volumes", "destroy", volume, "--yes"]);
 }
 
 /// Without times of this run.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::releases::choose;
-use super::snapshot::{Source, said, sick};
+use super::snapshot::{Both, Source, said, sick};
 use super::{Back, Goal, Release, Rollback, Run, Way, told};
 use crate::error::{Error, Kind};
 use crate::release::audit::Kind as Done;
@@ -124,6 +124,7 @@ impl Run<'_> {
         let new =
             Temporary { machine: format!("landfall-{}", unique()), volume: fly_toml.source.clone(), known };
         self.begins(&way.goal, Done::DataBack, report);
+        let what = format!("the move of {}", way.goal.release.name());
         match self.made_elsewhere(way, image, &new, report) {
             Ok((volume, proved)) => {
                 self.moved(way, &volume, &proved, report)?;
@@ -136,16 +137,13 @@ impl Run<'_> {
                 Ok(())
             }
             // The new machine may be what serves.
-            Err(Unproved::Unknown(unknown)) => self.both_left(
-                way,
-                &unknown,
-                "cannot be reached",
-                "cargo xtask rollback --data newest",
-                report,
-            ),
+            Err(Unproved::Unknown(unknown)) => {
+                let again = "cargo xtask rollback --data newest";
+                let both = Both { what: &what, old: "cannot be reached", again };
+                self.both_left(way, &unknown, both, report)
+            }
             Err(unproved) => {
                 new.take_away(fly, &fly_toml.app, "in the way", ui);
-                let what = format!("the move of {}", way.goal.release.name());
                 let attempt = way.attempt(&what, unproved.message());
                 let returned = Returned::stranded(
                     format!(

@@ -21,6 +21,17 @@ use crate::tool::fly::{Failure, Fly, NewVolume};
 /// How often it is tried to mark a volume.
 const MARKING: usize = 3;
 
+/// What is said where a new machine is there beside the old one, and nobody knows whether it is well.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Both<'a> {
+    /// What was tried: `the rollback to 0123456789ab`.
+    pub(super) what: &'a str,
+    /// What the old one does: `is stopped`.
+    pub(super) old: &'a str,
+    /// What to type where the new one is not well, and gone.
+    pub(super) again: &'a str,
+}
+
 /// A snapshot that is there.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -63,7 +74,9 @@ impl Run<'_> {
             Ok((volume, proved)) => self.moved(way, &volume, &proved, report),
             // The clone may be what serves.
             Err(Unproved::Unknown(unknown)) => {
-                self.both_left(way, &unknown, "is stopped", "cargo xtask rollback", report)
+                let what = format!("the rollback to {}", way.goal.release.name());
+                let both = Both { what: &what, old: "is stopped", again: "cargo xtask rollback" };
+                self.both_left(way, &unknown, both, report)
             }
             Err(unproved) => {
                 let Shipping { fly, fly_toml, ui, .. } = self.shipping;
@@ -73,23 +86,20 @@ impl Run<'_> {
         }
     }
 
-    /// Both machines are there, and nobody knows whether the new one is well. The old one `does` what it does; `again` is typed where the
-    /// new one is not well.
+    /// Both machines are left as they are.
     pub(super) fn both_left(
         &self,
         way: &Way<'_>,
         unknown: &Unknown,
-        does: &str,
-        again: &str,
+        Both { what, old, again }: Both<'_>,
         report: &mut Rollback,
     ) -> Result<()> {
-        let (app, old) = (&self.shipping.fly_toml.app, &way.standing.machine.id);
-        let what = format!("the rollback to {}", way.goal.release.name());
-        let attempt = way.attempt(&what, &unknown.message);
+        let (app, other) = (&self.shipping.fly_toml.app, &way.standing.machine.id);
+        let attempt = way.attempt(what, &unknown.message);
         let [new, volume] = [&report.machine, &report.volume].map(|id| id.clone().unwrap_or_default());
         let remedy = format!(
             "as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a {app}; where machine {new} is well, take \
-             away the other one, which {does}, and never its volume: fly machine destroy {old} --force -a {app}; where it is not, take it away: \
+             away the other one, which {old}, and never its volume: fly machine destroy {other} --force -a {app}; where it is not, take it away: \
              fly machine destroy {new} --force -a {app}; and its volume, which holds the snapshot: {}; and then: {again}",
             look(&volume)
         );

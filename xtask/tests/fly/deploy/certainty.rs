@@ -12,11 +12,16 @@ use super::cases::DROPPED;
 use super::first::{self, PASSWORD};
 use super::{Begin, LOCK, Ship, home, status};
 use crate::front::Says;
-use crate::shop::{commit, git};
+use crate::shop::{SCHEMA, commit, git};
 use crate::sim::inspect;
 
 const ALLOW: [&str; 2] = ["--allow", "DROPS_COLUMN:customers.email"];
 const OTHER: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// On rows an approval needs a rehearsal.
+fn without_rows() -> Value {
+    json!({"base": "fast", "exec": [inspect(SCHEMA), status(0)]})
+}
 
 fn silent(rule: Value) -> impl Fn(&Ship, Pid) + Sync {
     move |ship: &Ship, _| ship.sim.faults(&json!([rule]))
@@ -28,11 +33,8 @@ fn a_release_that_may_not_fit_is_not_shipped_back_where_the_schema_cannot_be_rea
     else {
         return;
     };
-    let begin = Begin {
-        declared: DROPPED,
-        says: Says { commit: Some(OTHER.to_owned()), ..Says::default() },
-        ..Begin::default()
-    };
+    let says = Says { commit: Some(OTHER.to_owned()), ..Says::default() };
+    let begin = Begin { declared: DROPPED, says, scenario: without_rows(), ..Begin::default() };
     let ship = Ship::begin(&home, begin);
     let no_commands =
         silent(json!({"method": "POST", "path": "/exec$", "status": 500, "body": {"error": "simulated"}}));
@@ -48,7 +50,7 @@ fn three_seconds_of_silence_take_down_no_change_that_the_release_before_does_not
     else {
         return;
     };
-    let ship = Ship::begin(&home, Begin { declared: DROPPED, ..Begin::default() });
+    let ship = Ship::begin(&home, Begin { declared: DROPPED, scenario: without_rows(), ..Begin::default() });
     let for_a_while = |ship: &Ship, _| {
         let rule =
             json!({"method": "GET", "path": "/machines", "status": 500, "body": {"error": "simulated"}});
@@ -154,12 +156,12 @@ fn a_private_app_is_looked_at_on_its_machine() {
     let Some(home) = home("a_private_app_is_looked_at_on_its_machine") else { return };
     let ship =
         Ship::begin(&home, Begin { env: &[("LANDFALL_URL", "http://127.0.0.1:9")], ..Begin::default() });
-    let exec = |version: Value| json!({"exec": [version, inspect(crate::shop::SCHEMA), status(3)]});
+    let exec = |version: Value| json!({"exec": [version, inspect(SCHEMA), status(3)]});
     ship.sim.configure(&exec(runs(&ship.old)));
     let updating = |ship: &Ship, _| {
         let declared = json!(fingerprint(&ship.new));
         ship.sim.configure(&json!({"exec": [
-            said(runs(&ship.new), "declared", &declared), inspect(crate::shop::SCHEMA), said(status(3), "schema", &declared),
+            said(runs(&ship.new), "declared", &declared), inspect(SCHEMA), said(status(3), "schema", &declared),
         ]}));
     };
     let said = ship.deploy(&[], &[("Shipping ", &updating)]);
