@@ -289,7 +289,7 @@ impl Shipping<'_> {
             return Err(self.not_started(machine));
         }
         let again = format!("{}/healthz gives no good answer again", self.probe.address());
-        if count_ends(machine) != count_ends(earlier) {
+        if last_end(machine) > last_end(earlier) {
             return Err(not_well(machine, again));
         }
         match self.look_at_service(machine) {
@@ -437,8 +437,9 @@ fn is_final(exit: &Exit) -> bool {
     FINAL.contains(&exit.exit_code)
 }
 
-fn count_ends(machine: &Machine) -> usize {
-    machine.events.iter().filter(|event| event.kind == "exit").count()
+/// When its release ended last. Fly tells of the last events alone: of a release that dies again and again their number stays the same.
+fn last_end(machine: &Machine) -> Option<i64> {
+    machine.events.iter().filter(|event| event.kind == "exit").map(|event| event.timestamp).max()
 }
 
 fn ended(machine: &Machine, exit: &Exit) -> Sick {
@@ -557,6 +558,18 @@ mod tests {
         };
         assert_eq!(sick.exit_code, Some(3));
         assert_snapshot!(sick.message, @"on machine m the release ended by itself with exit code 3, and since then http://shop/healthz gives no good answer");
+    }
+
+    #[test]
+    fn another_end_is_seen_where_fly_tells_of_as_many_events_as_before() {
+        let machine = |ends: [i64; 2]| -> Machine {
+            let events = ends.map(|time| json!({"type": "exit", "timestamp": time}));
+            serde_json::from_value(json!({"id": "m", "state": "started", "events": events})).unwrap()
+        };
+        assert!(last_end(&machine([3, 2])) > last_end(&machine([2, 1])));
+        let none: Machine = serde_json::from_value(json!({"id": "m", "state": "started"})).unwrap();
+        assert!(last_end(&machine([2, 1])) > last_end(&none));
+        assert!(last_end(&none) <= last_end(&machine([2, 1])), "it is not told any more");
     }
 
     #[test]
