@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Deploy, Run, verified};
 use crate::environment;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Told};
 use crate::fly_toml::FlyToml;
 use crate::release::audit::Outcome;
 use crate::release::image::short;
@@ -128,19 +128,35 @@ impl Run<'_> {
     }
 
     fn made(&self, missing: &Missing, password: &Password, report: &mut Deploy) -> Result<()> {
-        let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
+        let app = &self.shipping.fly_toml.app;
         self.refuse_made(missing)?;
-        self.agree_to(&format!("Make all of it, and deploy {} to {}?", short(&report.to), fly_toml.app))?;
+        self.agree_to(&format!("Make all of it, and deploy {} to {app}?", short(&report.to)))?;
         let built = self.built(report)?;
         let begun = Instant::now();
+        let made = self.volume_for(missing, password).and_then(|volume| {
+            let what = format!("app {app}, {PASSWORD}, volume {volume}");
+            report.phases.done(self.shipping.ui, "Create", begun, what);
+            Ok((self.pushed(&built, report)?, volume))
+        });
+        let (pushed, volume) = made.map_err(|error| self.partly_made(&error))?;
+        self.ship_first(&pushed, &volume, report)
+    }
+
+    /// Makes the app, its secret and its volume, whose id is returned.
+    fn volume_for(&self, missing: &Missing, password: &Password) -> Result<String> {
+        let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
         if !missing.has_app {
             fly.create_app(&self.wanted.org)?;
         }
         if let Password::Given(value) | Password::Made(value) = password {
             fly.stage_secret(PASSWORD, value)?;
         }
-        let volume = match &missing.volume {
-            Some(volume) => volume.clone(),
+        // At once: whatever fails from here on, the next try finds it set.
+        if let Password::Made(value) = password {
+            ui.note(format!("{PASSWORD} is {value} (any user name); it is told this once, and never again"));
+        }
+        match &missing.volume {
+            Some(volume) => Ok(volume.clone()),
             None => {
                 let new = NewVolume {
                     name: &fly_toml.source,
@@ -149,15 +165,31 @@ impl Run<'_> {
                     snapshot_retention: fly_toml.snapshot_retention,
                     snapshot: None,
                 };
-                fly.create_volume(&new)?.id
+                Ok(fly.create_volume(&new)?.id)
             }
-        };
-        report.phases.done(ui, "Create", begun, format!("app {}, {PASSWORD}, volume {volume}", fly_toml.app));
-        if let Password::Made(value) = password {
-            ui.note(format!("{PASSWORD} is {value} (any user name); it is told this once, and never again"));
         }
-        let pushed = self.pushed(&built, report)?;
-        self.ship_first(&pushed, &volume, report)
+    }
+
+    /// With what is at Fly now, as it was read back: an answer that was lost says nothing of that.
+    fn partly_made(&self, error: &anyhow::Error) -> anyhow::Error {
+        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let (app, told) = (&fly_toml.app, Told::of(error));
+        let there = self.audit().ok().and_then(|audit| there::there(fly, fly_toml, &audit).ok());
+        let now = match there.as_ref().map(|there| (there.has_app, &there.place)) {
+            Some((false, _)) => "nothing was made at Fly".to_owned(),
+            Some((true, Place::Nowhere { volume: Some(volume) })) => {
+                format!("at Fly there are app {app} and volume {volume}, and no machine")
+            }
+            Some((true, Place::Nowhere { volume: None })) => {
+                format!("at Fly there is app {app}, without a volume and without a machine")
+            }
+            _ => format!("what is at Fly of {app} is not known"),
+        };
+        Error::new(Kind::Failed, app, format!("{}\n{now}", told.message))
+            .remedy(format!(
+                "mend it, then: cargo xtask deploy --create; or take all of it away: fly apps destroy {app}"
+            ))
+            .into()
     }
 
     /// Somebody who held the lock before may have made what was missing.

@@ -103,6 +103,22 @@ fn a_password_that_is_made_here_is_told_once() {
 }
 
 #[test]
+fn what_was_made_before_a_failure_is_read_back_and_the_password_told() {
+    let Some(home) = home("what_was_made_before_a_failure_is_read_back_and_the_password_told") else {
+        return;
+    };
+    let mut begin = begin(&[], Says::default());
+    begin.scenario["rules"] = json!([{"method": "POST", "path": "/volumes$", "status": 500}]);
+    let ship = Ship::begin(&home, begin);
+    let said = ship.deploy(&["--create"], &[]);
+    assert_eq!((said.exit, ship.machines_now().len(), ship.volumes_now().len()), (1, 0, 0), "{said}");
+    assert!(said.stderr.contains("APP_PASSWORD is "), "{said}");
+    let error = ship.error(&said);
+    assert!(error.contains("at Fly there is app simapp, without a volume and without a machine"), "{error}");
+    assert!(error.contains("cargo xtask deploy --create"), "{error}");
+}
+
+#[test]
 fn a_first_deploy_that_fails_is_gone_on_with() {
     let Some(home) = home("a_first_deploy_that_fails_is_gone_on_with") else { return };
     let other = Some("0123456789abcdef0123456789abcdef01234567".to_owned());
