@@ -166,6 +166,8 @@ impl<'m> Matching<'m> {
     /// An `@using` must not read what the same change makes read otherwise: whether it was written for the old values or for the new
     /// ones depends on how many steps a database is behind.
     fn reads_what_stays(&self, table: &TableCarry, old: &Table, new: &Table) -> Result<()> {
+        // Most tables have none.
+        let changing = if table.computes() { self.changing(table, old, new)? } else { Vec::new() };
         for column in &table.columns {
             let Source::Using { expression, line } = &column.source else { continue };
             let own = new
@@ -173,9 +175,9 @@ impl<'m> Matching<'m> {
                 .map(|column| self.column_before(old, new, column))
                 .transpose()?
                 .flatten();
-            let mut changing = self.changing(table, old, new)?;
-            changing.retain(|name| own.is_none_or(|own| !own.name.eq_ignore_ascii_case(name)));
-            let Some(read) = changing.iter().find(|name| using::mentions(expression, name)) else { continue };
+            let is_own = |name: &String| own.is_some_and(|own| own.name.eq_ignore_ascii_case(name));
+            let reads = |name: &&String| !is_own(name) && using::mentions(expression, name);
+            let Some(read) = changing.iter().find(reads) else { continue };
             let directive = self.on(&new.name, Some(&column.to)).find(|d| d.line == *line);
             let why = format!("it reads {}.{read}, whose values the same change replaces", new.name);
             if let Some(directive) = directive {
