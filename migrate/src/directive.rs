@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::ddl::{self, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::{Token, fold, line_at, position, quote};
+use crate::token::{Token, fold, line_at, position, quote, tokenize};
 use crate::using::Using;
 
 /// One directive and what it is attached to.
@@ -172,47 +172,43 @@ fn same_place(a: &Directive, b: &Directive) -> bool {
 /// Where a comment stands.
 enum Place {
     TopLevel { next_table: Option<String> },
-    InTable { table: String, columns: Vec<String> },
+    InTable { table: String, column: Option<String> },
     Elsewhere,
 }
 
 impl Place {
     fn of(text: &str, statements: &[Statement<'_, '_>], comment: &Comment) -> Self {
-        let inside =
-            statements.iter().find(|s| s[0].start < comment.start && comment.start < s[s.len() - 1].end());
-        let line = position(text, comment.start).0;
+        let ends_before = |s: &&Statement<'_, '_>| is_behind(text, &s[s.len() - 1], comment);
+        let is_inside =
+            |s: &&Statement<'_, '_>| s[0].start < comment.start && comment.start < s[s.len() - 1].end();
         // A one-line CREATE TABLE ends before the comment on its line.
-        let on_line = || {
-            statements.iter().rfind(|s| {
-                position(text, s[s.len() - 1].start).0 == line && s[s.len() - 1].end() <= comment.start
-            })
-        };
-        if let Some(statement) = inside.or_else(on_line) {
-            return Self::inside(text, statement, line);
+        let around = statements.iter().find(is_inside).or_else(|| statements.iter().rfind(ends_before));
+        if let Some(statement) = around {
+            return Self::inside(text, statement, comment);
         }
         let next = statements.iter().find(|s| s[0].start > comment.start);
-        let next_table = next.filter(|s| {
-            // Only further comments and blank text may stand between the directive and its table.
-            position(text, s[0].start).0 > line
-        });
-        Self::TopLevel { next_table: next_table.and_then(|s| table_name(s)) }
+        // Only further comments and blank text may stand between the directive and its table.
+        let follows = |s: &&Statement<'_, '_>| {
+            tokenize(&text[comment.end..s[0].start]).is_ok_and(|between| between.is_empty())
+        };
+        Self::TopLevel { next_table: next.filter(follows).and_then(|s| table_name(s)) }
     }
 
-    fn inside(text: &str, statement: Statement<'_, '_>, line: usize) -> Self {
+    /// The column is the last that begins before the comment, if any of it stands on the comment's line, or on both sides of it.
+    fn inside(text: &str, statement: Statement<'_, '_>, comment: &Comment) -> Self {
         let Some(table) = table_name(statement) else { return Self::Elsewhere };
         let ordinary =
             || Some(ddl::table(statement)?.columns.into_iter().map(|c| (c.name, c.tokens)).collect());
-        let Some(columns) = ordinary().or_else(|| ddl::virtual_columns(statement)) else {
-            return Self::Elsewhere;
-        };
-        let on_line = |range: &Range<usize>| {
-            let first = position(text, statement[range.start].start).0;
-            let last = position(text, statement[range.end - 1].start).0;
-            (first..=last).contains(&line)
-        };
-        let columns: Vec<(String, Range<usize>)> = columns;
-        let columns = columns.into_iter().filter(|(_, range)| on_line(range)).map(|(name, _)| name);
-        Self::InTable { table, columns: columns.collect() }
+        let columns: Option<Vec<(String, Range<usize>)>> =
+            ordinary().or_else(|| ddl::virtual_columns(statement));
+        let Some(columns) = columns else { return Self::Elsewhere };
+        let last = columns.into_iter().rfind(|(_, range)| statement[range.start].start < comment.start);
+        let column = last.filter(|(_, range)| {
+            let definition = &statement[range.clone()];
+            definition.iter().any(|token| is_behind(text, token, comment))
+                || definition.last().is_some_and(|token| comment.start < token.start)
+        });
+        Self::InTable { table, column: column.map(|(name, _)| name) }
     }
 
     fn directive(self, path: &Path, text: &str, comment: &Comment) -> Result<Directive> {
@@ -232,11 +228,11 @@ impl Place {
                     Self::TopLevel { next_table: Some(table) } => {
                         directive(table, None, Action::Renamed { from })
                     }
-                    Self::InTable { table, columns } if columns.len() == 1 => {
-                        directive(table, columns.into_iter().next(), Action::Renamed { from })
+                    Self::InTable { table, column: Some(column) } => {
+                        directive(table, Some(column), Action::Renamed { from })
                     }
                     _ => wrong(
-                        "stands neither on the line of one column nor on the line before a CREATE TABLE",
+                        "stands neither on the line of a column nor on the line before a CREATE TABLE",
                         "move it to the end of the line of the column that was renamed, or to the line before the table that was",
                     ),
                 }
@@ -249,11 +245,11 @@ impl Place {
                     );
                 };
                 match self {
-                    Self::InTable { table, columns } if columns.len() == 1 => {
-                        directive(table, columns.into_iter().next(), Action::Using(using))
+                    Self::InTable { table, column: Some(column) } => {
+                        directive(table, Some(column), Action::Using(using))
                     }
                     _ => wrong(
-                        "does not stand on the line of one column",
+                        "does not stand on the line of a column",
                         "move it to the end of the line of the column whose value it gives",
                     ),
                 }
@@ -287,6 +283,11 @@ impl Place {
 /// NAME in `table NAME`.
 fn table_in(rest: &str) -> Option<&str> {
     rest.split_once(char::is_whitespace).filter(|(word, _)| *word == "table").map(|(_, name)| name.trim())
+}
+
+/// Whether the comment stands behind this token, on the line on which it ends.
+fn is_behind(text: &str, token: &Token<'_>, comment: &Comment) -> bool {
+    token.end() <= comment.start && !text[token.end()..comment.start].contains('\n')
 }
 
 fn table_name(statement: Statement<'_, '_>) -> Option<String> {

@@ -1,16 +1,18 @@
 //! An existing database to the text of a `schema.sql`.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ddl::{self, ObjectKind};
 use crate::declared::{blank, ignore_patterns};
 use crate::directive;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{self, explain};
 use crate::schema::{self, Schema};
 use crate::settings::Settings;
-use crate::token::{Token, tokenize};
+use crate::token::{Token, closing, tokenize};
 
 /// A database's live schema.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,7 +20,7 @@ pub struct Live {
     /// SHA-256 of its meaning, in hexadecimal. Equal to [`crate::Declared::fingerprint`] when both spell every constraint
     /// alike; ask [`crate::check`] whether they mean the same.
     pub fingerprint: String,
-    /// It as the text of a `schema.sql`: verbatim, in dependency order.
+    /// It as the text of a `schema.sql`, in dependency order: verbatim, but for a table that is one long line.
     pub sql: String,
 }
 
@@ -48,8 +50,28 @@ fn text(schema: &Schema) -> String {
 fn statement(sql: &str) -> String {
     let tokens = tokenize(sql).unwrap_or_default();
     let sql = blank(sql, &directive::comments(sql, &tokens), 0..sql.len());
-    let end = tokenize(&sql).ok().and_then(|tokens| tokens.last().map(Token::end));
+    let tokens = tokenize(&sql).unwrap_or_default();
     // Before a comment that may stand behind the last word, else the comment would hold it.
-    let (words, rest) = sql.split_at(end.unwrap_or(sql.len()));
-    format!("{words};{}\n", rest.trim_end())
+    let end = tokens.last().map_or(sql.len(), Token::end);
+    let words = column_a_line(&sql, &tokens).unwrap_or_else(|| sql[..end].to_owned());
+    format!("{words};{}\n", sql[end..].trim_end())
+}
+
+/// More than this on one line of a table is for no reader; characters.
+const LONG: usize = 100;
+
+/// A table that is one long line, with a column or constraint a line; `None` where it is left as it is.
+fn column_a_line(sql: &str, tokens: &[Token<'_>]) -> Option<String> {
+    let end = tokens.last()?.end();
+    if sql.trim_end().contains('\n') || sql[..end].chars().count() <= LONG {
+        return None;
+    }
+    let body = ddl::head(tokens).filter(|head| head.kind == ObjectKind::Table)?.body;
+    tokens.get(body).filter(|token| token.is_symbol("("))?;
+    let close = closing(tokens, body)?;
+    // The text between commas, and with it every comment.
+    let item = |item: Range<usize>| sql[tokens[item.start - 1].end()..tokens[item.end].start].trim();
+    let lines: Vec<_> = ddl::items(tokens, body + 1..close).into_iter().map(item).collect();
+    let (head, options) = (&sql[..tokens[body].end()], &sql[tokens[close].start..end]);
+    Some(format!("{head}\n  {}\n{options}", lines.join(",\n  ")))
 }

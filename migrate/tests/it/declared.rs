@@ -468,13 +468,12 @@ mod directives {
     fn renamed_outside_its_place() {
         let between = refused("CREATE TABLE t (\n  a TEXT,\n  -- @renamed from=b\n  c TEXT\n);");
         assert_snapshot!(between, @"
-        [db/schema.sql:3] db/schema.sql:3:3: the directive @renamed stands neither on the line of one column nor on the line before a CREATE TABLE
+        [db/schema.sql:3] db/schema.sql:3:3: the directive @renamed stands neither on the line of a column nor on the line before a CREATE TABLE
           -- @renamed from=b
         move it to the end of the line of the column that was renamed, or to the line before the table that was
         ");
-        let place = "stands neither on the line of one column nor on the line before a CREATE TABLE";
+        let place = "stands neither on the line of a column nor on the line before a CREATE TABLE";
         for elsewhere in [
-            "CREATE TABLE t (a TEXT, c TEXT); -- @renamed from=b",
             "CREATE TABLE t ( -- @renamed from=b\n  a TEXT\n);",
             "CREATE TABLE t (a TEXT);\n-- @renamed from=b\nCREATE INDEX i ON t (a);",
             "CREATE TABLE t (a TEXT);\n-- @renamed from=b\nCREATE VIEW v AS SELECT 1;",
@@ -489,7 +488,7 @@ mod directives {
     #[test]
     fn using_outside_its_place() {
         assert_snapshot!(refused("-- @using 1\nCREATE TABLE t (a TEXT);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: the directive @using does not stand on the line of one column
+        [db/schema.sql:1] db/schema.sql:1:1: the directive @using does not stand on the line of a column
           -- @using 1
         move it to the end of the line of the column whose value it gives
         ");

@@ -1,9 +1,10 @@
 //! `inspect` writes a `schema.sql` that means what the database holds; reading SQL never panics.
 
 use crate::support::Bench;
-use crate::support::generate::Random;
+use crate::support::generate::{self, Random};
 use crate::support::nasty;
 use migrate::{Live, Outcome, Settings};
+use rusqlite::Connection;
 
 fn inspect(bench: &Bench) -> Live {
     migrate::inspect(&bench.db(), &bench.settings).unwrap()
@@ -80,6 +81,48 @@ fn the_text_is_verbatim_but_for_directives() {
     ) STRICT; -- the end
     CREATE VIEW v AS SELECT 1; -- one
     "#);
+}
+
+#[test]
+fn a_table_in_one_line_longer_than_100_characters_gets_a_column_a_line() {
+    let long = "CREATE TABLE t (id INTEGER PRIMARY KEY /* the key, really */, price DECIMAL(10, 2) CHECK (price IN (1, 2)), \
+                note TEXT DEFAULT ',', UNIQUE (price, note) CHECK (note <> '--'), FOREIGN KEY (id) REFERENCES t (id)) STRICT -- end";
+    let long = long.replace("DECIMAL(10, 2)", "REAL");
+    insta::assert_snapshot!(inspect(&Bench::new(&long)).sql, @"
+    CREATE TABLE t (
+      id INTEGER PRIMARY KEY /* the key, really */,
+      price REAL CHECK (price IN (1, 2)),
+      note TEXT DEFAULT ',',
+      UNIQUE (price, note) CHECK (note <> '--'),
+      FOREIGN KEY (id) REFERENCES t (id)
+    ) STRICT; -- end
+    ");
+    comes_back("long", &long);
+    // Up to that, in several lines, and of other kinds: verbatim.
+    let of = |length: usize| format!("CREATE TABLE t (a TEXT, {} TEXT)", "b".repeat(length - 30));
+    assert_eq!(of(100).len(), 100);
+    assert_eq!(inspect(&Bench::new(&of(100))).sql, of(100) + ";\n");
+    assert_eq!(inspect(&Bench::new(&of(101))).sql.lines().count(), 4);
+    let lines = of(101).replace(", ", ",\n");
+    assert_eq!(inspect(&Bench::new(&lines)).sql, lines + ";\n");
+    let view = format!("CREATE VIEW v AS SELECT 1 AS {}, 2 AS b", "a".repeat(100));
+    assert_eq!(inspect(&Bench::new(&view)).sql, view + ";\n");
+}
+
+#[test]
+fn random_schemas_come_back() {
+    let mut laid_out = 0;
+    for seed in 0..400 {
+        let sql = generate::schema(&mut Random::new(seed)).sql();
+        // As one that writes no line breaks would write them.
+        let sql = sql.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        if Connection::open_in_memory().unwrap().execute_batch(&sql).is_err() || sql.is_empty() {
+            continue;
+        }
+        comes_back(&format!("seed {seed}"), &sql);
+        laid_out += usize::from(inspect(&Bench::new(&sql)).sql.contains("\n  "));
+    }
+    assert!(laid_out > 100, "only {laid_out} had a table that is one long line");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod beside_indexes;
 mod compare;
 mod copies;
 mod declared;
+mod directive_lines;
 mod directives;
 mod errors;
 mod fast_path;
