@@ -70,20 +70,15 @@ impl<T, E: Into<Failure>> From<Result<T, E>> for Ending<T> {
 impl<T: Serialize + Display> Ending<T> {
     /// Prints it, and gives the exit code.
     pub(crate) fn print(&self, command: &str, format: Format) -> ExitCode {
+        let report = self.report.as_ref().map(ToString::to_string);
         let written = match format {
-            Format::Text => self.report.as_ref().map_or(Ok(()), |report| write_line(&report.to_string())),
-            Format::Json => self.document(command).and_then(|document| write_line(&document)),
+            Format::Text => report.as_ref().map_or(Ok(()), |report| write_line(io::stdout(), report)),
+            Format::Json => self.document(command).and_then(|document| write_line(io::stdout(), &document)),
         };
-        if let Some(failure) = &self.failure {
-            eprintln!("{failure}");
-        }
-        match written {
-            Ok(()) => ExitCode::from(self.exit),
-            Err(error) => {
-                eprintln!("error: cannot write to stdout: {error}");
-                ExitCode::from(self.exit.max(1))
-            }
-        }
+        let failure = self.failure.as_ref().map(ToString::to_string);
+        let told = failure.map_or(Ok(()), |failure| write_line(io::stderr(), &failure));
+        let first_line = report.as_deref().and_then(|report| report.lines().next());
+        exit(self.exit, first_line, written.and(told))
     }
 
     fn document(&self, command: &str) -> io::Result<String> {
@@ -98,8 +93,22 @@ impl<T: Serialize + Display> Ending<T> {
     }
 }
 
-fn write_line(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", text.trim_end())?;
-    stdout.flush()
+/// The exit code of what ends with `code`, where all could be written; else that is a failure, which says what was done by its first line.
+/// A reader that went away (`| head`) is none.
+pub(crate) fn exit(code: u8, first_line: Option<&str>, written: io::Result<()>) -> ExitCode {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let done = first_line.map(|line| format!("; it was to say: {line}")).unwrap_or_default();
+            let message = format!("error: cannot write the output: {error}{done}");
+            // Where stderr is what cannot be written, the exit code alone tells.
+            drop(write_line(io::stderr(), &format!("{message}\nmake room there, or send it elsewhere")));
+            ExitCode::from(code.max(1))
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
+    writeln!(stream, "{}", text.trim_end())?;
+    stream.flush()
 }

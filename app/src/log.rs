@@ -9,7 +9,9 @@ use tracing::info;
 
 /// Prints without times: whoever keeps the log (Fly, Docker, journald) adds them.
 pub(crate) fn init() {
-    tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).without_time().init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).without_time();
+    // A line that cannot be written is lost: told on stderr, as by default, that would be a panic in the middle of whatever logs.
+    log.log_internal_errors(false).init();
 }
 
 /// Tells a migration's events to the log.

@@ -68,10 +68,10 @@ fn run(command: Command, ui: &mut Ui) -> Result<u8> {
 fn not_parsed(error: &clap::Error) -> u8 {
     let args: Vec<_> = env::args().skip(1).collect();
     if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        return Ui::help(&error.render());
+        return Ui::new(Format::Text).help(&error.render());
     }
     if !cli::wants_json(&args) {
-        return Ui::wrong_usage(&error.render());
+        return Ui::new(Format::Text).wrong_usage(&error.render());
     }
     let text = error.render().to_string();
     let (message, remedy) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));

@@ -1,7 +1,8 @@
 //! The only file that prints. Status lines and questions go to stderr, results to stdout.
 
 use std::fmt::{self, Display};
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ struct Document<'a> {
     version: u32,
     command: Option<&'a str>,
     exit: u8,
-    report: Option<serde_json::Value>,
+    report: Option<&'a serde_json::Value>,
     error: Option<&'a Told>,
 }
 
@@ -44,27 +45,29 @@ struct Document<'a> {
 pub(crate) struct Ui {
     format: Format,
     report: Option<serde_json::Value>,
+    /// The first that could not be written: on which stream, and why.
+    unwritten: OnceLock<(&'static str, io::Error)>,
 }
 
 impl Ui {
     /// Tells in this format.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, report: None }
+        Self { format, report: None, unwritten: OnceLock::new() }
     }
 
     /// A status line in cargo's manner.
     pub(crate) fn status(&self, verb: &str, text: impl Display) {
-        err(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"));
+        self.err(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"));
     }
 
     /// Something worth knowing that is no error.
     pub(crate) fn note(&self, text: impl Display) {
-        err(&format!("{NOTE}note{NOTE:#}: {text}\n"));
+        self.err(&format!("{NOTE}note{NOTE:#}: {text}\n"));
     }
 
     /// A line that a workflow's runner reads: it looks at both streams, and stdout is the result's.
     pub(crate) fn annotation(&self, line: &str) {
-        err(&format!("{line}\n"));
+        self.err(&format!("{line}\n"));
     }
 
     /// Keeps the report for the JSON document, whatever happens next.
@@ -75,8 +78,8 @@ impl Ui {
     /// What the command was asked for: stdout, unless that carries JSON.
     pub(crate) fn result(&self, text: &str) {
         match self.format {
-            Format::Text => out(text),
-            Format::Json => err(text),
+            Format::Text => self.out(text),
+            Format::Json => self.err(text),
         }
     }
 
@@ -87,7 +90,7 @@ impl Ui {
 
     /// Asks; no is the default. A signal is an error, so that the command ends at once.
     pub(crate) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
-        err(&format!("{question} [y/N] "));
+        self.err(&format!("{question} [y/N] "));
         let (send, answers) = mpsc::channel();
         // On a thread of its own: a read of the terminal does not end when a signal comes.
         thread::spawn(move || {
@@ -102,7 +105,7 @@ impl Ui {
                 }
                 Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() => {}
                 Err(_) => {
-                    err("\n");
+                    self.err("\n");
                     return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
                 }
             }
@@ -123,15 +126,15 @@ impl Ui {
     }
 
     /// Help and version, which clap has laid out. Returns the exit code.
-    pub(crate) fn help(text: &StyledStr) -> u8 {
-        out(&text.ansi().to_string());
-        0
+    pub(crate) fn help(self, text: &StyledStr) -> u8 {
+        self.out(&text.ansi().to_string());
+        self.exit(0)
     }
 
     /// Arguments that could not be parsed, in clap's words. Returns the exit code.
-    pub(crate) fn wrong_usage(text: &StyledStr) -> u8 {
-        err(&text.ansi().to_string());
-        2
+    pub(crate) fn wrong_usage(self, text: &StyledStr) -> u8 {
+        self.err(&text.ansi().to_string());
+        self.exit(2)
     }
 
     /// The end of a command, of whose name there is none when the arguments could not be parsed: the error or the
@@ -141,26 +144,49 @@ impl Ui {
         let exit = error.as_ref().map_or_else(|| *ended.as_ref().unwrap_or(&1), |error| error.exit);
         if let Some(error) = &error {
             let remedy = if error.remedy.is_empty() { String::new() } else { format!("{}\n", error.remedy) };
-            err(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message));
+            self.err(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message));
         }
         if self.format == Format::Json {
-            let document =
-                Document { version: VERSION, command, exit, report: self.report, error: error.as_ref() };
-            out(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
+            let (report, error) = (self.report.as_ref(), error.as_ref());
+            let document = Document { version: VERSION, command, exit, report, error };
+            self.out(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
         }
-        exit
+        self.exit(exit)
+    }
+
+    /// The exit code of what ends with this one, where all could be written; else that is told, and is a failure.
+    fn exit(self, code: u8) -> u8 {
+        let Some((stream, error)) = self.unwritten.get() else { return code };
+        let done = if code == 0 { "; the command itself went through" } else { "" };
+        let message = format!("cannot write to {stream}: {error}{done}");
+        self.err(&format!(
+            "{ERROR}error{ERROR:#}: {message}\nmake room there, or send the output elsewhere\n"
+        ));
+        code.max(1)
+    }
+
+    fn out(&self, text: &str) {
+        self.wrote("stdout", write(&mut anstream::stdout().lock(), text));
+    }
+
+    fn err(&self, text: &str) {
+        self.wrote("stderr", write(&mut anstream::stderr().lock(), text));
+    }
+
+    /// A reader that went away (`| head`) is no failure of ours.
+    fn wrote(&self, stream: &'static str, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // Only the first counts.
+            let _ = self.unwritten.set((stream, error));
+        }
     }
 }
 
-// A reader that went away (`| head`) is no failure of ours: nothing is made of an error of these two.
-fn out(text: &str) {
-    let mut stdout = anstream::stdout().lock();
-    let _ = stdout.write_all(plain::styled(text).as_bytes()).and_then(|()| stdout.flush());
-}
-
-fn err(text: &str) {
-    let mut stderr = anstream::stderr().lock();
-    let _ = stderr.write_all(plain::styled(text).as_bytes()).and_then(|()| stderr.flush());
+fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(plain::styled(text).as_bytes())?;
+    stream.flush()
 }
 
 /// Tells of a long piece of work: on a terminal what it is at, in a line that changes; elsewhere its status lines alone.

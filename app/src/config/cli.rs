@@ -9,7 +9,7 @@ use migrate::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
 
 use super::environment::Environment;
 use super::{Backup, Mode, Scrub};
-use crate::ending::{Ending, Format};
+use crate::ending::{self, Ending, Format};
 use crate::failure::Failure;
 
 const ENVIRONMENT: &str = "\
@@ -218,10 +218,7 @@ pub(super) fn format_asked_for(arguments: &[OsString]) -> Format {
 /// Prints help, the version, or what is wrong with the command line.
 pub(super) fn explain(error: &clap::Error, arguments: &[OsString], format: Format) -> ExitCode {
     if !error.use_stderr() || format == Format::Text {
-        return match error.print() {
-            Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
-            _ => ExitCode::from(2),
-        };
+        return ending::exit(if error.use_stderr() { 2 } else { 0 }, None, error.print());
     }
     let text = error.to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -22,3 +22,4 @@ mod rules;
 mod start;
 mod status;
 mod stop;
+mod unwritten;

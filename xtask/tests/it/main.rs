@@ -20,5 +20,6 @@ mod requires;
 mod rules;
 mod serving;
 mod terminal;
+mod unwritten;
 mod workflows;
 mod world;
