@@ -11,8 +11,13 @@ use migrate::{Approval, PlannerChoice, ProofLevel};
 
 /// Ships a small web service that keeps its data in one SQLite file.
 #[derive(Debug, Parser)]
-#[command(name = "xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -17,6 +17,7 @@ mod signal;
 mod text;
 mod tool;
 mod ui;
+mod wrap;
 
 use std::env;
 use std::process::ExitCode;

@@ -13,17 +13,21 @@ use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use migrate::{Event, Interrupt, Watch};
 use serde::Serialize;
+use terminal_size::Width;
 
 use crate::cli::Format;
 use crate::error::{Error, Kind, Told};
 use crate::plain;
 use crate::text;
+use crate::wrap;
 
 const VERB: Style = AnsiColor::Green.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 /// Of the document's form: another one once a field means something else, or is gone.
 const VERSION: u32 = 1;
+/// Where the text of a status line begins, from its verb on.
+const STATUS: usize = 13;
 /// How often a progress that is no terminal gets a line.
 const PLAIN_EVERY: Duration = Duration::from_secs(3);
 
@@ -57,12 +61,12 @@ impl Ui {
 
     /// A status line in cargo's manner.
     pub(crate) fn status(&self, verb: &str, text: impl Display) {
-        self.err(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"));
+        self.say(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"), STATUS);
     }
 
     /// Something worth knowing that is no error.
     pub(crate) fn note(&self, text: impl Display) {
-        self.err(&format!("{NOTE}note{NOTE:#}: {text}\n"));
+        self.say(&format!("{NOTE}note{NOTE:#}: {text}\n"), 0);
     }
 
     /// A line that a workflow's runner reads: it looks at both streams, and stdout is the result's.
@@ -90,7 +94,7 @@ impl Ui {
 
     /// Asks; no is the default. A signal is an error, so that the command ends at once.
     pub(crate) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
-        self.err(&format!("{question} [y/N] "));
+        self.say(&format!("{question} [y/N] "), 0);
         let (send, answers) = mpsc::channel();
         // On a thread of its own: a read of the terminal does not end when a signal comes.
         thread::spawn(move || {
@@ -133,7 +137,7 @@ impl Ui {
 
     /// Arguments that could not be parsed, in clap's words. Returns the exit code.
     pub(crate) fn wrong_usage(self, text: &StyledStr) -> u8 {
-        self.err(&text.ansi().to_string());
+        self.say(&text.ansi().to_string(), 0);
         self.exit(2)
     }
 
@@ -144,7 +148,7 @@ impl Ui {
         let exit = error.as_ref().map_or_else(|| *ended.as_ref().unwrap_or(&1), |error| error.exit);
         if let Some(error) = &error {
             let remedy = if error.remedy.is_empty() { String::new() } else { format!("{}\n", error.remedy) };
-            self.err(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message));
+            self.say(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message), 0);
         }
         if self.format == Format::Json {
             let (report, error) = (self.report.as_ref(), error.as_ref());
@@ -163,6 +167,14 @@ impl Ui {
             "{ERROR}error{ERROR:#}: {message}\nmake room there, or send the output elsewhere\n"
         ));
         code.max(1)
+    }
+
+    /// On stderr, as wide as the terminal that it is; a longer line goes on so many columns further in.
+    fn say(&self, text: &str, indent: usize) {
+        match terminal_size::terminal_size_of(io::stderr()) {
+            Some((Width(width), _)) => self.err(&wrap::wrap(text, width.into(), indent)),
+            None => self.err(text),
+        }
     }
 
     fn out(&self, text: &str) {

@@ -2,13 +2,13 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Message, Metadata, MetadataCommand};
 use duct::Expression;
 use migrate::Interrupt;
-use xshell::{Shell, cmd};
 
 use super::run::{self, Ended};
 use crate::error::{Error, Kind};
@@ -17,23 +17,38 @@ use crate::error::{Error, Kind};
 pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.cargo_path(cargo()).current_dir(here).no_deps().other_options(["--offline".to_owned()]);
-    command.exec().map_err(|error| {
-        let reason = match error {
-            cargo_metadata::Error::CargoMetadata { stderr } => stderr,
-            other => other.to_string(),
-        };
-        let reason = reason.trim().trim_start_matches("error: ").to_owned();
-        let message = format!("cargo cannot read the workspace: {reason}");
-        Error::usage("Cargo.toml", message)
-            .remedy("run it inside the workspace, or mend its Cargo.toml")
-            .into()
+    command.exec().map_err(|error| match error {
+        cargo_metadata::Error::Io(error) => not_started(&error),
+        cargo_metadata::Error::CargoMetadata { stderr } => not_read(&stderr),
+        other => not_read(&other.to_string()),
     })
+}
+
+fn not_started(error: &io::Error) -> anyhow::Error {
+    let cargo = cargo();
+    let message = format!("cannot start {}: {error}; nothing was changed", cargo.display());
+    let remedy = match env::var_os("CARGO") {
+        Some(_) => "the variable CARGO names it: set it to the path of cargo, or unset it",
+        None => "install Rust (https://rustup.rs), or put the folder of cargo on PATH",
+    };
+    Error::usage("cargo", message).remedy(remedy).into()
+}
+
+fn not_read(reason: &str) -> anyhow::Error {
+    let reason = reason.trim().trim_start_matches("error: ");
+    // rustup in cargo's name, without the toolchain that rust-toolchain.toml asks for.
+    let remedy = if reason.starts_with("toolchain ") {
+        "rustup toolchain install"
+    } else {
+        "run it inside the workspace, or mend its Cargo.toml"
+    };
+    Error::usage("Cargo.toml", format!("cargo cannot read the workspace: {reason}")).remedy(remedy).into()
 }
 
 /// Whether a component such as `clippy` is installed.
 pub(crate) fn has(component: &str) -> Result<bool> {
-    let (sh, cargo) = (Shell::new()?, cargo());
-    Ok(cmd!(sh, "{cargo} {component} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok())
+    let asked = duct::cmd!(cargo(), component, "--version").stdout_null().stderr_null().unchecked().run();
+    Ok(asked.map_err(|error| not_started(&error))?.status.success())
 }
 
 /// Runs `cargo` with its output passed through; an error tells its code.
@@ -44,13 +59,13 @@ pub(crate) fn check(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let command = env.iter().fold(command(root, args), |command, (name, value)| command.env(name, value));
-    finished(args, run::to_end(&command, interrupt, || ())?).map(drop)
+    finished(args, to_end(&command, interrupt)?).map(drop)
 }
 
 /// Builds the binary `name` of the package `package`; where it is now.
 pub(crate) fn build(root: &Path, package: &str, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
     let args = ["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"];
-    let stdout = finished(&args, run::to_end(&command(root, &args).stdout_capture(), interrupt, || ())?)?;
+    let stdout = finished(&args, to_end(&command(root, &args).stdout_capture(), interrupt)?)?;
     executable(&stdout, name).with_context(|| format!("cargo built {package} and named no binary {name}"))
 }
 
@@ -59,7 +74,7 @@ pub(crate) fn build_release(root: &Path, names: [&str; 2], interrupt: &Interrupt
     let [first, second] = names;
     let mut args = vec!["build", "--workspace", "--bin", first, "--bin", second];
     args.extend(["--release", "--message-format", "json-render-diagnostics"]);
-    let stdout = finished(&args, run::to_end(&command(root, &args).stdout_capture(), interrupt, || ())?)?;
+    let stdout = finished(&args, to_end(&command(root, &args).stdout_capture(), interrupt)?)?;
     let binary = |name: &str| {
         executable(&stdout, name)
             .with_context(|| format!("cargo built the workspace and named no binary {name}"))
@@ -87,6 +102,10 @@ fn finished(args: &[&str], ended: Ended) -> Result<Vec<u8>> {
             Err(Error::new(Kind::Failed, line, message).remedy("its output above says why").into())
         }
     }
+}
+
+fn to_end(command: &Expression, interrupt: &Interrupt) -> Result<Ended> {
+    run::to_end(command, interrupt, || ()).map_err(|error| not_started(&error))
 }
 
 fn command(root: &Path, args: &[&str]) -> Expression {

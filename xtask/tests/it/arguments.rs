@@ -1,5 +1,8 @@
 //! Help, and arguments that cannot be parsed.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::world::{World, assert_said};
 
 #[test]
@@ -25,6 +28,57 @@ fn help() {
         let said = world.run(args);
         assert_eq!(said.exit, 0);
         assert_said!(name, said);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_workspace() {
+    let world = World::new("");
+    for args in [["--version"], ["-V"]] {
+        let said = world.run(&args);
+        assert_eq!(
+            (said.exit, said.stdout.as_str()),
+            (0, concat!("xtask ", env!("CARGO_PKG_VERSION"), "\n")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let world = World::new("");
+    for (args, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "migrate"], &["migrate", "--help"]),
+        (&["help", "lock", "break"], &["lock", "break", "--help"]),
+        (&["lock", "help"], &["lock", "--help"]),
+    ] {
+        let said = world.run(args);
+        assert_eq!(said.exit, 0, "{said}");
+        assert_eq!(said.stdout, world.run(flag).stdout);
+    }
+}
+
+#[test]
+fn a_cargo_that_cannot_be_started_is_told_as_such() {
+    let world = World::new("");
+    let run = |name: &str, value: &str| {
+        let args = ["migrate", "--check"];
+        world.said(&args, &world.command(&args).env(name, value).output().unwrap())
+    };
+    for (snapshot, said) in [
+        ("no cargo on PATH", run("PATH", "/no/such/folder")),
+        ("CARGO names no file", run("CARGO", "/no/such/cargo")),
+        ("no toolchain", {
+            let cargo = world.path("cargo");
+            fs::write(&cargo, "#!/bin/sh\necho \"error: toolchain '1.95' is not installed\" >&2; exit 1\n")
+                .unwrap();
+            fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+            run("CARGO", cargo.to_str().unwrap())
+        }),
+    ] {
+        assert_eq!(said.exit, 2, "{said}");
+        assert_said!(snapshot, said);
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::world::World;
 
@@ -79,6 +80,48 @@ pub(crate) fn terminal() -> (File, OwnedFd) {
     let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
     let theirs = File::options().read(true).write(true).open(name).unwrap();
     (ours.into(), theirs.into())
+}
+
+/// What a command says at a terminal of 40 columns.
+fn narrow(world: &World, args: &[&str]) -> String {
+    let (mut terminal, line) = terminal();
+    let size = Winsize { ws_col: 40, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&line, size).unwrap();
+    let child = world.command(args).stdout(line.try_clone().unwrap()).stderr(line).spawn();
+    // Whoever held our copies of its end is gone by now: what is read ends with the process, by an error.
+    let mut shown = Vec::new();
+    let _ = terminal.read_to_end(&mut shown);
+    child.unwrap().wait().unwrap();
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn lines_are_as_wide_as_the_terminal_and_end_between_words() {
+    let world = World::new("CREATE TABLE customers (id INTEGER PRIMARY KEY);");
+    world.sql(BEFORE);
+    world.sql("INSERT INTO customers VALUES (1, 'Ada')");
+    let command = "cargo xtask migrate --allow DROPS_COLUMN:customers.name";
+    for args in [
+        &["--help"][..],
+        &["help", "deploy"],
+        &["migrate", "--check", "--dry-run"],
+        &["migrate", "--auto-approve"],
+        &["deploy", "--allow", "DROPS:a"],
+    ] {
+        let shown = narrow(&world, args);
+        // A plan is there to be pasted: it stays as it is.
+        let told = shown.find("note: ").map_or(shown.as_str(), |at| &shown[at..]);
+        let is_one_word = |line: &str| !line.trim().contains(' ');
+        for line in told.lines().filter(|line| *line != command && !is_one_word(line)) {
+            assert!(line.chars().count() <= 40, "{line}\n---\n{shown}");
+        }
+        let whole = world.run(args);
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let said = words(&format!("{}{}", whole.stdout, whole.stderr));
+        assert!(words(told).iter().all(|word| said.contains(word)), "a word was cut: {shown}");
+    }
+    let refused = narrow(&world, &["migrate", "--auto-approve"]);
+    assert!(refused.contains(&format!("\n{command}\n")), "{refused}");
 }
 
 #[test]
