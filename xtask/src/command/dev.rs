@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use migrate::Interrupt;
@@ -16,6 +16,9 @@ use crate::project::Project;
 use crate::tool::run::Ended;
 use crate::tool::{app, cargo};
 use crate::ui::Ui;
+
+/// How long the app may take until it answers; after that it is told where it has to.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
@@ -30,26 +33,39 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Resu
 }
 
 fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrupt, ui: &Ui) -> Result<u8> {
-    let mut told = false;
+    let (begun, mut told, mut late) = (Instant::now(), false, false);
+    let url = format!("http://{}", reachable(address));
     let tell = || {
         if !told && answers(address) {
             told = true;
-            ui.status("Serving", format!("http://{} (Ctrl-C stops it)", reachable(address)));
+            ui.status("Serving", format!("{url} (Ctrl-C stops it)"));
+        } else if !told && !late && begun.elapsed() >= PATIENCE {
+            late = true;
+            ui.note(format!(
+                "the app runs, and nothing answers at {url} after {} s\nit has to listen on the address in LISTEN and the port in PORT: {} and {}",
+                PATIENCE.as_secs(),
+                address.ip(),
+                address.port()
+            ));
         }
     };
-    match app::serve(binary, local, address, interrupt, tell)? {
-        Ended::Stopped => ui.status("Stopped", "serving"),
-        Ended::Exited(output) if output.status.success() => {
+    let ended = app::serve(binary, local, address, interrupt, tell)?;
+    let how = match ended {
+        Ended::Stopped => {
+            ui.status("Stopped", "serving");
+            return Ok(0);
+        }
+        Ended::Exited(output) if output.status.success() && told => {
             ui.status("Finished", "serving: it ended by itself");
+            return Ok(0);
         }
-        Ended::Exited(output) => {
-            let message = format!("the app ended by itself: {}", output.status);
-            return Err(Error::new(Kind::Failed, binary.display().to_string(), message)
-                .remedy("its output above says why")
-                .into());
-        }
-    }
-    Ok(0)
+        Ended::Exited(output) if output.status.success() => format!(", and never answered at {url}"),
+        Ended::Exited(output) => format!(": {}", output.status),
+    };
+    let message = format!("the app ended by itself{how}");
+    Err(Error::new(Kind::Failed, binary.display().to_string(), message)
+        .remedy("its output above says why")
+        .into())
 }
 
 fn address() -> Result<SocketAddr> {

@@ -118,6 +118,46 @@ fn an_app_that_crashes_is_a_failure() {
     assert!(said.contains("error: the app ended by itself: exit status: 42"), "{said}");
 }
 
+/// All that `dev` says of an app with this `main`, up to these words; then it is stopped. Its exit code.
+fn told_of(main: &str, words: &str) -> (Option<i32>, String) {
+    let world = World::new(SCHEMA);
+    world.write("shop/src/main.rs", format!("//! Sells.\n\nfn main() {{\n{main}\n}}\n"));
+    let port = free_port().to_string();
+    let mut command = world.command(&["dev"]);
+    let mut child = command.env("PORT", &port).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut said, mut lines) = (String::new(), BufReader::new(child.stderr.take().unwrap()));
+    while !said.contains(words) && lines.read_line(&mut said).unwrap() > 0 {}
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    lines.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said.replace(&port, "[PORT]"))
+}
+
+#[test]
+fn an_app_that_listens_elsewhere_is_told_where_it_has_to() {
+    let main = "    let elsewhere = std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap();\n    elsewhere.accept().unwrap();";
+    let (exit, said) = told_of(main, "in PORT");
+    assert_eq!(exit, Some(0), "{said}");
+    let note = "note: the app runs, and nothing answers at http://127.0.0.1:[PORT] after 4 s\n\
+        it has to listen on the address in LISTEN and the port in PORT: 127.0.0.1 and [PORT]\n";
+    assert!(said.contains(note), "{said}");
+    assert!(!said.contains("Serving"), "{said}");
+}
+
+#[test]
+fn an_app_that_ends_before_it_serves_is_a_failure() {
+    let (exit, said) = told_of("", "above says why");
+    assert_eq!(exit, Some(1), "{said}");
+    let error = "error: the app ended by itself, and never answered at http://127.0.0.1:[PORT]\nits output above says why\n";
+    assert!(said.contains(error), "{said}");
+}
+
+#[test]
+fn cargo_says_what_it_compiles_while_the_automation_itself_is_built() {
+    let config = include_str!("../../../.cargo/config.toml");
+    let alias = config.lines().find(|line| line.starts_with("xtask = ")).unwrap();
+    assert!(!alias.contains("quiet") && !alias.contains("-q"), "{alias}");
+}
+
 #[test]
 fn an_app_that_does_not_build_is_a_failure() {
     let world = World::new(SCHEMA);
