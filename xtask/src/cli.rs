@@ -609,6 +609,14 @@ pub(crate) struct Ci {
     /// Fail, rather than skip, the tests that need this tool (repeatable)
     #[arg(long, value_name = "TOOL", value_delimiter = ',')]
     pub(crate) require: Vec<Tool>,
+
+    /// Run what comes after a failure, too
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+
+    /// Also tell what went well: every line of cargo, and the names of the tests
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 /// Flags of `cargo xtask bench`.
@@ -647,12 +655,25 @@ pub(crate) enum Format {
     Json,
 }
 
-/// A tool that some tests need.
+/// A tool, or something else of a machine, that some tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
+    // The app beside xtask.
+    App,
     Atlas,
+    // Schemas of real projects.
+    Corpus,
     Docker,
+    // flyctl, and the simulator that it talks to.
     Fly,
+    // The right to mount a small file system.
+    Mount,
+    // /proc/self/io, which tells what was read.
+    Proc,
+    // To be root.
+    Root,
+    Setpriv,
+    Sqlite3,
 }
 
 impl Command {
@@ -715,8 +736,18 @@ pub(crate) fn wants_json(args: &[String]) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../tests/support/requires.rs"]
+mod requires;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_a_test_may_need_can_be_required() {
+        let known = Tool::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        assert_eq!(known.map(|value| value.get_name().to_owned()).collect::<Vec<_>>(), requires::TOOLS);
+    }
 
     #[test]
     fn flags_are_consistent() {

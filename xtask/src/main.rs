@@ -14,6 +14,7 @@ mod plain;
 mod project;
 mod release;
 mod signal;
+mod tested;
 mod text;
 mod tool;
 mod ui;

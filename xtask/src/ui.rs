@@ -87,6 +87,11 @@ impl Ui {
         }
     }
 
+    /// Whether results are shown in colours.
+    pub(crate) fn has_colours(&self) -> bool {
+        anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+    }
+
     /// Whether there is a person to ask.
     pub(crate) fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -216,6 +221,11 @@ impl Activity<'_> {
     /// Something worth knowing that is no error.
     pub(crate) fn note(&self, text: impl Display) {
         self.bar.suspend(|| self.ui.note(text));
+    }
+
+    /// What was asked for, or a part of it.
+    pub(crate) fn result(&self, text: &str) {
+        self.bar.suspend(|| self.ui.result(text));
     }
 
     /// What it is at, until the next.

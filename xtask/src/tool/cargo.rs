@@ -10,7 +10,7 @@ use cargo_metadata::{Message, Metadata, MetadataCommand};
 use duct::Expression;
 use migrate::Interrupt;
 
-use super::run::{self, Ended};
+use super::run::{self, Answer, Ended};
 use crate::error::{Error, Kind};
 
 /// What cargo knows of the workspace around the folder `here`. Reads no registry.
@@ -51,15 +51,21 @@ pub(crate) fn has(component: &str) -> Result<bool> {
     Ok(asked.map_err(|error| not_started(&error))?.status.success())
 }
 
-/// Runs `cargo` with its output passed through; an error tells its code.
+/// Runs `cargo` and hands on each line of its output; an error tells its code.
 pub(crate) fn check(
     root: &Path,
     args: &[&str],
     env: &[(&str, OsString)],
     interrupt: &Interrupt,
+    line: impl FnMut(&str),
 ) -> Result<()> {
     let command = env.iter().fold(command(root, args), |command, (name, value)| command.env(name, value));
-    finished(args, to_end(&command, interrupt)?).map(drop)
+    let ended = run::lines(command, None, interrupt, line).map_err(|error| not_started(&error))?;
+    let ended = match ended {
+        Answer::Exited(output) => Ended::Exited(output),
+        Answer::Stopped | Answer::Late => Ended::Stopped,
+    };
+    finished(args, ended).map(drop)
 }
 
 /// Builds the binary `name` of the package `package`; where it is now.

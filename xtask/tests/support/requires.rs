@@ -1,4 +1,4 @@
-//! Tools that a test needs and a machine may lack. Without one the test is skipped, and `cargo xtask ci` names it;
+//! Tools that a test needs and a machine may lack. Without one the test is skipped, and `cargo xtask ci` counts it;
 //! with the tool listed in `LANDFALL_REQUIRE` (comma-separated) the test fails instead.
 //!
 //! Included with `#[path]` by the tests of several crates, so that no crate has to export it.
@@ -7,7 +7,11 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, thread};
+
+/// All that a test may need: what `cargo xtask ci --require` knows.
+pub(crate) const TOOLS: [&str; 10] =
+    ["app", "atlas", "corpus", "docker", "fly", "mount", "proc", "root", "setpriv", "sqlite3"];
 
 /// The Atlas binary (`$ATLAS`, then PATH), or `None` when the test `test` has to be skipped.
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -66,19 +70,28 @@ pub(crate) fn root(test: &str) -> bool {
     is_root
 }
 
-/// Records that `test` is skipped for want of `tool`; panics where that tool is required.
+/// Records that `test` is skipped, whole or in part, for want of `tool`; panics where that tool is required.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn skip(test: &str, tool: &str) {
+    assert!(TOOLS.contains(&tool), "{test} needs {tool}, which is none of TOOLS");
     let required = env::var("LANDFALL_REQUIRE").unwrap_or_default();
     assert!(
         !required.split(',').any(|name| name == tool),
         "{test} needs {tool}, and LANDFALL_REQUIRE lists it"
     );
-    let line = format!("{test}: needs {tool}\n");
-    eprint!("skipped: {line}");
+    eprintln!("skipped: {test}: needs {tool}");
     if let Some(list) = env::var_os("LANDFALL_SKIPPED") {
         let file = OpenOptions::new().create(true).append(true).open(list);
-        file.and_then(|mut file| file.write_all(line.as_bytes()))
+        file.and_then(|mut file| file.write_all(record(test, tool).as_bytes()))
             .expect("the list of skipped tests is writable");
     }
+}
+
+/// The binary, the test and the tool. A thread of the test harness has the whole name of its test, which is not another one's.
+fn record(test: &str, tool: &str) -> String {
+    let binary =
+        env::current_exe().ok().and_then(|file| Some(file.file_name()?.to_owned())).unwrap_or_default();
+    let thread = thread::current();
+    let name = thread.name().filter(|name| name.ends_with(test)).unwrap_or(test);
+    format!("{}\t{name}\t{tool}\n", binary.display())
 }
