@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::{of_column, written};
 use crate::schema::{Column, ForeignKey, Index, Key, Schema, Table};
 use crate::settings::ColumnOrder;
 use crate::token::{canonical_name, fold};
@@ -49,12 +50,12 @@ pub(crate) fn compare(live: &Schema, declared: &Schema, order: ColumnOrder) -> C
                 compare_tables(old, table, &stand_ins, &mut comparison.differences);
                 compare_order(old, table, order, &mut comparison);
             }
-            None => missing("table", &table.name, &mut comparison.differences),
+            None => missing("table", written(&table.name), &mut comparison.differences),
         }
     }
     let found = &mut comparison.differences;
     for table in live.tables.iter().filter(|t| declared.table(&t.name).is_none()) {
-        extra("table", &table.name, found);
+        extra("table", written(&table.name), found);
     }
     compare_virtual_tables(live, declared, found);
     compare_indexes(live, declared, found);
@@ -92,12 +93,14 @@ fn as_unique(index: &Index) -> Option<Key> {
         .then(|| Key { columns: index.columns.clone(), conflict: String::new() })
 }
 
-fn missing(what: &str, name: &str, found: &mut Vec<Difference>) {
-    push(found, DifferenceKind::Missing, name.to_owned(), format!("{what} {name} is missing"));
+fn missing(what: &str, object: String, found: &mut Vec<Difference>) {
+    let message = format!("{what} {object} is missing");
+    push(found, DifferenceKind::Missing, object, message);
 }
 
-fn extra(what: &str, name: &str, found: &mut Vec<Difference>) {
-    push(found, DifferenceKind::Extra, name.to_owned(), format!("{what} {name} is not declared"));
+fn extra(what: &str, object: String, found: &mut Vec<Difference>) {
+    let message = format!("{what} {object} is not declared");
+    push(found, DifferenceKind::Extra, object, message);
 }
 
 fn changed(object: String, message: String, found: &mut Vec<Difference>) {
@@ -111,18 +114,18 @@ fn push(found: &mut Vec<Difference>, kind: DifferenceKind, object: String, messa
 fn compare_tables(old: &Table, new: &Table, stand_ins: &[&Index], found: &mut Vec<Difference>) {
     if old.opaque.is_some() || new.opaque.is_some() {
         if old.opaque != new.opaque {
-            changed(new.name.clone(), format!("table {} differs in its text", new.name), found);
+            changed(written(&new.name), format!("table {} differs in its text", new.name), found);
         }
         return;
     }
     for column in &new.columns {
         match old.column(&column.name) {
             Some(was) => compare_columns(&new.name, was, column, found),
-            None => missing("column", &format!("{}.{}", new.name, column.name), found),
+            None => missing("column", of_column(&new.name, &column.name), found),
         }
     }
     for column in old.columns.iter().filter(|c| new.column(&c.name).is_none()) {
-        extra("column", &format!("{}.{}", new.name, column.name), found);
+        extra("column", of_column(&new.name, &column.name), found);
     }
     compare_keys(old, new, stand_ins, found);
     let table = &new.name;
@@ -134,7 +137,7 @@ fn compare_tables(old: &Table, new: &Table, stand_ins: &[&Index], found: &mut Ve
 }
 
 fn compare_columns(table: &str, old: &Column, new: &Column, found: &mut Vec<Difference>) {
-    let object = format!("{table}.{}", new.name);
+    let object = of_column(table, &new.name);
     let mut differ = |what: &str, was: &dyn Display, is: &dyn Display| {
         changed(object.clone(), format!("column {object}: {what} is {was}, declared is {is}"), found);
     };
@@ -186,7 +189,7 @@ fn compare_keys(old: &Table, new: &Table, stand_ins: &[&Index], found: &mut Vec<
     };
     if old.rowid_alias != new.rowid_alias || old.primary_key != new.primary_key {
         let message = format!("table {table}: PRIMARY KEY is {}, declared is {}", primary(old), primary(new));
-        changed(table.clone(), message, found);
+        changed(written(table), message, found);
     }
     let held: BTreeSet<_> = stand_ins.iter().filter_map(|i| as_unique(i)).collect();
     let uniques: BTreeSet<_> = old.uniques.union(&held).cloned().collect();
@@ -239,24 +242,19 @@ fn compare_sets<T: Ord>(
 ) {
     for item in new.difference(old) {
         let message = format!("table {table}: {} is missing", text(item));
-        push(found, DifferenceKind::Missing, table.to_owned(), message);
+        push(found, DifferenceKind::Missing, written(table), message);
     }
     for item in old.difference(new) {
         let message = format!("table {table}: {} is not declared", text(item));
-        push(found, DifferenceKind::Extra, table.to_owned(), message);
+        push(found, DifferenceKind::Extra, written(table), message);
     }
 }
 
 fn compare_flag(old: bool, new: bool, word: &str, table: &str, found: &mut Vec<Difference>) {
     if new && !old {
-        push(found, DifferenceKind::Missing, table.to_owned(), format!("table {table}: {word} is missing"));
+        push(found, DifferenceKind::Missing, written(table), format!("table {table}: {word} is missing"));
     } else if old && !new {
-        push(
-            found,
-            DifferenceKind::Extra,
-            table.to_owned(),
-            format!("table {table}: {word} is not declared"),
-        );
+        push(found, DifferenceKind::Extra, written(table), format!("table {table}: {word} is not declared"));
     }
 }
 
@@ -277,7 +275,7 @@ fn compare_order(old: &Table, new: &Table, order: ColumnOrder, comparison: &mut 
     );
     match order {
         ColumnOrder::Report => comparison.notes.push(message),
-        ColumnOrder::Exact => changed(new.name.clone(), message, &mut comparison.differences),
+        ColumnOrder::Exact => changed(written(&new.name), message, &mut comparison.differences),
     }
 }
 
@@ -286,15 +284,15 @@ fn compare_virtual_tables(live: &Schema, declared: &Schema, found: &mut Vec<Diff
         match live.virtual_table(&table.name) {
             Some(old) if old.body == table.body => {}
             Some(_) => changed(
-                table.name.clone(),
+                written(&table.name),
                 format!("virtual table {} differs in its definition", table.name),
                 found,
             ),
-            None => missing("virtual table", &table.name, found),
+            None => missing("virtual table", written(&table.name), found),
         }
     }
     for table in live.virtual_tables.iter().filter(|t| declared.virtual_table(&t.name).is_none()) {
-        extra("virtual table", &table.name, found);
+        extra("virtual table", written(&table.name), found);
     }
 }
 
@@ -312,18 +310,18 @@ fn compare_indexes(live: &Schema, declared: &Schema, found: &mut Vec<Difference>
         match live.index(&index.name) {
             Some(old) if same_index(old, index) => {}
             Some(old) => changed(
-                index.name.clone(),
+                written(&index.name),
                 format!("index {} is {}, declared is {}", index.name, index_text(old), index_text(index)),
                 found,
             ),
-            None => missing("index", &index.name, found),
+            None => missing("index", written(&index.name), found),
         }
     }
     for index in live.indexes.iter().filter(|i| declared.index(&i.name).is_none()) {
         let stands_in = stand_ins(live, declared, &index.table).iter().any(|i| i.name == index.name);
         // The indexes of a table that goes are gone with it.
         if !stands_in && declared.table(&index.table).is_some() {
-            extra("index", &index.name, found);
+            extra("index", written(&index.name), found);
         }
     }
 }
@@ -340,13 +338,13 @@ fn compare_views(live: &Schema, declared: &Schema, found: &mut Vec<Difference>) 
         match live.view(&view.name) {
             Some(old) if old.body == view.body => {}
             Some(_) => {
-                changed(view.name.clone(), format!("view {} differs in its definition", view.name), found);
+                changed(written(&view.name), format!("view {} differs in its definition", view.name), found);
             }
-            None => missing("view", &view.name, found),
+            None => missing("view", written(&view.name), found),
         }
     }
     for view in live.views.iter().filter(|v| declared.view(&v.name).is_none()) {
-        extra("view", &view.name, found);
+        extra("view", written(&view.name), found);
     }
 }
 
@@ -355,18 +353,18 @@ fn compare_triggers(live: &Schema, declared: &Schema, found: &mut Vec<Difference
         match live.trigger(&trigger.name) {
             Some(old) if old.body == trigger.body => {}
             Some(_) => changed(
-                trigger.name.clone(),
+                written(&trigger.name),
                 format!("trigger {} differs in its definition", trigger.name),
                 found,
             ),
-            None => missing("trigger", &trigger.name, found),
+            None => missing("trigger", written(&trigger.name), found),
         }
     }
     for trigger in live.triggers.iter().filter(|t| declared.trigger(&t.name).is_none()) {
         // The triggers of a table or view that goes are gone with it.
         let on_declared = declared.table(&trigger.table).is_some() || declared.view(&trigger.table).is_some();
         if on_declared {
-            extra("trigger", &trigger.name, found);
+            extra("trigger", written(&trigger.name), found);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::ddl::{self, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::{Token, fold, line_at, position, quote, tokenize};
+use crate::object::{self, of_column, quote_in_line, unquote_in_line};
+use crate::token::{Token, fold, line_at, position, tokenize};
 use crate::using::Using;
 
 /// One directive and what it is attached to.
@@ -37,9 +38,9 @@ impl Directive {
     /// What it is about: `table.column`, or a table.
     pub(crate) fn object(&self) -> String {
         match (&self.column, &self.action) {
-            (Some(name), _) | (None, Action::DroppedColumn { name }) => format!("{}.{name}", self.table),
-            (None, Action::DroppedTable { name }) => name.clone(),
-            (None, _) => self.table.clone(),
+            (Some(name), _) | (None, Action::DroppedColumn { name }) => of_column(&self.table, name),
+            (None, Action::DroppedTable { name }) => object::written(name),
+            (None, _) => object::written(&self.table),
         }
     }
 
@@ -83,7 +84,7 @@ impl fmt::Display for Action {
 
 /// A name as a directive takes it.
 pub(crate) fn written(name: &str) -> String {
-    if is_name(name) && !is_quoted(name) { name.to_owned() } else { quote(name) }
+    if is_name(name) && !is_quoted(name) { name.to_owned() } else { quote_in_line(name) }
 }
 
 const WORDS: [&str; 3] = ["renamed", "using", "dropped"];
@@ -300,11 +301,11 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_quoted(text: &str) -> bool {
-    text.len() > 2 && text.starts_with('"') && text.ends_with('"')
+    text.len() >= 2 && text.starts_with('"') && text.ends_with('"')
 }
 
 fn unquote(name: &str) -> String {
-    if is_quoted(name) { name[1..name.len() - 1].replace("\"\"", "\"") } else { name.to_owned() }
+    if is_quoted(name) { unquote_in_line(&name[1..name.len() - 1]) } else { name.to_owned() }
 }
 
 fn wrong(path: &Path, text: &str, comment: &Comment, what: &str) -> Error {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::difference::{Difference, DifferenceKind, compare};
-use crate::schema::{Column, Schema, Table};
+use crate::object;
+use crate::schema::{Column, Schema};
 use crate::settings::ColumnOrder;
 
 /// How a declared schema stands to a live one that is not going to be migrated.
@@ -24,22 +25,21 @@ pub(crate) fn fit(live: &Schema, declared: &Schema, order: ColumnOrder) -> Fit {
 }
 
 fn is_harmless(difference: &Difference, live: &Schema, declared: &Schema) -> bool {
-    let name = difference.object.as_str();
-    // A constraint that a declared table has too much goes by the name of its table.
-    let is_declared = declared.table(name).is_some() || declared.virtual_table(name).is_some();
-    if difference.kind != DifferenceKind::Extra || is_declared {
+    if difference.kind != DifferenceKind::Extra {
         return false;
     }
-    let table = live.table(name).is_some() || live.virtual_table(name).is_some();
-    let index = live.index(name).is_some_and(|index| !index.unique);
-    table || index || live.view(name).is_some() || column(live, name).is_some_and(may_be_left_out)
-}
-
-fn column<'s>(schema: &'s Schema, name: &str) -> Option<&'s Column> {
-    let columns =
-        schema.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-    let named = |(table, column): &(&Table, &Column)| format!("{}.{}", table.name, column.name) == name;
-    columns.into_iter().find(named).map(|(_, column)| column)
+    match object::names(&difference.object).as_slice() {
+        // A constraint that a declared table has too much goes by the name of its table.
+        [name] if declared.has_table(name) => false,
+        [name] => {
+            let index = live.index(name).is_some_and(|index| !index.unique);
+            live.has_table(name) || index || live.view(name).is_some()
+        }
+        [table, column] => {
+            live.table(table).and_then(|table| table.column(column)).is_some_and(may_be_left_out)
+        }
+        _ => false,
+    }
 }
 
 /// Whether an INSERT that does not know the column goes through.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::object;
 
 /// A named way in which a plan may cost data or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,7 +85,7 @@ pub enum ApprovedBy {
 pub struct Hazard {
     /// Which.
     pub name: HazardName,
-    /// `table` or `table.column`.
+    /// `table` or `table.column`; a name that would read as something else in double quotes.
     pub object: String,
     /// What would happen, for a person.
     pub message: String,
@@ -134,10 +135,19 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether it approves this hazard on this object. `*` means every object; names compare without letter case.
+    /// Approvals between commas, as [`str::parse`] takes each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for the first that is none.
+    pub fn list(text: &str) -> Result<Vec<Self>> {
+        object::list(text).map(str::parse).collect()
+    }
+
+    /// Whether it approves this hazard on this object. `*` means every object; names compare without letter case, and one in double
+    /// quotes may hold anything: `"a.b".c`.
     #[must_use]
     pub fn covers(&self, name: HazardName, object: &str) -> bool {
-        self.name == name && (self.object == "*" || self.object.eq_ignore_ascii_case(object))
+        self.name == name && (self.object == "*" || object::same(&self.object, object))
     }
 }
 

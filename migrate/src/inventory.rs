@@ -11,8 +11,9 @@ use crate::checksum::Checksum;
 use crate::declared::Declared;
 use crate::execute::Failure;
 use crate::hazard::{Hazard, HazardName};
+use crate::object;
 use crate::plan::plural;
-use crate::schema::matching_tables;
+use crate::schema::{ROWID_NAMES, matching_tables};
 use crate::token::{fold, quote};
 use crate::virtual_table::{self, Content};
 
@@ -110,7 +111,7 @@ fn uncounted(name: &str) -> Failure {
 
 impl Held {
     fn account(&self, conn: &Connection, terms: &Terms<'_>, written: bool) -> Result<(), Failure> {
-        if terms.approve(HazardName::DropsTable, &self.name) {
+        if terms.approve(HazardName::DropsTable, &object::written(&self.name)) {
             return Ok(());
         }
         let to = terms.table_after(conn, &self.name)?;
@@ -148,7 +149,10 @@ fn rows(conn: &Connection, terms: &Terms<'_>, table: &str, before: &Counted) -> 
         return Err(lost(table, format!("would lose {gone} of the {} of {table}", plural(before.rows))));
     }
     let renumbered = matches!((before.rowids, after.rowids), (Some(was), Some(is)) if was != is);
-    if renumbered && after.rows == before.rows && !terms.approve(HazardName::RenumbersRowids, table) {
+    if renumbered
+        && after.rows == before.rows
+        && !terms.approve(HazardName::RenumbersRowids, &object::written(table))
+    {
         return Err(lost(table, format!("would renumber the rowids of {table}, which nobody approved")));
     }
     Ok(())
@@ -157,7 +161,7 @@ fn rows(conn: &Connection, terms: &Terms<'_>, table: &str, before: &Counted) -> 
 impl Field {
     fn account(&self, conn: &Connection, terms: &Terms<'_>, table: &str) -> Result<(), Failure> {
         let name = terms.column_after(table, &self.name);
-        let object = format!("{table}.{name}");
+        let object = object::of_column(table, &name);
         let is_computed = match columns(conn, table)?.get(&fold(&name)) {
             None if terms.approve(HazardName::DropsColumn, &object) => return Ok(()),
             None => {
@@ -197,13 +201,13 @@ fn rowid_name(conn: &Connection, table: &str) -> rusqlite::Result<Option<&'stati
     let ordinary = "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE AND type <> 'virtual' AND NOT wr";
     let has_rowids: bool = conn.query_row(ordinary, [table], |row| row.get(0))?;
     let columns = columns(conn, table)?;
-    let free = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.contains_key(*name));
+    let free = ROWID_NAMES.into_iter().find(|name| !columns.contains_key(*name));
     Ok(free.filter(|_| has_rowids))
 }
 
 impl Terms<'_> {
     fn approve(&self, name: HazardName, object: &str) -> bool {
-        self.hazards.iter().any(|hazard| hazard.name == name && hazard.object.eq_ignore_ascii_case(object))
+        self.hazards.iter().any(|hazard| hazard.name == name && object::same(&hazard.object, object))
     }
 
     /// The name that a table has afterwards; `None` where it is gone.

@@ -11,6 +11,7 @@ use crate::declared::Declared;
 use crate::directive::{Directive, written};
 use crate::hazard::{ApprovedBy, Hazard, HazardName};
 use crate::memory;
+use crate::object::{self, of_column};
 use crate::plan::plural;
 use crate::rows::Rows;
 use crate::schema::{Column, Schema, Table, VirtualTable};
@@ -95,8 +96,9 @@ impl Search<'_> {
             "" => format!("write `-- @dropped table {}` in schema.sql, or ", written(name)),
             _ => String::new(),
         };
-        let message = format!("table {name} would be dropped{}{why}", with_rows(rows));
-        found.push(Hazard { rows, ..approved.hazard(HazardName::DropsTable, name, message, &write) });
+        let object = object::written(name);
+        let message = format!("table {object} would be dropped{}{why}", with_rows(rows));
+        found.push(Hazard { rows, ..approved.hazard(HazardName::DropsTable, &object, message, &write) });
     }
 
     pub(crate) fn count(&self, table: &str) -> rusqlite::Result<Option<u64>> {
@@ -150,12 +152,12 @@ impl Search<'_> {
             if old.body == new.body || (is_index && matches!(new.content(), Content::In(_))) {
                 continue;
             }
-            let rows = rows()?;
+            let (rows, name) = (rows()?, object::written(name));
             found.push(Hazard {
                 rows,
                 ..Hazard::new(
                     HazardName::DropsTable,
-                    name,
+                    &name,
                     format!("virtual table {name} would be made anew without its entries{}", with_rows(rows)),
                     format!("if they can be put in again afterwards, approve DROPS_TABLE:{name}"),
                 )
@@ -172,7 +174,8 @@ impl Search<'_> {
         let names = |t: &Table| t.columns.iter().map(|c| fold(&c.name)).collect::<Vec<_>>();
         let like = new.into_iter().find(|t| names(t) == names(old) || near(&t.name, &old.name));
         if let Some(like) = like {
-            let (like, from) = (&like.name, written(dropped));
+            let (like, from, dropped) =
+                (object::written(&like.name), written(dropped), object::written(dropped));
             let message = format!(
                 "table {dropped} goes and table {like} comes: its rows would be lost if that is a rename"
             );
@@ -180,7 +183,7 @@ impl Search<'_> {
                 "on the line before CREATE TABLE {like}, write `-- @renamed from={from}`; \
                  if it is no rename, write `-- @dropped table {from}`"
             );
-            found.push(Hazard::new(HazardName::LooksLikeRename, dropped, message, remedy));
+            found.push(Hazard::new(HazardName::LooksLikeRename, &dropped, message, remedy));
         }
     }
 
@@ -202,14 +205,17 @@ impl Search<'_> {
         column: &Column,
         found: &mut Vec<Hazard>,
     ) {
-        let object = format!("{}.{}", new.name, column.name);
+        let object = of_column(&new.name, &column.name);
         let is_it = |d: &Directive| d.drops_column(&new.name, &column.name);
         let approved = self.approved(is_it);
         if approved == Approved::No {
             column_like(table, old, new, column, found);
         }
-        let write =
-            format!("write `-- @dropped {}` inside CREATE TABLE {}, or ", written(&column.name), new.name);
+        let write = format!(
+            "write `-- @dropped {}` inside CREATE TABLE {}, or ",
+            written(&column.name),
+            object::written(&new.name)
+        );
         let message = format!("column {object} would be dropped with its values");
         found.push(approved.hazard(HazardName::DropsColumn, &object, message, &write));
     }
@@ -234,10 +240,10 @@ impl Search<'_> {
         if table.rowid != Rowid::Renumbered {
             return;
         }
-        let name = &table.to;
+        let name = object::written(&table.to);
         found.push(Hazard::new(
             HazardName::RenumbersRowids,
-            name,
+            &name,
             format!("the rowids of table {name} cannot be kept"),
             format!("if nothing refers to them, approve RENUMBERS_ROWIDS:{name}"),
         ));
@@ -300,8 +306,8 @@ fn column_like(table: &TableCarry, old: &Table, new: &Table, dropped: &Column, f
         |c: &&Column| c.affinity(new.strict) == dropped.affinity(old.strict) || near(&c.name, &dropped.name);
     let added = added.filter_map(|c| new.column(&c.to)).filter(alike);
     let Some(like) = added.min_by_key(|c| distance(&c.name, &dropped.name)) else { return };
-    let (name, dropped) = (format!("{}.{}", new.name, dropped.name), written(&dropped.name));
-    let (like, table) = (&like.name, &new.name);
+    let (name, dropped) = (of_column(&new.name, &dropped.name), written(&dropped.name));
+    let (like, table) = (object::written(&like.name), object::written(&new.name));
     let message =
         format!("column {name} goes and {like} comes: its values would be lost if that is a rename");
     let remedy = format!(

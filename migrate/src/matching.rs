@@ -6,8 +6,9 @@ use crate::carry::{Carry, ColumnCarry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::of_column;
 use crate::report::IdleDirective;
-use crate::schema::{Column, Schema, Table, VirtualTable};
+use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};
 use crate::token::{fold, quote, tokenize};
 use crate::using::{self, ColumnOf, Turn};
 use crate::virtual_table::Content;
@@ -204,7 +205,7 @@ impl<'m> Matching<'m> {
         }
         let alias = old.rowid_alias.as_ref();
         if alias.is_some_and(|alias| found.iter().any(|name| name.eq_ignore_ascii_case(alias))) {
-            found.extend(["rowid", "oid", "_rowid_"].map(str::to_owned));
+            found.extend(ROWID_NAMES.map(str::to_owned));
         }
         if !found.is_empty() {
             found.extend(old.columns.iter().filter(|c| c.generated.is_some()).map(|c| c.name.clone()));
@@ -302,7 +303,7 @@ impl<'m> Matching<'m> {
     fn column_before<'t>(&self, old: &'t Table, new: &Table, column: &Column) -> Result<Option<&'t Column>> {
         let same = old.column(&column.name);
         let Some((directive, from)) = self.renamed(&new.name, Some(&column.name)) else { return Ok(same) };
-        let object = |name: &str| format!("{}.{name}", new.name);
+        let object = |name: &str| of_column(&new.name, name);
         match (old.column(from), same) {
             (Some(was), None) => Ok(Some(was)),
             (Some(_), Some(_)) => {

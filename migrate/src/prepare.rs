@@ -22,6 +22,7 @@ use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::matching::carry;
 use crate::memory;
+use crate::object::{of_column, written};
 use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
@@ -301,7 +302,7 @@ impl<'g, 'd> Ground<'g, 'd> {
                 let sql = format!("SELECT ({expression}) FROM {}", quote(&table.from));
                 if let Err(error) = conn.prepare(&sql) {
                     let file = self.declared.path.display();
-                    let object = format!("{}.{}", table.to, column.to);
+                    let object = of_column(&table.to, &column.to);
                     let message = format!(
                         "{file}:{line}: @using of {object} cannot be evaluated: {}\n  {expression}",
                         sqlite_message(&error)
@@ -495,7 +496,7 @@ impl Proposals<'_> {
         let hazard = |(table, rows): (String, u64)| Hazard {
             name: HazardName::RewritesTable,
             message: format!("table {table} is written anew ({})", plan::plural(rows)),
-            object: table,
+            object: written(&table),
             remedy: String::new(),
             rows: Some(rows),
             rowids: Vec::new(),

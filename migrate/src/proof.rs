@@ -103,7 +103,7 @@ fn new_parents<'s>(execution: &Execution<'s>, carry: &TableCarry, old: &Table) -
     let parent = |key: &ForeignKey| {
         let (parent, columns) = carry::parent(execution.carry, key)?;
         let value = |name: &String| {
-            let default = || new.column(name)?.default.as_ref().map(|default| format!("({default})"));
+            let default = || new.column(name)?.default_value();
             carry.source_of(name)?.sql().or_else(default)
         };
         Some(NewParent {

@@ -9,9 +9,10 @@ use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
+use crate::object::{of_column, written};
 use crate::plan::plural;
 use crate::schema::{Column, KeyColumn, Table, as_columns};
-use crate::token::{canonical_name, fold, quote};
+use crate::token::{canonical_name, fold, is_truth, quote, renamed};
 use crate::using::{ActsOn, ColumnOf, Rule, Turn, Using, mentions};
 
 /// Rows by the condition that they meet.
@@ -99,8 +100,8 @@ impl Rows<'_, '_> {
                 .source_of(&column.name)
                 .is_some_and(|source| *source != Source::Default && self.could_be_null(column, source))
         });
-        let checks = self.new.checks.difference(&self.old.checks).map(|check| is_broken(check));
-        nulls.map(is_null).chain(checks).collect()
+        let checks = self.new.checks.difference(&self.old.checks).map(|check| self.is_broken(check));
+        nulls.map(|column| self.is_null(column)).chain(checks).collect()
     }
 
     fn together_sql(&self, conditions: &[String]) -> Option<String> {
@@ -115,14 +116,14 @@ impl Rows<'_, '_> {
         }
         let rows = self.search.count(&self.table.from)?.unwrap_or(0);
         if rows > 0 {
-            let object = format!("{}.{}", self.new.name, column.name);
+            let object = of_column(&self.new.name, &column.name);
             let message = format!(
                 "column {object} is NOT NULL without a default, and {} would have no value",
                 plural(rows)
             );
             let remedy = format!(
                 "on the line of {}, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT",
-                column.name
+                written(&column.name)
             );
             let hazard = Hazard::new(HazardName::NeedsBackfill, &object, message, remedy);
             found.push(Hazard { rows: Some(rows), ..hazard });
@@ -139,7 +140,7 @@ impl Rows<'_, '_> {
     ) -> rusqlite::Result<()> {
         let Some(value) = source.sql() else { return Ok(()) };
         let (from, condition) = (quote(&self.table.from), format!("{value} IS NULL"));
-        let rows = match counts.get(&is_null(column)) {
+        let rows = match counts.get(&self.is_null(column)) {
             Some(rows) => *rows,
             None => {
                 let sql = format!("SELECT count(*) FROM {from} WHERE {condition}");
@@ -152,10 +153,10 @@ impl Rows<'_, '_> {
         let rowids = self.old.rowid_name().map_or_else(Vec::new, |rowid| {
             self.rowids_from(&format!("(SELECT {rowid} AS landfall_rowid FROM {from} WHERE {condition})"))
         });
-        let object = format!("{}.{}", self.new.name, column.name);
+        let object = of_column(&self.new.name, &column.name);
         let remedy = format!(
             "on the line of {}, write `-- @using coalesce({}, …){}`, or give those rows a value first",
-            column.name,
+            written(&column.name),
             quote(&column.name),
             ActsOn::Rule(Rule::NotNull)
         );
@@ -167,7 +168,7 @@ impl Rows<'_, '_> {
     fn checks(&self, counts: &Counts, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let fed = self.fed();
         for check in self.new.checks.difference(&self.old.checks) {
-            let condition = is_broken(check);
+            let condition = self.is_broken(check);
             let alone = || {
                 let sql = format!("SELECT count(*) FROM {fed} WHERE {condition}");
                 self.conn.query_row(&sql, [], |row| row.get(0))
@@ -187,7 +188,7 @@ impl Rows<'_, '_> {
                     None => self.rowids_from(&format!("{fed} WHERE {condition}")),
                 };
                 let what = format!("CHECK ({check}) does not hold");
-                let violated = self.violated(&self.new.name, &what, rows, rowids);
+                let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
                 let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
                 found.push(self.mended(about, Rule::Check(check.clone()), violated));
             }
@@ -196,7 +197,26 @@ impl Rows<'_, '_> {
     }
 
     fn has_all(&self) -> bool {
-        self.table.has_all(self.old, self.new)
+        self.table.has_all(self.old, self.new) && self.aliases().is_empty()
+    }
+
+    /// The declared columns called true or false, and what they are called in a subquery: SQLite gives no column there such a name.
+    fn aliases(&self) -> Vec<(String, String)> {
+        let names = self.new.columns.iter().map(|column| &column.name).filter(|name| is_truth(name));
+        names.map(|name| (name.clone(), format!("landfall_{name}"))).collect()
+    }
+
+    /// An expression over the declared columns, as it is asked of [`Self::fed`].
+    fn asked(&self, expression: &str) -> String {
+        renamed(expression, &self.aliases())
+    }
+
+    fn is_null(&self, column: &Column) -> String {
+        format!("{} IS NULL", self.asked(&quote(&column.name)))
+    }
+
+    fn is_broken(&self, check: &str) -> String {
+        format!("NOT ({})", self.asked(check))
     }
 
     /// What constraints are asked of: the table itself where it has every column, so that whatever is true of its rows can be
@@ -212,13 +232,13 @@ impl Rows<'_, '_> {
             .columns
             .iter()
             .map(|c| {
+                let name = self.asked(&quote(&c.to));
                 if let Some(rowid) = self.becomes_rowid(c) {
-                    return format!("{rowid} AS {}", quote(&c.to));
+                    return format!("{rowid} AS {name}");
                 }
-                let default = self.new.column(&c.to).and_then(|n| n.default.clone());
-                let value =
-                    c.source.sql().unwrap_or_else(|| default.map_or("NULL".to_owned(), |d| format!("({d})")));
-                format!("{value} AS {}", quote(&c.to))
+                let default = || self.new.column(&c.to).and_then(Column::default_value);
+                let value = c.source.sql().or_else(default).unwrap_or_else(|| "NULL".to_owned());
+                format!("{value} AS {name}")
             })
             .collect();
         if let Some(rowid) = self.old.rowid_name() {
@@ -227,7 +247,7 @@ impl Rows<'_, '_> {
         let fed = format!("(SELECT {} FROM {})", columns.join(", "), quote(&self.table.from));
         let generated = self.new.columns.iter().filter_map(|c| {
             let generated = c.generated.as_ref()?;
-            Some(format!(", ({}) AS {}", generated.expression, quote(&c.name)))
+            Some(format!(", ({}) AS {}", self.asked(&generated.expression), self.asked(&quote(&c.name))))
         });
         format!("(SELECT *{} FROM {fed})", generated.collect::<String>())
     }
@@ -286,16 +306,16 @@ impl Rows<'_, '_> {
     fn keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let primary = self.new.primary_key.iter().filter(|k| self.old.primary_key.as_ref() != Some(*k));
         for key in primary {
-            self.duplicates(&self.new.name, &key.columns, None, Rule::PrimaryKey, found)?;
+            self.duplicates(&written(&self.new.name), &key.columns, None, Rule::PrimaryKey, found)?;
         }
         for key in self.new.uniques.difference(&self.old.uniques) {
-            self.duplicates(&self.new.name, &key.columns, None, Rule::Unique, found)?;
+            self.duplicates(&written(&self.new.name), &key.columns, None, Rule::Unique, found)?;
         }
         let indexes = self.search.declared.schema.indexes.iter();
         for index in indexes.filter(|i| i.unique && i.table.eq_ignore_ascii_case(&self.new.name)) {
             if self.search.live.index(&index.name).is_none_or(|old| !same_index(old, index)) {
                 let condition = index.condition.as_ref();
-                self.duplicates(&index.name, &index.columns, condition, Rule::Unique, found)?;
+                self.duplicates(&written(&index.name), &index.columns, condition, Rule::Unique, found)?;
             }
         }
         Ok(())
@@ -310,10 +330,11 @@ impl Rows<'_, '_> {
         found: &mut Vec<Hazard>,
     ) -> rusqlite::Result<()> {
         let fed = self.as_declared();
-        let collated = |c: &KeyColumn| format!("{} COLLATE {}", c.expression, quote(&c.collation));
+        let collated =
+            |c: &KeyColumn| format!("{} COLLATE {}", self.asked(&c.expression), quote(&c.collation));
         let columns: Vec<_> = key.iter().map(collated).collect();
         let no_null: Vec<_> = columns.iter().map(|c| format!("({c}) IS NOT NULL")).collect();
-        let condition = condition.map_or_else(String::new, |c| format!(" AND ({c})"));
+        let condition = condition.map_or_else(String::new, |c| format!(" AND ({})", self.asked(c)));
         let list = columns.join(", ");
         let where_ = format!("{}{condition}", no_null.join(" AND "));
         let sql = format!(
@@ -351,12 +372,13 @@ impl Rows<'_, '_> {
             .iter()
             .filter(|k| !carry::has_foreign_key(self.search.carry, self.table, self.old, k))
         {
-            let no_null: Vec<_> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", quote(c))).collect();
+            let no_null: Vec<_> =
+                key.columns.iter().map(|c| format!("c.{} IS NOT NULL", self.asked(&quote(c)))).collect();
             let has_parent = if self.search.carry.table_to(&key.parent).is_some() {
                 let Some((parent, columns)) = carry::parent(self.search.carry, key) else { continue };
                 let pairs = key.columns.iter().zip(&columns);
                 let on: Vec<_> = pairs
-                    .map(|(child, column)| format!("p.{} = c.{}", quote(column), quote(child)))
+                    .map(|(child, column)| format!("p.{} = c.{}", quote(column), self.asked(&quote(child))))
                     .collect();
                 format!("EXISTS (SELECT 1 FROM {} AS p WHERE {})", quote(&parent), on.join(" AND "))
             } else {
@@ -369,7 +391,7 @@ impl Rows<'_, '_> {
             if rows > 0 {
                 let rowids = self.rowids_from(&from);
                 let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
-                let violated = self.violated(&self.new.name, &what, rows, rowids);
+                let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
                 let about = self.new.column(&key.columns[0]);
                 found.push(self.mended(about, Rule::References(key.parent.clone()), violated));
             }
@@ -398,7 +420,7 @@ impl Rows<'_, '_> {
             Some(Err(_)) | None => self.search.count(&self.table.from)?.unwrap_or(0),
         };
         if rows > 0 {
-            let object = format!("{}.{}", self.new.name, column.name);
+            let object = of_column(&self.new.name, &column.name);
             found.push(changes(
                 &object,
                 rows,
@@ -413,7 +435,7 @@ impl Rows<'_, '_> {
 
     fn converted(&self, conversion: &Conversion<'_>, found: &mut Vec<Hazard>) {
         let Conversion { column, target, refused, changed, .. } = conversion;
-        let object = format!("{}.{}", self.new.name, column.name);
+        let object = of_column(&self.new.name, &column.name);
         if refused.rows > 0 {
             let what = match target {
                 Target::Rowid => "no integer where INTEGER PRIMARY KEY is declared".to_owned(),
@@ -445,19 +467,13 @@ fn is_rowid(table: &Table, column: &Column) -> bool {
     table.rowid_alias.as_deref() == Some(fold(&column.name).as_str())
 }
 
-fn is_null(column: &Column) -> String {
-    format!("{} IS NULL", quote(&column.name))
-}
-
-fn is_broken(check: &str) -> String {
-    format!("NOT ({check})")
-}
-
 /// With the directive that gives the rows other values.
 fn mended_by(place: &str, acts_on: impl Into<ActsOn>, violated: Hazard) -> Hazard {
     let acts_on = acts_on.into();
-    let remedy =
-        format!("correct those rows first, or write `-- @using EXPRESSION{acts_on}` on the line of {place}");
+    let remedy = format!(
+        "correct those rows first, or write `-- @using EXPRESSION{acts_on}` on the line of {}",
+        written(place)
+    );
     Hazard { remedy, ..violated }
 }
 

@@ -176,6 +176,20 @@ impl Column {
     }
 }
 
+pub(crate) const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
+
+/// Whether a name means the rowid wherever no column is called so.
+pub(crate) fn is_rowid_name(name: &str) -> bool {
+    ROWID_NAMES.iter().any(|rowid| rowid.eq_ignore_ascii_case(name))
+}
+
+impl Column {
+    /// The DEFAULT as an expression, wherever other columns are in scope.
+    pub(crate) fn default_value(&self) -> Option<String> {
+        Some(format!("({})", token::default_beside_columns(self.default.as_ref()?)))
+    }
+}
+
 impl ForeignKey {
     /// Whether both demand the same parents, whatever they do when one goes.
     pub(crate) fn same_reference(&self, other: &Self) -> bool {
@@ -194,7 +208,7 @@ impl Table {
         if self.without_rowid {
             return None;
         }
-        ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none())
+        ROWID_NAMES.into_iter().find(|name| self.column(name).is_none())
     }
 }
 
@@ -732,7 +746,7 @@ pub(crate) fn canonical_in(text: &str, table: &Table) -> String {
 
 /// Other than everywhere else in a table, in a CHECK the rowid is in scope.
 fn with_rowid(mut names: HashSet<String>) -> HashSet<String> {
-    names.extend(["rowid", "_rowid_", "oid"].map(str::to_owned));
+    names.extend(ROWID_NAMES.map(str::to_owned));
     names
 }
 

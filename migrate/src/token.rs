@@ -410,6 +410,41 @@ pub(crate) fn canonical_default(tokens: &[Token<'_>]) -> String {
     }
 }
 
+/// A DEFAULT as an expression that reads the same beside any columns: TRUE and FALSE are values only where no column is called so.
+pub(crate) fn default_beside_columns(default: &str) -> String {
+    let tokens = tokenize(default).unwrap_or_default();
+    // `x IS TRUE` asks something else than `x IS 1`.
+    let behind = |at: usize, word: &str| at > 0 && tokens[at - 1].is(word);
+    let is_asked = |at: usize| behind(at, "IS") || (behind(at, "NOT") && behind(at - 1, "IS"));
+    let text = joined(&tokens, |at| match &tokens[at] {
+        token if token.is("TRUE") && !is_asked(at) => "1".to_owned(),
+        token if token.is("FALSE") && !is_asked(at) => "0".to_owned(),
+        token => token.text.to_owned(),
+    });
+    if tokens.is_empty() { default.to_owned() } else { text }
+}
+
+/// Whether a name means a value wherever no column is called so, and is no column of a subquery, whatever it is called there.
+pub(crate) fn is_truth(name: &str) -> bool {
+    ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(name))
+}
+
+/// A text with names replaced, each by another: by the names' own spelling, in whatever quotes.
+pub(crate) fn renamed(text: &str, names: &[(String, String)]) -> String {
+    let mut result = String::new();
+    let mut at = 0;
+    for token in tokenize(text).unwrap_or_default() {
+        result.push_str(&text[at..token.start]);
+        let is_name = matches!(token.kind, Kind::Word | Kind::Quoted | Kind::DoubleQuoted);
+        match names.iter().find(|(name, _)| is_name && name.eq_ignore_ascii_case(&token.name())) {
+            Some((_, other)) => result.push_str(&quote(other)),
+            None => result.push_str(token.text),
+        }
+        at = token.end();
+    }
+    result + &text[at..]
+}
+
 /// The tokens as written, for texts of which nothing else is known.
 pub(crate) fn verbatim(tokens: &[Token<'_>]) -> String {
     joined(tokens, |at| tokens[at].text.to_owned())

@@ -3,7 +3,7 @@
 use crate::ddl;
 use crate::directive::written;
 use crate::schema::{Column, ForeignKey, KeyColumn, Schema, Table, as_columns, canonical_in};
-use crate::token::{Kind, Token, canonical_type, fold, quote, tokenize};
+use crate::token::{Token, canonical_type, fold, renamed, tokenize};
 
 /// `@using EXPRESSION`, with `from=` a type or `new`, or with `for=` a rule
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,18 +280,7 @@ fn same_key((new, condition): KeyOf<'_>, (old, old_condition): KeyOf<'_>, was: C
 
 /// A text with every name that is declared otherwise as it is here.
 fn here(text: &str, place: ColumnOf<'_>) -> String {
-    let mut result = String::new();
-    let mut at = 0;
-    for token in tokenize(text).unwrap_or_default() {
-        result.push_str(&text[at..token.start]);
-        let is_name = !matches!(token.kind, Kind::Symbol | Kind::Number | Kind::Blob);
-        match place.renamed.iter().find(|(to, _)| is_name && to.eq_ignore_ascii_case(&token.name())) {
-            Some((_, from)) => result.push_str(&quote(from)),
-            None => result.push_str(token.text),
-        }
-        at = token.end();
-    }
-    result + &text[at..]
+    renamed(text, place.renamed)
 }
 
 fn name_here(name: &str, place: ColumnOf<'_>) -> String {

@@ -100,8 +100,7 @@ impl Environment<'_> {
 
     /// Approvals, and the plan that they are for: without one they would pass for any later plan, too.
     fn approvals(&self) -> Result<(Vec<Approval>, Option<String>), Error> {
-        let texts = self.list("LANDFALL_ALLOW")?;
-        let allow = texts.iter().map(|text| text.parse()).collect::<Result<Vec<Approval>, Error>>();
+        let allow = Approval::list(&self.text("LANDFALL_ALLOW")?.unwrap_or_default());
         let allow = allow.map_err(|error| {
             wrong("LANDFALL_ALLOW", format!("LANDFALL_ALLOW: {}", error.message)).remedy(error.remedy)
         })?;

@@ -3,6 +3,7 @@
 use super::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::of_column;
 use crate::schema::Table;
 use crate::using::ColumnOf;
 
@@ -21,7 +22,7 @@ pub(super) fn check(declared: &Declared) -> Result<()> {
             let table = declared.schema.base_table(&directive.table);
             match table.is_some_and(|table| table.column(name).is_some()) {
                 true => {
-                    let object = format!("{}.{name}", directive.table);
+                    let object = of_column(&directive.table, name);
                     Err(dropped_and_declared(declared, directive, "column", &object))
                 }
                 false => Ok(()),
@@ -46,7 +47,7 @@ fn table_renamed(declared: &Declared, directive: &Directive, from: &str) -> Resu
 fn column_renamed(declared: &Declared, directive: &Directive, from: &str) -> Result<()> {
     let table = base_table(declared, directive)?;
     if table.column(from).is_some() {
-        return Err(still_declared(declared, directive, "column", &format!("{}.{from}", directive.table)));
+        return Err(still_declared(declared, directive, "column", &of_column(&directive.table, from)));
     }
     if generated(table, directive) {
         return Err(wrong(declared, directive, "is for a generated column, which holds no values")

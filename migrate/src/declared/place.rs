@@ -2,6 +2,7 @@
 
 use super::split;
 use crate::ddl::{self, ObjectKind};
+use crate::object;
 use crate::token::{Token, position, tokenize};
 
 /// The line, from 1, on which `object` is declared: a table, index, view or trigger by its name, a column as `table.column`.
@@ -12,12 +13,10 @@ pub(super) fn line_of(text: &str, object: &str) -> Option<usize> {
     let named = |name: &str| {
         statements.iter().copied().find(|s| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(name)))
     };
-    let found = match named(object) {
-        Some(statement) => statement.first()?,
-        None => {
-            let (table, column) = object.split_once('.')?;
-            column_in(named(table)?, column)?
-        }
+    let found = match object::names(object).as_slice() {
+        [name] => named(name)?.first()?,
+        [table, column] => column_in(named(table)?, column)?,
+        _ => return None,
     };
     Some(position(text, found.start).0)
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::planner::Task;
 use crate::replica;
-use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable};
+use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
 use crate::token::{Kind, quote, quote_text, tokenize};
 use crate::virtual_table::Content;
 
@@ -189,7 +189,13 @@ impl<'t> Builder<'t> {
             if same_table(&self.now, declared, &table.name, order) && !computes {
                 continue;
             }
-            match self.shortcut(table).map_err(failed)? {
+            let now = self.now.table(&table.name);
+            let carry = self.task.carry.table_to(&table.name);
+            let shortcut = match (carry, now) {
+                (Some(carry), Some(now)) if renames_later(carry, now) => None,
+                _ => self.shortcut(table).map_err(failed)?,
+            };
+            match shortcut {
                 Some(steps) => self.take(steps)?,
                 None => rebuilt.push(table),
             }
@@ -296,7 +302,7 @@ impl<'t> Builder<'t> {
             // Every column is new: one of them, written out, keeps the number of rows.
             let column = table.columns.iter().find(|c| c.generated.is_none())?;
             targets.push(quote(&column.name));
-            sources.push(column.default.as_ref().map_or_else(|| "NULL".to_owned(), |d| format!("({d})")));
+            sources.push(column.default_value().unwrap_or_else(|| "NULL".to_owned()));
         }
         // OR ABORT: a conflict clause of the table would drop rows without an error.
         Some(format!(
@@ -414,7 +420,14 @@ fn renamed_columns(table: &TableCarry) -> Vec<(&str, &str, &str)> {
         }
         _ => None,
     });
-    renamed.collect()
+    // RENAME COLUMN refuses the names of the rowid, both as the old and as the new one.
+    renamed.filter(|(_, from, to)| !is_rowid_name(from) && !is_rowid_name(to)).collect()
+}
+
+/// Whether a column still has the name that a `@renamed` takes from it.
+fn renames_later(carry: &TableCarry, now: &Table) -> bool {
+    let waits = |column: &ColumnCarry| matches!(&column.source, Source::Column(from) if now.column(&column.to).is_none() && now.column(from).is_some());
+    carry.columns.iter().any(waits)
 }
 
 /// A literal, with or without a sign; everything else SQLite may take for non-constant.

@@ -41,7 +41,7 @@ fn what_is_declared_fits() {
 #[test]
 fn what_an_older_release_need_not_know_fits() {
     fits("CREATE TABLE more (x NOT NULL)", &["table more is not declared"]);
-    fits("CREATE TABLE \"t.id\" (x)", &["table t.id is not declared"]);
+    fits("CREATE TABLE \"t.id\" (x)", &["table \"t.id\" is not declared"]);
     fits("CREATE VIRTUAL TABLE words USING fts5 (word)", &["virtual table words is not declared"]);
     fits("CREATE INDEX t_parent ON t (parent)", &["index t_parent is not declared"]);
     fits("CREATE VIEW more AS SELECT 1 AS one", &["view more is not declared"]);

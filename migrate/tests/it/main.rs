@@ -20,6 +20,7 @@ mod in_sync;
 mod inspect;
 mod kinds;
 mod look_again;
+mod names;
 mod planners;
 mod plans;
 mod predictions;

@@ -30,8 +30,11 @@ pub(crate) fn of(found: &Found, declared: &Declared, file: &Path) -> Vec<String>
 
 /// What is not declared any more is told where its table is, or at the top.
 fn line(declared: &Declared, object: &str) -> usize {
-    let table = object.split_once('.').map_or(object, |(table, _)| table);
-    declared.line_of(object).or_else(|| declared.line_of(table)).unwrap_or(1)
+    let of_table = || match migrate::names(object).as_slice() {
+        [table, _] => declared.line_of(&migrate::written(table)),
+        _ => None,
+    };
+    declared.line_of(object).or_else(of_table).unwrap_or(1)
 }
 
 fn command(level: &str, file: &Path, line: usize, title: &str, message: &str) -> String {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::carry::TableCarry;
 use crate::schema::{Affinity, Column, Key, Schema, Table, VirtualTable};
-use crate::token::{canonical_name, quote};
+use crate::token::{canonical_name, default_beside_columns, quote};
 use crate::virtual_table::Content;
 
 /// What an edit of a table's CREATE text takes besides the edit.
@@ -179,7 +179,7 @@ impl Change<'_> {
         let value = was.default.as_deref().unwrap_or("null");
         let name = quote(&is.name);
         needs.scan = true;
-        needs.widen.push((name.clone(), format!("{name} IS {value}")));
+        needs.widen.push((name.clone(), format!("{name} IS {}", default_beside_columns(value))));
         (super::is_constant(value) && self.carry.keeps_names()).then_some(())
     }
 

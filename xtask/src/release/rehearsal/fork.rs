@@ -10,7 +10,7 @@ use migrate::{Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
-use crate::release::approval;
+use crate::release::approval::{self, shell_word};
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::machine_log;
@@ -127,8 +127,12 @@ impl Stage<'_> {
     fn plan_there(&self, fly: &Fly<'_>, new: &NewMachine<'_>) -> Result<(Report, Option<anyhow::Error>)> {
         self.ui.status("Planning", format!("on {}", new.name));
         let id = self.launch(fly, new, &["app", "serve"], &[])?.id;
-        let allow =
-            self.wanted.allow.iter().map(|approval| format!(" --allow {approval}")).collect::<String>();
+        let allow = self
+            .wanted
+            .allow
+            .iter()
+            .map(|approval| format!(" --allow {}", shell_word(&approval.to_string())))
+            .collect::<String>();
         let command = format!("app migrate --dry-run --format json{allow}");
         let mut answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         if answered.report.is_none() {
