@@ -42,15 +42,15 @@ impl Alone {
         let conn = open::writing(db, settings)?;
         // SQLite folds the log of a file that it cannot read, too, when it closes it.
         fold_when_closed(&conn, false).map_err(|error| explain(db, &error, settings))?;
-        let mode = match open::patiently(db, settings, watch, || mode(&conn)) {
-            Err(error) if is_unreadable(&error) && logs(db).is_empty() => {
-                return Ok(Self { conn: None, mode: String::new(), released: false });
-            }
-            mode => mode.map_err(|error| explain(db, &error, settings))?,
+        let known = || match mode(&conn) {
+            Err(error) if is_unreadable(&error) && logs(db).is_empty() => Ok(None),
+            mode => mode.map(Some),
+        };
+        let Some(mode) = open::patiently(db, settings, watch, known)? else {
+            return Ok(Self { conn: None, mode: String::new(), released: false });
         };
         let alone = Self { conn: Some(conn), mode, released: false };
-        open::patiently(db, settings, watch, || alone.fold())
-            .map_err(|error| explain(db, &error, settings))?;
+        open::patiently(db, settings, watch, || alone.fold())?;
         Ok(alone)
     }
 

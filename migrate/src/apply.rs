@@ -1,6 +1,7 @@
 //! The only writer: a proved plan, run in the database in one transaction.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
@@ -8,9 +9,12 @@ use rusqlite::{Connection, ErrorCode};
 use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
+use crate::hazard::HazardName;
 use crate::loss::Search;
 use crate::memory;
-use crate::open::{self, breaks_constraint, explain, is_busy, patiently, sqlite_message, stop_when_raised};
+use crate::open::{
+    self, breaks_constraint, explain, fails_on_a_row, is_busy, locked, patiently, sqlite_message,
+};
 use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
@@ -96,13 +100,12 @@ struct Apply<'a, 'e> {
 impl Apply<'_, '_> {
     fn run(&self, conn: &mut Connection, reader: Option<Reader>, watch: &mut dyn Watch) -> Result<Committed> {
         let settings = self.execution.settings;
-        self.configure(conn).map_err(|e| self.explain(&e))?;
+        // Some of these pragmas read the schema.
+        patiently(self.path, settings, watch, || self.configure(conn))?;
         self.make_room(conn, watch)?;
-        stop_when_raised(conn, &settings.interrupt).map_err(|e| self.explain(&e))?;
-        patiently(self.path, settings, watch, || conn.execute_batch("BEGIN IMMEDIATE"))
-            .map_err(|e| self.explain(&e))?;
+        patiently(self.path, settings, watch, || conn.execute_batch("BEGIN IMMEDIATE"))?;
         let mut watch = Stopwatch::start(watch);
-        // From here on a lock can only stand in the way of a spill or of the commit: waited for by SQLite itself.
+        // From here to the commit a lock can only stand in the way of a spill: waited for by SQLite itself.
         conn.busy_timeout(settings.lock_wait).map_err(|e| self.explain(&e))?;
         let result = self.inside(conn, reader, &mut watch).and_then(|evidence| {
             self.commit(conn, &mut watch)?;
@@ -157,8 +160,7 @@ impl Apply<'_, '_> {
             let message = format!("free space cannot be read: {e}; nothing was changed");
             Error::new(ErrorKind::Space, folder.display().to_string(), message)
         })?;
-        let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn, free))
-            .map_err(|e| self.explain(&e))?;
+        let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn, free))?;
         if free < needed {
             let place = format!("beside {}", self.path.display());
             return Err(open::short_of_room(&folder, "the plan", &place, needed, free));
@@ -219,12 +221,16 @@ impl Apply<'_, '_> {
     /// A reader's snapshot can stand in the way of COMMIT, which may be tried again.
     fn commit(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<()> {
         let settings = self.execution.settings;
-        conn.progress_handler(0, None::<fn() -> bool>).map_err(|e| self.explain(&e))?;
+        let mut waits_here = || {
+            conn.progress_handler(0, None::<fn() -> bool>)?;
+            conn.busy_timeout(Duration::ZERO)
+        };
+        waits_here().map_err(|e| self.explain(&e))?;
         if settings.interrupt.is_raised() {
             return Err(self.interrupted());
         }
         watch.event(&Event::Committing);
-        patiently(self.path, settings, watch, || conn.execute_batch("COMMIT")).map_err(|e| self.explain(&e))
+        patiently(self.path, settings, watch, || conn.execute_batch("COMMIT"))
     }
 
     fn interrupted(&self) -> Error {
@@ -248,13 +254,22 @@ impl Apply<'_, '_> {
         }
     }
 
+    /// Whether it is a step that comes near a row; on a replica each succeeded.
+    fn meets_rows(&self, sql: &str) -> bool {
+        self.plan.steps.iter().any(|step| step.sql == sql && step.cost.rows > 0)
+    }
+
     fn failed(&self, failure: Failure) -> Error {
         let file = self.path.display();
         let rolled_back = "it was rolled back and nothing was changed";
         match failure {
-            Failure::Reading(error) => self.explain(&error),
-            Failure::Statement { error, .. } if is_busy(&error) || is_read_only(&error) => self.explain(&error),
-            Failure::Statement { sql, error } => match error.sqlite_error_code() {
+            // Inside the transaction SQLite itself has waited.
+            Failure::Statement { error, .. } | Failure::Reading(error) if is_busy(&error) => {
+                locked(self.path, self.execution.settings.lock_wait)
+            }
+            Failure::Reading(error) | Failure::Live(error) => self.explain(&error),
+            Failure::Statement { error, .. } if is_read_only(&error) => self.explain(&error),
+            Failure::Statement { object, sql, error } => match error.sqlite_error_code() {
                 Some(ErrorCode::OperationInterrupted | ErrorCode::DiskFull) => self.explain(&error),
                 _ if breaks_constraint(&error) => Error::new(
                     ErrorKind::Hazard,
@@ -266,6 +281,10 @@ impl Apply<'_, '_> {
                     ),
                 )
                 .remedy("correct those rows first, or declare what they are"),
+                _ if fails_on_a_row(&error) && self.meets_rows(&sql) => {
+                    let message = format!("{}; {rolled_back}\n  {}", row_fails(&object, &error), first_line(&sql));
+                    Error::new(ErrorKind::Hazard, object, message).remedy(MEND_THE_ROW)
+                }
                 _ => Error::new(
                     ErrorKind::Apply,
                     file.to_string(),
@@ -298,6 +317,16 @@ fn takes_room(step: &Step) -> bool {
 fn is_read_only(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly))
 }
+
+/// What is told where a statement fails on a row, as it would not without rows.
+pub(crate) fn row_fails(object: &str, error: &rusqlite::Error) -> String {
+    let (name, why) = (HazardName::ViolatedConstraint, sqlite_message(error));
+    format!("{name}: an expression of {object} fails on a row that is there: {why}")
+}
+
+/// What to do then.
+pub(crate) const MEND_THE_ROW: &str =
+    "correct that row first, or declare an expression that has a value for every row";
 
 fn first_line(sql: &str) -> String {
     let line: String = sql.split_whitespace().collect::<Vec<_>>().join(" ");

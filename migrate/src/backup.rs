@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, is_interrupted, stop_when_raised};
+use crate::open::{self, explain, is_busy, is_interrupted, patiently, stop_when_raised};
 use crate::schema::hex;
 use crate::scrub::{Fault, Scrub};
 use crate::settings::{Interrupt, Settings};
@@ -75,12 +75,12 @@ pub fn backup(
     let started = Instant::now();
     let scrub = scrub.map(Scrub::parse).transpose()?;
     let copying = Copying { db, to, settings };
-    let Some(mut live) = open::reading(db, settings, &mut ())? else { return Err(copying.missing()) };
+    let Some(live) = open::reading(db, settings, &mut ())? else { return Err(copying.missing()) };
     copying.refuse_existing()?;
     copying.make_sure_of_room(&live, if scrub.is_some() { 2 } else { 1 })?;
     let copy = match scrub {
-        None => copying.vacuum_into(&mut live, PARTIAL)?,
-        Some(scrub) => copying.scrubbed(&mut live, &scrub)?,
+        None => copying.vacuum_into(&live, PARTIAL)?,
+        Some(scrub) => copying.scrubbed(&live, &scrub)?,
     };
     copying.check(&copy.path, check)?;
     let (bytes, sha256) = copying.sum(&copy.path)?;
@@ -168,24 +168,24 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    fn vacuum_into(&self, from: &mut Connection, suffix: &str) -> Result<Unfinished> {
+    fn vacuum_into(&self, from: &Connection, suffix: &str) -> Result<Unfinished> {
         let path = longer(self.to, suffix);
         let file = Unfinished::create(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => self
                 .exists(&path, "wait for the copy that is being made there, or remove what is left of one"),
             _ => self.cannot_make(&error),
         })?;
-        let mut vacuum = || -> rusqlite::Result<usize> {
-            from.busy_timeout(self.settings.lock_wait)?;
-            stop_when_raised(from, &self.settings.interrupt)?;
-            from.execute("VACUUM INTO ?1", [file.path.to_string_lossy()])
+        // A lock can only be in the way of its beginning.
+        let vacuum = || match from.execute("VACUUM INTO ?1", [file.path.to_string_lossy()]) {
+            Err(error) if is_busy(&error) => Err(error),
+            vacuumed => Ok(vacuumed),
         };
-        vacuum().map_err(|error| self.failed(&error))?;
+        patiently(self.db, self.settings, &mut (), vacuum)?.map_err(|error| self.failed(&error))?;
         Ok(file)
     }
 
     /// The rows of a copy that was scrubbed, in a file that never held another value.
-    fn scrubbed(&self, live: &mut Connection, scrub: &Scrub<'_>) -> Result<Unfinished> {
+    fn scrubbed(&self, live: &Connection, scrub: &Scrub<'_>) -> Result<Unfinished> {
         let unscrubbed = self.vacuum_into(live, UNSCRUBBED)?;
         let mut copy = self.open(&unscrubbed.path)?;
         scrub.run(&mut copy).map_err(|fault| match fault {
@@ -194,7 +194,7 @@ impl Copying<'_> {
         })?;
         // The statements may have made it larger.
         self.make_sure_of_room(&copy, 1)?;
-        self.vacuum_into(&mut copy, PARTIAL)
+        self.vacuum_into(&copy, PARTIAL)
     }
 
     fn open(&self, copy: &Path) -> Result<Connection> {
@@ -244,7 +244,7 @@ impl Copying<'_> {
     fn make_sure_of_room(&self, conn: &Connection, copies: u64) -> Result<()> {
         let number = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
         let used = || Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?);
-        let needed = copies * used().map_err(|error| explain(self.db, &error, self.settings))?;
+        let needed = copies * patiently(self.db, self.settings, &mut (), used)?;
         open::make_sure_of_room(self.to, &format!("a copy of {}", self.db.display()), needed)
     }
 

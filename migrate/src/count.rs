@@ -25,7 +25,7 @@ pub struct TableRows {
 /// # Errors
 /// [`crate::ErrorKind::Database`] when it cannot be read, [`crate::ErrorKind::Locked`] when it stays locked.
 pub fn rows(db: &Path, settings: &Settings) -> Result<Vec<TableRows>> {
-    let Some(conn) = open::reading(db, settings, &mut ())? else { return Ok(Vec::new()) };
+    let Some(conn) = open::snapshot(db, settings, &mut ())? else { return Ok(Vec::new()) };
     let count = || -> rusqlite::Result<Vec<TableRows>> {
         let live = schema::read(&conn, &ignore_patterns(settings))?;
         let names = live.tables.iter().map(|t| &t.name).chain(live.virtual_tables.iter().map(|t| &t.name));
@@ -36,5 +36,5 @@ pub fn rows(db: &Path, settings: &Settings) -> Result<Vec<TableRows>> {
         });
         counted.collect()
     };
-    open::patiently(db, settings, &mut (), count).map_err(|error| explain(db, &error, settings))
+    count().map_err(|error| explain(db, &error, settings))
 }

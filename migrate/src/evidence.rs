@@ -181,7 +181,7 @@ fn of_sample(
         while let Some(row) = rows.next()? {
             checksum.add(row, columns)?;
         }
-        Ok(())
+        Ok::<_, rusqlite::Error>(())
     })?;
     Ok(checksum)
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ffi};
 
 use crate::carry::{self, Carry, Rowid, TableCarry};
 use crate::catalogue::Catalogue;
+use crate::ddl;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
 use crate::evidence::{self, Look, Measure, Watched};
@@ -23,7 +24,7 @@ use crate::plan::{Step, StepKind, plural};
 use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{ProofLevel, Settings};
-use crate::token::{fold, quote};
+use crate::token::{fold, quote, tokenize};
 use crate::tuning;
 use crate::value::Value;
 use crate::virtual_table::Content;
@@ -51,10 +52,12 @@ pub(crate) struct Execution<'e> {
 /// Why the transaction must be rolled back.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// SQLite refused a statement.
-    Statement { sql: String, error: rusqlite::Error },
+    /// SQLite refused a statement, which makes or changes an object.
+    Statement { object: String, sql: String, error: rusqlite::Error },
     /// Reading the evidence failed.
     Reading(rusqlite::Error),
+    /// Reading the live database failed, of which a sample was to be taken.
+    Live(rusqlite::Error),
     /// A query found rows that were not there when the plan was made.
     Found { object: String, sql: String },
     /// All statements ran, and rows refer to a parent that is not there. A clause.
@@ -133,7 +136,7 @@ impl Execution<'_> {
             if self.settings.interrupt.is_raised() {
                 return Err(Failure::Reading(interrupted()));
             }
-            let failed = |error| Failure::Statement { sql: step.sql.clone(), error };
+            let failed = |error| failed(step, error);
             catalogue.before(conn, step).map_err(failed)?;
             let changes = conn.total_changes();
             if step.kind == StepKind::Check {
@@ -407,9 +410,15 @@ fn execute(conn: &mut Connection, step: &Step, watch: &mut dyn Watch) -> rusqlit
     if step.cost.rows > 0 { execute_with_progress(conn, step, watch) } else { conn.execute_batch(&step.sql) }
 }
 
+fn failed(step: &Step, error: rusqlite::Error) -> Failure {
+    let tokens = tokenize(&step.sql).unwrap_or_default();
+    let object = ddl::head(&tokens).map_or_else(|| step.table.clone(), |head| head.name);
+    Failure::Statement { object, sql: step.sql.clone(), error }
+}
+
 /// A query that was to find nothing, and what it is about.
 fn find_none(conn: &Connection, step: &Step) -> Result<(), Failure> {
-    let failed = |error| Failure::Statement { sql: step.sql.clone(), error };
+    let failed = |error| failed(step, error);
     let mut statement = conn.prepare(&step.sql).map_err(failed)?;
     match statement.exists([]).map_err(failed)? {
         true => Err(Failure::Found { object: step.table.clone(), sql: step.sql.clone() }),

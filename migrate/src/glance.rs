@@ -38,9 +38,8 @@ pub fn glance(
     let is_there = |conn: &Connection| created.is_in(conn, &ignore);
     let found = match open::at_rest(db, settings, is_there) {
         Some(found) => found,
-        None => match open::reading(db, settings, watch)? {
-            Some(conn) => open::patiently(db, settings, watch, || is_there(&conn))
-                .map_err(|error| open::explain(db, &error, settings))?,
+        None => match open::snapshot(db, settings, watch)? {
+            Some(conn) => is_there(&conn).map_err(|error| open::explain(db, &error, settings))?,
             None => false,
         },
     };

@@ -29,7 +29,7 @@ pub struct Live {
 /// # Errors
 /// [`ErrorKind::Database`] when it is missing or cannot be read, [`ErrorKind::Locked`] when it stays locked.
 pub fn inspect(db: &Path, settings: &Settings) -> Result<Live> {
-    let Some(conn) = open::reading(db, settings, &mut ())? else {
+    let Some(conn) = open::snapshot(db, settings, &mut ())? else {
         let file = db.display().to_string();
         return Err(Error::new(ErrorKind::Database, &file, format!("there is no database {file}"))
             .remedy("name a database file that exists"));

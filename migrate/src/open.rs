@@ -20,34 +20,61 @@ const SCARCE: u64 = 1 << 20;
 /// Virtual machine steps between two looks at the request to stop.
 const STEPS: i32 = 10_000;
 
-/// Between two tries for a lock.
-const PAUSE: Duration = Duration::from_millis(25);
+/// Between two tries for a lock. Short, since a busy writer leaves gaps of microseconds between its commits: of 12 changes beside 200
+/// writes a second 2 never found one in 10 s when this was 25 ms.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Opens an existing database for reading; `None` when the file is missing or empty, which SQLite takes for an empty database.
 pub(crate) fn reading(path: &Path, settings: &Settings, watch: &mut dyn Watch) -> Result<Option<Connection>> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(path, &io_reason(&error))),
+        Err(error) => return Err(unreadable(path, "opened", &io_reason(&error))),
         Ok(facts) if facts.is_dir() => {
-            return Err(unreadable(path, "it is a directory").remedy("name the database file"));
+            return Err(unreadable(path, "opened", "it is a directory").remedy("name the database file"));
         }
         Ok(facts) if facts.len() == 0 => return Ok(None),
         Ok(_) => {}
     }
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, settings)?;
-    let first_look =
-        |conn: &Connection| conn.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()));
-    match patiently(path, settings, watch, || first_look(&conn)) {
-        Err(error) if needs_recovery(&error) => {
-            // A process died in the middle of a transaction: only a connection that may write can roll it back.
-            recover(path, settings, watch)?;
-            patiently(path, settings, watch, || first_look(&conn))
-                .map_err(|e| explain(path, &e, settings))?;
-        }
-        Err(error) => return Err(explain(path, &error, settings)),
-        Ok(()) => {}
+    let needs_writer = || match first_look(&conn) {
+        Err(error) if needs_recovery(&error) => Ok(true),
+        looked => looked.map(|()| false),
+    };
+    if patiently_by(path, settings, watch, needs_writer, cannot_open)? {
+        // A process died in the middle of a transaction: only a connection that may write can roll it back.
+        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, settings)?;
+        patiently_by(path, settings, watch, || first_look(&writer), cannot_open)?;
+        drop(writer);
+        patiently_by(path, settings, watch, || first_look(&conn), cannot_open)?;
     }
     Ok(Some(conn))
+}
+
+fn first_look(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()))
+}
+
+/// As [`reading`], with one state of the database for all that is read: nobody's commit is seen in between, and no statement finds a
+/// lock any more. Who commits without a log waits meanwhile. Ends with `COMMIT`, or with the connection.
+pub(crate) fn snapshot(
+    path: &Path,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+) -> Result<Option<Connection>> {
+    let Some(conn) = reading(path, settings, watch)? else { return Ok(None) };
+    begin(&conn, path, settings, watch)?;
+    Ok(Some(conn))
+}
+
+/// From here on the connection reads one state of the database.
+pub(crate) fn begin(
+    conn: &Connection,
+    path: &Path,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+) -> Result<()> {
+    conn.execute_batch("BEGIN").map_err(|error| explain(path, &error, settings))?;
+    patiently(path, settings, watch, || first_look(conn))
 }
 
 /// What `read` finds in a database in WAL mode that lies still: nobody left a log beside it, so all of it is in its one file.
@@ -121,22 +148,15 @@ pub(crate) fn writing(path: &Path, settings: &Settings) -> Result<Connection> {
 
 fn connect(path: &Path, flags: OpenFlags, settings: &Settings) -> Result<Connection> {
     // Without URI but where we wrote one, so that a path is a path; without the mutex, since a connection stays on one thread.
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| explain(path, &error, settings))?;
-    let prepared = || -> rusqlite::Result<()> {
+    let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| cannot_open(path, &error, settings))?;
+    let mut prepared = || -> rusqlite::Result<()> {
         conn.busy_timeout(Duration::ZERO)?;
+        stop_when_raised(&mut conn, &settings.interrupt)?;
         settings.hook.map_or(Ok(()), |hook| hook(&conn))
     };
-    prepared().map_err(|error| explain(path, &error, settings))?;
+    prepared().map_err(|error| cannot_open(path, &error, settings))?;
     Ok(conn)
-}
-
-fn recover(path: &Path, settings: &Settings, watch: &mut dyn Watch) -> Result<()> {
-    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, settings)?;
-    patiently(path, settings, watch, || {
-        conn.query_row("SELECT count(*) FROM main.sqlite_schema", [], |_| Ok(()))
-    })
-    .map_err(|error| explain(path, &error, settings))
 }
 
 fn needs_recovery(error: &rusqlite::Error) -> bool {
@@ -157,57 +177,100 @@ pub(crate) fn is_interrupted(error: &rusqlite::Error) -> bool {
 }
 
 /// Tries again while another connection holds a lock. SQLite's own busy timeout does not cover `SQLITE_LOCKED`.
+///
+/// # Errors
+/// [`ErrorKind::Locked`] with the time that was waited, [`ErrorKind::Interrupted`], and those of [`explain`].
 pub(crate) fn patiently<T>(
     path: &Path,
     settings: &Settings,
     watch: &mut dyn Watch,
+    act: impl FnMut() -> rusqlite::Result<T>,
+) -> Result<T> {
+    patiently_by(path, settings, watch, act, explain)
+}
+
+fn patiently_by<T>(
+    path: &Path,
+    settings: &Settings,
+    watch: &mut dyn Watch,
     mut act: impl FnMut() -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let deadline = Instant::now() + settings.lock_wait;
-    let mut told = false;
+    explain: fn(&Path, &rusqlite::Error, &Settings) -> Error,
+) -> Result<T> {
+    let (begun, mut told) = (Instant::now(), false);
     loop {
-        match act() {
-            Err(error) if is_busy(&error) && Instant::now() < deadline && !settings.interrupt.is_raised() => {
-                if !told {
-                    watch.event(&Event::WaitingForLock { database: path, limit: settings.lock_wait });
-                    told = true;
-                }
-                std::thread::sleep(PAUSE);
-            }
-            result => return result,
+        let error = match act() {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let waited = begun.elapsed();
+        if !is_busy(&error) || settings.interrupt.is_raised() {
+            return Err(explain(path, &error, settings));
         }
+        if waited >= settings.lock_wait {
+            return Err(locked(path, waited));
+        }
+        if !told {
+            watch.event(&Event::WaitingForLock { database: path, limit: settings.lock_wait });
+            told = true;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
-fn unreadable(path: &Path, reason: &str) -> Error {
+/// The error of a lock that was waited for, for so long.
+pub(crate) fn locked(path: &Path, waited: Duration) -> Error {
     let file = path.display().to_string();
-    Error::new(ErrorKind::Database, &file, format!("the database {file} cannot be opened: {reason}"))
+    let held = match (waited.as_secs(), waited.as_millis()) {
+        (0, 0) => format!("another connection holds a lock on {file}"),
+        (0, milliseconds) => {
+            format!("another connection held a lock on {file} for more than {milliseconds} milliseconds")
+        }
+        (1, _) => format!("another connection held a lock on {file} for more than 1 second"),
+        (seconds, _) => format!("another connection held a lock on {file} for more than {seconds} seconds"),
+    };
+    Error::new(ErrorKind::Locked, file, format!("{held}; nothing was changed"))
+        .remedy("stop the process that holds it, or allow a longer wait")
 }
 
-/// The error of a database that cannot be opened or read; nothing was changed.
+fn unreadable(path: &Path, cannot: &str, reason: &str) -> Error {
+    let file = path.display().to_string();
+    Error::new(ErrorKind::Database, &file, format!("the database {file} cannot be {cannot}: {reason}"))
+}
+
+/// The error of a database that cannot be read; nothing was changed.
 pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
+    explain_as("read", path, error, settings)
+}
+
+/// The error of a database that cannot be opened; nothing was changed.
+fn cannot_open(path: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
+    explain_as("opened", path, error, settings)
+}
+
+fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
     let file = path.display();
+    let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {
         let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
         return Error::new(ErrorKind::Interrupted, file.to_string(), message).remedy("run the command again");
     }
     if is_busy(error) {
-        let limit = match settings.lock_wait.as_secs() {
-            1 => "1 second".to_owned(),
-            seconds => format!("{seconds} seconds"),
-        };
-        return Error::new(
-            ErrorKind::Locked,
-            file.to_string(),
-            format!("another connection held a lock on {file} for more than {limit}; nothing was changed"),
-        )
-        .remedy("stop the process that holds it, or allow a longer wait");
+        return locked(path, Duration::ZERO);
     }
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => unreadable(path, "it is not an SQLite database, or it is encrypted")
+        Some(ErrorCode::OperationInterrupted) => {
+            let message = format!("the reading of {file} was interrupted; nothing was changed");
+            Error::new(ErrorKind::Interrupted, file.to_string(), message).remedy("run the command again")
+        }
+        Some(ErrorCode::OutOfMemory) => {
+            let message = format!("there is too little memory to read {file}; nothing was changed");
+            Error::new(ErrorKind::Space, file.to_string(), message)
+                .remedy("give the process more memory, and run the command again")
+        }
+        Some(ErrorCode::NotADatabase) => unreadable("it is not an SQLite database, or it is encrypted")
             .remedy("name another file; this one was not changed"),
         Some(ErrorCode::DatabaseCorrupt) => {
-            unreadable(path, "it is damaged (the database disk image is malformed)")
+            unreadable("it is damaged (the database disk image is malformed)")
                 .remedy("put a backup back, or try `sqlite3 FILE .recover`; this one was not changed")
         }
         // Opening a WAL database needs some pages beside it: SQLite tells a full disk there as a failure of the disk.
@@ -218,14 +281,22 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings)
             Error::new(ErrorKind::Space, file.to_string(), message)
                 .remedy("free some space there and run the command again")
         }
+        Some(ErrorCode::DiskFull) => {
+            let message =
+                format!("the disk is full on which SQLite sorts rows of {file}; nothing was changed");
+            Error::new(ErrorKind::Space, file.to_string(), message)
+                .remedy("free some space there, or name a folder with more in SQLITE_TMPDIR")
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            unreadable(&format!("the disk failed ({})", sqlite_message(error)))
+                .remedy("look after the disk, then run the command again; nothing was changed")
+        }
         Some(ErrorCode::CannotOpen) => {
             let folder_is_there = path.parent().is_none_or(|p| p.as_os_str().is_empty() || p.is_dir());
             if folder_is_there {
-                unreadable(path, "SQLite may not open it")
-                    .remedy("check the rights of the file and of its folder")
+                unreadable("SQLite may not open it").remedy("check the rights of the file and of its folder")
             } else {
-                unreadable(path, "its folder does not exist")
-                    .remedy("make the folder first, or name another file")
+                unreadable("its folder does not exist").remedy("make the folder first, or name another file")
             }
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::new(
@@ -234,7 +305,7 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error, settings: &Settings)
             format!("the database {file} cannot be written: {}; nothing was changed", sqlite_message(error)),
         )
         .remedy("check who owns the file and its folder, and whether the file system is mounted read-only"),
-        _ => unreadable(path, &sqlite_message(error)),
+        _ => unreadable(&sqlite_message(error)),
     }
 }
 
@@ -305,6 +376,12 @@ pub(crate) fn breaks_constraint(error: &rusqlite::Error) -> bool {
         || sqlite_message(error).contains("constraint failed")
 }
 
+/// Whether a statement failed while it ran, on a value of a row, and not for what it says: SQLite tells the place in the text then.
+pub(crate) fn fails_on_a_row(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(code, _) = error else { return false };
+    matches!(code.extended_code, ffi::SQLITE_ERROR | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH)
+}
+
 /// SQLite's own words.
 pub(crate) fn sqlite_message(error: &rusqlite::Error) -> String {
     match error {
@@ -346,6 +423,23 @@ mod tests {
                 if tries < 4 { Err(failure(code)) } else { Ok(tries) }
             });
             assert_eq!((result.unwrap(), told.0), (4, 1));
+        }
+    }
+
+    #[test]
+    fn a_lock_is_told_with_the_time_that_was_waited() {
+        let waits = [(0, "holds a lock on db;"), (30, "for more than "), (1_000, "for more than 1 second;")];
+        for (wait, expected) in waits {
+            let settings = Settings { lock_wait: Duration::from_millis(wait), ..Settings::default() };
+            let begun = Instant::now();
+            let busy = || Err::<(), _>(failure(ffi::SQLITE_BUSY));
+            let error = patiently(Path::new("db"), &settings, &mut (), busy).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Locked);
+            assert!(error.message.contains(expected), "{error}");
+            let number = error.message.split_once("more than ").map(|(_, rest)| rest.split(' ').next());
+            let told: u64 = number.flatten().map_or(0, |number| number.parse().unwrap());
+            let told = if error.message.contains("milli") { told } else { told * 1_000 };
+            assert!(wait <= told && u128::from(told) <= begun.elapsed().as_millis(), "{error}");
         }
     }
 

@@ -32,9 +32,8 @@ pub struct Opinion {
 /// [`crate::ErrorKind::Planner`] when there is no Atlas, or it fails; those of reading the database.
 pub fn opinion(db: &Path, declared: &Declared, settings: &Settings) -> Result<Opinion> {
     let ignore = ignore_patterns(settings);
-    let live = match open::reading(db, settings, &mut ())? {
-        Some(conn) => open::patiently(db, settings, &mut (), || schema::read(&conn, &ignore))
-            .map_err(|error| explain(db, &error, settings))?,
+    let live = match open::snapshot(db, settings, &mut ())? {
+        Some(conn) => schema::read(&conn, &ignore).map_err(|error| explain(db, &error, settings))?,
         None => Schema::default(),
     };
     let pending = atlas::pending(&live, declared, settings)?;

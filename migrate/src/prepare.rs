@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sha2::{Digest as _, Sha256};
 
-use crate::apply;
+use crate::apply::{self, MEND_THE_ROW, row_fails};
 use crate::calibration::Calibration;
 use crate::carry::{Carry, Source};
 use crate::declared::{Declared, ignore_patterns};
@@ -23,7 +23,7 @@ use crate::loss::Search;
 use crate::matching::carry;
 use crate::memory;
 use crate::object::{of_column, written};
-use crate::open::{self, breaks_constraint, explain, is_interrupted, sqlite_message};
+use crate::open::{self, breaks_constraint, explain, fails_on_a_row, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
 use crate::prediction::{Prediction, Prospect};
@@ -76,10 +76,10 @@ pub fn prepare<'d>(
         let chosen = Proposals { ground: &ground, carry: &carry, hazards: &hazards }.choose(watch)?;
         report.proposals = chosen.1;
         report.plan = Some(chosen.0);
-        return Ok(ground.prepared(carry, report));
+        return ground.prepared(carry, report);
     }
     report.idle_directives = carry(&ground.live, declared)?.idle;
-    Ok(ground.prepared(Carry::default(), report))
+    ground.prepared(Carry::default(), report)
 }
 
 /// Only reads and compares; no planner runs. Never writes to `db`. The report's outcome is `InSync` or `Planned` (without a plan).
@@ -207,10 +207,8 @@ impl<'g, 'd> Ground<'g, 'd> {
         let ignore = ignore_patterns(settings);
         let reader = Reader::open(db, settings, watch)?;
         let live = match &reader {
-            Some(reader) => {
-                open::patiently(db, settings, watch, || schema::read_beside(reader.conn(), &ignore, known))
-                    .map_err(|error| explain(db, &error, settings))?
-            }
+            Some(reader) => schema::read_beside(reader.conn(), &ignore, known)
+                .map_err(|error| cannot_plan(db, &error, settings))?,
             None => Schema::default(),
         };
         Self { reader, ..Self::of(db, declared, settings, ignore, live) }.checked()
@@ -279,7 +277,11 @@ impl<'g, 'd> Ground<'g, 'd> {
             let (conn, live, declared) = (self.conn(), &self.live, self.declared);
             Search { conn, live, declared, carry, settings: self.settings, acted }.hazards()
         };
-        found().map_err(|error| explain(self.database, &error, self.settings))
+        found().map_err(|error| self.cannot_plan(&error))
+    }
+
+    fn cannot_plan(&self, error: &rusqlite::Error) -> Error {
+        cannot_plan(self.database, error, self.settings)
     }
 
     /// An `@using` expression that SQLite cannot read, told with its line.
@@ -287,8 +289,7 @@ impl<'g, 'd> Ground<'g, 'd> {
         let Some(conn) = self.conn() else { return Ok(()) };
         // Else a name in double quotes that is no column's is a string, for every row (<https://www.sqlite.org/quirks.html#dblquote>).
         let quirk = DbConfig::SQLITE_DBCONFIG_DQS_DML;
-        let strict =
-            |on: bool| conn.set_db_config(quirk, !on).map_err(|e| explain(self.database, &e, self.settings));
+        let strict = |on: bool| conn.set_db_config(quirk, !on).map_err(|error| self.cannot_plan(&error));
         strict(true)?;
         let checked = self.expressions_can_be_read(conn, carry);
         strict(false)?;
@@ -315,9 +316,12 @@ impl<'g, 'd> Ground<'g, 'd> {
         Ok(())
     }
 
-    fn prepared(self, carry: Carry, report: Report) -> Prepared<'d> {
+    fn prepared(self, carry: Carry, report: Report) -> Result<Prepared<'d>> {
+        if let Some(reader) = &self.reader {
+            reader.let_go().map_err(|error| self.cannot_plan(&error))?;
+        }
         let reader = self.reader.filter(|_| report.plan.is_some());
-        Prepared {
+        Ok(Prepared {
             database: self.database.to_owned(),
             declared: self.declared,
             settings: self.settings.clone(),
@@ -325,8 +329,20 @@ impl<'g, 'd> Ground<'g, 'd> {
             carry,
             report,
             reader: Mutex::new(reader),
-        }
+        })
     }
+}
+
+/// The error of a database that cannot be read while a plan is made.
+fn cannot_plan(db: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
+    if is_interrupted(error) {
+        return planner::interrupted();
+    }
+    if fails_on_a_row(error) {
+        let message = format!("{}; nothing was changed", row_fails("schema.sql", error));
+        return Error::new(ErrorKind::Hazard, db.display().to_string(), message).remedy(MEND_THE_ROW);
+    }
+    explain(db, error, settings)
 }
 
 /// An empty schema never means "drop everything".
@@ -372,7 +388,8 @@ impl Proposals<'_> {
             }
             match self.propose(*planner, watch) {
                 Ok(plan) => proved.push(plan),
-                Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+                // Anything else is no matter of the plan, and stands in the way of every other.
+                Err(error) if !is_about_the_plan(error.kind) => return Err(error),
                 Err(error) => {
                     let verdict = if error.kind == ErrorKind::Planner {
                         Verdict::Unavailable
@@ -399,12 +416,18 @@ impl Proposals<'_> {
         let reasons = reasons.concat();
         // Where a plan only fails on the rows, the rows are what has to change.
         if let Some(broken) = errors.iter().find(|e| e.kind == ErrorKind::Hazard) {
-            let message = format!(
-                "the change of {file} was refused; nothing was changed\n  {}: rows break a constraint of schema.sql{reasons}",
-                HazardName::ViolatedConstraint
-            );
-            return Error::new(ErrorKind::Hazard, &broken.object, message)
-                .remedy("correct those rows first, or declare what they are");
+            let (what, remedy) = match broken.remedy.as_str() {
+                "" => (
+                    format!(
+                        "{}: rows break a constraint of schema.sql{reasons}",
+                        HazardName::ViolatedConstraint
+                    ),
+                    "correct those rows first, or declare what they are",
+                ),
+                remedy => (broken.message.clone(), remedy),
+            };
+            let message = format!("the change of {file} was refused; nothing was changed\n  {what}");
+            return Error::new(ErrorKind::Hazard, &broken.object, message).remedy(remedy);
         }
         let kind = if errors.iter().any(|e| e.kind == ErrorKind::Proof) {
             ErrorKind::Proof
@@ -464,7 +487,16 @@ impl Proposals<'_> {
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
         let execution = Execution { watched, hazards: self.hazards, ..self.execution(steps) };
-        proof::prove(&execution, ground.conn()).map_err(disproved)
+        match proof::prove(&execution, ground.conn()) {
+            Err(Failure::Live(error)) => Err(ground.cannot_plan(&error)),
+            Err(Failure::Statement { object, error, .. })
+                if fails_on_a_row(&error) && runs_without_rows(&execution) =>
+            {
+                let message = row_fails(&object, &error);
+                Err(Error::new(ErrorKind::Hazard, object, message).remedy(MEND_THE_ROW))
+            }
+            proved => proved.map_err(disproved),
+        }
     }
 
     fn predict(&self, steps: &[Step], rows: &dyn Fn(&str) -> u64) -> Prediction {
@@ -531,19 +563,30 @@ impl Ground<'_, '_> {
     }
 }
 
+fn is_about_the_plan(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Planner | ErrorKind::Proof | ErrorKind::Hazard)
+}
+
+/// Whether no statement fails where there are no rows.
+fn runs_without_rows(execution: &Execution<'_>) -> bool {
+    !matches!(proof::prove(execution, None), Err(Failure::Statement { .. }))
+}
+
 /// A constraint that sample rows break is the rows' matter; anything else is the plan's.
 fn disproved(failure: Failure) -> Error {
     match failure {
-        Failure::Statement { error, .. } | Failure::Reading(error) if is_interrupted(&error) => {
+        Failure::Statement { error, .. } | Failure::Reading(error) | Failure::Live(error)
+            if is_interrupted(&error) =>
+        {
             planner::interrupted()
         }
-        Failure::Statement { sql, error } => {
+        Failure::Statement { object, sql, error } => {
             let line: String =
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
             let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
-            Error::new(kind, "", format!("would fail: {} in `{line}`", sqlite_message(&error)))
+            Error::new(kind, object, format!("would fail: {} in `{line}`", sqlite_message(&error)))
         }
-        Failure::Reading(error) => {
+        Failure::Reading(error) | Failure::Live(error) => {
             Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
         }
         Failure::Found { object, sql } => {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Rows};
 
 use crate::carry::{self, TableCarry};
 use crate::execute::{Execution, Failure};
@@ -53,7 +53,7 @@ fn damage(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     found.collect()
 }
 
-fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection) -> rusqlite::Result<()> {
+fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection) -> Result<(), Failure> {
     let mut sampler =
         Sampler { live: execution.live, database, replica, taken: BTreeMap::new(), queue: VecDeque::new() };
     for watched in &execution.watched {
@@ -74,19 +74,26 @@ fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection
 }
 
 /// Its first rows: a module finds none by its place in constant time.
-fn sample_virtual_table(table: &Table, database: &Connection, replica: &Connection) -> rusqlite::Result<()> {
+fn sample_virtual_table(table: &Table, database: &Connection, replica: &Connection) -> Result<(), Failure> {
     let rowid = table.rowid_alias.is_none().then(|| "rowid".to_owned());
     let columns: Vec<_> = rowid.into_iter().chain(table.columns.iter().map(|c| quote(&c.name))).collect();
     let (name, list) = (quote(&table.name), columns.join(", "));
     let places = vec!["?"; columns.len()].join(", ");
     let mut insert = replica.prepare(&format!("INSERT INTO {name} ({list}) VALUES ({places})"))?;
-    let mut select = database.prepare(&format!("SELECT {list} FROM {name} LIMIT {SAMPLE}"))?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let values = (0..columns.len()).map(|i| row.get(i)).collect::<rusqlite::Result<Vec<Value>>>()?;
+    let mut select =
+        database.prepare(&format!("SELECT {list} FROM {name} LIMIT {SAMPLE}")).map_err(Failure::Live)?;
+    let mut rows = select.query([]).map_err(Failure::Live)?;
+    while let Some(values) = next(&mut rows, columns.len())? {
         insert.execute(rusqlite::params_from_iter(&values))?;
     }
     Ok(())
+}
+
+/// The values of the next row of the live database.
+fn next(rows: &mut Rows<'_>, columns: usize) -> Result<Option<Vec<Value>>, Failure> {
+    let Some(row) = rows.next().map_err(Failure::Live)? else { return Ok(None) };
+    let values = (0..columns).map(|at| row.get(at)).collect::<rusqlite::Result<_>>();
+    values.map(Some).map_err(Failure::Live)
 }
 
 /// A parent that rows will have by a foreign key that is new.
@@ -128,8 +135,8 @@ struct Sampler<'s> {
 }
 
 impl<'s> Sampler<'s> {
-    fn table(&mut self, table: &'s Table, new_parents: &[NewParent<'s>]) -> rusqlite::Result<()> {
-        let sample = Sample::of(self.database, table, SAMPLE)?;
+    fn table(&mut self, table: &'s Table, new_parents: &[NewParent<'s>]) -> Result<(), Failure> {
+        let sample = Sample::of(self.database, table, SAMPLE).map_err(Failure::Live)?;
         sample.look(table, |clause, parameters| {
             self.copy(table, clause, parameters)?;
             new_parents.iter().try_for_each(|parent| {
@@ -141,7 +148,7 @@ impl<'s> Sampler<'s> {
         })
     }
 
-    fn copy(&mut self, table: &'s Table, clause: &str, parameters: &[Value]) -> rusqlite::Result<()> {
+    fn copy(&mut self, table: &'s Table, clause: &str, parameters: &[Value]) -> Result<(), Failure> {
         let names: Vec<_> =
             table.columns.iter().filter(|c| c.generated.is_none()).map(|c| quote(&c.name)).collect();
         let rowid = table.rowid_name().filter(|_| table.rowid_alias.is_none());
@@ -150,11 +157,10 @@ impl<'s> Sampler<'s> {
         let sql = format!("SELECT {columns} FROM {} {clause}", quote(&table.name));
         let places = vec!["?"; listed.len()].join(", ");
         let insert = format!("INSERT OR ABORT INTO {} ({columns}) VALUES ({places})", quote(&table.name));
-        let mut select = self.database.prepare_cached(&sql)?;
+        let mut select = self.database.prepare_cached(&sql).map_err(Failure::Live)?;
         let mut insert = self.replica.prepare_cached(&insert)?;
-        let mut rows = select.query(rusqlite::params_from_iter(parameters))?;
-        while let Some(row) = rows.next()? {
-            let values = (0..listed.len()).map(|i| row.get(i)).collect::<rusqlite::Result<Vec<Value>>>()?;
+        let mut rows = select.query(rusqlite::params_from_iter(parameters)).map_err(Failure::Live)?;
+        while let Some(values) = next(&mut rows, listed.len())? {
             if self.taken.entry(table.name.clone()).or_default().insert(format!("{values:?}")) {
                 insert.execute(rusqlite::params_from_iter(&values))?;
                 let skipped = usize::from(rowid.is_some());
@@ -165,7 +171,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// Closes the sample over foreign-key parents: a row without its parent would look like a loss.
-    fn parents(&mut self) -> rusqlite::Result<()> {
+    fn parents(&mut self) -> Result<(), Failure> {
         while let Some((table, values)) = self.queue.pop_front() {
             let columns: Vec<_> = table.columns.iter().filter(|c| c.generated.is_none()).collect();
             for key in &table.foreign_keys {
@@ -195,18 +201,18 @@ impl<'s> Sampler<'s> {
     }
 }
 
-fn copy_marks(database: &Connection, replica: &Connection) -> rusqlite::Result<()> {
-    let there = crate::evidence::has_table(database, "sqlite_sequence")?
+fn copy_marks(database: &Connection, replica: &Connection) -> Result<(), Failure> {
+    let there = crate::evidence::has_table(database, "sqlite_sequence").map_err(Failure::Live)?
         && crate::evidence::has_table(replica, "sqlite_sequence")?;
     if !there {
         return Ok(());
     }
     replica.execute("DELETE FROM sqlite_sequence", [])?;
-    let mut select = database.prepare("SELECT name, seq FROM sqlite_sequence")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (name, mark): (Value, Value) = (row.get(0)?, row.get(1)?);
-        replica.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", [name, mark])?;
+    let mut select = database.prepare("SELECT name, seq FROM sqlite_sequence").map_err(Failure::Live)?;
+    let mut rows = select.query([]).map_err(Failure::Live)?;
+    while let Some(values) = next(&mut rows, 2)? {
+        let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";
+        replica.execute(sql, rusqlite::params_from_iter(&values))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A connection that read a database, and that can tell afterwards whether anybody has committed since.
 //!
-//! Between plan and apply a person may be asked, for hours: no transaction stays open, so nobody is kept from writing, or from
-//! folding the log back into the file.
+//! While it plans it reads one state of the database. Between plan and apply a person may be asked, for hours: no transaction stays
+//! open then, so nobody is kept from writing, or from folding the log back into the file.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -24,12 +24,11 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// As [`open::reading`]. Whatever is read from it later is not older than what [`Reader::is_current`] is about.
+    /// As [`open::snapshot`], until [`Reader::let_go`]. What is read from it is what [`Reader::is_current`] is about.
     pub(crate) fn open(path: &Path, settings: &Settings, watch: &mut dyn Watch) -> Result<Option<Self>> {
         let before = File::at(path);
-        let Some(conn) = open::reading(path, settings, watch)? else { return Ok(None) };
-        let version = open::patiently(path, settings, watch, || version(&conn))
-            .map_err(|error| explain(path, &error, settings))?;
+        let Some(conn) = open::snapshot(path, settings, watch)? else { return Ok(None) };
+        let version = version(&conn).map_err(|error| explain(path, &error, settings))?;
         // Looked at last: to open it may have rolled a dead transaction back.
         let file = File::at(path).filter(|now| before.is_some_and(|before| before.inode == now.inode));
         Ok(Some(Self { conn, version, file }))
@@ -37,6 +36,13 @@ impl Reader {
 
     pub(crate) fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    /// All is read: from here on it holds no lock.
+    ///
+    /// Fails where a statement failed so badly meanwhile that SQLite ended the transaction: then it was not one state that was read.
+    pub(crate) fn let_go(&self) -> rusqlite::Result<()> {
+        self.conn.execute_batch("COMMIT")
     }
 
     /// Whether the file at this path still is the one that was opened, and nobody wrote to it past SQLite.

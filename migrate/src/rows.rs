@@ -340,8 +340,11 @@ impl Rows<'_, '_> {
         let sql = format!(
             "SELECT coalesce(sum(landfall_rows - 1), 0) FROM (SELECT count(*) AS landfall_rows FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
         );
-        // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
-        let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { return Ok(()) };
+        let rows = match self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) {
+            // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
+            Err(rusqlite::Error::SqlInputError { .. }) => return Ok(()),
+            rows => rows?,
+        };
         if rows > 0 {
             let rowids = if self.old.rowid_name().is_some() {
                 self.rowids_from(&format!(

@@ -33,11 +33,11 @@ impl Sample {
     }
 
     /// Calls `look` with what comes behind `SELECT … FROM table` and its parameters, for all of the sample.
-    pub(crate) fn look(
+    pub(crate) fn look<E>(
         &self,
         table: &Table,
-        mut look: impl FnMut(&str, &[Value]) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
+        mut look: impl FnMut(&str, &[Value]) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self {
             Self::Rowids(rowids) => {
                 let clause = format!("WHERE {} = ?1", table.rowid_name().unwrap_or("rowid"));

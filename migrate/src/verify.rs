@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::backup::{self, Backup};
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, is_interrupted, stop_when_raised};
+use crate::open::{self, explain, is_interrupted};
 use crate::settings::Settings;
 
 /// Holds the file `copy` against what was told of it where it was made, and checks it with `integrity_check`. On return it is
@@ -46,14 +46,11 @@ pub fn intact(copy: &Path, settings: &Settings) -> Result<()> {
 }
 
 fn integrity(copy: &Path, settings: &Settings) -> Result<String> {
-    let Some(mut conn) = open::reading(copy, settings, &mut ())? else {
+    let Some(conn) = open::reading(copy, settings, &mut ())? else {
         return Ok("it is empty".to_owned());
     };
-    let mut ask = || {
-        stop_when_raised(&mut conn, &settings.interrupt)?;
-        conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-    };
-    ask().map_err(|error| match is_interrupted(&error) {
+    let verdict = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    verdict.map_err(|error| match is_interrupted(&error) {
         true => interrupted(copy),
         false => explain(copy, &error, settings),
     })

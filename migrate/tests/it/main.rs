@@ -19,6 +19,7 @@ mod histories;
 mod in_sync;
 mod inspect;
 mod kinds;
+mod locks;
 mod look_again;
 mod names;
 mod planners;
