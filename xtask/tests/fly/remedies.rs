@@ -116,9 +116,14 @@ const TYPED_ELSEWHERE: &[(&str, &str)] = &[
     ),
 ];
 
-/// What needs a person's browser, the network, or all that there is.
-const NOT_HERE: &[&str] =
-    &["fly tokens create deploy", "fly tokens create org", "fly version upgrade", "fly apps destroy simapp"];
+/// What makes a token, fetches another client or takes all away: the simulator knows none of these calls. All that is seen is that the
+/// real client has such a command, and takes these words for it.
+const ONLY_PARSED: &[(&str, &str)] = &[
+    ("fly tokens create deploy", "fly tokens create deploy [flags]"),
+    ("fly tokens create org", "fly tokens create org [flags]"),
+    ("fly version upgrade", "fly version upgrade [flags]"),
+    ("fly apps destroy simapp", "fly apps destroy <app name(s)> [flags]"),
+];
 
 fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
@@ -191,7 +196,8 @@ fn command(text: &str) -> Option<String> {
 #[test]
 fn every_remedy_that_is_printed_is_typed() {
     let typed = TYPED.iter().map(|typed| typed.0).chain(TYPED_ELSEWHERE.iter().map(|(command, _)| *command));
-    let known: BTreeSet<_> = typed.chain(NOT_HERE.iter().copied()).map(str::to_owned).collect();
+    let known: BTreeSet<_> =
+        typed.chain(ONLY_PARSED.iter().map(|(command, _)| *command)).map(str::to_owned).collect();
     let printed = printed();
     assert!(printed.len() > 30, "{printed:?}");
     assert_eq!(printed.difference(&known).collect::<Vec<_>>(), [""; 0], "printed, and never typed");
@@ -201,6 +207,28 @@ fn every_remedy_that_is_printed_is_typed() {
         let text = fs::read_to_string(tests().join("fly").join(file)).unwrap();
         assert!(text.contains(&format!("fn {name}")), "{command}: {test}");
     }
+}
+
+#[test]
+fn what_cannot_be_done_here_is_a_command_that_the_real_client_has() {
+    let Some(home) = crate::requires::fly("what_cannot_be_done_here_is_a_command_that_the_real_client_has")
+    else {
+        return;
+    };
+    let Some(scene) = scene("what_cannot_be_done_here_is_a_command_that_the_real_client_has") else { return };
+    let help = |line: &str| {
+        let mut fly = Command::new(home.join("shim/fly"));
+        fly.args(words(line).iter().skip(1)).arg("--help").envs(scene.sim.environment());
+        let output = fly.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for (command, usage) in ONLY_PARSED {
+        let (exit, said) = help(command);
+        assert_eq!(exit, Some(0), "{command}: {said}");
+        assert!(said.lines().any(|line| line.trim() == *usage), "{command}: {said}");
+    }
+    // Words that it does not know are not taken for any command.
+    assert!(!help("fly tokens create nonsense").1.contains("create nonsense ["));
 }
 
 impl State {

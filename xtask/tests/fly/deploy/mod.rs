@@ -26,6 +26,7 @@ macro_rules! assert_told {
 
 mod cases;
 mod certainty;
+mod endings;
 mod faults;
 mod first;
 mod flyctl;
