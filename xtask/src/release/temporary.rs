@@ -64,13 +64,18 @@ impl Temporary {
         self.volumes(fly)?.iter().try_for_each(|volume| fly.destroy_volume(&volume.id))
     }
 
-    /// The commands that take away what is still there.
+    /// The commands that take away what is still there, or show first what it holds.
     fn left(&self, fly: &Fly<'_>, app: &str) -> Result<Vec<String>, Failure> {
-        let machines =
-            self.machines(fly)?.into_iter().map(|m| format!("fly machine destroy {} --force", m.id));
-        let volumes = self.volumes(fly)?.into_iter().map(|v| format!("fly volumes destroy {} --yes", v.id));
-        Ok(machines.chain(volumes).map(|command| format!("{command} -a {app}")).collect())
+        let destroy = |machine: Machine| format!("fly machine destroy {} --force -a {app}", machine.id);
+        let machines = self.machines(fly)?.into_iter().map(destroy);
+        let volumes = self.volumes(fly)?.into_iter().map(|volume| look(&volume.id));
+        Ok(machines.chain(volumes).collect())
     }
+}
+
+/// What shows what a volume holds, and only then how it is removed.
+pub(crate) fn look(volume: &str) -> String {
+    format!("cargo xtask status --volume {volume}")
 }
 
 /// Destroys a machine, and sees to it that it is gone: an answer may be lost.

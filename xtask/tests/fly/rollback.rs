@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::front::{Front, Says};
 use crate::shop::{REF, SCHEMA, commit, connected, git, record, shop, with_origin};
-use crate::sim::{Sim, inspect};
+use crate::sim::{Sim, inspect, version};
 use crate::world::{Said, World};
 
 const LOCK: &str = "refs/landfall/lock/simapp";
@@ -829,14 +829,6 @@ fn what_origin_refuses_is_told_ref_by_ref_and_what_is_set_aside_is_known_in_ever
     assert_told!(scene, told, @"
     note: refs/landfall/audit/simapp was written down here, and origin has not got it: hook declined: Only robots write here
     no other clone sees it until: git push origin refs/landfall/audit/simapp
-        Stopping machine [OLD]
-            Ship machine [OLD] is stopped, and has [A] ([TIME])
-          Volume [NEW VOLUME] of snapshot vs_0123456789abcdef ([TIME])
-         Machine [NEW] with volume [NEW VOLUME] ([TIME])
-          Verify machine [NEW] serves [A], 12 rows ([TIME])
-       Set aside machine [OLD] is gone; volume [VOLUME] stays, with its data ([TIME])
-    note: refs/landfall/audit/simapp was written down here, and origin has not got it: hook declined: Only robots write here
-    no other clone sees it until: git push origin refs/landfall/audit/simapp
           Record refs/landfall/deployed/simapp is [A], here and at origin; refs/landfall/audit/simapp, here alone ([TIME])
      Rolled back simapp to [A]: [URL]
     note: volume [VOLUME] has what was written since; to see what it holds: cargo xtask status --volume [VOLUME]
@@ -1180,6 +1172,56 @@ fn a_machine_on_another_host_that_nobody_can_ask_about_is_left_as_it_is() {
     let said = scene.rollback(0, &["--data", "newest", "--auto-approve"]);
     assert_told!(scene, scene.machines().join("\n"), @"[NEW] started now - [NEW VOLUME]");
     assert!(said.stderr.contains("Rolled back"), "{said}");
+}
+
+#[test]
+fn where_the_new_machine_is_well_the_other_one_is_taken_away_as_it_says() {
+    let Some(home) =
+        crate::requires::fly("where_the_new_machine_is_well_the_other_one_is_taken_away_as_it_says")
+    else {
+        return;
+    };
+    for (args, serves) in
+        [(&["--data", "newest"][..], "now -"), (&["1", "--data", "snapshot"], "before keep")]
+    {
+        let scene =
+            scene("where_the_new_machine_is_well_the_other_one_is_taken_away_as_it_says").unwrap().released();
+        if args.contains(&"newest") {
+            host_gone(&scene);
+        }
+        let said = scene.silent_from("Machine ", 6, args);
+        scene.sim.faults(&json!([]));
+        let (_, typed) = said.stderr.split_once("and never its volume: fly ").unwrap();
+        let typed: Vec<_> = typed.split(';').next().unwrap().split(' ').collect();
+        assert_eq!(typed, ["machine", "destroy", &scene.machine, "--force", "-a", "simapp"], "{said}");
+        let mut fly = std::process::Command::new(home.join("shim/fly"));
+        let output = fly.args(&typed).envs(scene.sim.environment()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        // One machine is left, on its new volume, and the other volume is there with what it holds.
+        let machines = scene.machines();
+        let [machine] = machines.as_slice() else { panic!("{machines:?}: {said}") };
+        assert!(machine.contains(&format!(" started {serves} vol_")), "{machine}: {said}");
+        assert!(scene.volumes().contains(&"[VOLUME] data".to_owned()), "{said}");
+        let status = scene.world.run(&["status"]);
+        assert!(status.stdout.contains("ok        machine"), "{status}");
+    }
+}
+
+#[test]
+fn a_private_app_whose_host_is_gone_is_looked_at_on_its_new_machine() {
+    let Some(mut scene) = scene("a_private_app_whose_host_is_gone_is_looked_at_on_its_new_machine") else {
+        return;
+    };
+    scene.world = scene.world.with_env("LANDFALL_URL", "http://127.0.0.1:9");
+    let scene = scene.released();
+    host_gone(&scene);
+    let version =
+        json!({"command": "version", "exit": 0, "report": version(&scene.commits[1]), "error": null});
+    let version = json!({"match": "app version", "exit_code": 0, "stdout": version.to_string()});
+    scene.sim.configure(&json!({"exec": [version, status(COPY, 10), status("--format", 12)]}));
+    let said = scene.rollback(0, &["--data", "newest", "--auto-approve", "--wait-timeout", "20"]);
+    assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");
+    assert_eq!(scene.machines().len(), 1, "{said}");
 }
 
 /// As a message says where it is not well: the machine, then its volume, once it has shown what it holds.

@@ -375,7 +375,7 @@ fn what_a_rehearsal_left_behind_is_told_with_what_removes_it() {
     let shop = Shop::with(&home, &json!({"volumes": volumes}));
     assert_told!(shop.told(0, "leftovers"), @"
     ok        leftovers        1 thing of rehearsals and looks; where none is under way, remove them
-    volume [VOLUME 2], a fork of production's: fly volumes destroy [VOLUME 2] -a simapp
+    volume [VOLUME 2], a fork of production's; see what it holds: cargo xtask status --volume [VOLUME 2]
     ");
 }
 

@@ -16,7 +16,7 @@ use crate::release::image::short;
 use crate::release::shipping::place::Place;
 use crate::release::shipping::prove::{Expected, Unproved};
 use crate::release::shipping::ship::Candidate;
-use crate::release::shipping::{Problem, Shipping, there};
+use crate::release::shipping::{Problem, Shipping};
 use crate::text;
 use crate::tool::fly::{NewVolume, Pushed};
 
@@ -172,9 +172,9 @@ impl Run<'_> {
 
     /// With what is at Fly now, as it was read back: an answer that was lost says nothing of that.
     fn partly_made(&self, error: &anyhow::Error) -> anyhow::Error {
-        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let Shipping { fly_toml, .. } = self.shipping;
         let (app, told) = (&fly_toml.app, Told::of(error));
-        let there = self.audit().ok().and_then(|audit| there::there(fly, fly_toml, &audit).ok());
+        let there = self.audit().ok().and_then(|audit| self.shipping.there(&audit).ok());
         let now = match there.as_ref().map(|there| (there.has_app, &there.place)) {
             Some((false, _)) => "nothing was made at Fly".to_owned(),
             Some((true, Place::Nowhere { volume: Some(volume) })) => {
@@ -194,9 +194,8 @@ impl Run<'_> {
 
     /// Somebody who held the lock before may have made what was missing.
     fn refuse_made(&self, missing: &Missing) -> Result<()> {
-        let Shipping { fly, fly_toml, .. } = self.shipping;
-        let there =
-            there::there(fly, fly_toml, &self.audit()?).map_err(|problems| Problem::error(&problems))?;
+        let Shipping { fly_toml, .. } = self.shipping;
+        let there = self.shipping.there(&self.audit()?).map_err(|problems| Problem::error(&problems))?;
         let is_as_it_was = matches!(&there.place, Place::Nowhere { volume } if *volume == missing.volume);
         if is_as_it_was && there.has_app == missing.has_app {
             return Ok(());
@@ -248,8 +247,7 @@ impl Run<'_> {
             rows: None,
             fewer: &[],
         };
-        let seeing = self.shipping.seeing(&machine);
-        match seeing.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
+        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 let config = self.shipping.machine_config(&machine.id).unwrap_or_else(|error| {

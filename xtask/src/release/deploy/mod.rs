@@ -30,7 +30,7 @@ use super::shipping::ship::{Candidate, Shipped};
 use super::shipping::sight::Sight;
 use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping, permit, there};
+use super::shipping::{Problem, Shipping, permit};
 use super::smoke::Smoke;
 use super::unique::unique;
 use crate::cli::Bases;
@@ -146,7 +146,7 @@ pub(crate) fn run(
         fly_toml: &fly_toml,
         fly: &fly,
         probe: Probe::public(&fly_toml.app),
-        sight: Sight::Public,
+        sight: Sight::Either,
         settings: &settings,
         wait_timeout: wanted.wait_timeout,
         interrupt,
@@ -187,9 +187,9 @@ struct Before {
 
 impl Run<'_> {
     fn preflight(mut self, begun: Instant, mut problems: Vec<Problem>, report: &mut Deploy) -> Result<()> {
-        let Shipping { fly_toml, fly, ui, .. } = self.shipping;
+        let ui = self.shipping.ui;
         let audit = self.audit()?;
-        let there = match there::there(fly, fly_toml, &audit) {
+        let there = match self.shipping.there(&audit) {
             Ok(there) => there,
             Err(more) => {
                 problems.extend(more);
@@ -256,7 +256,7 @@ impl Run<'_> {
     }
 
     fn again(&self, audit: &Audit) -> Result<(Machine, Volume), Error> {
-        match there::there(self.shipping.fly, self.shipping.fly_toml, audit).map(|there| there.place) {
+        match self.shipping.there(audit).map(|there| there.place) {
             Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
             Ok(Place::Nowhere { .. }) => {
                 let message = "the machine went away just now; nothing was changed";
@@ -308,7 +308,7 @@ impl Run<'_> {
     ) -> Result<(Pushed, Before)> {
         let built = self.built(report)?;
         // Fly makes it while the image is on its way.
-        let asked = snapshot::ask(self.shipping.fly, &standing.volume.id)?;
+        let asked = snapshot::ask(&self.shipping, &standing.volume.id)?;
         let pushed = self.pushed(&built, report)?;
         let before = self.backup(&asked, standing.clone(), earlier, report)?;
         lock.confirm()?;

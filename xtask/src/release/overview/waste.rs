@@ -2,7 +2,7 @@
 
 use super::Seen;
 use crate::release::check::{Check, fine};
-use crate::release::shipping::place::look;
+use crate::release::temporary::look;
 use crate::release::{reading, rehearsal};
 use crate::text;
 use crate::tool::fly::Volume;
@@ -46,7 +46,7 @@ impl Seen<'_> {
         let volumes =
             self.volumes().filter(|volume| is_ours(&volume.name, [rehearsal::VOLUME, reading::VOLUME]));
         let volumes = volumes.map(|volume| {
-            format!("volume {0}, a fork of production's: fly volumes destroy {0} -a {app}", volume.id)
+            format!("volume {}, a fork of production's; see what it holds: {}", volume.id, look(&volume.id))
         });
         let details: Vec<_> = machines.chain(volumes).collect();
         let evidence = format!(

@@ -10,21 +10,31 @@ use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome};
 use crate::release::image::short;
 use crate::release::lock::Lock;
-use crate::release::shipping::place::look;
 use crate::release::shipping::prove::Unproved;
 use crate::release::shipping::ship::{Candidate, Shipped};
 use crate::release::shipping::{Problem, Shipping, earlier};
+use crate::release::temporary::look;
 use crate::tool::fly::Volume;
 
 impl Run<'_> {
     /// The one volume of an app that has served, and has no machine any more.
     pub(super) fn orphan(&self) -> Result<Option<Volume>> {
-        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let Shipping { fly_toml, .. } = self.shipping;
         let has_served = self.audit.entries.iter().any(|recorded| recorded.entry.outcome == Outcome::Served);
-        if !has_served || fly.machines()?.iter().any(|machine| machine.is_in_group(&fly_toml.group)) {
+        if !has_served
+            || self
+                .shipping
+                .asked(|fly| fly.machines())?
+                .iter()
+                .any(|machine| machine.is_in_group(&fly_toml.group))
+        {
             return Ok(None);
         }
-        let volumes = fly.volumes()?.into_iter().filter(|volume| volume.name == fly_toml.source);
+        let volumes = self
+            .shipping
+            .asked(|fly| fly.volumes())?
+            .into_iter()
+            .filter(|volume| volume.name == fly_toml.source);
         let (aside, mut own): (Vec<_>, Vec<_>) = volumes.partition(|volume| self.audit.has_set_aside(volume));
         if own.len() != 1 || own[0].attached_machine_id.is_some() {
             return Ok(None);
@@ -116,8 +126,7 @@ impl Run<'_> {
         report.phases.done(ui, "Ship", begun, format!("machine {}: made", machine.id));
         let begun = Instant::now();
         let expected = goal.expected(&volume.id);
-        let seeing = self.shipping.seeing(&machine);
-        match seeing.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
+        match self.shipping.prove(&machine.id, &expected, limit, self.shipping.interrupt) {
             Ok(proved) => {
                 report.phases.done(ui, "Verify", begun, verified(&proved));
                 self.finish(goal, Done::Rollback, &proved, report);

@@ -73,9 +73,9 @@ impl Run<'_> {
 
     /// The machine, its volume, and why it cannot be reached.
     fn unreachable(&self) -> Result<(Machine, Volume, Trouble), Error> {
-        let Shipping { fly, fly_toml, .. } = self.shipping;
+        let Shipping { fly_toml, .. } = self.shipping;
         let app = &fly_toml.app;
-        let mut ours = fly.machines()?;
+        let mut ours = self.shipping.asked(|fly| fly.machines())?;
         ours.retain(|machine| machine.is_in_group(&fly_toml.group));
         let refused = |message: String, remedy: String| {
             Err(Error::new(Kind::Failed, "production", format!("{message}; nothing was changed"))
@@ -93,7 +93,7 @@ impl Run<'_> {
             );
         };
         let has_it = |volume: &Volume| volume.attached_machine_id.as_deref() == Some(machine.id.as_str());
-        match fly.volumes()?.into_iter().find(has_it) {
+        match self.shipping.asked(|fly| fly.volumes())?.into_iter().find(has_it) {
             Some(volume) => Ok((machine.clone(), volume, trouble)),
             None => refused(
                 format!("machine {} has no volume that Fly tells of", machine.id),
@@ -103,7 +103,7 @@ impl Run<'_> {
     }
 
     fn newest(&self, volume: &Volume) -> Result<Source, Error> {
-        let snapshots = self.shipping.fly.snapshots(&volume.id)?;
+        let snapshots = self.shipping.asked(|fly| fly.snapshots(&volume.id))?;
         let last = snapshot::last(&snapshots).ok_or_else(|| {
             let message = format!("volume {} has no snapshot; nothing was changed", volume.id);
             Error::new(Kind::Failed, &volume.id, message)
@@ -120,7 +120,7 @@ impl Run<'_> {
         let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         self.agree(way)?;
         self.confirm(lock)?;
-        let known = fly.volumes()?.into_iter().map(|volume| volume.id).collect();
+        let known = self.shipping.asked(|fly| fly.volumes())?.into_iter().map(|volume| volume.id).collect();
         let new =
             Temporary { machine: format!("landfall-{}", unique()), volume: fly_toml.source.clone(), known };
         self.begins(&way.goal, Done::DataBack, report);

@@ -36,7 +36,7 @@ use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::Candidate;
 use super::shipping::sight::Sight;
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping, permit, there};
+use super::shipping::{Problem, Shipping, permit};
 use crate::cli::Data;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
@@ -160,7 +160,7 @@ pub(crate) fn run(
         fly_toml: &fly_toml,
         fly: &fly,
         probe: Probe::public(&fly_toml.app),
-        sight: Sight::Public,
+        sight: Sight::Either,
         settings: &settings,
         wait_timeout: wanted.wait_timeout,
         interrupt,
@@ -274,7 +274,7 @@ impl Run<'_> {
         while begun.elapsed() < SETTLING && fly.machines()?.iter().any(is_moving) {
             thread::sleep(TICK);
         }
-        match there::there(fly, fly_toml, self.audit).map(|there| there.place) {
+        match self.shipping.there(self.audit).map(|there| there.place) {
             Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
             Ok(Place::Nowhere { .. }) => Err(Problem::error(&[Problem::new(
                 format!("{} was never deployed: there is nothing to go back from", fly_toml.app),

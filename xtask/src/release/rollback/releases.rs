@@ -8,7 +8,7 @@ use crate::error::{Error, Kind as ErrorKind};
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
 use crate::release::shipping::earlier::is_of;
-use crate::release::shipping::place::look;
+use crate::release::temporary::look;
 use crate::text;
 
 /// As many characters of a fingerprint as a person compares.

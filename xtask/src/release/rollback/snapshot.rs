@@ -10,10 +10,10 @@ use super::{Rollback, Run, Way, kept, verified};
 use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
-use crate::release::shipping::place::look;
 use crate::release::shipping::prove::{Expected, Proved, Sick, Unknown, Unproved};
 use crate::release::shipping::seen::Seen;
 use crate::release::shipping::ship::Candidate;
+use crate::release::temporary::look;
 use crate::release::temporary::{Temporary, destroyed};
 use crate::release::unique::unique;
 use crate::tool::fly::{Failure, Fly, NewVolume};
@@ -54,7 +54,7 @@ impl Run<'_> {
                 .remedy(format!("bring its copy back: cargo xtask rollback {number} --data copy"))
                 .into());
         };
-        let there = self.shipping.fly.snapshots(&volume)?;
+        let there = self.shipping.asked(|fly| fly.snapshots(&volume))?;
         let found = there.into_iter().find(|snapshot| snapshot.id == id && snapshot.status == "created");
         found.map(|snapshot| Source { id: id.clone(), time: snapshot.created_at }).ok_or_else(|| {
             let message =
@@ -66,7 +66,7 @@ impl Run<'_> {
     }
 
     pub(super) fn snapshot_back(&self, way: &Way<'_>, source: &Source, report: &mut Rollback) -> Result<()> {
-        let known = self.shipping.fly.volumes()?.into_iter().map(|volume| volume.id).collect();
+        let known = self.shipping.asked(|fly| fly.volumes())?.into_iter().map(|volume| volume.id).collect();
         let volume = self.shipping.fly_toml.source.clone();
         self.begins(&way.goal, Done::DataBack, report);
         let new = Temporary { machine: format!("landfall-{}", unique()), volume, known };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Shipping;
-use super::place::look;
+use crate::release::temporary::look;
 use crate::tool::fly::{Failure, Fly, Machine, Volume};
 
 /// For how long it is asked after an attempt: what matters more was asked before.

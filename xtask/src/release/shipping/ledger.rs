@@ -24,7 +24,7 @@ impl Shipping<'_> {
 
     /// The machine's configuration as JSON, without what must not be published: files, and variables that fly.toml does not have.
     pub(crate) fn machine_config(&self, machine: &str) -> Result<String> {
-        let mut config = self.fly.machine_config(machine)?;
+        let mut config = self.asked(|fly| fly.machine_config(machine))?;
         publishable(&mut config, &self.fly_toml.env);
         Ok(serde_json::to_string_pretty(&config)? + "\n")
     }
@@ -35,7 +35,10 @@ impl Shipping<'_> {
         let never = Interrupt::default();
         let audit = audit::append(root, app, entry, files, &never)?;
         let chain = audit::ref_name(app);
-        self.tell(&chain, &audit, &format!("git push origin {chain}"));
+        // What is shipped now has another entry at its end, which takes this one along, or tells.
+        if entry.outcome != Outcome::Shipping {
+            self.tell(&chain, &audit, &format!("git push origin {chain}"));
+        }
         if entry.outcome != Outcome::Served {
             return Ok(format!("{chain}, {}", told(&audit)));
         }

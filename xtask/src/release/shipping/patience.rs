@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Shipping;
-use crate::tool::fly::Fly;
+use crate::tool::fly::{Failure, Fly};
 
 /// Before the second question.
 const FIRST: Duration = Duration::from_millis(500);
@@ -12,6 +12,8 @@ const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
 /// How long one question may hang before it is asked again.
 const HANGS: Duration = Duration::from_secs(15);
+/// For how long it is asked before anything is changed.
+pub(super) const ASKING: Duration = Duration::from_secs(15);
 /// Between two looks at the request to stop.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -33,6 +35,11 @@ impl Backoff {
 }
 
 impl Shipping<'_> {
+    /// Asks Fly before anything is changed, and again for a moment: a limit of rates or a bad gateway is no answer.
+    pub(crate) fn asked<T>(&self, question: impl Fn(&Fly<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.patiently(ASKING, Failure::may_pass, question)
+    }
+
     /// Asks Fly, and again with growing pauses where that `may_pass`, for as long as `limit`; why not, where it was never answered.
     pub(crate) fn patiently<T, E>(
         &self,

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use crate::fly_toml::FlyToml;
+use crate::release::temporary::look;
 use crate::tool::fly::{Machine, Volume};
 
 /// Where a release goes.
@@ -134,11 +135,6 @@ fn there(machine: Machine, volumes: Vec<Volume>, fly_toml: &FlyToml) -> Result<P
     };
     problems.extend(elsewhere(&machine, &volume, fly_toml));
     if problems.is_empty() { Ok(Place::There { machine: Box::new(machine), volume }) } else { Err(problems) }
-}
-
-/// What shows what a volume holds, and only then how it is removed.
-pub(crate) fn look(volume: &str) -> String {
-    format!("cargo xtask status --volume {volume}")
 }
 
 fn region(fly_toml: &FlyToml) -> &str {

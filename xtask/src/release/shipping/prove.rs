@@ -162,12 +162,15 @@ struct Watch {
     backoff: Backoff,
     /// Of which update the machine was at first.
     instance: Option<String>,
+    /// Whether it was told that the public address does not show it.
+    hidden: bool,
     seen: Seen,
 }
 
 impl Watch {
     fn new(limit: Limit, patience: Duration) -> Self {
-        Self { limit, patience, bad: 0, backoff: Backoff::new(), instance: None, seen: Seen::default() }
+        let (backoff, seen) = (Backoff::new(), Seen::default());
+        Self { limit, patience, bad: 0, backoff, instance: None, hidden: false, seen }
     }
 
     /// How long until the next look; or the end, where there is nothing more to wait for after `elapsed`.
@@ -237,17 +240,23 @@ impl Shipping<'_> {
         if machine.state != "started" {
             return Err(self.not_started(&machine));
         }
-        let steady = self.steady(&machine, expected, watch)?;
+        let (seeing, hidden) = self.seeing(&machine);
+        if let Some(unseen) = hidden.filter(|_| !watch.hidden) {
+            watch.hidden = true;
+            activity.note(format!("{unseen}; so the service is looked at on its machine"));
+        }
+        let steady = seeing.steady(&machine, expected, watch)?;
         activity.goes_on("asking what it is");
-        let version = expected.commit.map(|commit| self.version(id, commit, expected.schema)).transpose()?;
+        let version =
+            expected.commit.map(|commit| seeing.version(id, commit, expected.schema)).transpose()?;
         activity.goes_on("counting rows");
-        let status = self.counted(id, expected)?;
+        let status = seeing.counted(id, expected)?;
         if let (Some(status), Some(before)) = (&status, expected.rows) {
             refuse_fewer(before, expected.fewer, &status.tables)?;
         }
         // Once more: what was well may have died while it was asked.
-        let machine = self.read(id, expected, watch)?;
-        self.goes_on(&machine, &steady)?;
+        let machine = seeing.read(id, expected, watch)?;
+        seeing.goes_on(&machine, &steady)?;
         Ok(Proved { machine, version, status })
     }
 

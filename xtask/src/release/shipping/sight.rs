@@ -1,16 +1,12 @@
 //! From where production's service is looked at: as the public reaches it; where that cannot be seen from here, by its machine.
 
-use std::time::Duration;
-
+use super::patience::ASKING;
 use super::{Shipping, standing};
 use crate::release::deployed;
 use crate::release::image::short;
 use crate::release::probe::{Health, Version};
 use crate::release::production::{self, Trouble};
 use crate::tool::fly::{Fly, Machine};
-
-/// For how long the machine is asked whether it answers.
-const ASKING: Duration = Duration::from_secs(10);
 
 /// From where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +15,8 @@ pub(crate) enum Sight {
     Public,
     /// By Fly's own health checks, and by commands on the machine.
     Machine,
+    /// Nothing ran that could have shown it: whichever of the two does, once it runs.
+    Either,
 }
 
 /// What a look at the service showed.
@@ -53,7 +51,7 @@ impl Shipping<'_> {
     /// What the service says of itself.
     pub(super) fn says(&self, machine: &str) -> Result<Version, String> {
         match self.sight {
-            Sight::Public => self.probe.version().map_err(|error| format!("{error:#}")),
+            Sight::Public | Sight::Either => self.probe.version().map_err(|error| format!("{error:#}")),
             Sight::Machine => says_by_machine(self.fly, machine).map_err(|trouble| trouble.message),
         }
     }
@@ -62,7 +60,7 @@ impl Shipping<'_> {
     pub(crate) fn sight_of(&self, machine: &Machine) -> Result<Sight, Trouble> {
         // What does not run shows nothing, from wherever.
         if machine.state != "started" {
-            return Ok(Sight::Public);
+            return Ok(Sight::Either);
         }
         let Err(unseen) = self.seen_in_public(machine) else { return Ok(Sight::Public) };
         let asked = self.patiently(ASKING, Trouble::may_pass, |fly| says_by_machine(fly, &machine.id));
@@ -78,10 +76,24 @@ impl Shipping<'_> {
         }
     }
 
-    /// The same, which looks at a machine that was made just now from where it can be seen.
-    pub(crate) fn seeing(&self, machine: &Machine) -> Shipping<'_> {
-        let sight = self.sight_of(machine).unwrap_or(Sight::Public);
-        Shipping { sight, probe: self.probe.clone(), ..*self }
+    /// The same, which looks at a machine that runs by now from where it can be seen; and why not at the public address.
+    pub(super) fn seeing(&self, machine: &Machine) -> (Shipping<'_>, Option<String>) {
+        let hidden = if self.sight == Sight::Either { self.hidden(machine) } else { None };
+        let sight = match self.sight {
+            Sight::Either if hidden.is_some() => Sight::Machine,
+            Sight::Either => Sight::Public,
+            known => known,
+        };
+        (Shipping { sight, probe: self.probe.clone(), ..*self }, hidden)
+    }
+
+    /// Why the public address does not show the machine, where its own commands do. What answers badly there is no secret.
+    fn hidden(&self, machine: &Machine) -> Option<String> {
+        if matches!(self.probe.health(), Health::Bad(_)) {
+            return None;
+        }
+        let unseen = self.seen_in_public(machine).err()?;
+        says_by_machine(self.fly, &machine.id).is_ok().then_some(unseen)
     }
 
     /// Whether what answers at the public address is what the machine runs.

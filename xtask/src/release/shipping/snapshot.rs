@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::Shipping;
 use crate::error::{Error, Kind};
 use crate::text;
-use crate::tool::fly::{Failure, Fly, Snapshot};
+use crate::tool::fly::{Failure, Snapshot};
 
 /// Between two looks at first: most are made within seconds.
 const SOON: Duration = Duration::from_millis(250);
@@ -37,9 +37,9 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Asks for one. `fly` tells no id, and Fly may join it to a recent one: [`Asked::wait`] finds out.
-pub(crate) fn ask<'a>(fly: &Fly<'_>, volume: &'a str) -> Result<Asked<'a>> {
-    let before = fly.snapshots(volume)?;
-    fly.create_snapshot(volume)?;
+pub(crate) fn ask<'a>(shipping: &Shipping<'_>, volume: &'a str) -> Result<Asked<'a>> {
+    let before = shipping.asked(|fly| fly.snapshots(volume))?;
+    shipping.fly.create_snapshot(volume)?;
     Ok(Asked { volume, before, since: Instant::now() })
 }
 

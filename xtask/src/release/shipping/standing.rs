@@ -4,6 +4,7 @@ use migrate::{Live, TableRows};
 use serde::{Deserialize, Serialize};
 
 use super::Shipping;
+use super::patience::ASKING;
 use crate::release::audit::Audit;
 use crate::release::deployed;
 use crate::release::image::short;
@@ -83,7 +84,10 @@ impl Standing {
 impl Shipping<'_> {
     /// Asks the machine. One that does not run is not woken, since the service may not start: its volume is read on a fork.
     pub(crate) fn standing(&self, machine: Machine, volume: Volume, audit: &Audit) -> Standing {
-        let ask = |id: &str| (production::live_schema(self.fly, id), self.status(id));
+        let ask = |id: &str| {
+            let live = self.patiently(ASKING, Trouble::may_pass, |fly| production::live_schema(fly, id));
+            (live, self.patiently(ASKING, Trouble::may_pass, |fly| status(fly, id)))
+        };
         let runs = machine.state == "started";
         let (live, status) = if runs {
             ask(&machine.id)

@@ -169,6 +169,41 @@ fn a_private_app_is_looked_at_on_its_machine() {
     assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");
 }
 
+#[test]
+fn a_private_app_whose_machine_was_stopped_is_looked_at_on_its_machine() {
+    let Some(home) = home("a_private_app_whose_machine_was_stopped_is_looked_at_on_its_machine") else {
+        return;
+    };
+    let scenario = json!({"base": "stopped_before"});
+    let env: &[(&str, &str)] = &[("LANDFALL_URL", "http://127.0.0.1:9")];
+    let ship = Ship::begin(&home, Begin { scenario, env, ..Begin::default() });
+    let updating = |ship: &Ship, _| {
+        let declared = json!(fingerprint(&ship.new));
+        ship.sim.configure(&json!({"exec": [
+            said(runs(&ship.new), "declared", &declared), inspect(SCHEMA), said(status(3), "schema", &declared),
+        ]}));
+    };
+    let said = ship.deploy(&["--unverified"], &[("Shipping ", &updating)]);
+    ship.ended(&said, 0, "new");
+    assert_eq!(said.stderr.matches("so the service is looked at on its machine").count(), 1, "{said}");
+}
+
+#[test]
+fn a_private_app_whose_machine_was_stopped_is_unknown_where_the_machine_tells_nothing_either() {
+    let Some(home) =
+        home("a_private_app_whose_machine_was_stopped_is_unknown_where_the_machine_tells_nothing_either")
+    else {
+        return;
+    };
+    let scenario = json!({"base": "stopped_before"});
+    let env: &[(&str, &str)] = &[("LANDFALL_URL", "http://127.0.0.1:9")];
+    let ship = Ship::begin(&home, Begin { scenario, env, ..Begin::default() });
+    let no_commands =
+        silent(json!({"method": "POST", "path": "/exec$", "status": 500, "body": {"error": "simulated"}}));
+    let said = ship.deploy(&["--unverified"], &[("Ship ", &no_commands)]);
+    ship.ended(&said, 6, "new");
+}
+
 /// The answer of a command with another value of a key of its report.
 fn said(mut answer: Value, key: &str, value: &Value) -> Value {
     let mut document: Value = serde_json::from_str(answer["stdout"].as_str().unwrap()).unwrap();

@@ -30,6 +30,27 @@ fn a_dry_run_tells_every_step_and_writes_nothing() {
 }
 
 #[test]
+fn a_question_before_anything_is_changed_is_asked_again_where_fly_limits_rates_or_fails() {
+    let Some(home) =
+        home("a_question_before_anything_is_changed_is_asked_again_where_fly_limits_rates_or_fails")
+    else {
+        return;
+    };
+    let once = |method: &str, path: &str, status: u16| json!({"method": method, "path": path, "status": status, "times": 1, "body": {"error": "simulated"}});
+    let rules = json!([
+        once("GET", "^/v1/apps/[^/]+/machines$", 429),
+        once("GET", "/volumes$", 500),
+        once("POST", "/exec$", 500),
+        once("GET", "/snapshots$", 429),
+        once("GET", "/machines/[0-9a-f]+$", 500),
+    ]);
+    let ship =
+        Ship::begin(&home, Begin { scenario: json!({"base": "fast", "rules": rules}), ..Begin::default() });
+    let said = ship.deploy(&[], &[]);
+    ship.ended(&said, 0, "new");
+}
+
+#[test]
 fn without_a_terminal_it_asks_nobody() {
     let Some(home) = home("without_a_terminal_it_asks_nobody") else { return };
     let ship = Ship::begin(&home, Begin::default());
