@@ -144,7 +144,7 @@ fn fails(production: &Production) {
     production.sim.faults(&json!([]));
 }
 
-/// What cannot be destroyed is told with the command that does it.
+/// What cannot be destroyed is told with the command that shows what it holds, and then how it is.
 fn is_left(production: &Production) {
     production.sim.faults(
         &json!([{"method": "DELETE", "path": "/volumes/", "status": 500, "body": {"error": "simulated"}}]),
@@ -153,7 +153,7 @@ fn is_left(production: &Production) {
     let volumes = production.sim.volumes();
     let (id, _) = volumes.iter().find(|(_, name)| name.starts_with("landfall_rehearsal_")).unwrap();
     let told = format!(
-        "note: left at Fly, with nothing but a copy of production's data, and paid for: fly volumes destroy {id} --yes -a simapp"
+        "note: left at Fly, with nothing but a copy of production's data, and paid for: cargo xtask status --volume {id}"
     );
     assert!(said.stderr.contains(&told), "{}", said.stderr);
     production.sim.faults(&json!([]));
