@@ -99,7 +99,9 @@ impl Ui {
 
     /// Asks; no is the default. A signal is an error, so that the command ends at once.
     pub(crate) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
-        self.say(&format!("{question} [y/N] "), 0);
+        self.say(&format!("{question} [y/N]"), 0);
+        // By itself: a line that is made to fit loses the space at its end.
+        self.err(" ");
         let (send, answers) = mpsc::channel();
         // On a thread of its own: a read of the terminal does not end when a signal comes.
         thread::spawn(move || {

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -79,14 +79,18 @@ pub(crate) fn terminal() -> (File, OwnedFd) {
     unlockpt(&ours).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
     let theirs = File::options().read(true).write(true).open(name).unwrap();
+    resize(&theirs, 80);
     (ours.into(), theirs.into())
+}
+
+fn resize(terminal: impl AsFd, columns: u16) {
+    tcsetwinsize(terminal, Winsize { ws_col: columns, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
 }
 
 /// What a command says at a terminal of 40 columns.
 fn narrow(world: &World, args: &[&str]) -> String {
     let (mut terminal, line) = terminal();
-    let size = Winsize { ws_col: 40, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&line, size).unwrap();
+    resize(&line, 40);
     let child = world.command(args).stdout(line.try_clone().unwrap()).stderr(line).spawn();
     // Whoever held our copies of its end is gone by now: what is read ends with the process, by an error.
     let mut shown = Vec::new();
