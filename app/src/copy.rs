@@ -13,8 +13,6 @@ use crate::stamped::{self, Stamped};
 const INFIX: &str = ".before-";
 /// How many copies are kept, of as many plans.
 const KEPT: usize = 2;
-/// Of a plan's fingerprint, in characters.
-const PLAN: usize = 12;
 
 /// A complete, checked copy.
 #[derive(Debug)]
@@ -31,20 +29,20 @@ impl Copy {
     /// it goes, so that a machine which dies and starts again and again does not fill its disk; and before, where there is no
     /// room for both.
     pub(crate) fn make(database: &Database, plan: &Plan, settings: &Settings) -> Result<Self, Error> {
-        let plan = plan.fingerprint.chars().take(PLAN).collect::<String>();
+        let plan = migrate::fingerprint::short_digits(&plan.fingerprint);
         // A machine that died within this second may have left a copy of this plan.
         let file = stamped::unused(database, INFIX, &format!("-{plan}"));
         info!("copying {} before its change", database.path.display());
         let made = match migrate::backup(&database.path, &file, None, Check::Quick, settings) {
-            Err(full) if full.kind == ErrorKind::Space && !of_plan(database, &plan).is_empty() => {
-                remove(&of_plan(database, &plan));
+            Err(full) if full.kind == ErrorKind::Space && !of_plan(database, plan).is_empty() => {
+                remove(&of_plan(database, plan));
                 migrate::backup(&database.path, &file, None, Check::Quick, settings)
             }
             result => result,
         }?;
         info!("copied to {}: {} bytes, checked", file.display(), made.bytes);
         let copy = Self { file, made, database: database.clone() };
-        remove(&of_plan(database, &plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
+        remove(&of_plan(database, plan).into_iter().filter(|file| copy.is_other(file)).collect::<Vec<_>>());
         Ok(copy)
     }
 

@@ -7,9 +7,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::disk;
+use crate::due::Due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Execution, Failure};
-use crate::hazard::HazardName;
+use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::memory;
 use crate::open::{
@@ -181,6 +182,7 @@ impl Apply<'_, '_> {
         }
         let mut names: Vec<_> =
             self.plan.steps.iter().filter(|s| takes_room(s)).map(|s| s.table.as_str()).collect();
+        names.extend(self.execution.fills.iter().flat_map(|(fill, _)| &fill.reads).map(String::as_str));
         names.sort_unstable();
         names.dedup();
         let mut statement = conn.prepare(TABLE_SIZE)?;
@@ -197,17 +199,22 @@ impl Apply<'_, '_> {
     fn look_again(&self, conn: &Connection) -> Result<()> {
         let execution = self.execution;
         let now = schema::read(conn, execution.ignore).map_err(|e| self.explain(&e))?;
-        if now.rows != execution.live.rows {
+        if now.rows != execution.origin.rows {
             return Err(self.moved("the schema"));
         }
         let found = || {
             let acted = memory::read(conn)?;
-            let Execution { live, declared, carry, settings, .. } = *execution;
-            Search { conn: Some(conn), live, declared, carry, settings, acted }.hazards()
+            let Execution { origin: live, declared, origin_carry: carry, settings, .. } = *execution;
+            let due = match settings.schema_alone {
+                true => Due::default(),
+                false => Due::find(Some(conn), live, declared, carry)?,
+            };
+            let hazards =
+                Search { conn: Some(conn), live, declared, carry, settings, acted, due: &due }.hazards()?;
+            Ok(hazards.iter().any(Hazard::stops) || due != *execution.due)
         };
-        let hazards = found().map_err(|e| self.explain(&e))?;
-        let stops = hazards.iter().any(|h| h.stops());
-        if stops { Err(self.moved("rows")) } else { Ok(()) }
+        let moved = found().map_err(|e| self.explain(&e))?;
+        if moved { Err(self.moved("rows")) } else { Ok(()) }
     }
 
     fn moved(&self, what: &str) -> Error {
@@ -311,7 +318,8 @@ impl Apply<'_, '_> {
 /// Whether a step writes or sorts rows: an edit, a check and most of ALTER TABLE only read them.
 fn takes_room(step: &Step) -> bool {
     let only_reads = matches!(step.kind, StepKind::Alter | StepKind::Check | StepKind::Edit);
-    step.cost.rows > 0 && (step.cost.class == CostClass::Rewrite || !only_reads)
+    let sorts = step.cost.class > CostClass::Constant && !only_reads;
+    step.cost.rows > 0 && (step.cost.class == CostClass::Rewrite || sorts)
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {

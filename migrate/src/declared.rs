@@ -3,6 +3,7 @@
 mod contradiction;
 mod place;
 pub(crate) mod probe;
+mod rows;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,9 +13,11 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
+pub(crate) use self::rows::{Declaration, DeclaredRow};
 use crate::ddl::{self, ObjectKind};
 use crate::directive::{self, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprint;
 use crate::schema::{self, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
 use crate::token::{self, Token, line_at, position, tokenize};
@@ -23,11 +26,13 @@ use crate::token::{self, Token, line_at, position, tokenize};
 #[derive(Debug)]
 pub struct Declared {
     pub(crate) path: PathBuf,
-    /// The file without directives: what is executed, and what Atlas reads.
+    /// The file without directives and rows, as Atlas reads it.
     pub(crate) sql: String,
     text: String,
     pub(crate) schema: Schema,
     pub(crate) directives: Vec<Directive>,
+    /// In the order of the file.
+    pub(crate) rows: Vec<DeclaredRow>,
     fingerprint: String,
 }
 
@@ -116,22 +121,36 @@ impl Declared {
         for pattern in ignore_patterns(settings) {
             check_hidden(&source, &statements, &pristine, &pattern)?;
         }
+        let rows = rows::read(&source, &statements, &schema, &pristine)?;
         let declared = Self {
             path: path.to_owned(),
-            sql: blank(text, &comments, 0..text.len()),
+            sql: without_rows(text, &comments, &tokens, &statements),
             text: text.to_owned(),
-            fingerprint: schema.fingerprint(),
+            fingerprint: fingerprint::of_declared(&schema, &rows),
             schema,
             directives,
+            rows,
         };
         contradiction::check(&declared)?;
         Ok(declared)
     }
 
-    /// SHA-256 of the meaning of the schema, in hexadecimal; cosmetic changes keep it.
+    /// Of the meaning of the schema and of the rows that it declares; cosmetic changes keep it. [`crate::fingerprint::likeness`] compares it with others.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Of the schema alone, as [`crate::inspect`] tells it of a database: that reads no row.
+    #[must_use]
+    pub fn fingerprint_without_rows(&self) -> String {
+        fingerprint::of_schema(&self.schema)
+    }
+
+    /// Whether it declares rows.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        !self.rows.is_empty()
     }
 
     /// The text of `schema.sql`, as it was written.
@@ -301,6 +320,23 @@ pub(crate) fn blank(text: &str, comments: &[directive::Comment], range: std::ops
     result
 }
 
+/// The text without directives and without the statements that declare rows.
+fn without_rows(
+    text: &str,
+    comments: &[directive::Comment],
+    tokens: &[Token<'_>],
+    statements: &[&[Token<'_>]],
+) -> String {
+    let (mut result, mut at) = (String::new(), 0);
+    for statement in statements.iter().filter(|statement| rows::is_insert(statement)) {
+        let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
+        result.push_str(&blank(text, comments, at..start));
+        let next = tokens.iter().find(|token| token.start >= end);
+        at = next.filter(|next| next.is_symbol(";")).map_or(end, Token::end);
+    }
+    result + &blank(text, comments, at..text.len())
+}
+
 /// What a statement of `schema.sql` may be.
 fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
     let first = statement[0];
@@ -335,9 +371,10 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
             }
             refuse(&format!("PRAGMA {name} has no place in a schema"), "take out the statement")
         }
-        "INSERT" | "REPLACE" | "UPDATE" | "DELETE" => refuse(
-            &format!("{word} changes rows, and schema.sql only declares a schema"),
-            "take out the statement; rows are written by the service",
+        "INSERT" => Ok(()),
+        "REPLACE" | "UPDATE" | "DELETE" => refuse(
+            &format!("{word} changes rows, and schema.sql only declares what there is"),
+            "take out the statement, or declare rows of a lookup table: `INSERT INTO table (columns) VALUES …`",
         ),
         "ALTER" | "DROP" => refuse(
             &format!("{word} is a change, and schema.sql only declares what the schema should be"),
@@ -365,6 +402,9 @@ fn execute(
     let mut declared = HashMap::new();
     for statement in statements {
         allowed(source, statement)?;
+        if rows::is_insert(statement) {
+            continue;
+        }
         declared_once(source, &mut declared, statement)?;
         let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
         let sql = blank(source.text, comments, start..end);

@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Renamed { from: String },
     /// `@using EXPR`, `@using EXPR from=TYPE` (or `from=new`), `@using EXPR for=RULE`
     Using(Using),
+    /// `@from SELECT …` before a table that is new: its first rows.
+    From { select: String },
     /// `@dropped NAME` inside a table: a column.
     DroppedColumn { name: String },
     /// `@dropped table NAME` at top level.
@@ -76,6 +78,9 @@ impl fmt::Display for Action {
         match self {
             Self::Renamed { from } => write!(f, "@renamed from={}", written(from)),
             Self::Using(using) => write!(f, "@using {}{}", using.expression, using.acts_on),
+            Self::From { select } => {
+                write!(f, "@from {}", select.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
             Self::DroppedColumn { name } => write!(f, "@dropped {}", written(name)),
             Self::DroppedTable { name } => write!(f, "@dropped table {}", written(name)),
         }
@@ -87,7 +92,7 @@ pub(crate) fn written(name: &str) -> String {
     if is_name(name) && !is_quoted(name) { name.to_owned() } else { quote_in_line(name) }
 }
 
-const WORDS: [&str; 3] = ["renamed", "using", "dropped"];
+const WORDS: [&str; 4] = ["renamed", "using", "from", "dropped"];
 
 /// A `-- @` comment and where it stands.
 #[derive(Debug, Clone)]
@@ -124,15 +129,30 @@ fn comments_in_gap(text: &str, start: usize, end: usize, found: &mut Vec<Comment
         let line = rest[..length].trim_end();
         if let Some(body) = line.strip_prefix("--").map(str::trim_start).and_then(|b| b.strip_prefix('@')) {
             let (word, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
-            found.push(Comment {
-                start: begin,
-                end: begin + line.len(),
-                word: word.to_owned(),
-                rest: rest.trim().to_owned(),
-            });
+            let (mut rest, mut comment_end) = (rest.trim().to_owned(), begin + line.len());
+            if word == "from" {
+                while let Some((more, more_end)) = comment_below(text, comment_end, end) {
+                    rest = format!("{rest}\n{more}");
+                    comment_end = more_end;
+                }
+            }
+            found.push(Comment { start: begin, end: comment_end, word: word.to_owned(), rest });
+            at = (begin + length).max(comment_end);
+            continue;
         }
         at = begin + length;
     }
+}
+
+/// The comment that is all of the next line, and its end: a SELECT of several lines goes on in it.
+fn comment_below(text: &str, at: usize, end: usize) -> Option<(&str, usize)> {
+    const BLANK: [char; 3] = [' ', '\t', '\r'];
+    let line = text[at..end].trim_start_matches(BLANK).strip_prefix('\n')?;
+    let body = line.trim_start_matches(BLANK).strip_prefix("--")?;
+    let length = body.find('\n').unwrap_or(body.len());
+    let more = body[..length].trim();
+    let after = end - body.len() + body[..length].trim_end().len();
+    (!more.starts_with('@')).then_some((more, after))
 }
 
 /// A statement of the file: its token range, and its tokens' offsets are those of the file.
@@ -162,7 +182,9 @@ fn same_place(a: &Directive, b: &Directive) -> bool {
     let same =
         fold(&a.table) == fold(&b.table) && a.column.as_deref().map(fold) == b.column.as_deref().map(fold);
     let same_action = match (&a.action, &b.action) {
-        (Action::Renamed { .. }, Action::Renamed { .. }) | (Action::Using(_), Action::Using(_)) => true,
+        (Action::Renamed { .. }, Action::Renamed { .. })
+        | (Action::Using(_), Action::Using(_))
+        | (Action::From { .. }, Action::From { .. }) => true,
         (Action::DroppedColumn { name: a }, Action::DroppedColumn { name: b })
         | (Action::DroppedTable { name: a }, Action::DroppedTable { name: b }) => fold(a) == fold(b),
         _ => false,
@@ -255,6 +277,19 @@ impl Place {
                     ),
                 }
             }
+            "from" => match self {
+                Self::TopLevel { next_table: Some(table) } if is_select(&comment.rest) => {
+                    directive(table, None, Action::From { select: comment.rest.clone() })
+                }
+                Self::TopLevel { next_table: Some(_) } => wrong(
+                    "has no SELECT that is complete",
+                    "write `-- @from SELECT …` without a semicolon; it goes on in the comment lines right below",
+                ),
+                _ => wrong(
+                    "does not stand before a CREATE TABLE",
+                    "move it to the line before the CREATE TABLE of the table that it fills",
+                ),
+            },
             "dropped" => match (self, table_in(&comment.rest)) {
                 (Self::TopLevel { .. }, Some(name)) if is_name(name) => {
                     directive(String::new(), None, Action::DroppedTable { name: unquote(name) })
@@ -279,6 +314,17 @@ impl Place {
             }
         }
     }
+}
+
+/// One statement that begins as a query does, with its parentheses closed.
+fn is_select(text: &str) -> bool {
+    let Ok(tokens) = tokenize(text) else { return false };
+    let depth = |depth: i32, token: &Token<'_>| {
+        let now = depth + i32::from(token.is_symbol("(")) - i32::from(token.is_symbol(")"));
+        (now >= 0 && !token.is_symbol(";")).then_some(now)
+    };
+    tokens.first().is_some_and(|first| first.is("SELECT") || first.is("WITH"))
+        && tokens.iter().try_fold(0, depth) == Some(0)
 }
 
 /// NAME in `table NAME`.

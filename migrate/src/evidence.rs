@@ -76,7 +76,7 @@ pub(crate) fn written(steps: &[Step], carry: &Carry, live: &Schema) -> BTreeSet<
 /// Whether a step writes rows of its table, or could by mistake: ALTER TABLE, an edit and CREATE leave them where they are.
 pub(crate) fn writes_rows(step: &Step) -> bool {
     match step.kind {
-        StepKind::Rebuild | StepKind::Update | StepKind::Metadata => true,
+        StepKind::Rebuild | StepKind::Insert | StepKind::Update | StepKind::Metadata => true,
         StepKind::Create | StepKind::Alter | StepKind::Edit | StepKind::Check => {
             step.cost.class == CostClass::Rewrite
         }

@@ -2,6 +2,9 @@
 //!
 //! The proof runs it on a replica, apply runs it in the database: one path.
 
+mod fills;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +18,9 @@ use crate::catalogue::Catalogue;
 use crate::ddl;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
+use crate::due::Due;
 use crate::evidence::{self, Look, Measure, Watched};
+use crate::fill::Fill;
 use crate::hazard::Hazard;
 use crate::inventory::{Inventory, Terms};
 use crate::memory;
@@ -38,7 +43,15 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// What is executed, and against what it is held.
 pub(crate) struct Execution<'e> {
+    /// The database's own schema, and what feeds what.
+    pub(crate) origin: &'e Schema,
+    pub(crate) origin_carry: &'e Carry,
+    /// Made and filled before the steps, each with the number of its rows.
+    pub(crate) fills: &'e [(Fill, u64)],
     pub(crate) steps: &'e [Step],
+    /// Those that come after them, for the declared rows.
+    pub(crate) row_steps: Vec<Step>,
+    /// What the steps find: the database's own schema, with the tables that were filled.
     pub(crate) live: &'e Schema,
     pub(crate) declared: &'e Declared,
     pub(crate) carry: &'e Carry,
@@ -47,6 +60,8 @@ pub(crate) struct Execution<'e> {
     pub(crate) watched: Vec<Watched<'e>>,
     /// What may go.
     pub(crate) hazards: &'e [Hazard],
+    /// The declared rows that the database lacks, or holds with other values.
+    pub(crate) due: &'e Due<'e>,
 }
 
 /// Why the transaction must be rolled back.
@@ -74,11 +89,13 @@ impl From<rusqlite::Error> for Failure {
 
 impl Execution<'_> {
     pub(crate) fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>, Failure> {
+        let header = header(conn)?;
+        // Before anything is filled: what finds no parent among the new rows is new.
+        let violations = self.violations(conn, self.origin, Carry::table_from)?;
+        let filled = self.fill(conn, watch)?;
         let before = self.measure(conn, None, watch)?;
         watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
-        let header = header(conn)?;
-        let violations = self.violations(conn, self.live, Carry::table_from)?;
         let statistics = statistics(conn)?;
         let sound = self.sound_indexes(conn, self.live);
         let terms = Terms { declared: self.declared, hazards: self.hazards };
@@ -89,10 +106,13 @@ impl Execution<'_> {
         memory::keep(conn, &self.declared.directives)?;
         let after = self.measure(conn, Some(&before), watch)?;
         watch.event(&Event::Comparing);
-        let evidence = self.compare_rows(&before, &after)?;
+        let mut evidence = self.compare_rows(&before, &after)?;
+        evidence.retain(|evidence| !self.fills_table(&evidence.table));
+        evidence.extend(filled);
         inventory.account(conn, &terms, &written)?;
         self.compare_marks(conn, &marks)?;
         compare_header(header, conn)?;
+        self.bring_rows(conn, &mut evidence, watch)?;
         self.compare_violations(conn, &violations)?;
         self.compare_schema(conn)?;
         self.compare_indexes(conn, &sound)?;
@@ -122,16 +142,20 @@ impl Execution<'_> {
         done.map(|()| written)
     }
 
+    fn total(&self) -> usize {
+        2 * self.fills.len() + self.steps.len() + self.row_steps.len()
+    }
+
     fn observed(
         &self,
         conn: &mut Connection,
         observer: &mut Observer,
         watch: &mut dyn Watch,
     ) -> Result<(), Failure> {
-        let total = self.steps.len();
+        let total = self.total();
         let mut catalogue = Catalogue::default();
         for (index, step) in self.steps.iter().enumerate() {
-            watch.event(&Event::Step { number: index + 1, total, step });
+            watch.event(&Event::Step { number: 2 * self.fills.len() + index + 1, total, step });
             // Short steps end before SQLite looks whether it is to stop.
             if self.settings.interrupt.is_raised() {
                 return Err(Failure::Reading(interrupted()));
@@ -261,8 +285,9 @@ impl Execution<'_> {
         let tables = (self.live.table(&child.from), self.declared.schema.table(&child.to));
         let (Some(old), Some(new)) = tables else { return true };
         let unproved = self.settings.proof == ProofLevel::Counts;
-        let near = |name: &str| unproved && self.touches(name);
+        let near = |name: &str| (unproved && self.touches(name)) || self.due.concerns(name);
         near(&child.to)
+            || self.fills_table(&child.to)
             || new.foreign_keys.iter().any(|key| {
                 let parent = self.carry.table_to(&key.parent);
                 near(&key.parent)
@@ -294,6 +319,7 @@ impl Execution<'_> {
         };
         self.steps
             .iter()
+            .chain(&self.row_steps)
             .filter(is_its)
             .any(|step| evidence::writes_rows(step) || step.kind == StepKind::Create)
     }
@@ -323,7 +349,7 @@ impl Execution<'_> {
         let reached = schema::read(conn, self.ignore)?;
         let comparison = compare(&reached, &self.declared.schema, self.settings.column_order);
         match comparison.differences.first() {
-            None => Ok(()),
+            None => self.compare_declared_rows(conn, &reached),
             Some(first) => {
                 let more = match comparison.differences.len() - 1 {
                     0 => String::new(),
@@ -545,6 +571,11 @@ mod tests {
             ignore: &ignore,
             watched,
             hazards: &[],
+            row_steps: Vec::new(),
+            origin: &live,
+            origin_carry: &carry,
+            fills: &[],
+            due: &Due::default(),
         };
         conn.execute_batch("BEGIN").unwrap();
         execution.run(conn, &mut ())

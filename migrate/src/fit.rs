@@ -18,9 +18,16 @@ pub struct Fit {
 
 /// A declared schema *fits* a live one if all that it declares is there with the same meaning, and whatever is extra is
 /// tables, views, non-unique indexes, or columns that are nullable or have a default.
-pub(crate) fn fit(live: &Schema, declared: &Schema, order: ColumnOrder) -> Fit {
+///
+/// A declared row that is missing may be what others refer to; one with other values is there, and whoever changed it meant that.
+pub(crate) fn fit(live: &Schema, declared: &Schema, order: ColumnOrder, rows: Vec<Difference>) -> Fit {
     let differences = compare(live, declared, order).differences;
-    let (extra, misfits) = differences.into_iter().partition(|d| is_harmless(d, live, declared));
+    let (mut extra, mut misfits): (Vec<_>, Vec<_>) =
+        differences.into_iter().partition(|d| is_harmless(d, live, declared));
+    let (missing, changed): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|difference| difference.kind == DifferenceKind::Missing);
+    misfits.extend(missing);
+    extra.extend(changed);
     Fit { extra, misfits }
 }
 

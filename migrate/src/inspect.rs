@@ -9,6 +9,7 @@ use crate::ddl::{self, ObjectKind};
 use crate::declared::{blank, ignore_patterns};
 use crate::directive;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprint;
 use crate::open::{self, explain};
 use crate::schema::{self, Schema};
 use crate::settings::Settings;
@@ -17,7 +18,7 @@ use crate::token::{Token, closing, tokenize};
 /// A database's live schema.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Live {
-    /// SHA-256 of its meaning, in hexadecimal. Equal to [`crate::Declared::fingerprint`] when both spell every constraint
+    /// Of its meaning. Equal to [`crate::Declared::fingerprint`] when both spell every constraint
     /// alike; ask [`crate::check`] whether they mean the same.
     pub fingerprint: String,
     /// It as the text of a `schema.sql`, in dependency order: verbatim, but for a table that is one long line.
@@ -35,7 +36,7 @@ pub fn inspect(db: &Path, settings: &Settings) -> Result<Live> {
             .remedy("name a database file that exists"));
     };
     let schema = schema::read(&conn, &ignore_patterns(settings)).map_err(|e| explain(db, &e, settings))?;
-    Ok(Live { fingerprint: schema.fingerprint(), sql: text(&schema) })
+    Ok(Live { fingerprint: fingerprint::of_schema(&schema), sql: text(&schema) })
 }
 
 /// Kind by kind: within a kind SQLite demands no order, but for virtual tables that read others when they are created.

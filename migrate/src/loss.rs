@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Directive, written};
+use crate::due::Due;
 use crate::hazard::{ApprovedBy, Hazard, HazardName};
 use crate::memory;
 use crate::object::{self, of_column};
@@ -29,6 +30,8 @@ pub(crate) struct Search<'s> {
     pub(crate) settings: &'s Settings,
     /// What `@dropped` gave up in earlier changes of this database.
     pub(crate) acted: BTreeSet<String>,
+    /// Declared rows that it lacks, or holds with other values.
+    pub(crate) due: &'s Due<'s>,
 }
 
 impl Search<'_> {
@@ -47,6 +50,7 @@ impl Search<'_> {
                 Rows { search: self, conn, table, old, new }.hazards(&mut found)?;
             }
         }
+        found.extend(self.due.hazards(self.conn, self.live, self.declared, self.carry)?);
         for hazard in &mut found {
             self.approve(hazard);
         }

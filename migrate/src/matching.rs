@@ -6,6 +6,7 @@ use crate::carry::{Carry, ColumnCarry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fill;
 use crate::object::of_column;
 use crate::report::IdleDirective;
 use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};
@@ -28,6 +29,7 @@ pub(crate) fn carry(live: &Schema, declared: &Declared) -> Result<Carry> {
         }
     }
     matching.reads_its_own_row(&carry)?;
+    matching.finds_declared_rows(&carry)?;
     for directive in &declared.directives {
         if !matching.acts(directive)? {
             carry.idle.push(idle(declared, directive));
@@ -258,6 +260,33 @@ impl<'m> Matching<'m> {
         Ok(())
     }
 
+    /// A declared row is found by its key in the live table, which therefore has to compare as the declared one does.
+    fn finds_declared_rows(&self, carry: &Carry) -> Result<()> {
+        for row in &self.declared.rows {
+            let Some(table) = carry.table_to(&row.table) else { continue };
+            let tables = (self.live.base_table(&table.from), self.declared.schema.table(&row.table));
+            let (Some(old), Some(new)) = tables else { continue };
+            let is_rowid = |column: &str| {
+                let is_new = table.source_of(column) == Some(&Source::Default);
+                is_new && matches!(table.rowid, Rowid::Kept { .. }) && new.rowid_alias == Some(fold(column))
+            };
+            let key = new.key_columns();
+            let stays = |column: &&String| table.keeps(old, new, column) || is_rowid(column);
+            if let Some(column) = key.iter().find(|column| !stays(column)) {
+                let place = format!("{}:{}", self.declared.path.display(), row.line);
+                let object = of_column(&row.table, column);
+                let message = format!(
+                    "{place}: the row of {} is found by {object}, whose values or comparison the same change replaces; nothing was changed",
+                    row.table
+                );
+                return Err(Error::new(ErrorKind::Schema, object, message).remedy(
+                    "make two changes, one after the other: first without the INSERT, then with it",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A table or view in an expression that is not there just as it is before and after the change, or is the expression's own.
     fn table_read(&self, carry: &Carry, own: &TableCarry, expression: &str) -> Option<String> {
         let tokens = tokenize(expression).unwrap_or_default();
@@ -361,6 +390,7 @@ impl<'m> Matching<'m> {
                 let (live, declared) = self.places(old, new, was, column);
                 Ok(using.turn(live, declared) == Turn::Acts)
             }
+            (Action::From { .. }, _) => Ok(fill::acts(live, directive)),
             (Action::Using(_), None) => Ok(false),
         }
     }

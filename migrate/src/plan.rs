@@ -45,7 +45,7 @@ pub enum CostClass {
 pub struct Cost {
     /// How the time grows.
     pub class: CostClass,
-    /// Rows read or written; 0 for constant.
+    /// Rows read or written; those that `schema.sql` declares where it is constant.
     pub rows: u64,
 }
 
@@ -75,10 +75,28 @@ pub enum StepKind {
     Metadata,
     /// A part of writing a table anew.
     Rebuild,
+    /// INSERT of rows that `schema.sql` declares.
+    Insert,
     /// UPDATE of rows.
     Update,
     /// DROP of anything.
     Drop,
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Alter => "alter",
+            Self::Check => "check",
+            Self::Edit => "edit",
+            Self::Metadata => "metadata",
+            Self::Rebuild => "rebuild",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Drop => "drop",
+        })
+    }
 }
 
 /// One SQL statement of a plan.
@@ -99,7 +117,7 @@ pub struct Step {
 pub struct Plan {
     /// Who made it.
     pub planner: Planner,
-    /// SHA-256 over both schemas and all statements, in hexadecimal: what an approval is bound to.
+    /// Of both schemas and all statements: what an approval is bound to.
     pub fingerprint: String,
     /// The dearest class among the steps, and the sum of the rows in it.
     pub cost: Cost,

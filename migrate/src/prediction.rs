@@ -113,7 +113,8 @@ pub(crate) struct Prospect<'p> {
 
 impl Prospect<'_> {
     pub(crate) fn predict(&self) -> Prediction {
-        let steps = self.execution.steps;
+        let fills = self.execution.fills.iter().flat_map(|(fill, rows)| fill.steps(*rows));
+        let steps: Vec<_> = fills.chain(self.execution.steps.iter().cloned()).collect();
         let constant = BEGIN_TO_COMMIT + STEP * steps.len() as f64;
         let steps: f64 = steps.iter().map(|step| self.step(step)).sum();
         Prediction::of(constant + steps + self.proof())
@@ -252,6 +253,7 @@ mod tests {
 
     use super::*;
     use crate::declared::Declared;
+    use crate::due::Due;
     use crate::evidence;
     use crate::matching::carry;
     use crate::planner::{Task, builtin};
@@ -284,8 +286,21 @@ mod tests {
             let task = Task { live, declared, carry, settings, rows, matching: &|_, _| Some(1) };
             let steps = &builtin::plan(&task).unwrap();
             let watched = evidence::watched(steps, carry, live, &declared.schema, self.proof);
-            let execution =
-                &Execution { steps, live, declared, carry, settings, ignore: &[], watched, hazards: &[] };
+            let execution = &Execution {
+                steps,
+                origin: live,
+                origin_carry: carry,
+                fills: &[],
+                row_steps: Vec::new(),
+                live,
+                declared,
+                carry,
+                settings,
+                ignore: &[],
+                watched,
+                hazards: &[],
+                due: &Due::default(),
+            };
             Prospect { execution, has_log: self.has_log, rows, pace }.predict().seconds
         }
 

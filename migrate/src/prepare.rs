@@ -7,16 +7,18 @@ use std::sync::Mutex;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use sha2::{Digest as _, Sha256};
 
 use crate::apply::{self, MEND_THE_ROW, row_fails};
 use crate::calibration::Calibration;
 use crate::carry::{Carry, Source};
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::{Comparison, compare};
+use crate::due::Due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::{self, Look, Watched};
 use crate::execute::{Execution, Failure};
+use crate::fill::{self, Fill};
+use crate::fingerprint;
 use crate::fit::{self, Fit};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
@@ -43,6 +45,8 @@ pub struct Prepared<'d> {
     settings: Settings,
     live: Schema,
     carry: Carry,
+    start: Start,
+    due: Due<'d>,
     report: Report,
     /// What schema and hazards were read from; gone once it was applied.
     reader: Mutex<Option<Reader>>,
@@ -69,17 +73,19 @@ pub fn prepare<'d>(
         let carry = carry(&ground.live, declared)?;
         report.idle_directives = carry.idle.clone();
         let hazards = ground.hazards(&carry)?;
+        let start = ground.start()?;
         // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
         if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
             return Err(refused(db, &hazards));
         }
-        let chosen = Proposals { ground: &ground, carry: &carry, hazards: &hazards }.choose(watch)?;
+        let proposals = Proposals { ground: &ground, carry: &carry, start: &start, hazards: &hazards };
+        let chosen = proposals.choose(watch)?;
         report.proposals = chosen.1;
         report.plan = Some(chosen.0);
-        return ground.prepared(carry, report);
+        return ground.prepared(carry, start, report);
     }
     report.idle_directives = carry(&ground.live, declared)?.idle;
-    ground.prepared(Carry::default(), report)
+    ground.prepared(Carry::default(), Start::default(), report)
 }
 
 /// Only reads and compares; no planner runs. Never writes to `db`. The report's outcome is `InSync` or `Planned` (without a plan).
@@ -99,7 +105,7 @@ pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dy
 /// As [`check`].
 pub fn fit(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Fit> {
     let ground = Ground::look(db, declared, settings, watch)?;
-    Ok(fit::fit(&ground.live, &declared.schema, settings.column_order))
+    Ok(fit::fit(&ground.live, &declared.schema, settings.column_order, ground.due.differences()))
 }
 
 impl Prepared<'_> {
@@ -139,10 +145,18 @@ impl Prepared<'_> {
         self.guard()?;
         let Some(plan) = &self.report.plan else { return Ok(self.report.clone()) };
         let ignore = ignore_patterns(&self.settings);
-        let execution = Execution {
-            hazards: &plan.hazards,
-            ..execution(&self.live, self.declared, &self.carry, &self.settings, &ignore, &plan.steps)
+        let (first, last) = (self.start.steps().count(), self.due.steps(self.declared).len());
+        let basis = Basis {
+            live: &self.live,
+            carry: &self.carry,
+            start: &self.start,
+            declared: self.declared,
+            settings: &self.settings,
+            ignore: &ignore,
+            due: &self.due,
         };
+        let steps = &plan.steps[first..plan.steps.len() - last];
+        let execution = Execution { hazards: &plan.hazards, ..basis.execution(steps) };
         let reader = self.reader.lock().ok().and_then(|mut reader| reader.take());
         let applied = apply::apply(&self.database, plan, &execution, reader, watch)?;
         let mut report = self.report.clone();
@@ -155,16 +169,54 @@ impl Prepared<'_> {
     }
 }
 
-fn execution<'e>(
+/// Where a planner begins: the tables that `@from` fills are there already.
+#[derive(Debug, Default)]
+struct Start {
+    /// Each with the number of its rows.
+    fills: Vec<(Fill, u64)>,
+    /// The live schema with them, and what it feeds; none where nothing is filled.
+    filled: Option<(Schema, Carry)>,
+}
+
+impl Start {
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        self.fills.iter().flat_map(|(fill, rows)| fill.steps(*rows))
+    }
+}
+
+/// What an execution stands on, whatever its steps.
+struct Basis<'e> {
     live: &'e Schema,
-    declared: &'e Declared,
     carry: &'e Carry,
+    start: &'e Start,
+    declared: &'e Declared,
     settings: &'e Settings,
     ignore: &'e [String],
-    steps: &'e [Step],
-) -> Execution<'e> {
-    let watched = evidence::watched(steps, carry, live, &declared.schema, settings.proof);
-    Execution { steps, live, declared, carry, settings, ignore, watched, hazards: &[] }
+    due: &'e Due<'e>,
+}
+
+impl<'e> Basis<'e> {
+    fn execution(&self, steps: &'e [Step]) -> Execution<'e> {
+        let Self { live: origin, carry: origin_carry, start, declared, settings, ignore, due } = *self;
+        let (live, carry) =
+            start.filled.as_ref().map_or((origin, origin_carry), |(live, carry)| (live, carry));
+        let watched = evidence::watched(steps, carry, live, &declared.schema, settings.proof);
+        Execution {
+            origin,
+            origin_carry,
+            fills: &start.fills,
+            steps,
+            row_steps: due.steps(declared),
+            live,
+            declared,
+            carry,
+            settings,
+            ignore,
+            watched,
+            hazards: &[],
+            due,
+        }
+    }
 }
 
 /// The refusal of a plan: every hazard that stops it, then what to do about each.
@@ -193,6 +245,7 @@ struct Ground<'g, 'd> {
     is_at_rest: bool,
     live: Schema,
     comparison: Comparison,
+    due: Due<'d>,
 }
 
 impl<'g, 'd> Ground<'g, 'd> {
@@ -206,12 +259,15 @@ impl<'g, 'd> Ground<'g, 'd> {
     ) -> Result<Self> {
         let ignore = ignore_patterns(settings);
         let reader = Reader::open(db, settings, watch)?;
-        let live = match &reader {
-            Some(reader) => schema::read_beside(reader.conn(), &ignore, known)
-                .map_err(|error| cannot_plan(db, &error, settings))?,
-            None => Schema::default(),
+        let found = match &reader {
+            Some(reader) => found(reader.conn(), &ignore, known, declared, settings),
+            None => {
+                let live = Schema::default();
+                due(None, &live, declared, settings).map(|due| (live, due))
+            }
         };
-        Self { reader, ..Self::of(db, declared, settings, ignore, live) }.checked()
+        let found = found.map_err(|error| cannot_plan(db, &error, settings))?;
+        Self { reader, ..Self::of(db, declared, settings, ignore, found) }.checked()
     }
 
     /// As [`Ground::read`], without a trace even beside a database in WAL mode, as long as the schema is all that counts.
@@ -222,9 +278,9 @@ impl<'g, 'd> Ground<'g, 'd> {
         watch: &mut dyn Watch,
     ) -> Result<Self> {
         let (ignore, known) = (ignore_patterns(settings), &declared.schema);
-        match open::at_rest(db, settings, |conn| schema::read_beside(conn, &ignore, known)) {
-            Some(live) => {
-                Self { is_at_rest: true, ..Self::of(db, declared, settings, ignore, live) }.checked()
+        match open::at_rest(db, settings, |conn| found(conn, &ignore, known, declared, settings)) {
+            Some(found) => {
+                Self { is_at_rest: true, ..Self::of(db, declared, settings, ignore, found) }.checked()
             }
             None => Self::read(db, declared, settings, known, watch),
         }
@@ -235,10 +291,10 @@ impl<'g, 'd> Ground<'g, 'd> {
         declared: &'d Declared,
         settings: &'g Settings,
         ignore: Vec<String>,
-        live: Schema,
+        (live, due): (Schema, Due<'d>),
     ) -> Self {
         let comparison = compare(&live, &declared.schema, settings.column_order);
-        Self { database, declared, settings, ignore, reader: None, is_at_rest: false, live, comparison }
+        Self { database, declared, settings, ignore, reader: None, is_at_rest: false, live, comparison, due }
     }
 
     fn checked(self) -> Result<Self> {
@@ -253,7 +309,7 @@ impl<'g, 'd> Ground<'g, 'd> {
     }
 
     fn is_in_sync(&self) -> bool {
-        self.comparison.differences.is_empty()
+        self.comparison.differences.is_empty() && self.due.is_empty()
     }
 
     fn report(&self) -> Report {
@@ -262,9 +318,9 @@ impl<'g, 'd> Ground<'g, 'd> {
         let outcome = if in_sync { Outcome::InSync } else { Outcome::Planned };
         Report {
             // Two spellings of one constraint have two fingerprints: what means the same is called the same.
-            live: if in_sync { declared.clone() } else { self.live.fingerprint() },
+            live: if in_sync { declared.clone() } else { fingerprint::of_schema(&self.live) },
             declared,
-            differences: self.comparison.differences.clone(),
+            differences: [self.comparison.differences.clone(), self.due.differences()].concat(),
             notes: self.comparison.notes.clone(),
             ..Report::of(outcome, self.database, &self.declared.path)
         }
@@ -275,13 +331,28 @@ impl<'g, 'd> Ground<'g, 'd> {
         let found = || {
             let acted = self.conn().map_or_else(|| Ok(BTreeSet::new()), memory::read)?;
             let (conn, live, declared) = (self.conn(), &self.live, self.declared);
-            Search { conn, live, declared, carry, settings: self.settings, acted }.hazards()
+            let due = &self.due;
+            Search { conn, live, declared, carry, settings: self.settings, acted, due }.hazards()
         };
         found().map_err(|error| self.cannot_plan(&error))
     }
 
     fn cannot_plan(&self, error: &rusqlite::Error) -> Error {
         cannot_plan(self.database, error, self.settings)
+    }
+
+    /// What `@from` fills, counted.
+    fn start(&self) -> Result<Start> {
+        let (live, declared, settings) = (&self.live, self.declared, self.settings);
+        let fills = fill::fills(live, declared, settings)?;
+        let Some(conn) = self.conn().filter(|_| !fills.is_empty()) else { return Ok(Start::default()) };
+        let with = fill::filled(live, &fills, declared, settings)?;
+        let with_carry = carry(&with, declared)?;
+        let counted = fills.into_iter().map(|fill| {
+            let rows = conn.query_row(&fill.count(), [], |row| row.get(0));
+            Ok((fill, rows.map_err(|error| self.cannot_plan(&error))?))
+        });
+        Ok(Start { fills: counted.collect::<Result<_>>()?, filled: Some((with, with_carry)) })
     }
 
     /// An `@using` expression that SQLite cannot read, told with its line.
@@ -316,7 +387,7 @@ impl<'g, 'd> Ground<'g, 'd> {
         Ok(())
     }
 
-    fn prepared(self, carry: Carry, report: Report) -> Result<Prepared<'d>> {
+    fn prepared(self, carry: Carry, start: Start, report: Report) -> Result<Prepared<'d>> {
         if let Some(reader) = &self.reader {
             reader.let_go().map_err(|error| self.cannot_plan(&error))?;
         }
@@ -327,6 +398,8 @@ impl<'g, 'd> Ground<'g, 'd> {
             settings: self.settings.clone(),
             live: self.live,
             carry,
+            start,
+            due: self.due,
             report,
             reader: Mutex::new(reader),
         })
@@ -343,6 +416,36 @@ fn cannot_plan(db: &Path, error: &rusqlite::Error, settings: &Settings) -> Error
         return Error::new(ErrorKind::Hazard, db.display().to_string(), message).remedy(MEND_THE_ROW);
     }
     explain(db, error, settings)
+}
+
+/// The schema of a database, and the declared rows that it lacks.
+fn found<'d>(
+    conn: &Connection,
+    ignore: &[String],
+    known: &Schema,
+    declared: &'d Declared,
+    settings: &Settings,
+) -> rusqlite::Result<(Schema, Due<'d>)> {
+    let _snapshot = schema::snapshot(conn)?;
+    let live = schema::read_beside(conn, ignore, known)?;
+    let due = due(Some(conn), &live, declared, settings)?;
+    Ok((live, due))
+}
+
+fn due<'d>(
+    conn: Option<&Connection>,
+    live: &Schema,
+    declared: &'d Declared,
+    settings: &Settings,
+) -> rusqlite::Result<Due<'d>> {
+    if settings.schema_alone || declared.rows.is_empty() {
+        return Ok(Due::default());
+    }
+    // A directive that cannot act is refused before there is a plan, and as long as it has not acted the schema differs.
+    match carry(live, declared) {
+        Ok(carry) => Due::find(conn, live, declared, &carry),
+        Err(_) => Ok(Due::default()),
+    }
 }
 
 /// An empty schema never means "drop everything".
@@ -365,12 +468,15 @@ fn nothing_declared(db: &Path, declared: &Declared, live: &Schema) -> Error {
 struct Proposals<'p> {
     ground: &'p Ground<'p, 'p>,
     carry: &'p Carry,
+    start: &'p Start,
     hazards: &'p [Hazard],
 }
 
 impl Proposals<'_> {
     fn choose(&self, watch: &mut dyn Watch) -> Result<(Plan, Vec<Proposal>)> {
         let planners: &[Planner] = match self.ground.settings.planner {
+            // Rows alone are nobody's plan.
+            _ if self.ground.comparison.differences.is_empty() => &[Planner::Builtin],
             PlannerChoice::Auto if self.ground.settings.atlas.is_none() => &[Planner::Builtin],
             // The one that needs no process first: it may leave nothing to ask for.
             PlannerChoice::Auto => &[Planner::Builtin, Planner::Atlas],
@@ -449,12 +555,17 @@ impl Proposals<'_> {
     fn propose(&self, planner: Planner, watch: &mut dyn Watch) -> Result<Plan> {
         let ground = self.ground;
         let counts = RefCell::new(BTreeMap::new());
-        let rows =
-            |table: &str| *counts.borrow_mut().entry(fold(table)).or_insert_with(|| ground.count(table));
+        let counted = |table: &str| {
+            let filled = self.start.fills.iter().find(|(fill, _)| fill.table.eq_ignore_ascii_case(table));
+            filled.map_or_else(|| ground.count(table), |(_, rows)| *rows)
+        };
+        let rows = |table: &str| *counts.borrow_mut().entry(fold(table)).or_insert_with(|| counted(table));
+        let filled = self.start.filled.as_ref();
+        let (live, carry) = filled.map_or((&ground.live, self.carry), |(live, carry)| (live, carry));
         let task = Task {
-            live: &ground.live,
+            live,
             declared: ground.declared,
-            carry: self.carry,
+            carry,
             settings: ground.settings,
             rows: &rows,
             matching: &|table, condition| ground.matching(table, condition),
@@ -470,23 +581,20 @@ impl Proposals<'_> {
     }
 
     fn execution<'e>(&'e self, steps: &'e [Step]) -> Execution<'e> {
-        let ground = self.ground;
-        execution(&ground.live, ground.declared, self.carry, ground.settings, &ground.ignore, steps)
+        let Ground { live, declared, settings, ignore, due, .. } = self.ground;
+        let (carry, start) = (self.carry, self.start);
+        Basis { live, carry, start, declared, settings, ignore, due }.execution(steps)
     }
 
     fn prove(&self, steps: &[Step]) -> Result<()> {
         let ground = self.ground;
         // On a sample checksums cost nothing.
-        let watched = evidence::watched(
-            steps,
-            self.carry,
-            &ground.live,
-            &ground.declared.schema,
-            ProofLevel::Rewritten,
-        );
+        let execution = self.execution(steps);
+        let (live, carry) = (execution.live, execution.carry);
+        let watched = evidence::watched(steps, carry, live, &ground.declared.schema, ProofLevel::Rewritten);
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
-        let execution = Execution { watched, hazards: self.hazards, ..self.execution(steps) };
+        let execution = Execution { watched, hazards: self.hazards, ..execution };
         match proof::prove(&execution, ground.conn()) {
             Err(Failure::Live(error)) => Err(ground.cannot_plan(&error)),
             Err(Failure::Statement { object, error, .. })
@@ -507,7 +615,10 @@ impl Proposals<'_> {
     }
 
     fn plan(&self, planner: Planner, prediction: Prediction, steps: Vec<Step>) -> Plan {
+        let mut steps: Vec<_> = self.start.steps().chain(steps).collect();
+        // Before the rows: which of the declared ones a database lacks makes no other plan, as no other row does.
         let fingerprint = self.fingerprint(&steps);
+        steps.extend(self.ground.due.steps(self.ground.declared));
         let mut hazards = self.hazards.to_vec();
         if self.ground.settings.allow_for.as_ref().is_some_and(|plan| *plan != fingerprint) {
             hazards.iter_mut().for_each(Hazard::forget_caller);
@@ -537,16 +648,9 @@ impl Proposals<'_> {
         rewritten.into_iter().map(hazard).collect()
     }
 
-    /// Covers both schemas and all statements, so that an approval counts for this very plan.
     fn fingerprint(&self, steps: &[Step]) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.ground.live.fingerprint());
-        hash.update(self.ground.declared.fingerprint());
-        for step in steps {
-            hash.update((step.sql.len() as u64).to_le_bytes());
-            hash.update(&step.sql);
-        }
-        schema::hex(&hash.finalize())
+        let live = fingerprint::of_schema(&self.ground.live);
+        fingerprint::of_plan(&live, self.ground.declared.fingerprint(), steps)
     }
 }
 

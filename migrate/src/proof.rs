@@ -6,6 +6,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Rows};
 
 use crate::carry::{self, TableCarry};
+use crate::due::Due;
 use crate::execute::{Execution, Failure};
 use crate::plan::StepKind;
 use crate::replica;
@@ -24,14 +25,16 @@ const SAMPLE: u64 = 600;
 pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) -> Result<(), Failure> {
     let mut conn = replica::memory(execution.settings)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    replica::create_tables(&conn, execution.live)?;
-    if let Some(database) = database {
-        // Rows of the user's that break a CHECK are rows all the same.
-        conn.pragma_update(None, "ignore_check_constraints", true)?;
-        sample(execution, database, &conn)?;
-        conn.pragma_update(None, "ignore_check_constraints", false)?;
+    replica::create_tables(&conn, execution.origin)?;
+    // Rows of the user's that break a CHECK are rows all the same.
+    conn.pragma_update(None, "ignore_check_constraints", true)?;
+    let mut sampler = database.map(|database| sample(execution, database, &conn)).transpose()?;
+    replica::create_rest(&conn, execution.origin)?;
+    if let Some(sampler) = &mut sampler {
+        sampler.parents_of_fills(execution)?;
     }
-    replica::create_rest(&conn, execution.live)?;
+    drop(sampler);
+    conn.pragma_update(None, "ignore_check_constraints", false)?;
     let edits = execution.steps.iter().any(|step| step.kind == StepKind::Edit);
     let before = if edits { damage(&conn)? } else { BTreeSet::new() };
     conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -53,24 +56,34 @@ fn damage(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     found.collect()
 }
 
-fn sample(execution: &Execution<'_>, database: &Connection, replica: &Connection) -> Result<(), Failure> {
+fn sample<'s>(
+    execution: &Execution<'s>,
+    database: &'s Connection,
+    replica: &'s Connection,
+) -> Result<Sampler<'s>, Failure> {
     let mut sampler =
-        Sampler { live: execution.live, database, replica, taken: BTreeMap::new(), queue: VecDeque::new() };
+        Sampler { live: execution.origin, database, replica, taken: BTreeMap::new(), queue: VecDeque::new() };
     for watched in &execution.watched {
         let from = &watched.table.from;
-        match (execution.live.table(from), execution.live.base_table(from)) {
+        match (execution.origin.table(from), execution.origin.base_table(from)) {
             (Some(table), _) => sampler.table(table, &new_parents(execution, watched.table, table))?,
             (None, Some(table)) => sample_virtual_table(table, database, replica)?,
             (None, None) => {}
         }
     }
+    sampler.declared_rows(execution)?;
+    let read = execution.fills.iter().flat_map(|(fill, _)| &fill.reads);
+    for table in read.filter_map(|name| execution.origin.table(name)) {
+        sampler.table(table, &[])?;
+    }
     sampler.parents()?;
-    for table in execution.live.virtual_tables.iter().filter(|t| matches!(t.content(), Content::In(_))) {
+    for table in execution.origin.virtual_tables.iter().filter(|t| matches!(t.content(), Content::In(_))) {
         // An index over nothing, where its table is not in the sample.
         let name = quote(&table.name);
         drop(replica.execute_batch(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')")));
     }
-    copy_marks(database, replica)
+    copy_marks(database, replica)?;
+    Ok(sampler)
 }
 
 /// Its first rows: a module finds none by its place in constant time.
@@ -114,7 +127,7 @@ fn new_parents<'s>(execution: &Execution<'s>, carry: &TableCarry, old: &Table) -
             carry.source_of(name)?.sql().or_else(default)
         };
         Some(NewParent {
-            table: execution.live.table(&parent)?,
+            table: execution.origin.table(&parent)?,
             columns: columns.iter().map(|column| quote(column)).collect(),
             values: key.columns.iter().map(value).collect::<Option<_>>()?,
         })
@@ -165,6 +178,49 @@ impl<'s> Sampler<'s> {
                 insert.execute(rusqlite::params_from_iter(&values))?;
                 let skipped = usize::from(rowid.is_some());
                 self.queue.push_back((table, values[skipped..].to_vec()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the rows refer to that `@from` makes of the sample; its SELECT may read views.
+    fn parents_of_fills(&mut self, execution: &Execution<'s>) -> Result<(), Failure> {
+        for (fill, _) in execution.fills {
+            let keys = execution.declared.schema.table(&fill.table).map(|table| &table.foreign_keys);
+            for key in keys.into_iter().flatten() {
+                let parent = carry::parent(execution.carry, key);
+                let Some((parent, columns)) = parent else { continue };
+                let (Some(parent), Some(select)) = (self.live.table(&parent), fill.values(&key.columns))
+                else {
+                    continue;
+                };
+                let rows = {
+                    let mut statement = self.replica.prepare(&select)?;
+                    let width = key.columns.len();
+                    let read = statement.query_map([], |row| {
+                        (0..width).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()
+                    })?;
+                    read.collect::<rusqlite::Result<Vec<_>>>()?
+                };
+                let conditions =
+                    (1..).zip(&columns).map(|(number, column)| format!("{} = ?{number}", quote(column)));
+                let clause = format!("WHERE {} LIMIT 1", conditions.collect::<Vec<_>>().join(" AND "));
+                rows.iter().try_for_each(|values| self.copy(parent, &clause, values))?;
+            }
+        }
+        self.parents()
+    }
+
+    /// Those that `schema.sql` declares, too, or each would be missing.
+    fn declared_rows(&mut self, execution: &Execution<'s>) -> Result<(), Failure> {
+        if execution.settings.schema_alone {
+            return Ok(());
+        }
+        for carry in &execution.carry.tables {
+            let tables = (execution.origin.table(&carry.from), execution.declared.schema.table(&carry.to));
+            let (Some(old), Some(new)) = tables else { continue };
+            for (condition, values) in Due::keys(execution.declared, carry, new) {
+                self.copy(old, &format!("WHERE {condition}"), &values)?;
             }
         }
         Ok(())

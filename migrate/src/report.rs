@@ -1,5 +1,6 @@
 //! What was found and done, as one value for text and JSON.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,16 @@ pub enum Outcome {
     Planned,
     /// The plan ran and was committed.
     Applied,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InSync => "in sync",
+            Self::Planned => "planned",
+            Self::Applied => "applied",
+        })
+    }
 }
 
 /// The rows of one table, before and after.

@@ -512,6 +512,7 @@ mod tests {
 
     use super::*;
     use crate::declared::Declared;
+    use crate::due::Due;
     use crate::matching::carry;
     use crate::schema;
     use crate::settings::Settings;
@@ -531,6 +532,7 @@ mod tests {
             carry: &carry,
             settings: &settings,
             acted: std::collections::BTreeSet::new(),
+            due: &Due::default(),
         };
         let (table, old) = (carry.table_to("t").unwrap(), live.table("t").unwrap());
         let rows =

@@ -11,7 +11,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::iter;
 
 use rusqlite::{Connection, Transaction, params_from_iter};
-use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::beside::read_beside;
 use self::body::Columns;
@@ -203,6 +202,15 @@ impl Table {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
     }
 
+    /// The names of the primary key's columns, in its order.
+    pub(crate) fn key_columns(&self) -> Vec<String> {
+        let parts = self.primary_key.iter().flat_map(|key| &key.columns);
+        let column = |part: &KeyColumn| {
+            self.columns.iter().find(|column| canonical_name(&column.name) == part.expression)
+        };
+        parts.filter_map(column).map(|column| column.name.clone()).collect()
+    }
+
     /// A name under which the rowid can be read and written, unless columns hide all three or there is none.
     pub(crate) fn rowid_name(&self) -> Option<&'static str> {
         if self.without_rowid {
@@ -251,68 +259,6 @@ impl Schema {
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
-
-    /// SHA-256 of the meaning, in hexadecimal: independent of the order of objects and of everything cosmetic.
-    pub(crate) fn fingerprint(&self) -> String {
-        let mut lines = BTreeSet::new();
-        for table in &self.tables {
-            lines.insert(table_line(table));
-        }
-        for table in &self.virtual_tables {
-            lines.insert(format!("virtual table {:?} {}", fold(&table.name), table.body));
-        }
-        for index in &self.indexes {
-            // A unique index that only repeats a UNIQUE constraint is told apart by its name alone.
-            lines.insert(format!(
-                "index {:?} {:?} {} {:?} {:?} {:?}",
-                fold(&index.name),
-                fold(&index.table),
-                index.unique,
-                index.columns,
-                index.condition,
-                index.opaque
-            ));
-        }
-        for view in &self.views {
-            lines.insert(format!("view {:?} {}", fold(&view.name), view.body));
-        }
-        for trigger in &self.triggers {
-            lines.insert(format!("trigger {:?} {}", fold(&trigger.name), trigger.body));
-        }
-        hex(&Sha256::digest(lines.into_iter().collect::<Vec<_>>().join("\n")))
-    }
-}
-
-fn table_line(table: &Table) -> String {
-    let mut columns: Vec<_> = table
-        .columns
-        .iter()
-        .map(|c| {
-            format!(
-                "{:?} {:?} {:?} {:?} {:?} {:?}",
-                fold(&c.name),
-                c.type_,
-                c.not_null,
-                c.default,
-                c.collation,
-                c.generated
-            )
-        })
-        .collect();
-    columns.sort();
-    format!(
-        "table {:?} {columns:?} {:?} {:?} {} {:?} {:?} {:?} {} {} {:?}",
-        fold(&table.name),
-        table.primary_key,
-        table.rowid_alias,
-        table.autoincrement,
-        table.uniques,
-        table.checks,
-        table.foreign_keys,
-        table.strict,
-        table.without_rowid,
-        table.opaque
-    )
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -145,6 +145,8 @@ pub struct Settings {
     pub allow: Vec<Approval>,
     /// The fingerprint of the one plan that [`Settings::allow`] counts for; `None` is any plan.
     pub allow_for: Option<String>,
+    /// Whether databases are copies of a schema alone: rows that `schema.sql` declares are not looked for in them, and not inserted.
+    pub schema_alone: bool,
     /// How long to wait for another connection's lock.
     pub lock_wait: Duration,
     /// Whether messages may carry values of the user's rows, not only rowids and counts.
@@ -167,6 +169,7 @@ impl Default for Settings {
             proof: ProofLevel::default(),
             allow: Vec::new(),
             allow_for: None,
+            schema_alone: false,
             lock_wait: Duration::from_secs(10),
             show_values: false,
             interrupt: Interrupt::default(),

@@ -48,9 +48,8 @@ impl Watch for Stopwatch<'_> {
             Event::Comparing => self.begin(Part::Keys, "foreign keys and schema".to_owned()),
             Event::Committing => self.begin(Part::Commit, "commit".to_owned()),
             Event::Step { number, total, step } => {
-                let kind = format!("{:?}", step.kind).to_lowercase();
                 let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
-                self.begin(Part::Step, format!("{number}/{total} {kind}{about}"));
+                self.begin(Part::Step, format!("{number}/{total} {}{about}", step.kind));
             }
             _ => {}
         }

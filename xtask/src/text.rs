@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Counts, Disk, Evidence, Hazard, Plan, Planner, Report, Step, Timing, Verdict};
+use migrate::{ApprovedBy, Counts, Disk, Evidence, Hazard, Plan, Planner, Report, Timing, Verdict};
 
 use crate::highlight;
 use crate::release::check::{self, Check};
@@ -134,11 +134,6 @@ pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// What a step does, in a word.
-pub(crate) fn kind(step: &Step) -> String {
-    format!("{:?}", step.kind).to_lowercase()
-}
-
 /// `3 tables, 1 index`.
 pub(crate) fn counted(counts: Counts) -> String {
     let Counts { tables, indexes, views, triggers } = counts;
@@ -182,7 +177,7 @@ fn statements(plan: &Plan) -> String {
     let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}, {}\n", plan.planner, plan.cost, plan.prediction);
     for (number, step) in (1..).zip(&plan.steps) {
         let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
-        let kind = kind(step);
+        let kind = step.kind.to_string();
         let total = plan.steps.len();
         let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", step.cost);
         let _ = writeln!(out, "{};", highlight::sql(&step.sql));

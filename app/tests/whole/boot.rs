@@ -100,7 +100,8 @@ fn the_newest_two_copies_are_kept_and_what_a_death_left_behind_is_swept() {
     let project = Project::with_ada();
     project.declare(REWRITTEN);
     let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
-    let plan = &document["report"]["plan"]["fingerprint"].as_str().unwrap()[..12];
+    let plan =
+        migrate::fingerprint::short_digits(document["report"]["plan"]["fingerprint"].as_str().unwrap());
     let names = [
         "20250101T000000Z-aaaaaaaaaaaa",
         "20250102T000000Z-bbbbbbbbbbbb",
@@ -126,7 +127,8 @@ fn a_start_in_the_very_second_of_one_that_died_makes_a_copy_of_its_own() {
     let project = Project::with_ada();
     project.declare(REWRITTEN);
     let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
-    let plan = &document["report"]["plan"]["fingerprint"].as_str().unwrap()[..12];
+    let plan =
+        migrate::fingerprint::short_digits(document["report"]["plan"]["fingerprint"].as_str().unwrap());
     let now = SystemTime::now();
     for second in 0..60 {
         let time = humantime::format_rfc3339_seconds(now + Duration::from_secs(second)).to_string();

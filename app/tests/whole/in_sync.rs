@@ -61,7 +61,7 @@ fn migrate_leaves_no_trace_and_starts_no_process() {
 #[test]
 fn json_tells_the_fingerprints() {
     let report = &in_mode("WAL").run(&["migrate", "--format", "json"]).json()["report"];
-    assert_eq!(report["live"].as_str().unwrap().len(), 64);
+    assert!(report["live"].as_str().unwrap().starts_with("v1-"), "{report}");
     assert_eq!(report["live"], report["declared"]);
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
 /// While it lives, snapshots hide what differs from run to run.
 pub(crate) fn stable() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
-    settings.add_filter(r"[0-9a-f]{64}", "[fingerprint]");
+    settings.add_filter(r"(v1-)?[0-9a-f]{64}", "[fingerprint]");
     settings.add_filter(r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [time]");
     settings.add_filter(r"\d+\.\d{3} s", "[time]");
     settings.add_filter(r"in \d+ ms", "in [time]");

@@ -58,3 +58,8 @@ fn the_service_knows_nothing_of_the_automation() {
     let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
     assert!(!manifest.contains("xtask"));
 }
+
+#[test]
+fn nothing_that_leaves_the_process_is_written_by_debug() {
+    assert_eq!(offenders(&[":?}", ":#?}"], &[]), NONE.map(PathBuf::from));
+}

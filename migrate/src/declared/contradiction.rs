@@ -14,6 +14,7 @@ pub(super) fn check(declared: &Declared) -> Result<()> {
         Action::Renamed { from } if directive.column.is_none() => table_renamed(declared, directive, from),
         Action::Renamed { from } => column_renamed(declared, directive, from),
         Action::Using(_) => using(declared, directive),
+        Action::From { .. } => from(declared, directive),
         Action::DroppedTable { name } => match declared.schema.has_table(name) {
             true => Err(dropped_and_declared(declared, directive, "table", name)),
             false => Ok(()),
@@ -82,6 +83,32 @@ fn renamed_once<'d>(
             let what = format!("renames {from}, as the one on line {} does", other.line);
             Err(wrong(declared, directive, &what)
                 .remedy("keep one of the two; the other can copy it with @using"))
+        }
+    }
+}
+
+/// A table is new, or it is another one; and its first rows come from one place.
+fn from(declared: &Declared, directive: &Directive) -> Result<()> {
+    let table = &directive.table;
+    if declared.schema.table(table).is_none() {
+        return Err(wrong(declared, directive, &format!("is for {table}, which is no ordinary table"))
+            .remedy("fill an ordinary table, or take it out"));
+    }
+    let is_renamed = |other: &&Directive| {
+        other.column.is_none()
+            && other.table.eq_ignore_ascii_case(table)
+            && matches!(other.action, Action::Renamed { .. })
+    };
+    if let Some(renamed) = declared.directives.iter().find(is_renamed) {
+        let what = format!("fills table {table}, which by line {} is another one renamed", renamed.line);
+        return Err(wrong(declared, directive, &what).remedy("keep one of the two"));
+    }
+    match declared.rows.iter().find(|row| row.table.eq_ignore_ascii_case(table)) {
+        None => Ok(()),
+        Some(row) => {
+            let what = format!("fills table {table}, of which line {} declares a row", row.line);
+            Err(wrong(declared, directive, &what)
+                .remedy("make two changes, one after the other: first the @from, then the INSERT without it"))
         }
     }
 }

@@ -226,9 +226,9 @@ mod statements {
     #[test]
     fn insert() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nINSERT INTO t VALUES (1);"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: INSERT changes rows, and schema.sql only declares a schema
+        [db/schema.sql:2] db/schema.sql:2:13: the INSERT into t names no columns; a declared row says which value is whose
           INSERT INTO t VALUES (1);
-        take out the statement; rows are written by the service
+        rows that belong to the service do not belong here: take them out (`sqlite3 FILE .schema` writes none); for rows of a lookup table write `INSERT INTO t (a) VALUES …`
         ");
     }
 

@@ -134,7 +134,7 @@ impl<'a> Race<'a> {
         if report.outcome == expected {
             return Ok(report);
         }
-        Err(self.wrong(&format!("it ended as {:?} and not as {expected:?}", report.outcome)).into())
+        Err(self.wrong(&format!("it ended as {} and not as {expected}", report.outcome)).into())
     }
 
     /// Atlas's time, and what is to be told of its result. There is none where it did not do the work.

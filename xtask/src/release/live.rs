@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use migrate::fingerprint::{Likeness, likeness};
 use migrate::{Declared, Difference, Live, Settings};
 
-/// A database without rows whose schema is production's, in a folder that goes away with it.
+/// A database whose schema is production's, in a folder that goes away with it. It has no rows but those that a release declares.
 pub(crate) struct Replica {
     folder: tempfile::TempDir,
 }
@@ -32,9 +33,19 @@ impl Replica {
         self.folder.path().join("live")
     }
 
-    /// Why a release that declares this must not serve it; nothing where it fits.
+    /// Puts in the rows that production is known to have: those of the release whose fingerprint it tells.
+    pub(crate) fn fill(&self, told: &str, releases: &[&Declared], settings: &Settings) -> Result<()> {
+        let known = releases.iter().find(|declared| likeness(declared.fingerprint(), told) == Likeness::Same);
+        if let Some(declared) = known.filter(|declared| declared.has_rows()) {
+            migrate::migrate(&self.database(), declared, settings, &mut ())?;
+        }
+        Ok(())
+    }
+
+    /// Why a release that declares this must not serve it; nothing where it fits. Its rows the machine itself looks for when it starts.
     pub(crate) fn misfits(&self, declared: &Declared, settings: &Settings) -> Result<Vec<Difference>> {
-        Ok(migrate::fit(&self.database(), declared, settings, &mut ())?.misfits)
+        let settings = Settings { schema_alone: true, ..settings.clone() };
+        Ok(migrate::fit(&self.database(), declared, &settings, &mut ())?.misfits)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use migrate::fingerprint::{Likeness, likeness};
 use migrate::{Interrupt, Settings, TableRows};
 use serde::Serialize;
 use tempfile::TempDir;
@@ -170,10 +171,12 @@ impl Smoke<'_> {
         match told.iter().find(|(_, told, built)| *told != Some(*built)) {
             None => Ok(()),
             Some((what, told, built)) => {
+                let version = told.filter(|told| likeness(told, built) == Likeness::Incomparable);
+                let why = version.map_or("", |_| ": by another version of Landfall, they cannot be compared");
                 let told = told.map_or("nothing", |told| told.as_str());
                 Err(self.failed(
                     container,
-                    &format!("/version tells of the {what} {told}, and {built} was built"),
+                    &format!("/version tells of the {what} {told}, and {built} was built{why}"),
                 ))
             }
         }
@@ -186,7 +189,10 @@ impl Smoke<'_> {
             State::Exited(137) => {
                 Err(self.failed(container, &format!("it did not stop within {limit} s of SIGTERM")))
             }
-            other => Err(self.failed(container, &format!("asked to stop, it ended badly: {other:?}"))),
+            State::Exited(code) => {
+                Err(self.failed(container, &format!("asked to stop, it ended with exit code {code}")))
+            }
+            State::Running => Err(self.failed(container, "asked to stop, it still runs")),
         }
     }
 

@@ -56,6 +56,36 @@ fn drift_in_production_is_named_object_by_object() {
 }
 
 #[test]
+fn whether_production_has_the_declared_rows_is_known_by_the_fingerprint_that_it_tells() {
+    let Some(home) = crate::requires::fly(
+        "whether_production_has_the_declared_rows_is_known_by_the_fingerprint_that_it_tells",
+    ) else {
+        return;
+    };
+    let tables = format!("{SCHEMA}\nCREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT);");
+    let schema = format!("{tables}\nINSERT INTO plans (id, name) VALUES (1, 'free');");
+    let path = std::path::Path::new("schema.sql");
+    let declared = migrate::Declared::parse(path, &schema, &migrate::Settings::default()).unwrap();
+    let told = |exit: i32, fingerprint: &str| {
+        let world = shop();
+        world.declare(&schema);
+        let a = commit(&world);
+        record(&world, &a);
+        let status = json!({"file": "/data/db", "bytes": 1, "tables": [], "schema": fingerprint, "disk": {"free": 1, "total": 1}});
+        let status = json!({"command": "status", "exit": 0, "report": status, "error": null});
+        let status = json!({"match": "app status", "exit_code": 0, "stdout": status.to_string()});
+        let mut scenario = running(&a, SCHEMA);
+        scenario["exec"] = json!([inspect(&tables), status]);
+        let sim = Sim::start(&home, &scenario);
+        let said = verify_sync(&connected(world, &sim), exit, &[]);
+        without_machine(&line(&said, "production"), &sim).replace(&a[..12], "[COMMIT]")
+    };
+    insta::assert_snapshot!(told(0, declared.fingerprint()), @"");
+    insta::assert_snapshot!(told(4, &declared.fingerprint_without_rows()), @"");
+    insta::assert_snapshot!(told(0, &"a".repeat(64)), @"");
+}
+
+#[test]
 fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
     let Some(home) = crate::requires::fly("what_fly_answers_otherwise_is_told_with_what_mends_it") else {
         return;

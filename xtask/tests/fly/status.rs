@@ -401,6 +401,17 @@ fn a_live_schema_that_is_not_the_declared_one_is_off() {
 }
 
 #[test]
+fn a_fingerprint_of_another_version_of_landfall_is_no_drift() {
+    let Some(home) = crate::requires::fly("a_fingerprint_of_another_version_of_landfall_is_no_drift") else {
+        return;
+    };
+    let shop = Shop::new(&home);
+    let later = version(&shop.commit, &format!("v1-{}", "b".repeat(64)));
+    shop.sim.configure(&json!({"www": {"/healthz": "ok", "/version": later}}));
+    assert_told!(shop.told(0, "schema"), @"not read  schema           v1-bbbbbbbbbbbb is live, and the image declares aaaaaaaaaaaa, by another version of Landfall: they cannot be compared");
+}
+
+#[test]
 fn a_service_that_does_not_answer_is_off_and_its_data_is_told_all_the_same() {
     let Some(home) =
         crate::requires::fly("a_service_that_does_not_answer_is_off_and_its_data_is_told_all_the_same")

@@ -69,3 +69,8 @@ fn deploy_and_rollback_share_shipping_and_know_nothing_of_each_other() {
         assert_eq!(knowing, [] as [PathBuf; 0], "{other}");
     }
 }
+
+#[test]
+fn nothing_that_leaves_the_process_is_written_by_debug() {
+    assert_eq!(offenders(&[":?}", ":#?}"], "none"), [] as [PathBuf; 0]);
+}

@@ -176,7 +176,7 @@ macro_rules! assert_said {
         insta::with_settings!({ filters => vec![
             (r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [TIME]"),
             (r"\d+\.\d+ s\b", "[TIME] s"),
-            (r"\b[0-9a-f]{64}\b", "[FINGERPRINT]"),
+            (r"\b(v1-)?[0-9a-f]{64}\b", "[FINGERPRINT]"),
             (r"\b[0-9a-f]{32}\b", "[CHECKSUM]"),
             (r#""(seconds|low|high)": [0-9.e-]+"#, r#""$1": "[TIME]""#),
             (r#""(before|peak|after)": \d+"#, r#""$1": "[BYTES]""#),

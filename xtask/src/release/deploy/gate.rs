@@ -32,11 +32,13 @@ pub(super) struct Gate {
     pub(super) found: String,
 }
 
-/// Looks; refuses what is not approved, what rows stand against, and what would take too long.
+/// Looks; refuses what is not approved, what rows stand against, and what would take too long. `running` is what the release declares
+/// that production runs, where that is known.
 pub(super) fn pass(
     shipping: &Shipping<'_>,
     standing: &Standing,
     declared: &Declared,
+    running: Option<&Declared>,
     wanted: &Wanted,
     report: &mut Deploy,
 ) -> Result<Gate> {
@@ -58,6 +60,10 @@ pub(super) fn pass(
         }
     };
     let replica = Replica::of(live, shipping.settings)?;
+    if let Ok(status) = &standing.status {
+        let releases: Vec<_> = running.into_iter().chain([declared]).collect();
+        replica.fill(&status.schema, &releases, shipping.settings)?;
+    }
     let database = replica.database();
     let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())
         .map_err(|error| of_production(error.into(), &replica))?;

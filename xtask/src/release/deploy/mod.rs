@@ -279,7 +279,9 @@ impl Run<'_> {
         let begun = Instant::now();
         report.from.clone_from(&standing.commit);
         report.serves = standing.commit.clone().filter(|_| standing.machine.state == "started");
-        let mut gate = gate::pass(&self.shipping, standing, self.declared, self.wanted, report)?;
+        let running = earlier::running(&self.shipping, standing, audit)?;
+        let running = running.as_ref().and_then(|running| running.declared.as_ref());
+        let mut gate = gate::pass(&self.shipping, standing, self.declared, running, self.wanted, report)?;
         if standing.machine.pinned_image().is_none() && !self.wanted.unverified {
             return Err(no_digest(&standing.machine).into());
         }

@@ -86,8 +86,8 @@ pub(super) fn plan(plan: &Plan) -> String {
 
 /// `rebuild customers`.
 pub(super) fn step(step: &Step) -> String {
-    let kind = format!("{:?}", step.kind).to_lowercase();
-    if step.table.is_empty() { kind } else { format!("{kind} {}", step.table) }
+    let Step { kind, table, .. } = step;
+    if table.is_empty() { kind.to_string() } else { format!("{kind} {table}") }
 }
 
 /// `a rewrite of 128,400 rows`.

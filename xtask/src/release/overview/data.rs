@@ -1,8 +1,9 @@
 //! The data: its room, its schema, its rows.
 
+use migrate::fingerprint::{self, Likeness};
+
 use super::Seen;
 use crate::release::check::{Check, Verdict, fine, line, not_read};
-use crate::release::image::short;
 use crate::release::probe::Schemas;
 use crate::release::production::Trouble;
 use crate::release::shipping::back::KEEP;
@@ -61,27 +62,44 @@ impl Seen<'_> {
         match self.fingerprints() {
             Schemas { declared: Some(declared), live: Some(live) } if declared == live => {
                 let kept = if keeps { "; it is kept until the next deploy" } else { "" };
-                fine(SCHEMA, format!("{}, declared and live{kept}", short(&live)))
+                fine(SCHEMA, format!("{}, declared and live{kept}", fingerprint::short(&live)))
+            }
+            Schemas { declared: Some(declared), live: Some(live) }
+                if fingerprint::likeness(&declared, &live) == Likeness::Incomparable =>
+            {
+                not_read(
+                    SCHEMA,
+                    format!(
+                        "{} is live, and the image declares {}, by another version of Landfall: they cannot be compared",
+                        fingerprint::short(&live),
+                        fingerprint::short(&declared)
+                    ),
+                )
             }
             Schemas { declared: Some(declared), live: Some(live) } if keeps => line(
                 SCHEMA,
                 Verdict::OutOfSync,
                 format!(
                     "{} is kept since a rollback, and the image declares {}",
-                    short(&live),
-                    short(&declared)
+                    fingerprint::short(&live),
+                    fingerprint::short(&declared)
                 ),
                 "ship a release that declares it: cargo xtask deploy",
             ),
             Schemas { declared: Some(declared), live: Some(live) } => line(
                 SCHEMA,
                 Verdict::OutOfSync,
-                format!("{} is live, and the image declares {}", short(&live), short(&declared)),
+                format!(
+                    "{} is live, and the image declares {}",
+                    fingerprint::short(&live),
+                    fingerprint::short(&declared)
+                ),
                 "see what differs: cargo xtask verify-sync; then: cargo xtask deploy",
             ),
-            Schemas { declared: None, live: Some(live) } => {
-                not_read(SCHEMA, format!("{} is live; what the image declares is not known", short(&live)))
-            }
+            Schemas { declared: None, live: Some(live) } => not_read(
+                SCHEMA,
+                format!("{} is live; what the image declares is not known", fingerprint::short(&live)),
+            ),
             _ if self.running().is_none() => not_read(SCHEMA, Self::why_not_asked(machine)),
             Schemas { live: None, .. } => not_read(SCHEMA, "neither the service nor the machine told it"),
         }

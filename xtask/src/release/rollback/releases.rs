@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use migrate::fingerprint;
 use serde::Serialize;
 
 use crate::error::{Error, Kind as ErrorKind};
@@ -10,9 +11,6 @@ use crate::release::image::short;
 use crate::release::shipping::earlier::is_of;
 use crate::release::temporary::look;
 use crate::text;
-
-/// As many characters of a fingerprint as a person compares.
-const FINGERPRINT: usize = 12;
 
 /// A release that has served.
 #[derive(Debug, Clone, Serialize)]
@@ -93,9 +91,7 @@ impl Release {
 
     fn row(&self) -> [String; 7] {
         let Self { number, time, who, commit, declared, live, kind, runs, .. } = self;
-        let cut = |fingerprint: &Option<String>| {
-            fingerprint.as_ref().map_or("-".to_owned(), |text| text.chars().take(FINGERPRINT).collect())
-        };
+        let cut = |text: &Option<String>| text.as_deref().map_or("-", fingerprint::short).to_owned();
         let kind = match kind {
             Kind::Deploy => "deploy",
             Kind::Rollback => "rollback",

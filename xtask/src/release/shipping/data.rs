@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use migrate::Declared;
 
 use super::Shipping;
 use super::back::{KEEP, Returned};
@@ -79,8 +78,15 @@ impl Shipping<'_> {
         let copies = later
             .map(|File { file, time, .. }| Ok(Copy { status: self.status_of(machine, &file)?, file, time }));
         let copies: Vec<_> = copies.collect::<Result<_, Trouble>>()?;
-        let declared = release.declared.as_ref().map(Declared::fingerprint);
-        let its_own = copies.iter().find(|copy| Some(copy.status.schema.as_str()) == declared);
+        // Of a copy the machine reads the schema alone, unless it is just what its own release declares.
+        let declared = release.declared.as_ref();
+        let is_its = |copy: &&Copy| {
+            declared.is_some_and(|declared| {
+                let schema = &copy.status.schema;
+                *schema == declared.fingerprint_without_rows() || schema == declared.fingerprint()
+            })
+        };
+        let its_own = copies.iter().find(is_its);
         let schema = its_own.or(copies.last()).map(|copy| copy.status.schema.clone());
         Ok(copies.into_iter().find(|copy| Some(&copy.status.schema) == schema.as_ref()))
     }

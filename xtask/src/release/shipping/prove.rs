@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use migrate::fingerprint::{self, Likeness};
 use migrate::{Interrupt, TableRows};
 
 use super::patience::Backoff;
@@ -367,13 +368,21 @@ impl Shipping<'_> {
             ));
         }
         let Some(schema) = schema else { return Ok(version) };
-        for (which, fingerprint) in [("declared", &version.schema.declared), ("live", &version.schema.live)] {
-            if fingerprint.as_deref() != Some(schema) {
-                return other(format!(
-                    "/version tells of the {which} schema {}, and {} was shipped",
-                    fingerprint.as_deref().map_or("unknown", cut),
-                    cut(schema)
-                ));
+        for (which, found) in [("declared", &version.schema.declared), ("live", &version.schema.live)] {
+            let told = found.as_deref().map_or("unknown", fingerprint::short);
+            let shipped = fingerprint::short(schema);
+            match found.as_deref().map(|found| fingerprint::likeness(found, schema)) {
+                Some(Likeness::Same) => {}
+                Some(Likeness::Incomparable) => {
+                    return Err(Obstacle::Unread(format!(
+                        "/version tells of the {which} schema {told}, by another version of Landfall than {shipped}, which was shipped: they cannot be compared"
+                    )));
+                }
+                Some(Likeness::Other) | None => {
+                    return other(format!(
+                        "/version tells of the {which} schema {told}, and {shipped} was shipped"
+                    ));
+                }
             }
         }
         Ok(version)
@@ -457,11 +466,6 @@ fn ended(machine: &Machine, exit: &Exit) -> Sick {
     let message =
         format!("on machine {} the release ended by itself with exit code {exit_code}{memory}", machine.id);
     Sick { message, exit_code: Some(*exit_code) }
-}
-
-/// As many characters of a fingerprint as a person compares.
-fn cut(fingerprint: &str) -> &str {
-    fingerprint.get(..12).unwrap_or(fingerprint)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use migrate::{Live, Outcome, Report};
+use migrate::fingerprint::{Likeness, likeness};
+use migrate::{Live, Outcome, Report, Settings};
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::audit;
@@ -11,6 +12,7 @@ use crate::release::check::{Check, Verdict};
 use crate::release::live;
 use crate::release::production::{self, Production, Trouble};
 use crate::release::reading::{self, Reading};
+use crate::release::shipping::standing;
 use crate::text;
 use crate::tool::fly::{Fly, Machine};
 use crate::ui::Ui;
@@ -47,7 +49,15 @@ impl Sync<'_> {
             return Ok(unknown(&trouble));
         }
         if machine.state == "started" {
-            return self.compare_live(fresh, machine, production::live_schema(fly, &machine.id));
+            let asks = fresh.is_some_and(|fresh| fresh.declared.has_rows());
+            let told = asks.then(|| standing::status(fly, &machine.id).ok()).flatten();
+            let told = told.map(|status| status.schema);
+            return self.compare_live(
+                fresh,
+                machine,
+                production::live_schema(fly, &machine.id),
+                told.as_deref(),
+            );
         }
         if !self.wanted.fork {
             let evidence = format!(
@@ -56,7 +66,7 @@ impl Sync<'_> {
             );
             return Ok(not_read(NAME, evidence));
         }
-        self.compare_live(fresh, machine, self.read_on_a_fork(fly, machine, ui))
+        self.compare_live(fresh, machine, self.read_on_a_fork(fly, machine, ui), None)
     }
 
     fn compare_live(
@@ -64,6 +74,7 @@ impl Sync<'_> {
         fresh: Option<&Fresh>,
         machine: &Machine,
         read: Result<Live, Trouble>,
+        told: Option<&str>,
     ) -> Result<Check> {
         let live = match read {
             Ok(live) => live,
@@ -72,7 +83,7 @@ impl Sync<'_> {
         let Some(fresh) = fresh else {
             return Ok(not_read(NAME, "its schema was read, and there is none to compare it with"));
         };
-        let report = match self.held_against(fresh, &live) {
+        let report = match self.held_against(fresh, &live, told) {
             Ok(report) => report,
             Err(error) => {
                 let message = format!("its schema cannot be made again here: {}", error.message);
@@ -81,7 +92,7 @@ impl Sync<'_> {
         };
         if report.outcome == Outcome::InSync {
             let evidence = format!("machine {} has the schema of {}", machine.id, fresh.name());
-            return Ok(fine(NAME, evidence));
+            return Ok(rows(fresh, evidence, told));
         }
         let count = text::count(report.differences.len() as u64, "difference");
         let evidence =
@@ -107,15 +118,39 @@ impl Sync<'_> {
     }
 
     /// Made again in a database of its own, since only a database can be compared.
-    fn held_against(&self, fresh: &Fresh, live: &Live) -> migrate::Result<Report> {
+    /// What it tells of its rows is all that is known of them here.
+    fn held_against(&self, fresh: &Fresh, live: &Live, told: Option<&str>) -> migrate::Result<Report> {
         let database = self.live_database();
         live::make(live, &database, &self.settings)?;
-        migrate::check(&database, &fresh.declared, &self.settings, &mut ())
+        if told == Some(fresh.declared.fingerprint()) {
+            migrate::migrate(&database, &fresh.declared, &self.settings, &mut ())?;
+        }
+        let settings = Settings { schema_alone: true, ..self.settings.clone() };
+        migrate::check(&database, &fresh.declared, &settings, &mut ())
     }
 
     /// Production's live schema, once it was read.
     pub(super) fn live_database(&self) -> PathBuf {
         self.folder.path().join("live")
+    }
+}
+
+/// Whether production has the rows that the release declares, by the fingerprint that it tells: where the schema is the same, only
+/// they can make another.
+fn rows(fresh: &Fresh, evidence: String, told: Option<&str>) -> Check {
+    let declared = fresh.declared.fingerprint();
+    match told.map(|told| likeness(told, declared)) {
+        _ if !fresh.declared.has_rows() => fine(NAME, evidence),
+        Some(Likeness::Same) => fine(NAME, format!("{evidence}, with the rows that it declares")),
+        Some(Likeness::Other) => line(
+            NAME,
+            Verdict::OutOfSync,
+            format!("{evidence}, and not the rows that it declares"),
+            "declare the rows that production has, or let the next deploy bring them: cargo xtask deploy",
+        ),
+        Some(Likeness::Incomparable) | None => {
+            fine(NAME, format!("{evidence}; whether it has the rows that it declares was not told"))
+        }
     }
 }
 

@@ -1,0 +1,382 @@
+//! The declared rows that a database lacks, or holds with other values; and the statements that bring them.
+//!
+//! A row is found by its primary key, in the live table that feeds the declared one. Rows that nobody declared are never looked at but
+//! where a UNIQUE constraint would not let both be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, params_from_iter};
+
+use crate::affinity::Store;
+use crate::carry::{Carry, Rowid, Source, TableCarry};
+use crate::declared::{Declared, DeclaredRow};
+use crate::difference::{Difference, DifferenceKind};
+use crate::hazard::{Hazard, HazardName};
+use crate::object::written;
+use crate::plan::{Cost, CostClass, Step, StepKind, plural};
+use crate::schema::{Schema, Table};
+use crate::token::{canonical_name, fold, quote};
+use crate::value::Value;
+use crate::virtual_table::Content;
+
+/// As many lines are named.
+const NAMED: usize = 5;
+
+/// What is still to be done for the declared rows.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Due<'d> {
+    missing: Vec<&'d DeclaredRow>,
+    changed: Vec<Changed<'d>>,
+}
+
+/// A declared row that is there with other values.
+#[derive(Debug, PartialEq)]
+struct Changed<'d> {
+    row: &'d DeclaredRow,
+    /// Columns that hold something else.
+    columns: Vec<&'d str>,
+    /// Whether one of those was there before this change: a column that is new holds nothing yet.
+    loses: bool,
+}
+
+/// A declared table, and how its rows are read of the live one.
+struct Reading<'r> {
+    conn: &'r Connection,
+    carry: &'r TableCarry,
+    old: &'r Table,
+    new: &'r Table,
+}
+
+impl<'d> Due<'d> {
+    /// Compares the declared rows with those of a database; `None` is one that is not there yet.
+    pub(crate) fn find(
+        conn: Option<&Connection>,
+        live: &Schema,
+        declared: &'d Declared,
+        carry: &Carry,
+    ) -> rusqlite::Result<Self> {
+        let mut due = Self::default();
+        for row in &declared.rows {
+            let table = conn.and_then(|conn| {
+                let carry = carry.table_to(&row.table)?;
+                let (old, new) = (live.base_table(&carry.from)?, declared.schema.table(&row.table)?);
+                Some(Reading { conn, carry, old, new })
+            });
+            match table {
+                None => due.missing.push(row),
+                Some(table) => table.compare(row, &mut due)?,
+            }
+        }
+        Ok(due)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.changed.is_empty()
+    }
+
+    /// Whether rows of this declared table are due.
+    pub(crate) fn concerns(&self, table: &str) -> bool {
+        self.rows().any(|row| row.table.eq_ignore_ascii_case(table))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &'d DeclaredRow> {
+        self.missing.iter().copied().chain(self.changed.iter().map(|changed| changed.row))
+    }
+
+    /// The declared tables that rows are due of.
+    pub(crate) fn tables(&self) -> BTreeSet<&'d str> {
+        self.rows().map(|row| row.table.as_str()).collect()
+    }
+
+    /// How many rows of a table are to be inserted.
+    pub(crate) fn inserted(&self, table: &str) -> u64 {
+        self.missing.iter().filter(|row| row.table == table).count() as u64
+    }
+
+    /// Two a table at most: what is missing, and what differs.
+    pub(crate) fn differences(&self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for table in self.tables() {
+            let missing = lines(self.missing.iter().copied().filter(|row| row.table == table));
+            if let Some((rows, lines)) = missing {
+                let are = if rows == 1 { "is" } else { "are" };
+                let message = format!("{} of {table} {are} missing: declared on {lines}", plural(rows));
+                found.push(Difference { kind: DifferenceKind::Missing, object: written(table), message });
+            }
+            if let Some((what, _)) = self.differing(table, |_| true) {
+                found.push(Difference {
+                    kind: DifferenceKind::Changed,
+                    object: written(table),
+                    message: what,
+                });
+            }
+        }
+        found
+    }
+
+    /// A sentence about the rows of a table that hold other values, and how many these are.
+    fn differing(&self, table: &str, which: impl Fn(&Changed<'_>) -> bool) -> Option<(String, u64)> {
+        let of_table = |changed: &&Changed<'_>| changed.row.table == table && which(changed);
+        let changed: Vec<_> = self.changed.iter().filter(of_table).collect();
+        let (rows, lines) = lines(changed.iter().map(|changed| changed.row))?;
+        let columns: BTreeSet<_> =
+            changed.iter().flat_map(|changed| changed.columns.iter().copied()).collect();
+        let columns: Vec<_> = columns.into_iter().collect();
+        let differ = if rows == 1 { "differs" } else { "differ" };
+        let what =
+            format!("{} of {table} {differ} in {}: declared on {lines}", plural(rows), columns.join(", "));
+        Some((what, rows))
+    }
+
+    /// What it would cost in data, and what cannot be.
+    pub(crate) fn hazards(
+        &self,
+        conn: Option<&Connection>,
+        live: &Schema,
+        declared: &Declared,
+        carry: &Carry,
+    ) -> rusqlite::Result<Vec<Hazard>> {
+        let mut found = Vec::new();
+        for table in self.tables() {
+            if let Some((what, rows)) = self.differing(table, |changed| changed.loses) {
+                let object = written(table);
+                let message = format!("{what}; the values that are there would go");
+                let remedy = format!(
+                    "declare the values that are there, or take the rows out of schema.sql, or approve CHANGES_VALUES:{object}"
+                );
+                let hazard = Hazard::new(HazardName::ChangesValues, &object, message, remedy);
+                found.push(Hazard { rows: Some(rows), ..hazard });
+            }
+        }
+        let Some(conn) = conn else { return Ok(found) };
+        for row in self.rows() {
+            let Some(carry) = carry.table_to(&row.table) else { continue };
+            let tables = (live.base_table(&carry.from), declared.schema.table(&row.table));
+            let (Some(old), Some(new)) = tables else { continue };
+            let reading = Reading { conn, carry, old, new };
+            for columns in uniques(&declared.schema, new) {
+                found.extend(reading.in_the_way(row, &columns)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The statements, in the order of `schema.sql`: an INSERT for rows that name the same columns, an UPDATE a row, and indexes over
+    /// the table, which no trigger tells.
+    pub(crate) fn steps(&self, declared: &Declared) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let same = |one: &&DeclaredRow, other: &&DeclaredRow| {
+            one.table == other.table && names(one).eq(names(other))
+        };
+        steps.extend(self.missing.chunk_by(same).filter_map(insert));
+        steps.extend(self.changed.iter().filter_map(|changed| update(changed, declared)));
+        for index in &declared.schema.virtual_tables {
+            if let Content::In(content) = index.content()
+                && self.concerns(&content)
+            {
+                let name = quote(&index.name);
+                let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
+                let cost = Cost { class: CostClass::Rewrite, rows: 0 };
+                steps.push(Step { sql, kind: StepKind::Rebuild, table: index.name.clone(), cost });
+            }
+        }
+        steps
+    }
+
+    /// What finds the declared rows of a live table: for each, conditions with a place for each value, and the values.
+    pub(crate) fn keys<'r>(
+        declared: &'r Declared,
+        carry: &TableCarry,
+        new: &'r Table,
+    ) -> impl Iterator<Item = (String, Vec<Value>)> + use<'r> {
+        let rows = declared.rows.iter().filter(|row| row.table == new.name);
+        let key = key(carry, new);
+        rows.map(move |row| (condition(&key, 1), key_values(row, new).cloned().collect()))
+    }
+}
+
+fn names(row: &DeclaredRow) -> impl Iterator<Item = &str> {
+    row.columns.iter().map(|declaration| declaration.column.as_str())
+}
+
+/// `line 3`, `lines 3, 4 and 2 more`; and how many.
+fn lines<'r>(rows: impl Iterator<Item = &'r DeclaredRow>) -> Option<(u64, String)> {
+    let lines: Vec<_> = rows.map(|row| row.line.to_string()).collect();
+    let count = lines.len();
+    let shown = match count {
+        0 => return None,
+        1 => format!("line {}", lines[0]),
+        _ if count <= NAMED => format!("lines {} and {}", lines[..count - 1].join(", "), lines[count - 1]),
+        _ => format!("lines {} and {} more", lines[..NAMED].join(", "), count - NAMED),
+    };
+    Some((count as u64, shown))
+}
+
+fn insert(rows: &[&DeclaredRow]) -> Option<Step> {
+    let first = rows.first()?;
+    let columns: Vec<_> = names(first).map(quote).collect();
+    let values = rows.iter().map(|row| {
+        let literals: Vec<_> = row.columns.iter().map(|c| c.literal.as_str()).collect();
+        format!("({})", literals.join(", "))
+    });
+    let sql = format!(
+        "INSERT OR ABORT INTO {} ({}) VALUES {}",
+        quote(&first.table),
+        columns.join(", "),
+        values.collect::<Vec<_>>().join(", ")
+    );
+    Some(row_step(StepKind::Insert, &first.table, sql, rows.len() as u64))
+}
+
+fn update(changed: &Changed<'_>, declared: &Declared) -> Option<Step> {
+    let row = changed.row;
+    let table = declared.schema.table(&row.table)?;
+    let literal = |column: &str| row.columns.iter().find(|c| c.column.eq_ignore_ascii_case(column));
+    let equal = |column: &str| Some(format!("{} = {}", quote(column), literal(column)?.literal));
+    let set: Option<Vec<_>> = changed.columns.iter().map(|column| equal(column)).collect();
+    let found: Option<Vec<_>> = table.key_columns().iter().map(|column| equal(column)).collect();
+    let sql = format!(
+        "UPDATE OR ABORT {} SET {} WHERE {}",
+        quote(&row.table),
+        set?.join(", "),
+        found?.join(" AND ")
+    );
+    Some(row_step(StepKind::Update, &row.table, sql, 1))
+}
+
+fn row_step(kind: StepKind, table: &str, sql: String, rows: u64) -> Step {
+    Step { sql, kind, table: table.to_owned(), cost: Cost { class: CostClass::Constant, rows } }
+}
+
+impl Reading<'_> {
+    fn compare<'d>(&self, row: &'d DeclaredRow, due: &mut Due<'d>) -> rusqlite::Result<()> {
+        let Some(live) = self.row(row)? else {
+            due.missing.push(row);
+            return Ok(());
+        };
+        let key = self.new.key_columns();
+        let mut store = Store::default();
+        let (mut columns, mut loses) = (Vec::new(), false);
+        for (declaration, value) in row.columns.iter().zip(&live) {
+            let Some(column) = self.new.column(&declaration.column) else { continue };
+            // A key that compares alike is the same row, however it is spelt.
+            if key.contains(&column.name) {
+                continue;
+            }
+            let affinity = column.affinity(self.new.strict);
+            let same = store
+                .as_stored(value.as_ref(), affinity, |stored| Value::from(stored) == declaration.value)?;
+            if !same {
+                columns.push(declaration.column.as_str());
+                loses |= self.carry.source_of(&column.name) != Some(&Source::Default);
+            }
+        }
+        if !columns.is_empty() {
+            due.changed.push(Changed { row, columns, loses });
+        }
+        Ok(())
+    }
+
+    /// The live row with the key of a declared one: a value for each of its columns.
+    fn row(&self, row: &DeclaredRow) -> rusqlite::Result<Option<Vec<Value>>> {
+        let sources: Vec<_> = names(row).map(|column| source(self.carry, self.new, column)).collect();
+        let key = key(self.carry, self.new);
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {}",
+            sources.join(", "),
+            quote(&self.old.name),
+            condition(&key, 1)
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(key_values(row, self.new)))?;
+        let Some(found) = rows.next()? else { return Ok(None) };
+        (0..sources.len()).map(|at| found.get(at)).collect::<rusqlite::Result<_>>().map(Some)
+    }
+
+    /// Another row with the values of a declared one in columns that are UNIQUE.
+    fn in_the_way(&self, row: &DeclaredRow, columns: &[String]) -> rusqlite::Result<Option<Hazard>> {
+        let values: Option<Vec<_>> =
+            columns.iter().map(|column| row.value(column).filter(|value| **value != Value::Null)).collect();
+        let stays = columns.iter().all(|column| self.carry.keeps(self.old, self.new, column));
+        let Some(values) = values.filter(|_| stays) else { return Ok(None) };
+        let key = key(self.carry, self.new);
+        let sources: Vec<_> = columns.iter().map(|column| source(self.carry, self.new, column)).collect();
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {} AND NOT ({})",
+            quote(&self.old.name),
+            condition(&sources, 1),
+            condition(&key, sources.len() + 1)
+        );
+        let parameters = values.into_iter().chain(key_values(row, self.new));
+        let rows: u64 =
+            self.conn.prepare_cached(&sql)?.query_row(params_from_iter(parameters), |row| row.get(0))?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let (table, columns) = (&row.table, columns.join(", "));
+        let message = format!(
+            "the row of {table} that is declared on line {} cannot be there beside {} with the same {columns}, which is UNIQUE",
+            row.line,
+            plural(rows)
+        );
+        let remedy = format!(
+            "declare the row that is there, by its own primary key, or change its {columns} first: {}",
+            self.select(row, &columns)
+        );
+        let hazard = Hazard::new(HazardName::ViolatedConstraint, &written(table), message, remedy);
+        Ok(Some(Hazard { rows: Some(rows), ..hazard }))
+    }
+
+    /// The SELECT that finds what is in the way; it has declared values in it alone.
+    fn select(&self, row: &DeclaredRow, columns: &str) -> String {
+        let conditions = columns.split(", ").filter_map(|column| {
+            let declaration = row.columns.iter().find(|c| c.column.eq_ignore_ascii_case(column))?;
+            Some(format!("{} = {}", source(self.carry, self.new, column), declaration.literal))
+        });
+        let conditions: Vec<_> = conditions.collect();
+        format!("`SELECT * FROM {} WHERE {}`", quote(&self.old.name), conditions.join(" AND "))
+    }
+}
+
+/// The value of a declared column over the live row, as SQL.
+fn source(carry: &TableCarry, new: &Table, column: &str) -> String {
+    let is_rowid = new.rowid_alias.as_deref() == Some(&fold(column));
+    match (carry.source_of(column), &carry.rowid) {
+        // An INTEGER PRIMARY KEY that is new is the rowid that was there.
+        (Some(Source::Default) | None, Rowid::Kept { read, .. }) if is_rowid => read.clone(),
+        (Some(source), _) if source.sql().is_some() => source.sql().unwrap_or_default(),
+        _ => new
+            .column(column)
+            .and_then(|column| column.default.as_ref())
+            .map_or_else(|| "NULL".to_owned(), |default| format!("({default})")),
+    }
+}
+
+/// The primary key over the live row.
+fn key(carry: &TableCarry, new: &Table) -> Vec<String> {
+    new.key_columns().iter().map(|column| source(carry, new, column)).collect()
+}
+
+fn key_values<'r>(row: &'r DeclaredRow, table: &Table) -> impl Iterator<Item = &'r Value> {
+    table.key_columns().into_iter().filter_map(|column| row.value(&column))
+}
+
+/// Each is equal to a parameter, numbered from `first`.
+fn condition(expressions: &[String], first: usize) -> String {
+    let conditions =
+        (first..).zip(expressions).map(|(number, expression)| format!("{expression} = ?{number}"));
+    conditions.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The columns of each UNIQUE constraint and of each unique index of a declared table, where these are columns alone.
+fn uniques(schema: &Schema, table: &Table) -> Vec<Vec<String>> {
+    let indexes = schema.indexes.iter().filter(|index| {
+        index.unique && index.condition.is_none() && index.table.eq_ignore_ascii_case(&table.name)
+    });
+    let keys = table.uniques.iter().map(|key| &key.columns).chain(indexes.map(|index| &index.columns));
+    let by_name: BTreeMap<_, _> =
+        table.columns.iter().map(|column| (canonical_name(&column.name), &column.name)).collect();
+    let names =
+        keys.map(|key| key.iter().map(|part| by_name.get(&part.expression).map(|name| (*name).clone())));
+    names.filter_map(|names| names.collect()).collect()
+}
