@@ -80,9 +80,12 @@ fn whether_production_has_the_declared_rows_is_known_by_the_fingerprint_that_it_
         let said = verify_sync(&connected(world, &sim), exit, &[]);
         without_machine(&line(&said, "production"), &sim).replace(&a[..12], "[COMMIT]")
     };
-    insta::assert_snapshot!(told(0, declared.fingerprint()), @"");
-    insta::assert_snapshot!(told(4, &declared.fingerprint_without_rows()), @"");
-    insta::assert_snapshot!(told(0, &"a".repeat(64)), @"");
+    insta::assert_snapshot!(told(0, declared.fingerprint()), @"ok        production       machine [MACHINE] has the schema of commit [COMMIT], with the rows that it declares");
+    insta::assert_snapshot!(told(4, &declared.fingerprint_without_rows()), @"
+    differs   production       machine [MACHINE] has the schema of commit [COMMIT], and not the rows that it declares
+    mend it: declare the rows that production has, or let the next deploy bring them: cargo xtask deploy
+    ");
+    insta::assert_snapshot!(told(0, &"a".repeat(64)), @"ok        production       machine [MACHINE] has the schema of commit [COMMIT]; whether it has the rows that it declares was not told");
 }
 
 #[test]
