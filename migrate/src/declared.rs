@@ -1,6 +1,7 @@
 //! `schema.sql`, read: an allow-list of statements, executed in an empty in-memory database whose `sqlite_schema` is the truth.
 
 mod contradiction;
+mod dump;
 mod place;
 pub(crate) mod probe;
 mod rows;
@@ -20,15 +21,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprint;
 use crate::schema::{self, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
-use crate::token::{self, Token, line_at, position, tokenize};
+use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 
 /// What `schema.sql` declares: read, executed in an empty in-memory database (the *pristine* database), and kept as a value.
 #[derive(Debug)]
 pub struct Declared {
     pub(crate) path: PathBuf,
-    /// The file without directives and rows, as Atlas reads it.
+    /// The file without directives and rows, in an order in which it can be executed: what Atlas reads.
     pub(crate) sql: String,
     text: String,
+    /// The text without what declares nothing; every place is as in `text`.
+    plain: String,
     pub(crate) schema: Schema,
     pub(crate) directives: Vec<Directive>,
     /// In the order of the file.
@@ -106,12 +109,16 @@ impl Declared {
     /// # Errors
     /// As [`Declared::read`].
     pub fn parse(path: &Path, text: &str, settings: &Settings) -> Result<Self> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let written = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let unreadable =
+            |bad: BadToken| Source { path, text: written }.error(bad.offset, bad.reason).remedy(CORRECT);
+        let plain = dump::without(written, settings).map_err(unreadable)?;
+        let text = plain.as_ref();
+        let tokens = tokenize(text).map_err(unreadable)?;
         let source = Source { path, text };
-        let tokens = tokenize(text).map_err(|bad| source.error(bad.offset, bad.reason).remedy(CORRECT))?;
         let statements = split(&tokens);
         let comments = directive::comments(text, &tokens);
-        let pristine = execute(&source, &statements, &comments, settings)?;
+        let (pristine, order) = execute(&source, &statements, &comments, settings)?;
         // After the statements: where one of them is wrong, the places of directives in it mean nothing.
         let directives = directive::attach(path, text, &statements, &comments)?;
         let schema = schema::read(&pristine, &[]).map_err(|error| source.internal(&error))?;
@@ -124,8 +131,9 @@ impl Declared {
         let rows = rows::read(&source, &statements, &schema, &pristine)?;
         let declared = Self {
             path: path.to_owned(),
-            sql: without_rows(text, &comments, &tokens, &statements),
-            text: text.to_owned(),
+            sql: order.unwrap_or_else(|| without_rows(text, &comments, &tokens, &statements)),
+            text: written.to_owned(),
+            plain: text.to_owned(),
             fingerprint: fingerprint::of_declared(&schema, &rows),
             schema,
             directives,
@@ -162,7 +170,7 @@ impl Declared {
     /// The line of `schema.sql`, from 1, on which an object of a difference or a hazard is declared; `None` where it is not.
     #[must_use]
     pub fn line_of(&self, object: &str) -> Option<usize> {
-        place::line_of(&self.text, object)
+        place::line_of(&self.plain, object)
     }
 
     /// How many tables, virtual ones included, indexes, views and triggers it declares.
@@ -387,38 +395,85 @@ fn allowed(source: &Source<'_>, statement: &[Token<'_>]) -> Result<()> {
     }
 }
 
+/// Executes the statements in the order of the text; what cannot be executed yet, such as an index in front of its table, once more
+/// when the others are. The statements in that order, if it is another one.
 fn execute(
     source: &Source<'_>,
     statements: &[&[Token<'_>]],
     comments: &[directive::Comment],
     settings: &Settings,
-) -> Result<Connection> {
+) -> Result<(Connection, Option<String>)> {
+    let mut declared = HashMap::new();
+    for statement in statements {
+        allowed(source, statement)?;
+        declared_once(source, &mut declared, statement)?;
+    }
     let internal = |error: rusqlite::Error| source.internal(&error);
     let mut pristine = Connection::open_in_memory().map_err(internal)?;
     if let Some(hook) = settings.hook {
         hook(&pristine).map_err(internal)?;
     }
     let denied = authorize(&mut pristine).map_err(internal)?;
-    let mut declared = HashMap::new();
-    for statement in statements {
-        allowed(source, statement)?;
-        if rows::is_insert(statement) {
-            continue;
+    let mut executed = Vec::new();
+    let mut waiting: Vec<_> =
+        statements.iter().filter(|statement| !rows::is_insert(statement)).copied().collect();
+    let mut is_in_order = true;
+    while !waiting.is_empty() {
+        let mut failed = Vec::new();
+        for statement in &waiting {
+            match execute_one(source, &pristine, &denied, statement, comments) {
+                Ok(sql) => executed.push(sql),
+                Err((error, true)) => failed.push((*statement, error)),
+                Err((error, false)) => return Err(error),
+            }
         }
-        declared_once(source, &mut declared, statement)?;
-        let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
-        let sql = blank(source.text, comments, start..end);
-        denied.allow_rows(ddl::head(statement).is_some_and(|h| h.kind == ObjectKind::VirtualTable));
-        if let Err(error) = run(&pristine, &sql) {
-            let refused = denied.take();
-            // Again with the directives in place: then SQLite's offset is the file's.
-            let as_written = &source.text[start..end];
-            let error = pristine.prepare(as_written).err().unwrap_or(error);
-            return Err(explain(source, statement, as_written, &error, refused));
+        let is_stuck = failed.len() == waiting.len();
+        is_in_order &= failed.is_empty();
+        waiting = failed.iter().map(|(statement, _)| *statement).collect();
+        if let Some((_, error)) = failed.into_iter().next().filter(|_| is_stuck) {
+            return Err(error);
         }
     }
     pristine.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(internal)?;
-    Ok(pristine)
+    Ok((pristine, (!is_in_order).then(|| executed.join(";\n"))))
+}
+
+/// The statement as it was executed; or what is wrong, and whether it may be right once other statements are executed.
+fn execute_one(
+    source: &Source<'_>,
+    pristine: &Connection,
+    denied: &Denied,
+    statement: &[Token<'_>],
+    comments: &[directive::Comment],
+) -> Result<String, (Error, bool)> {
+    let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
+    let sql = blank(source.text, comments, start..end);
+    denied.allow_rows(ddl::head(statement).is_some_and(|h| h.kind == ObjectKind::VirtualTable));
+    if let Some(error) = taken(source, pristine, statement) {
+        return Err((error, false));
+    }
+    let Err(error) = run(pristine, &sql) else { return Ok(sql) };
+    let refused = denied.take();
+    let may_wait = refused.is_none();
+    // Again with the directives in place: then SQLite's offset is the file's.
+    let as_written = &source.text[start..end];
+    let error = pristine.prepare(as_written).err().unwrap_or(error);
+    Err((explain(source, statement, as_written, &error, refused), may_wait))
+}
+
+/// Where a virtual table has made a table of this name for itself, `IF NOT EXISTS` would pass over the one that is declared.
+fn taken(source: &Source<'_>, pristine: &Connection, statement: &[Token<'_>]) -> Option<Error> {
+    let head = ddl::head(statement).filter(|head| head.kind == ObjectKind::Table)?;
+    let there = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1))";
+    match pristine.query_row(there, [&head.name], |row| row.get(0)) {
+        Ok(false) => None,
+        Ok(true) => {
+            let what = format!("a virtual table makes a table {} for itself", head.name);
+            let error = source.error(statement[0].start, &what);
+            Some(error.remedy("rename one of the two; nothing was changed"))
+        }
+        Err(error) => Some(source.internal(&error)),
+    }
 }
 
 /// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word. `declared` has the places of those before this one;
@@ -480,7 +535,7 @@ fn explain(
             .error(at, "the statement that begins here does not end")
             .remedy("close its parentheses, and write END at the end of a trigger"),
         missing if missing.starts_with("no such table") => {
-            source.error(at, missing).remedy("declare the table before the statements that need it")
+            source.error(at, missing).remedy("declare the table, or correct its name; nothing was changed")
         }
         _ => source.error(at, &message).remedy(CORRECT),
     }

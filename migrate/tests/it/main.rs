@@ -11,6 +11,7 @@ mod declared;
 mod declared_rows;
 mod directive_lines;
 mod directives;
+mod dumps;
 mod errors;
 mod fast_path;
 mod faults;
