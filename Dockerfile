@@ -10,7 +10,10 @@ FROM ${BUILDER_IMAGE} AS sources
 ARG SCHEMA
 WORKDIR /sources
 COPY . .
-RUN [ -n "$SCHEMA" ] || { echo "this Dockerfile is built with: cargo xtask image" >&2; exit 1; }; rm "$SCHEMA"
+RUN [ -n "$SCHEMA" ] || { echo "this Dockerfile is built with: cargo xtask image" >&2; exit 1; }; \
+    mkdir /schema; IFS=:; set -- $SCHEMA; IFS=; n=100; \
+    if [ $# = 1 ] && [ ! -d "$1" ]; then mv "$1" /schema/schema.sql; else mkdir /schema/schema.sql; for path; do \
+        n=$((n + 1)); [ ! -d "$path" ] || path="$path/*.sql"; for file in $path; do mv "$file" "/schema/schema.sql/$n-${file##*/}"; done; done; fi
 
 # The manifests, and an empty program where a target begins: what the dependencies depend on, and nothing else.
 FROM sources AS manifests
@@ -42,8 +45,8 @@ ARG VOLUME
 COPY --from=builder --chown=65532:65532 /image/volume ${VOLUME}
 COPY --from=builder /image/app /usr/local/bin/app
 WORKDIR /srv
-ARG SCHEMA
-COPY ${SCHEMA} schema.sql
+# One file, or a folder of several.
+COPY --from=sources /schema/ ./
 USER 65532:65532
 ARG DB_PATH
 ARG PORT

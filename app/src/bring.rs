@@ -1,10 +1,9 @@
 //! Brings the database to `schema.sql`, without a question: what `start` and `migrate` do.
 
-use std::fs;
 use std::time::Instant;
 
 use migrate::{
-    Backup, Declared, Error, ErrorKind, Outcome, PlannerChoice, Prepared, Report, Settings, Watch,
+    Backup, Declared, Error, ErrorKind, Files, Outcome, PlannerChoice, Prepared, Report, Settings, Watch,
 };
 use tracing::info;
 
@@ -16,9 +15,9 @@ use crate::record;
 
 /// The report on a database that has the very texts of `schema.sql`, found without executing them; what else there is, [`bring`] tells.
 pub(crate) fn glance(config: &Config) -> Result<Option<Findings>, Error> {
-    let Ok(text) = fs::read_to_string(&config.schema) else { return Ok(None) };
+    let Ok(files) = Files::read(&config.schema) else { return Ok(None) };
     let Config { database, schema, settings, .. } = config;
-    match migrate::glance(&database.path, schema, &text, settings, &mut Narrator::default()) {
+    match migrate::glance(&database.path, schema, files.text(), settings, &mut Narrator::default()) {
         Ok(found) => Ok(found.map(Findings)),
         Err(error) if error.kind == ErrorKind::Locked => Err(error),
         // Whose it is and where it lies was not looked at yet, and says more.

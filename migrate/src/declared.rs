@@ -2,6 +2,7 @@
 
 mod contradiction;
 mod dump;
+mod files;
 mod place;
 pub(crate) mod probe;
 mod rows;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
+pub use self::files::{Files, is_sql};
 pub(crate) use self::rows::{Declaration, DeclaredRow};
 use crate::ddl::{self, ObjectKind};
 use crate::directive::{self, Directive};
@@ -29,8 +31,8 @@ pub struct Declared {
     pub(crate) path: PathBuf,
     /// The file without directives and rows, in an order in which it can be executed: what Atlas reads.
     pub(crate) sql: String,
-    text: String,
-    /// The text without what declares nothing; every place is as in `text`.
+    files: Files,
+    /// The text without what declares nothing; every place is as in the files.
     plain: String,
     pub(crate) schema: Schema,
     pub(crate) directives: Vec<Directive>,
@@ -71,37 +73,13 @@ const PRAGMAS: &[&str] = &[
 ];
 
 impl Declared {
-    /// Reads and checks `schema.sql`.
+    /// Reads and checks `schema.sql`: a file, the files of a folder, or several; see [`Files::read`].
     ///
     /// # Errors
-    /// [`ErrorKind::Schema`], with file, line and column, when the file is missing, is not UTF-8, holds a statement that is
+    /// [`ErrorKind::Schema`], with file, line and column, when a file is missing, is not UTF-8, holds a statement that is
     /// not on the allow-list, does not execute, or has a directive outside its place.
     pub fn read(path: &Path, settings: &Settings) -> Result<Self> {
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            let remedy = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    "write the CREATE statements of the database there, or name another file"
-                }
-                std::io::ErrorKind::IsADirectory => "name a file in it",
-                _ => "check the rights of the file and of its folder",
-            };
-            Error::new(
-                ErrorKind::Schema,
-                &file,
-                format!("the schema {file} cannot be read: {}", io_reason(&error)),
-            )
-            .remedy(remedy)
-        })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            not_utf8(&file, before, error.as_bytes())
-        })?;
-        // Every second byte of a text in UTF-16 is one, and all of it may be valid UTF-8.
-        if let Some(at) = text.find('\0') {
-            return Err(not_utf8(&file, &text.as_bytes()[..at], text.as_bytes()));
-        }
-        Self::parse(path, &text, settings)
+        Self::of(Files::read(path)?, settings)
     }
 
     /// Checks text that was already read; `path` is only used in messages.
@@ -109,18 +87,28 @@ impl Declared {
     /// # Errors
     /// As [`Declared::read`].
     pub fn parse(path: &Path, text: &str, settings: &Settings) -> Result<Self> {
-        let written = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let unreadable =
-            |bad: BadToken| Source { path, text: written }.error(bad.offset, bad.reason).remedy(CORRECT);
+        Self::of(Files::of(path, vec![(path.to_owned(), text.to_owned())]), settings)
+    }
+
+    /// Checks files that were already read.
+    ///
+    /// # Errors
+    /// As [`Declared::read`].
+    pub fn of(files: Files, settings: &Settings) -> Result<Self> {
+        let written = files.text();
+        let unreadable = |bad: BadToken| {
+            Source { files: &files, text: written }.error(bad.offset, bad.reason).remedy(CORRECT)
+        };
+        files.ends().map_err(unreadable)?;
         let plain = dump::without(written, settings).map_err(unreadable)?;
         let text = plain.as_ref();
         let tokens = tokenize(text).map_err(unreadable)?;
-        let source = Source { path, text };
+        let source = Source { files: &files, text };
         let statements = split(&tokens);
         let comments = directive::comments(text, &tokens);
         let (pristine, order) = execute(&source, &statements, &comments, settings)?;
         // After the statements: where one of them is wrong, the places of directives in it mean nothing.
-        let directives = directive::attach(path, text, &statements, &comments)?;
+        let directives = directive::attach(&files, text, &statements, &comments)?;
         let schema = schema::read(&pristine, &[]).map_err(|error| source.internal(&error))?;
         if let Some(message) = probe::unknown(&pristine, &schema).map_err(|error| source.internal(&error))? {
             return Err(source.unknown(&tokens, &message));
@@ -129,11 +117,13 @@ impl Declared {
             check_hidden(&source, &statements, &pristine, &pattern)?;
         }
         let rows = rows::read(&source, &statements, &schema, &pristine)?;
+        let sql = order.unwrap_or_else(|| without_rows(text, &comments, &tokens, &statements));
+        let plain = plain.into_owned();
         let declared = Self {
-            path: path.to_owned(),
-            sql: order.unwrap_or_else(|| without_rows(text, &comments, &tokens, &statements)),
-            text: written.to_owned(),
-            plain: text.to_owned(),
+            path: files.path().to_owned(),
+            sql,
+            plain,
+            files,
             fingerprint: fingerprint::of_declared(&schema, &rows),
             schema,
             directives,
@@ -161,16 +151,22 @@ impl Declared {
         !self.rows.is_empty()
     }
 
-    /// The text of `schema.sql`, as it was written.
+    /// The text of `schema.sql`, as it was written; of several files one behind the other.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        self.files.text()
     }
 
-    /// The line of `schema.sql`, from 1, on which an object of a difference or a hazard is declared; `None` where it is not.
+    /// The file and its line, from 1, on which an object of a difference or a hazard is declared; `None` where it is not.
     #[must_use]
-    pub fn line_of(&self, object: &str) -> Option<usize> {
-        place::line_of(&self.plain, object)
+    pub fn line_of(&self, object: &str) -> Option<(&Path, usize)> {
+        Some(self.files.place(place::line_of(&self.plain, object)?))
+    }
+
+    /// The first file and its first line.
+    #[must_use]
+    pub fn beginning(&self) -> (&Path, usize) {
+        self.files.place(1)
     }
 
     /// How many tables, virtual ones included, indexes, views and triggers it declares.
@@ -185,9 +181,19 @@ impl Declared {
         }
     }
 
+    /// The place of a line of the whole text: `schema.sql:3`
+    pub(crate) fn place_of_line(&self, line: usize) -> String {
+        self.files.place_text(line)
+    }
+
+    /// How a sentence calls a line: `line 3`, or its place where it may be of another file.
+    pub(crate) fn called(&self, line: usize) -> String {
+        self.files.called(line)
+    }
+
     /// `schema.sql:3`
     pub(crate) fn place_of(&self, directive: &Directive) -> String {
-        format!("{}:{}", self.path.display(), directive.line)
+        self.files.place_text(directive.line)
     }
 }
 
@@ -241,13 +247,13 @@ pub(crate) fn io_reason(error: &std::io::Error) -> String {
 }
 
 struct Source<'s> {
-    path: &'s Path,
+    files: &'s Files,
     text: &'s str,
 }
 
 impl Source<'_> {
     fn file(&self) -> String {
-        self.path.display().to_string()
+        self.files.path().display().to_string()
     }
 
     fn internal(&self, error: &rusqlite::Error) -> Error {
@@ -265,17 +271,14 @@ impl Source<'_> {
     /// An error at a place: file, line, column and the line itself.
     fn error(&self, offset: usize, what: &str) -> Error {
         let (line, column) = position(self.text, offset);
+        let place = self.files.place_text(line);
         let shown = line_at(self.text, offset);
         let shown: String = if shown.chars().count() > 200 {
             shown.chars().take(200).chain(['…']).collect()
         } else {
             shown.to_owned()
         };
-        Error::new(
-            ErrorKind::Schema,
-            format!("{}:{line}", self.file()),
-            format!("{}:{line}:{column}: {what}\n  {}", self.file(), shown.trim()),
-        )
+        Error::new(ErrorKind::Schema, &place, format!("{place}:{column}: {what}\n  {}", shown.trim()))
     }
 }
 
@@ -491,8 +494,8 @@ fn declared_once(
             Ok(())
         }
         Entry::Occupied(first) => {
-            let line = position(source.text, *first.get()).0;
-            let what = format!("the name {} is declared on line {line} already", head.name);
+            let line = source.files.called(position(source.text, *first.get()).0);
+            let what = format!("the name {} is declared on {line} already", head.name);
             Err(source.error(start, &what).remedy("keep one of the two statements, or rename one"))
         }
     }

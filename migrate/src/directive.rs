@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 
 use crate::ddl::{self, ObjectKind};
+use crate::declared::Files;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{self, of_column, quote_in_line, unquote_in_line};
 use crate::token::{Token, fold, line_at, position, tokenize};
@@ -13,7 +13,7 @@ use crate::using::Using;
 /// One directive and what it is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directive {
-    /// 1-based.
+    /// 1-based, in the whole text.
     pub(crate) line: usize,
     /// The declared table; empty at top level.
     pub(crate) table: String,
@@ -160,7 +160,7 @@ pub(crate) type Statement<'t, 'a> = &'t [Token<'a>];
 
 /// Attaches every comment to its table or column.
 pub(crate) fn attach(
-    path: &Path,
+    files: &Files,
     text: &str,
     statements: &[Statement<'_, '_>],
     comments: &[Comment],
@@ -168,10 +168,15 @@ pub(crate) fn attach(
     let mut found: Vec<Directive> = Vec::new();
     for comment in comments {
         let place = Place::of(text, statements, comment);
-        let directive = place.directive(path, text, comment)?;
+        let directive = place.directive(files, text, comment)?;
         if let Some(twice) = found.iter().find(|d| same_place(d, &directive)) {
-            return Err(wrong(path, text, comment, &format!("says again what line {} says", twice.line))
-                .remedy("keep one of the two lines"));
+            return Err(wrong(
+                files,
+                text,
+                comment,
+                &format!("says again what {} says", files.called(twice.line)),
+            )
+            .remedy("keep one of the two lines"));
         }
         found.push(directive);
     }
@@ -234,8 +239,8 @@ impl Place {
         Self::InTable { table, column: column.map(|(name, _)| name) }
     }
 
-    fn directive(self, path: &Path, text: &str, comment: &Comment) -> Result<Directive> {
-        let wrong = |what: &str, remedy: &str| Err(wrong(path, text, comment, what).remedy(remedy));
+    fn directive(self, files: &Files, text: &str, comment: &Comment) -> Result<Directive> {
+        let wrong = |what: &str, remedy: &str| Err(wrong(files, text, comment, what).remedy(remedy));
         let line = position(text, comment.start).0;
         let directive = |table: String, column, action| Ok(Directive { line, table, column, action });
         match comment.word.as_str() {
@@ -354,9 +359,9 @@ fn unquote(name: &str) -> String {
     if is_quoted(name) { unquote_in_line(&name[1..name.len() - 1]) } else { name.to_owned() }
 }
 
-fn wrong(path: &Path, text: &str, comment: &Comment, what: &str) -> Error {
+fn wrong(files: &Files, text: &str, comment: &Comment, what: &str) -> Error {
     let (line, column) = position(text, comment.start);
-    let place = format!("{}:{line}", path.display());
+    let place = files.place_text(line);
     let shown = line_at(text, comment.start).trim();
     let message = format!("{place}:{column}: the directive @{} {what}\n  {shown}", comment.word);
     Error::new(ErrorKind::Schema, place, message)

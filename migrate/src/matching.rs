@@ -273,7 +273,7 @@ impl<'m> Matching<'m> {
             let key = new.key_columns();
             let stays = |column: &&String| table.keeps(old, new, column) || is_rowid(column);
             if let Some(column) = key.iter().find(|column| !stays(column)) {
-                let place = format!("{}:{}", self.declared.path.display(), row.line);
+                let place = self.declared.place_of_line(row.line);
                 let object = of_column(&row.table, column);
                 let message = format!(
                     "{place}: the row of {} is found by {object}, whose values or comparison the same change replaces; nothing was changed",

@@ -373,10 +373,10 @@ impl<'g, 'd> Ground<'g, 'd> {
                 let Source::Using { expression, line } = &column.source else { continue };
                 let sql = format!("SELECT ({expression}) FROM {}", quote(&table.from));
                 if let Err(error) = conn.prepare(&sql) {
-                    let file = self.declared.path.display();
+                    let place = self.declared.place_of_line(*line);
                     let object = of_column(&table.to, &column.to);
                     let message = format!(
-                        "{file}:{line}: @using of {object} cannot be evaluated: {}\n  {expression}",
+                        "{place}: @using of {object} cannot be evaluated: {}\n  {expression}",
                         sqlite_message(&error)
                     );
                     return Err(Error::new(ErrorKind::Schema, object, message)

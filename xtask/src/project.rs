@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::tool::git;
 
 const SECTION: &str = "[workspace.metadata.landfall]";
 const KEYS: &[&str] =
@@ -50,17 +49,43 @@ pub(crate) struct Project {
     metadata: Metadata,
 }
 
+/// The value of `schema`, a path or a list of them, as one path list.
+pub(crate) fn paths(value: &Value) -> Option<PathBuf> {
+    let texts = match value {
+        Value::String(path) => vec![path.as_str()],
+        Value::Array(paths) => paths.iter().map(Value::as_str).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    let is_list = !texts.is_empty() && texts.iter().all(|text| !text.is_empty());
+    let joined = std::env::join_paths(texts.iter().filter(|_| texts.len() > 1));
+    match texts.as_slice() {
+        [path] if is_list => Some(PathBuf::from(path)),
+        _ if is_list => joined.ok().map(PathBuf::from),
+        _ => None,
+    }
+}
+
+/// Each path of a list made another one.
+pub(crate) fn each(list: &Path, other: impl Fn(&Path) -> PathBuf) -> PathBuf {
+    let paths: Vec<_> = std::env::split_paths(list).collect();
+    match paths.as_slice() {
+        [_, _, ..] => std::env::join_paths(paths.iter().map(|path| other(path)))
+            .map_or_else(|_| other(list), PathBuf::from),
+        _ => other(list),
+    }
+}
+
 impl Project {
     /// Takes what `cargo metadata` said in the folder `here`.
     pub(crate) fn new(metadata: Metadata, here: &Path) -> Result<Self> {
         let root = PathBuf::from(&metadata.workspace_root);
         let manifest = near(root.join("Cargo.toml"), here);
         let table = Table::landfall(&metadata, &manifest)?;
-        let schema = PathBuf::from(table.text("schema", "schema.sql", "a path")?);
+        let schema = table.paths("schema", "schema.sql")?;
         let (atlas_version, atlas_image) = table.atlas()?;
         Ok(Self {
             app: table.text("app", "app", "the name of a package")?,
-            schema: near(root.join(&schema), here),
+            schema: each(&schema, |path| near(root.join(path), here)),
             schema_in_root: schema,
             local_db: near(root.join(table.text("local-db", ".data/db", "a path")?), here),
             planner: table.word("planner", "auto", &["auto", "atlas", "builtin"])?,
@@ -95,9 +120,11 @@ impl Project {
         self.metadata.target_directory.as_std_path()
     }
 
-    /// `schema.sql` as the repository's own paths name it: the workspace may be a folder in it.
-    pub(crate) fn schema_in_repository(&self) -> Result<PathBuf> {
-        Ok(git::prefix(&self.root)?.join(&self.schema_in_root))
+    /// A file of the workspace as its root names it.
+    pub(crate) fn in_root(&self, file: &Path) -> PathBuf {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let file = real(file);
+        file.strip_prefix(real(&self.root)).map(Path::to_owned).unwrap_or(file)
     }
 
     /// The version of the shipped package.
@@ -195,6 +222,15 @@ impl<'a> Table<'a> {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(self.wrong(key, value, allowed).into()),
         }
+    }
+
+    /// A path, or several as PATH has them.
+    fn paths(&self, key: &str, default: &str) -> Result<PathBuf> {
+        let paths = paths(self.map.get(key).unwrap_or(&Value::String(default.to_owned())));
+        paths.ok_or_else(|| {
+            let value = self.map.get(key).cloned().unwrap_or_default();
+            self.wrong(key, &value, "a path, of a file or of a folder, or a list of paths").into()
+        })
     }
 
     fn text(&self, key: &str, default: &str, allowed: &str) -> Result<String> {

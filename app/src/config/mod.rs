@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use migrate::{Declared, Error, ErrorKind, Settings};
+use migrate::{Declared, Error, ErrorKind, Files, Settings};
 use tracing::warn;
 
 use crate::ending::{Ending, Format};
@@ -146,8 +146,9 @@ impl Config {
                 "write the CREATE statements of the database there, or name the file with SCHEMA_PATH",
             )
         };
-        Declared::read(&self.schema, &self.settings)
-            .map_err(|error| if self.schema.exists() { error } else { named_here(error) })
+        let files = Files::read(&self.schema)
+            .map_err(|error| if self.schema.exists() { error } else { named_here(error) })?;
+        Declared::of(files, &self.settings)
     }
 
     /// Where `schema.sql` is only of interest: one that cannot be read is told and left out.

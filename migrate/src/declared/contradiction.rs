@@ -80,7 +80,7 @@ fn renamed_once<'d>(
     match others.into_iter().find(same) {
         None => Ok(()),
         Some(other) => {
-            let what = format!("renames {from}, as the one on line {} does", other.line);
+            let what = format!("renames {from}, as the one on {} does", declared.called(other.line));
             Err(wrong(declared, directive, &what)
                 .remedy("keep one of the two; the other can copy it with @using"))
         }

@@ -51,8 +51,8 @@ mod files {
     #[test]
     fn directory() {
         assert_snapshot!(refused_file(|file| std::fs::create_dir(file).unwrap()), @"
-        [db/schema.sql] the schema db/schema.sql cannot be read: it is a directory
-        name a file in it
+        [db/schema.sql] the schema db/schema.sql is a folder without a file whose name ends in .sql
+        write the CREATE statements of the database into files there, or name another folder or file
         ");
     }
 

@@ -34,6 +34,7 @@ mod rebuild;
 #[path = "../../../xtask/tests/support/requires.rs"]
 mod requires;
 mod rules;
+mod schema_files;
 mod scrub;
 mod sequences;
 mod support;

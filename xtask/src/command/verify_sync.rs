@@ -12,6 +12,7 @@ use crate::release::check::Verdict;
 use crate::release::document;
 use crate::release::sync::{self, Found, Wanted};
 use crate::text;
+use crate::tool::git;
 use crate::ui::Ui;
 
 /// Returns the exit code.
@@ -40,7 +41,8 @@ fn annotate(project: &Project, found: &Found, interrupt: &Interrupt, ui: &Ui) ->
         return Ok(());
     }
     let declared = Declared::read(&project.schema, &project.settings(interrupt))?;
-    annotation::of(found, &declared, &project.schema_in_repository()?)
+    let prefix = git::prefix(&project.root)?;
+    annotation::of(found, &declared, |file| prefix.join(project.in_root(file)))
         .iter()
         .for_each(|line| ui.annotation(line));
     Ok(())

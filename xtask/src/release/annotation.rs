@@ -1,14 +1,20 @@
 //! What GitHub shows beside the lines of `schema.sql`
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>): values in, values out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use migrate::{Declared, Hazard, HazardName};
 
 use super::sync::Found;
 
 /// One workflow command for each hazard and each difference of today's change, in that order.
-pub(crate) fn of(found: &Found, declared: &Declared, file: &Path) -> Vec<String> {
+///
+/// `in_repository` gives a file of the schema its path in the repository.
+pub(crate) fn of(
+    found: &Found,
+    declared: &Declared,
+    in_repository: impl Fn(&Path) -> PathBuf,
+) -> Vec<String> {
     let Some(change) = &found.change else { return Vec::new() };
     let hazards = change.plan.iter().flat_map(|plan| &plan.hazards);
     let told = |hazard: &Hazard| {
@@ -20,21 +26,23 @@ pub(crate) fn of(found: &Found, declared: &Declared, file: &Path) -> Vec<String>
             HazardName::RewritesTable => format!("table {} is written anew", hazard.object),
             _ => format!("{}{remedy}", hazard.message),
         };
-        command(level, file, line(declared, &hazard.object), &title, &message)
+        let (file, line) = place(declared, &hazard.object);
+        command(level, &in_repository(file), line, &title, &message)
     };
     let differences = change.differences.iter().map(|difference| {
-        command("notice", file, line(declared, &difference.object), "to be changed", &difference.message)
+        let (file, line) = place(declared, &difference.object);
+        command("notice", &in_repository(file), line, "to be changed", &difference.message)
     });
     hazards.map(told).chain(differences).collect()
 }
 
 /// What is not declared any more is told where its table is, or at the top.
-fn line(declared: &Declared, object: &str) -> usize {
+fn place<'d>(declared: &'d Declared, object: &str) -> (&'d Path, usize) {
     let of_table = || match migrate::names(object).as_slice() {
         [table, _] => declared.line_of(&migrate::written(table)),
         _ => None,
     };
-    declared.line_of(object).or_else(of_table).unwrap_or(1)
+    declared.line_of(object).or_else(of_table).unwrap_or_else(|| declared.beginning())
 }
 
 fn command(level: &str, file: &Path, line: usize, title: &str, message: &str) -> String {

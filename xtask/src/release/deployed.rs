@@ -1,15 +1,16 @@
 //! Which commit production runs: read in three places, in the order in which they are trusted.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use migrate::Interrupt;
+use migrate::{Files, Interrupt};
 use serde::Serialize;
 
 use super::probe::{Probe, Version};
 use super::production::{Production, Trouble};
 use crate::error::{Error, Kind};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::tool::fly::Machine;
 use crate::tool::git::{self, Origin, Pushed};
 
@@ -173,16 +174,30 @@ pub(crate) fn make_available(root: &Path, commit: &str, interrupt: &Interrupt) -
     git::fetch(root, commit, interrupt)
 }
 
-/// `schema.sql` of a commit, and the path that it had there.
-pub(crate) fn schema(project: &Project, commit: &str) -> Result<Option<(PathBuf, String)>> {
+/// The schema of a commit, from the files that it had there.
+pub(crate) fn schema(project: &Project, commit: &str) -> Result<Option<Files>> {
     let there = schema_path(project, commit)?;
-    let candidates = there.into_iter().chain([project.schema_in_root.clone()]);
-    for path in candidates {
-        if let Some(text) = git::show(&project.root, commit, &path)? {
-            return Ok(Some((path, text)));
+    for path in there.into_iter().chain([project.schema_in_root.clone()]) {
+        if let Some(files) = files(&project.root, commit, &path)? {
+            return Ok(Some(files));
         }
     }
     Ok(None)
+}
+
+/// A file of a commit, those of a folder, or several; `None` where one is not there.
+fn files(root: &Path, commit: &str, path: &Path) -> Result<Option<Files>> {
+    let mut texts = Vec::new();
+    for named in env::split_paths(path) {
+        let mut children = git::children(root, commit, &named)?;
+        children.retain(|child| migrate::is_sql(child));
+        children.sort();
+        for file in if children.is_empty() { vec![named] } else { children } {
+            let Some(text) = git::show(root, commit, &file)? else { return Ok(None) };
+            texts.push((file, text));
+        }
+    }
+    Ok(Some(Files::of(path, texts)))
 }
 
 /// Where that commit's own configuration says that its schema is.
@@ -191,9 +206,11 @@ fn schema_path(project: &Project, commit: &str) -> Result<Option<PathBuf>> {
     let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
     let configured = manifest
         .as_ref()
-        .and_then(|table| table.get("workspace")?.get("metadata")?.get("landfall")?.get("schema")?.as_str());
+        .and_then(|table| table.get("workspace")?.get("metadata")?.get("landfall")?.get("schema"))
+        .and_then(|value| serde_json::to_value(value).ok());
+    let configured = configured.and_then(|value| project::paths(&value));
     // Without a word of its own it is the default, which need not be today's.
-    Ok(manifest.as_ref().map(|_| PathBuf::from(configured.unwrap_or("schema.sql"))))
+    Ok(manifest.map(|_| configured.unwrap_or_else(|| PathBuf::from("schema.sql"))))
 }
 
 /// The version of the crate that compiles SQLite in, as a commit's Cargo.lock has it.
@@ -221,6 +238,35 @@ mod tests {
     fn a_commit_is_told_apart_from_its_mark() {
         assert_eq!(clean("0123abcd"), ("0123abcd", false));
         assert_eq!(clean("0123abcd-dirty"), ("0123abcd", true));
+    }
+
+    #[test]
+    fn the_schema_of_a_commit_is_a_file_a_folder_or_a_list_of_both() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        std::fs::create_dir(ada.join("db")).unwrap();
+        for (name, text) in [
+            ("schema.sql", "CREATE TABLE s (a);"),
+            ("db/b.sql", "CREATE TABLE b (a);"),
+            ("db/a é.sql", "CREATE TABLE a (a);"),
+            ("db/x.txt", "no"),
+        ] {
+            std::fs::write(ada.join(name), text).unwrap();
+        }
+        sandbox::git(&ada, &["add", "."]);
+        sandbox::git(&ada, &["commit", "--quiet", "--message", "schemas"]);
+        let tables = |path: &str| {
+            let files = files(&ada, "HEAD", Path::new(path)).unwrap()?;
+            assert_eq!(files.path(), Path::new(path));
+            Some(files.text().matches("CREATE TABLE").count())
+        };
+        assert_eq!(tables("schema.sql"), Some(1));
+        assert_eq!(tables("db"), Some(2));
+        assert_eq!(tables("schema.sql:db"), Some(3));
+        assert_eq!(tables("schema.sql:db/none.sql"), None);
+        assert_eq!(tables("none"), None);
+        let folder = files(&ada, "HEAD", Path::new("db")).unwrap().unwrap();
+        assert_eq!(folder.place(1).0, Path::new("db/a é.sql"));
     }
 
     #[test]

@@ -78,10 +78,10 @@ impl Trials<'_> {
         let Some(commit) = git::rev_parse(&self.project.root, &deployed::ref_name(self.app))? else {
             return Ok(Err((ON, "no commit is deployed yet".to_owned())));
         };
-        let Some((file, text)) = deployed::schema(self.project, &commit)? else {
+        let Some(files) = deployed::schema(self.project, &commit)? else {
             return Ok(Err((ON, format!("{commit} has no {}", self.project.schema_in_root.display()))));
         };
-        let deployed = Declared::parse(&file, &text, &self.settings)
+        let deployed = Declared::of(files, &self.settings)
             .with_context(|| format!("the schema of {commit} cannot be read"))?;
         self.trial(ON, declared, |copy| {
             Ok(migrate::migrate(copy, &deployed, &self.settings, &mut ()).map(drop)?)

@@ -10,6 +10,7 @@ use migrate::Interrupt;
 
 use super::run::{self, Ended, Timed};
 use crate::local::Local;
+use crate::project;
 
 /// Serves the local database on this address to its end. `tick` is called several times a second meanwhile.
 pub(crate) fn serve(
@@ -22,7 +23,10 @@ pub(crate) fn serve(
     let command = duct::cmd!(binary, "serve")
         .stdin_null()
         .env("DB_PATH", path::absolute(&local.db)?)
-        .env("SCHEMA_PATH", path::absolute(&local.schema)?)
+        .env(
+            "SCHEMA_PATH",
+            project::each(&local.schema, |path| path::absolute(path).unwrap_or_else(|_| path.to_owned())),
+        )
         .env("LANDFALL_IGNORE", local.settings.ignore.join(","))
         .env("LANDFALL_COLUMN_ORDER", local.settings.column_order.as_str())
         .env("LISTEN", address.ip().to_string())

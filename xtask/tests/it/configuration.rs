@@ -40,6 +40,35 @@ fn an_empty_path() {
 }
 
 #[test]
+fn a_schema_in_a_folder_or_in_a_list_of_files() {
+    let world = World::new(SCHEMA);
+    world.write(
+        "db/more.sql",
+        "CREATE INDEX by_id ON orders (customer);\nCREATE TABLE orders (customer REFERENCES customers (id));",
+    );
+    world.write("Cargo.toml", MANIFEST.replace("db/declared.sql", "db"));
+    assert_eq!(world.run(&["migrate", "--auto-approve"]).exit, 0);
+    world.write(
+        "Cargo.toml",
+        MANIFEST.replace("\"db/declared.sql\"", "[\"db/more.sql\", \"db/declared.sql\"]"),
+    );
+    assert_eq!(world.run(&["migrate", "--check"]).exit, 0);
+    world.write("db/more.sql", "CREATE TABLE more (a);\nCREATE TABLE (b);");
+    let said = world.run(&["migrate", "--check"]);
+    assert_eq!(said.exit, 1, "{said}");
+    assert!(said.stderr.contains("error: db/more.sql:2:14: near \"(\": syntax error"), "{said}");
+    for list in ["[]", "[\"\"]", "[1]", "3"] {
+        world.write("Cargo.toml", MANIFEST.replace("\"db/declared.sql\"", list));
+        let said = world.run(&["migrate", "--check"]);
+        assert_eq!(said.exit, 2, "{said}");
+        assert!(
+            said.stderr.contains("`schema` is a path, of a file or of a folder, or a list of paths"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn every_known_key_is_accepted() {
     let world = World::new(SCHEMA);
     let rest = "planner = \"builtin\"\ncolumn-order = \"exact\"\nfast-path = \"proved\"\nignore = [\"cache_*\"]\n\

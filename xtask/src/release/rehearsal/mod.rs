@@ -250,7 +250,7 @@ impl Stage<'_> {
         };
         let Some(commit) = commit else { return Ok((None, None)) };
         let schema = deployed::schema(self.project, deployed::clean(&commit).0)?;
-        Ok((Some(commit), schema.map(|(_, text)| text)))
+        Ok((Some(commit), schema.map(|files| files.text().to_owned())))
     }
 }
 

@@ -118,7 +118,11 @@ fn from(
         fly_toml =
             fly_toml.map_or_else(|| git::show(root, commit, "fly.toml".as_ref()), |text| Ok(Some(text)))?;
         schema = schema.map_or_else(
-            || Ok::<_, anyhow::Error>(deployed::schema(shipping.project, commit)?.map(|(_, text)| text)),
+            || {
+                Ok::<_, anyhow::Error>(
+                    deployed::schema(shipping.project, commit)?.map(|files| files.text().to_owned()),
+                )
+            },
             |text| Ok(Some(text)),
         )?;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use migrate::Declared;
+use migrate::{Declared, Files};
 
 use super::{Fresh, Sync, fine, line, not_read};
 use crate::release::agreement::{self, COMMIT};
@@ -79,30 +79,30 @@ impl Sync<'_> {
             let remedy = format!("git fetch origin {id}");
             return Ok((None, line(FRESH, Verdict::Unknown, evidence, remedy), None));
         }
-        let Some((path, text)) = deployed::schema(self.project, id)? else {
+        let Some(files) = deployed::schema(self.project, id)? else {
             let evidence = format!("commit {} has no {}", short(id), self.project.schema_in_root.display());
             let remedy = "name a commit that has one: cargo xtask verify-sync --commit REV";
             return Ok((None, line(FRESH, Verdict::Unknown, evidence, remedy), None));
         };
-        let made = self.make(id, &path, &text);
+        let (path, text) = (files.path().display().to_string(), files.text().to_owned());
+        let made = self.make(id, files);
         Ok(match made {
             Ok((fresh, check)) => (Some(fresh), check, Some(text)),
             Err(error) => {
-                let evidence = format!("{} of commit {}: {}", path.display(), short(id), error.message);
+                let evidence = format!("{path} of commit {}: {}", short(id), error.message);
                 (None, line(FRESH, Verdict::Unknown, evidence, error.remedy), Some(text))
             }
         })
     }
 
-    fn make(&self, id: &str, path: &Path, text: &str) -> migrate::Result<(Fresh, Check)> {
-        let declared = Declared::parse(path, text, &self.settings)?;
+    fn make(&self, id: &str, files: Files) -> migrate::Result<(Fresh, Check)> {
+        let path = files.path().display().to_string();
+        let declared = Declared::of(files, &self.settings)?;
         let database = self.folder.path().join("fresh");
         // No row is lost in an empty database: what the directives approve is of no account.
         migrate::migrate(&database, &declared, &self.settings, &mut ())?;
-        let check = fine(
-            FRESH,
-            format!("{} of commit {}: {}", path.display(), short(id), text::counted(declared.counts())),
-        );
+        let check =
+            fine(FRESH, format!("{path} of commit {}: {}", short(id), text::counted(declared.counts())));
         Ok((Fresh { commit: Some(short(id)), declared, database }, check))
     }
 }

@@ -62,6 +62,13 @@ pub(crate) fn show(root: &Path, commit: &str, file: &Path) -> Result<Option<Stri
     ask(root, &["show", &format!("{commit}:./{}", file.display())])
 }
 
+/// The files of a folder of the workspace as they are in a commit, in order; none where there is no such folder.
+pub(crate) fn children(root: &Path, commit: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let names = ask(root, &["ls-tree", "-z", "--name-only", commit, &format!("{}/", folder.display())])?;
+    let names = names.unwrap_or_default();
+    Ok(names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
+}
+
 /// How many commits lie between two of which the second holds the first; `None` where it does not, or nobody knows.
 pub(crate) fn commits_between(root: &Path, older: &str, newer: &str) -> Result<Option<u32>> {
     if ask(root, &["merge-base", "--is-ancestor", older, newer])?.is_none() {
