@@ -214,7 +214,7 @@ fn cases() -> Vec<Case> {
             ..case("another commit than was shipped", 5, "old")
         },
         Case {
-            says: says(None, Some("fedcba9876543210"), None),
+            says: says(None, Some("v1-fedcba9876543210"), None),
             ..case("another live schema than was shipped", 5, "old")
         },
         Case { acts: &[("Ship ", &rows_lost)], ..case("rows that are missing afterwards", 6, "old") },

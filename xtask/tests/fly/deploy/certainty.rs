@@ -113,7 +113,7 @@ fn a_deploy_that_was_killed_before_its_proof_is_no_release_to_go_back_to() {
     next(&mut ship);
     ship.old.clone_from(&first);
     // From now on no new image has the schema that it should have.
-    ship.front.says(Says { live: Some("fedcba9876543210".to_owned()), ..Says::default() });
+    ship.front.says(Says { live: Some("v1-fedcba9876543210".to_owned()), ..Says::default() });
     ship.front.knows(&first);
     let said = ship.deploy(&[], &[]);
     assert_eq!((said.exit, ship.serves().as_str()), (5, "old"), "{said}");

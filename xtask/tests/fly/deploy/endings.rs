@@ -111,7 +111,7 @@ fn where_nothing_was_ever_proved_there_is_nothing_to_go_back_to() {
     ship.new = commit(&ship.world);
     git(&ship.world.path(""), &["push", "--quiet", "origin", "HEAD:main"]);
     // From now on no new image has the schema that it should have.
-    ship.front.says(Says { live: Some("fedcba9876543210".to_owned()), ..Says::default() });
+    ship.front.says(Says { live: Some("v1-fedcba9876543210".to_owned()), ..Says::default() });
     let said = ship.deploy(&[], &[]);
     assert_eq!((said.exit, ship.serves().as_str()), (6, "new"), "{said}");
     assert_eq!(ship.audit(), ["needs a person", "is shipped", "is shipped"], "{said}");
