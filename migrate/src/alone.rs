@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -90,7 +91,12 @@ pub fn logs(db: &Path) -> Vec<PathBuf> {
         name.push(suffix);
         PathBuf::from(name)
     });
-    named.into_iter().filter(|log| fs::metadata(log).is_ok_and(|facts| facts.len() > 0)).collect()
+    // One that cannot be looked at is there.
+    let is_there = |log: &PathBuf| match fs::metadata(log) {
+        Ok(facts) => facts.len() > 0,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    };
+    named.into_iter().filter(is_there).collect()
 }
 
 fn mode(conn: &Connection) -> rusqlite::Result<String> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use crate::answer::or_refusal;
 use crate::checksum::{Checksum, Column};
 use crate::prediction::Pace;
 use crate::token::{fold, quote};
@@ -39,22 +40,27 @@ impl<'c> Calibration<'c> {
     }
 
     /// Whether the database is in WAL mode.
-    pub(crate) fn has_log(&self) -> bool {
-        let mode = |conn: &Connection| {
-            conn.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)).ok()
-        };
-        self.conn.and_then(mode).is_some_and(|mode| mode == "wal")
+    pub(crate) fn has_log(&self) -> rusqlite::Result<bool> {
+        let Some(conn) = self.conn else { return Ok(false) };
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        Ok(mode == "wal")
     }
 
     /// Of the first rows of a live table, as they lie. Read when it is asked for, once.
-    pub(crate) fn pace(&self, table: &str) -> Pace {
+    pub(crate) fn pace(&self, table: &str) -> rusqlite::Result<Pace> {
         let mut measured = self.measured.borrow_mut();
         if let Some(pace) = measured.get(&fold(table)) {
-            return *pace;
+            return Ok(*pace);
         }
         let limit = LIMIT / (1 + measured.len() as u32);
-        let pace = self.conn.and_then(|conn| pace(conn, table, limit).ok().flatten());
-        *measured.entry(fold(table)).or_insert(pace.unwrap_or(Pace::ASSUMED))
+        // Rows that SQLite cannot compute are read as others, for all that is known.
+        let found = match self.conn {
+            Some(conn) => or_refusal(pace(conn, table, limit))?.unwrap_or_default(),
+            None => None,
+        };
+        let pace = found.unwrap_or(Pace::ASSUMED);
+        measured.insert(fold(table), pace);
+        Ok(pace)
     }
 }
 
@@ -119,7 +125,7 @@ mod tests {
     fn width_and_number_of_values_are_those_of_the_rows() {
         for rows in [1, 10, 5_000] {
             let conn = filled(rows);
-            let Pace { seconds, values, bytes } = Calibration::new(Some(&conn)).pace("T");
+            let Pace { seconds, values, bytes } = Calibration::new(Some(&conn)).pace("T").unwrap();
             assert_eq!((values, bytes), (3.0, 24.0), "{rows}");
             assert!(seconds > 0.0);
         }
@@ -129,9 +135,9 @@ mod tests {
     fn what_cannot_be_read_is_assumed() {
         let conn = filled(0);
         let calibration = Calibration::new(Some(&conn));
-        assert_eq!(calibration.pace("t"), Pace::ASSUMED, "no rows");
-        assert_eq!(calibration.pace("not there"), Pace::ASSUMED);
-        assert_eq!(Calibration::new(None).pace("t"), Pace::ASSUMED);
+        assert_eq!(calibration.pace("t").unwrap(), Pace::ASSUMED, "no rows");
+        assert_eq!(calibration.pace("not there").unwrap(), Pace::ASSUMED);
+        assert_eq!(Calibration::new(None).pace("t").unwrap(), Pace::ASSUMED);
     }
 
     #[test]
@@ -142,19 +148,19 @@ mod tests {
         conn.execute_batch("CREATE VIEW v AS SELECT abs(a), b, c FROM t").unwrap();
         assert!(conn.query_row("SELECT sum(1) FROM v WHERE abs(a) > 7", [], |_| Ok(())).is_err());
         let calibration = Calibration::new(Some(&conn));
-        let pace = calibration.pace("v");
+        let pace = calibration.pace("v").unwrap();
         assert_ne!(pace, Pace::ASSUMED);
         conn.execute_batch("DROP VIEW v").unwrap();
-        assert_eq!(calibration.pace("v"), pace);
+        assert_eq!(calibration.pace("v").unwrap(), pace);
     }
 
     #[test]
     fn the_mode_of_the_file_tells_whether_there_is_a_log() {
         let folder = tempfile::tempdir().unwrap();
         let conn = Connection::open(folder.path().join("db")).unwrap();
-        assert!(!Calibration::new(Some(&conn)).has_log());
+        assert!(!Calibration::new(Some(&conn)).has_log().unwrap());
         conn.execute_batch("PRAGMA journal_mode = WAL").unwrap();
-        assert!(Calibration::new(Some(&conn)).has_log());
-        assert!(!Calibration::new(None).has_log());
+        assert!(Calibration::new(Some(&conn)).has_log().unwrap());
+        assert!(!Calibration::new(None).has_log().unwrap());
     }
 }

@@ -1,7 +1,7 @@
 //! What has to persist: which live table and column feeds which declared one.
 
 use crate::report::IdleDirective;
-use crate::schema::{Column, ForeignKey, Table};
+use crate::schema::{Column, ForeignKey, Schema, Table};
 use crate::token::{fold, quote};
 
 /// Every declared table that a live one feeds.
@@ -115,25 +115,35 @@ impl TableCarry {
     }
 }
 
-/// Whether a live table already enforces a declared foreign key, whatever its actions and under whatever names its columns had.
-pub(crate) fn has_foreign_key(carry: &Carry, table: &TableCarry, old: &Table, key: &ForeignKey) -> bool {
-    let live_columns: Option<Vec<_>> = key
-        .columns
-        .iter()
-        .map(|c| match table.source_of(c) {
-            Some(Source::Column(name)) => Some(fold(name)),
-            _ => None,
-        })
-        .collect();
-    let Some((parent, parent_columns)) = parent(carry, key) else { return false };
-    let parent_columns: Vec<_> = parent_columns.iter().map(|c| fold(c)).collect();
-    live_columns.is_some_and(|columns| {
-        old.foreign_keys.iter().any(|old| {
-            old.columns == columns
-                && old.parent.eq_ignore_ascii_case(&parent)
-                && old.parent_columns == parent_columns
-        })
-    })
+/// The foreign key of a live table that a declared one was, whatever its actions and under whatever names its columns had.
+pub(crate) fn live_foreign_key<'s>(
+    carry: &Carry,
+    live: &Schema,
+    table: &TableCarry,
+    old: &'s Table,
+    key: &ForeignKey,
+) -> Option<&'s ForeignKey> {
+    let live_column = |column: &String| match table.source_of(column) {
+        Some(Source::Column(name)) => Some(fold(name)),
+        _ => None,
+    };
+    let columns: Vec<_> = key.columns.iter().map(live_column).collect::<Option<_>>()?;
+    let of_columns = old.foreign_keys.iter().filter(|old| old.columns == columns);
+    let (parent, parent_columns) = match parent(carry, key) {
+        Some(parent) => parent,
+        // A table that was not there before, or is not any more, has no other name.
+        None if carry.table_to(&key.parent).is_none() && carry.table_from(&key.parent).is_none() => {
+            (key.parent.clone(), key.parent_columns.clone())
+        }
+        None => return None,
+    };
+    let parent_columns: Vec<_> = parent_columns.iter().map(|column| fold(column)).collect();
+    let is_it = |old: &&ForeignKey| {
+        // Of a parent that is not there, nobody knows which columns are meant where none are named.
+        let unnamed = old.parent_columns.is_empty() && !live.has_table(&old.parent);
+        old.parent.eq_ignore_ascii_case(&parent) && (old.parent_columns == parent_columns || unnamed)
+    };
+    of_columns.into_iter().find(is_it)
 }
 
 /// The live parent of a declared foreign key, and its live columns.

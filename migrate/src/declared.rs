@@ -21,9 +21,11 @@ use crate::ddl::{self, ObjectKind};
 use crate::directive::{self, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprint;
+use crate::object::written;
 use crate::schema::{self, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
+use crate::unusable::{self, Fault};
 
 /// What `schema.sql` declares: read, executed in an empty in-memory database (the *pristine* database), and kept as a value.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Declared {
     pub(crate) directives: Vec<Directive>,
     /// In the order of the file.
     pub(crate) rows: Vec<DeclaredRow>,
+    /// What of it no statement can use.
+    pub(crate) faults: Vec<Fault>,
     fingerprint: String,
 }
 
@@ -117,6 +121,7 @@ impl Declared {
             check_hidden(&source, &statements, &pristine, &pattern)?;
         }
         let rows = rows::read(&source, &statements, &schema, &pristine)?;
+        let faults = unusable::faults(&pristine, &schema).map_err(|error| source.internal(&error))?;
         let sql = order.unwrap_or_else(|| without_rows(text, &comments, &tokens, &statements));
         let plain = plain.into_owned();
         let declared = Self {
@@ -128,6 +133,7 @@ impl Declared {
             schema,
             directives,
             rows,
+            faults,
         };
         contradiction::check(&declared)?;
         Ok(declared)
@@ -167,6 +173,22 @@ impl Declared {
     #[must_use]
     pub fn beginning(&self) -> (&Path, usize) {
         self.files.place(1)
+    }
+
+    /// `schema.sql:3: view v cannot be used: no such table: nowhere`
+    pub(crate) fn tell(&self, fault: &Fault) -> String {
+        let Fault { object, part, reason, .. } = fault;
+        let place = match place::line_of_fault(&self.plain, fault).map(|line| self.files.place(line)) {
+            Some((file, line)) => format!("{}:{line}", file.display()),
+            None => self.path.display().to_string(),
+        };
+        format!("{place}: {} {} cannot be used: {reason}", part.kind(), written(object))
+    }
+
+    /// Whether rows of a table can be read and written.
+    pub(crate) fn can_use_table(&self, name: &str) -> bool {
+        let is_its = |fault: &Fault| fault.part.kind() == "table" && fault.object.eq_ignore_ascii_case(name);
+        !self.faults.iter().any(is_its)
     }
 
     /// How many tables, virtual ones included, indexes, views and triggers it declares.

@@ -186,6 +186,16 @@ fn of_sample(
     Ok(checksum)
 }
 
+/// What persists of a table's rows, read before the steps.
+pub(crate) fn columns_before(table: &TableCarry, live: &Schema, declared: &Declared) -> Vec<Column> {
+    columns(table, Side::Before, live, declared)
+}
+
+/// What [`columns_before`] reads, after the steps.
+pub(crate) fn columns_after(table: &TableCarry, live: &Schema, declared: &Declared) -> Vec<Column> {
+    columns(table, Side::After, live, declared)
+}
+
 /// What to select, and the affinity that each value must be seen through.
 fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared) -> Vec<Column> {
     // A constant first: there may be nothing else that persists.

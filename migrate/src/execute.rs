@@ -13,7 +13,8 @@ use std::time::Duration;
 use rusqlite::hooks::Action;
 use rusqlite::{Connection, ffi};
 
-use crate::carry::{self, Carry, Rowid, TableCarry};
+use crate::answer::or_one_of;
+use crate::carry::{self, Carry, TableCarry};
 use crate::catalogue::Catalogue;
 use crate::ddl;
 use crate::declared::Declared;
@@ -25,6 +26,7 @@ use crate::hazard::Hazard;
 use crate::inventory::{Inventory, Terms};
 use crate::memory;
 use crate::observer::Observer;
+use crate::orphans::{self, Orphans, Reference};
 use crate::plan::{Step, StepKind, plural};
 use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
@@ -34,9 +36,6 @@ use crate::tuning;
 use crate::value::Value;
 use crate::virtual_table::Content;
 use crate::watch::{Event, Watch};
-
-/// The rowids (none in a WITHOUT ROWID table) that violate a foreign key, by child and parent.
-type Violations = BTreeMap<(String, String), Vec<Option<i64>>>;
 
 /// Between two `Rows` events.
 const TICK: Duration = Duration::from_millis(250);
@@ -91,13 +90,15 @@ impl Execution<'_> {
     pub(crate) fn run(&self, conn: &mut Connection, watch: &mut dyn Watch) -> Result<Vec<Evidence>, Failure> {
         let header = header(conn)?;
         // Before anything is filled: what finds no parent among the new rows is new.
-        let violations = self.violations(conn, self.origin, Carry::table_from)?;
+        let references = self.references();
+        let before_steps = |reference: &Reference<'_>| reference.before(conn, self.origin, self.declared);
+        let orphans = references.iter().map(before_steps).collect::<rusqlite::Result<Vec<_>>>()?;
         let filled = self.fill(conn, watch)?;
         let before = self.measure(conn, None, watch)?;
         watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
         let statistics = statistics(conn)?;
-        let sound = self.sound_indexes(conn, self.live);
+        let sound = self.sound_indexes(conn, self.live)?;
         let terms = Terms { declared: self.declared, hazards: self.hazards };
         let expected = evidence::written(self.steps, self.carry, self.live);
         let inventory = Inventory::of(conn, &terms, self.ignore, &expected)?;
@@ -113,7 +114,7 @@ impl Execution<'_> {
         self.compare_marks(conn, &marks)?;
         compare_header(header, conn)?;
         self.bring_rows(conn, &mut evidence, watch)?;
-        self.compare_violations(conn, &violations)?;
+        self.compare_orphans(conn, &references, &orphans)?;
         self.compare_schema(conn)?;
         self.compare_indexes(conn, &sound)?;
         Ok(evidence)
@@ -250,33 +251,10 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Rows whose foreign key finds no parent, of every table whose keys, or those they refer to, could have changed.
-    ///
-    /// By declared names, whichever of the two schemas is in force: `carried` finds a table under the name that it has there.
-    fn violations(
-        &self,
-        conn: &Connection,
-        schema: &Schema,
-        carried: for<'c> fn(&'c Carry, &str) -> Option<&'c TableCarry>,
-    ) -> rusqlite::Result<Violations> {
-        let mut found = Violations::new();
-        for table in schema.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
-            let carry = carried(self.carry, &table.name).filter(|carry| self.may_lose_parents(carry));
-            let Some(TableCarry { to: name, .. }) = carry else { continue };
-            // A parent without the key that is referred to: SQLite has no answer, so there is nothing to compare.
-            let Ok(mut statement) =
-                conn.prepare(&format!("PRAGMA foreign_key_check({})", quote(&table.name)))
-            else {
-                continue;
-            };
-            let Ok(mut rows) = statement.query([]) else { continue };
-            while let Ok(Some(row)) = rows.next() {
-                let parent: String = row.get(2)?;
-                let parent = carried(self.carry, &parent).map_or(parent.clone(), |c| c.to.clone());
-                found.entry((fold(name), fold(&parent))).or_default().push(row.get(1)?);
-            }
-        }
-        Ok(found)
+    /// Every foreign key whose rows could be without their parent afterwards.
+    fn references(&self) -> Vec<Reference<'_>> {
+        let may_lose_parents = |table: &TableCarry| self.may_lose_parents(table);
+        orphans::references(self.origin, self.declared, self.origin_carry, may_lose_parents)
     }
 
     /// Whether rows of this table could refer to nothing afterwards. Where its keys and those they refer to are the same and
@@ -291,7 +269,7 @@ impl Execution<'_> {
             || new.foreign_keys.iter().any(|key| {
                 let parent = self.carry.table_to(&key.parent);
                 near(&key.parent)
-                    || !carry::has_foreign_key(self.carry, child, old, key)
+                    || carry::live_foreign_key(self.carry, self.live, child, old, key).is_none()
                     || !self.keeps(child, &key.columns)
                     || parent.is_none_or(|parent| !self.keeps(parent, &key.parent_columns))
             })
@@ -324,22 +302,20 @@ impl Execution<'_> {
             .any(|step| evidence::writes_rows(step) || step.kind == StepKind::Create)
     }
 
-    /// Violations that were there before are the user's; new ones are ours.
-    fn compare_violations(&self, conn: &Connection, before: &Violations) -> Result<(), Failure> {
-        let none = Vec::new();
-        for (tables, after) in self.violations(conn, &self.declared.schema, Carry::table_to)? {
-            let was = before.get(&tables).unwrap_or(&none);
-            let kept = self.carry.table_to(&tables.0).is_some_and(|c| c.rowid != Rowid::Renumbered);
-            let new = if kept && after.iter().all(Option::is_some) {
-                after.iter().filter(|row| !was.contains(row)).count()
-            } else {
-                after.len().saturating_sub(was.len())
-            };
+    fn compare_orphans(
+        &self,
+        conn: &Connection,
+        references: &[Reference<'_>],
+        before: &[Orphans],
+    ) -> Result<(), Failure> {
+        for (reference, before) in references.iter().zip(before) {
+            let after = reference.after(conn, self.origin, self.declared)?;
+            let new = orphans::new_ones(before, &after);
             if new > 0 {
-                let (table, parent) = tables;
+                let (table, parent) = (reference.child, &reference.key.parent);
                 let clause =
-                    format!("would leave {} of {table} without their parent in {parent}", plural(new as u64));
-                return Err(Failure::ForeignKey { object: table, clause });
+                    format!("would leave {} of {table} without their parent in {parent}", plural(new));
+                return Err(Failure::ForeignKey { object: table.to_owned(), clause });
             }
         }
         Ok(())
@@ -364,30 +340,34 @@ impl Execution<'_> {
     }
 
     /// FTS5 indexes over another table's rows that agree with them, of those that steps write to or over.
-    fn sound_indexes(&self, conn: &Connection, schema: &Schema) -> Vec<String> {
+    fn sound_indexes(&self, conn: &Connection, schema: &Schema) -> rusqlite::Result<Vec<String>> {
         let near = |table: &&VirtualTable| match table.content() {
             Content::In(content) => self.writes(&content) || self.writes(&table.name),
             _ => false,
         };
         let over_others = schema.virtual_tables.iter().filter(|t| t.is_fts5()).filter(near);
         // <https://www.sqlite.org/fts5.html#the_integrity_check_command>: with rank 1 also against the content table.
-        let is_sound = |table: &&VirtualTable| {
+        let mut sound = Vec::new();
+        for table in over_others {
             let name = quote(&table.name);
-            conn.execute_batch(&format!("INSERT INTO {name} ({name}, rank) VALUES ('integrity-check', 1)"))
-                .is_ok()
-        };
-        over_others.filter(is_sound).map(|t| fold(&t.name)).collect()
+            let check = format!("INSERT INTO {name} ({name}, rank) VALUES ('integrity-check', 1)");
+            if or_one_of(conn.execute_batch(&check), &[ffi::SQLITE_CORRUPT_VTAB])?.is_ok() {
+                sound.push(fold(&table.name));
+            }
+        }
+        Ok(sound)
     }
 
     /// An index that agreed with its table, or was made by the plan, must agree with it afterwards.
     fn compare_indexes(&self, conn: &Connection, before: &[String]) -> Result<(), Failure> {
         let declared = &self.declared.schema;
-        let after = self.sound_indexes(conn, declared);
+        let after = self.sound_indexes(conn, declared)?;
         let made =
             |table: &VirtualTable| self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(&table.name));
         let broken = declared.virtual_tables.iter().find(|table| {
             let must = before.contains(&fold(&table.name)) || made(table);
             table.is_fts5()
+                && self.declared.can_use_table(&table.name)
                 && matches!(table.content(), Content::In(_))
                 && must
                 && !after.contains(&fold(&table.name))

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::answer::or_refusal;
 use crate::ddl::{self, ObjectKind};
 use crate::declared::{ends_here, ignore_patterns, probe};
 use crate::directive;
@@ -131,7 +132,12 @@ impl<'t> Created<'t> {
         for table in triggered {
             uses.extend(probe::firing(conn, table)?);
         }
-        Ok(uses.iter().all(|sql| conn.prepare(sql).is_ok()))
+        for sql in &uses {
+            if or_refusal(conn.prepare(sql))?.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -22,6 +22,8 @@ pub enum HazardName {
     LooksLikeRename,
     /// Implicit rowids cannot be kept.
     RenumbersRowids,
+    /// SQLite would refuse every statement that comes near it: `schema.sql` names what is not there.
+    Unusable,
     /// A column without a value for rows that exist.
     NeedsBackfill,
     /// Rows that exist break a constraint that is new.
@@ -31,12 +33,13 @@ pub enum HazardName {
 }
 
 impl HazardName {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::DropsTable,
         Self::DropsColumn,
         Self::ChangesValues,
         Self::LooksLikeRename,
         Self::RenumbersRowids,
+        Self::Unusable,
         Self::NeedsBackfill,
         Self::ViolatedConstraint,
         Self::RewritesTable,
@@ -51,6 +54,7 @@ impl HazardName {
             Self::ChangesValues => "CHANGES_VALUES",
             Self::LooksLikeRename => "LOOKS_LIKE_RENAME",
             Self::RenumbersRowids => "RENUMBERS_ROWIDS",
+            Self::Unusable => "UNUSABLE",
             Self::NeedsBackfill => "NEEDS_BACKFILL",
             Self::ViolatedConstraint => "VIOLATED_CONSTRAINT",
             Self::RewritesTable => "REWRITES_TABLE",
@@ -85,7 +89,7 @@ pub enum ApprovedBy {
 pub struct Hazard {
     /// Which.
     pub name: HazardName,
-    /// `table` or `table.column`; a name that would read as something else in double quotes.
+    /// `table` or `table.column`, or a view or trigger that cannot be used; a name that would read as something else in double quotes.
     pub object: String,
     /// What would happen, for a person.
     pub message: String,
@@ -113,6 +117,14 @@ impl Hazard {
         }
     }
 
+    /// Approves it where the caller does, and nobody has.
+    pub(crate) fn approve(&mut self, allow: &[Approval]) {
+        let by_caller = allow.iter().any(|approval| approval.covers(self.name, &self.object));
+        if self.approved.is_none() && self.name.is_approvable() && by_caller {
+            self.approved = Some(ApprovedBy::Caller);
+        }
+    }
+
     /// Takes back what the caller approved: it was approved for another plan.
     pub(crate) fn forget_caller(&mut self) {
         if self.approved == Some(ApprovedBy::Caller) {
@@ -135,6 +147,11 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// Of this hazard on every object.
+    pub(crate) fn any(name: HazardName) -> Self {
+        Self { name, object: "*".to_owned() }
+    }
+
     /// Approvals between commas, as [`str::parse`] takes each.
     ///
     /// # Errors

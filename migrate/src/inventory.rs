@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rusqlite::Connection;
 
+use crate::answer::or_refusal;
 use crate::checksum::Checksum;
 use crate::declared::Declared;
 use crate::execute::Failure;
@@ -289,7 +290,7 @@ fn is_elsewhere(
         quote(&content)
     );
     // A table that has no such columns has no such rows.
-    match conn.prepare(&sql) {
+    match or_refusal(conn.prepare(&sql))? {
         Ok(mut statement) => statement.query_row([], |row| row.get(0)).map(Some),
         Err(_) => Ok(Some(false)),
     }

@@ -29,6 +29,7 @@
 
 mod affinity;
 mod alone;
+mod answer;
 mod apply;
 mod backup;
 mod calibration;
@@ -46,6 +47,8 @@ mod due;
 mod error;
 mod evidence;
 mod execute;
+#[cfg(test)]
+mod faulty;
 mod fill;
 pub mod fingerprint;
 mod fit;
@@ -60,6 +63,7 @@ mod object;
 mod observer;
 mod open;
 mod opinion;
+mod orphans;
 mod plan;
 mod planner;
 mod prediction;
@@ -76,6 +80,7 @@ mod settings;
 mod stopwatch;
 mod token;
 mod tuning;
+mod unusable;
 mod using;
 mod value;
 mod verify;
@@ -116,6 +121,15 @@ const TRIES: u32 = 3;
 /// Any of theirs. Nothing of ours is committed then.
 pub fn migrate(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
     migrate_by(db, declared, settings, watch, |prepared, watch| prepared.apply(watch))
+}
+
+/// Makes the new database `db` of a schema that is in use elsewhere. What no statement can use of it was judged there.
+///
+/// # Errors
+/// As [`migrate`].
+pub fn make(db: &Path, declared: &Declared, settings: &Settings) -> Result<()> {
+    let allow = vec![Approval::any(HazardName::Unusable)];
+    migrate(db, declared, &Settings { allow, ..settings.clone() }, &mut ()).map(drop)
 }
 
 /// As [`migrate`]; `apply` is what a plan is run by, for a caller who has something to do before or after [`Prepared::apply`].

@@ -52,16 +52,9 @@ impl Search<'_> {
         }
         found.extend(self.due.hazards(self.conn, self.live, self.declared, self.carry)?);
         for hazard in &mut found {
-            self.approve(hazard);
+            hazard.approve(&self.settings.allow);
         }
         Ok(found)
-    }
-
-    fn approve(&self, hazard: &mut Hazard) {
-        let by_caller = self.settings.allow.iter().any(|a| a.covers(hazard.name, &hazard.object));
-        if hazard.approved.is_none() && hazard.name.is_approvable() && by_caller {
-            hazard.approved = Some(ApprovedBy::Caller);
-        }
     }
 
     /// Tables whose rows go.

@@ -113,9 +113,12 @@ impl Still {
         let beside = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
-            std::fs::metadata(name).map_or(0, |facts| facts.len())
+            match std::fs::metadata(name) {
+                Ok(facts) => Some(facts.len()),
+                Err(error) => (error.kind() == std::io::ErrorKind::NotFound).then_some(0),
+            }
         };
-        let logged = beside("-wal") > 0 || beside("-journal") > 0;
+        let logged = beside("-wal")? > 0 || beside("-journal")? > 0;
         let facts = file.metadata().ok()?;
         (header[18..20] == WAL && !logged).then_some(Self {
             header,
@@ -150,6 +153,8 @@ fn connect(path: &Path, flags: OpenFlags, settings: &Settings) -> Result<Connect
     // Without URI but where we wrote one, so that a path is a path; without the mutex, since a connection stays on one thread.
     let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| cannot_open(path, &error, settings))?;
+    #[cfg(test)]
+    crate::faulty::attach(&mut conn);
     let mut prepared = || -> rusqlite::Result<()> {
         conn.busy_timeout(Duration::ZERO)?;
         stop_when_raised(&mut conn, &settings.interrupt)?;

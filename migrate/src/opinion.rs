@@ -5,10 +5,11 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::or_refusal;
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::compare;
 use crate::error::Result;
-use crate::open::{self, explain, sqlite_message};
+use crate::open::{self, explain};
 use crate::planner::atlas;
 use crate::replica;
 use crate::schema::{self, KeyColumn, Schema};
@@ -39,8 +40,9 @@ pub fn opinion(db: &Path, declared: &Declared, settings: &Settings) -> Result<Op
     let pending = atlas::pending(&live, declared, settings)?;
     let is_pragma = |sql: &String| sql.trim_start().to_ascii_uppercase().starts_with("PRAGMA");
     let pending: Vec<_> = pending.into_iter().filter(|sql| !is_pragma(sql)).collect();
-    let consequences = consequences(&pending, &live, declared, settings)
-        .unwrap_or_else(|error| vec![format!("they would fail: {}", sqlite_message(&error))]);
+    let consequences = or_refusal(consequences(&pending, &live, declared, settings))
+        .map_err(|error| explain(db, &error, settings))?
+        .unwrap_or_else(|words| vec![format!("they would fail: {words}")]);
     Ok(Opinion { pending, consequences, unseen: unseen(&declared.schema) })
 }
 
@@ -101,7 +103,8 @@ mod tests {
         let declared = Declared::parse(Path::new("schema.sql"), text, &settings).unwrap();
         let come_of = |sql: &str| {
             let pending = [sql.to_owned()];
-            consequences(&pending, &declared.schema, &declared, &settings).map_err(|e| sqlite_message(&e))
+            consequences(&pending, &declared.schema, &declared, &settings)
+                .map_err(|e| open::sqlite_message(&e))
         };
         assert_eq!(come_of("DROP INDEX i"), Ok(vec!["index i is missing".to_owned()]));
         assert_eq!(come_of("REINDEX i"), Ok(Vec::new()));

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
 
+use crate::answer::{Unanswered, or_refusal};
 use crate::apply::{self, MEND_THE_ROW, row_fails};
 use crate::calibration::Calibration;
 use crate::carry::{Carry, Source};
@@ -28,13 +29,14 @@ use crate::object::{of_column, written};
 use crate::open::{self, breaks_constraint, explain, fails_on_a_row, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
-use crate::prediction::{Prediction, Prospect};
+use crate::prediction::{Pace, Prediction, Prospect};
 use crate::proof;
 use crate::reader::Reader;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
 use crate::token::{fold, quote};
+use crate::unusable::{self, Fault, Faults};
 use crate::watch::{Event, Watch};
 
 /// A plan that is proved and not yet run, or the finding that none is needed.
@@ -72,7 +74,10 @@ pub fn prepare<'d>(
     if report.outcome == Outcome::Planned {
         let carry = carry(&ground.live, declared)?;
         report.idle_directives = carry.idle.clone();
-        let hazards = ground.hazards(&carry)?;
+        let mut hazards = ground.hazards(&carry)?;
+        let faults = ground.faults(&carry)?;
+        hazards.extend(faults.new.iter().map(|fault| unusable(fault, declared, settings)));
+        report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, declared)));
         let start = ground.start()?;
         // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
         if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
@@ -84,7 +89,10 @@ pub fn prepare<'d>(
         report.plan = Some(chosen.0);
         return ground.prepared(carry, start, report);
     }
-    report.idle_directives = carry(&ground.live, declared)?.idle;
+    let carry = carry(&ground.live, declared)?;
+    let faults = ground.faults(&carry)?;
+    report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, declared)));
+    report.idle_directives = carry.idle;
     ground.prepared(Carry::default(), Start::default(), report)
 }
 
@@ -217,6 +225,19 @@ impl<'e> Basis<'e> {
             due,
         }
     }
+}
+
+fn unusable(fault: &Fault, declared: &Declared, settings: &Settings) -> Hazard {
+    let object = &written(&fault.object);
+    let remedy =
+        format!("correct that line, or approve UNUSABLE:{object} if what it lacks comes from elsewhere");
+    let mut hazard = Hazard::new(HazardName::Unusable, object, declared.tell(fault), remedy);
+    hazard.approve(&settings.allow);
+    hazard
+}
+
+fn already_unusable(fault: &Fault, declared: &Declared) -> String {
+    format!("{}, as it is in the database already", declared.tell(fault))
 }
 
 /// The refusal of a plan: every hazard that stops it, then what to do about each.
@@ -353,6 +374,13 @@ impl<'g, 'd> Ground<'g, 'd> {
             Ok((fill, rows.map_err(|error| self.cannot_plan(&error))?))
         });
         Ok(Start { fills: counted.collect::<Result<_>>()?, filled: Some((with, with_carry)) })
+    }
+
+    /// What of the declared schema no statement can use.
+    fn faults(&self, carry: &Carry) -> Result<Faults<'d>> {
+        let live_name = |table: &str| carry.table_to(table).map_or(table.to_owned(), |c| c.from.clone());
+        unusable::told_apart(&self.declared.faults, &self.live, self.settings, live_name)
+            .map_err(|error| self.cannot_plan(&error))
     }
 
     /// An `@using` expression that SQLite cannot read, told with its line.
@@ -554,10 +582,10 @@ impl Proposals<'_> {
 
     fn propose(&self, planner: Planner, watch: &mut dyn Watch) -> Result<Plan> {
         let ground = self.ground;
-        let counts = RefCell::new(BTreeMap::new());
+        let (counts, unanswered) = (RefCell::new(BTreeMap::new()), Unanswered::default());
         let counted = |table: &str| {
             let filled = self.start.fills.iter().find(|(fill, _)| fill.table.eq_ignore_ascii_case(table));
-            filled.map_or_else(|| ground.count(table), |(_, rows)| *rows)
+            filled.map_or_else(|| unanswered.answer(ground.count(table)).unwrap_or(0), |(_, rows)| *rows)
         };
         let rows = |table: &str| *counts.borrow_mut().entry(fold(table)).or_insert_with(|| counted(table));
         let filled = self.start.filled.as_ref();
@@ -568,15 +596,19 @@ impl Proposals<'_> {
             carry,
             settings: ground.settings,
             rows: &rows,
-            matching: &|table, condition| ground.matching(table, condition),
+            matching: &|table, condition| unanswered.answer(ground.matching(table, condition)).flatten(),
         };
-        let steps = match planner {
-            Planner::Atlas => planner::atlas::plan(&task)?,
-            Planner::Builtin => planner::builtin::plan(&task)?,
+        let planned = match planner {
+            Planner::Atlas => planner::atlas::plan(&task),
+            Planner::Builtin => planner::builtin::plan(&task),
         };
+        let explained = |error| ground.cannot_plan(&error);
+        unanswered.none().map_err(explained)?;
+        let steps = planned?;
         watch.event(&Event::Proving { planner });
         self.prove(&steps)?;
-        let prediction = self.predict(&steps, &rows);
+        let prediction = self.predict(&steps, &rows).map_err(explained)?;
+        unanswered.none().map_err(explained)?;
         Ok(self.plan(planner, prediction, steps))
     }
 
@@ -607,11 +639,13 @@ impl Proposals<'_> {
         }
     }
 
-    fn predict(&self, steps: &[Step], rows: &dyn Fn(&str) -> u64) -> Prediction {
-        let calibration = Calibration::new(self.ground.conn());
+    fn predict(&self, steps: &[Step], rows: &dyn Fn(&str) -> u64) -> rusqlite::Result<Prediction> {
+        let (calibration, unanswered) = (Calibration::new(self.ground.conn()), Unanswered::default());
         let execution = self.execution(steps);
-        let pace = |table: &str| calibration.pace(table);
-        Prospect { execution: &execution, has_log: calibration.has_log(), rows, pace: &pace }.predict()
+        let pace = |table: &str| unanswered.answer(calibration.pace(table)).unwrap_or(Pace::ASSUMED);
+        let has_log = calibration.has_log()?;
+        let prediction = Prospect { execution: &execution, has_log, rows, pace: &pace }.predict();
+        unanswered.none().map(|()| prediction)
     }
 
     fn plan(&self, planner: Planner, prediction: Prediction, steps: Vec<Step>) -> Plan {
@@ -655,15 +689,18 @@ impl Proposals<'_> {
 }
 
 impl Ground<'_, '_> {
-    fn matching(&self, table: &str, condition: &str) -> Option<u64> {
-        let Some(conn) = self.conn() else { return Some(0) };
+    /// `None` where the condition cannot be asked of the rows as they are.
+    fn matching(&self, table: &str, condition: &str) -> rusqlite::Result<Option<u64>> {
+        let Some(conn) = self.conn() else { return Ok(Some(0)) };
         let sql = format!("SELECT count(*) FROM {} WHERE {condition}", quote(table));
-        conn.query_row(&sql, [], |row| row.get(0)).ok()
+        or_refusal(conn.query_row(&sql, [], |row| row.get(0))).map(Result::ok)
     }
 
-    fn count(&self, table: &str) -> u64 {
-        let Some(conn) = self.conn().filter(|_| self.live.has_table(table)) else { return 0 };
-        conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).unwrap_or(0)
+    /// None of a table that SQLite refuses to read, such as an index over nothing.
+    fn count(&self, table: &str) -> rusqlite::Result<u64> {
+        let Some(conn) = self.conn().filter(|_| self.live.has_table(table)) else { return Ok(0) };
+        let sql = format!("SELECT count(*) FROM {}", quote(table));
+        or_refusal(conn.query_row(&sql, [], |row| row.get(0))).map(Result::unwrap_or_default)
     }
 }
 
@@ -676,6 +713,12 @@ fn runs_without_rows(execution: &Execution<'_>) -> bool {
     !matches!(proof::prove(execution, None), Err(Failure::Statement { .. }))
 }
 
+/// Whether it is no matter of any statement.
+fn hinders(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::OutOfMemory | ErrorCode::SystemIoFailure | ErrorCode::DiskFull))
+}
+
 /// A constraint that sample rows break is the rows' matter; anything else is the plan's.
 fn disproved(failure: Failure) -> Error {
     match failure {
@@ -683,6 +726,11 @@ fn disproved(failure: Failure) -> Error {
             if is_interrupted(&error) =>
         {
             planner::interrupted()
+        }
+        Failure::Statement { error, .. } | Failure::Reading(error) | Failure::Live(error)
+            if hinders(&error) =>
+        {
+            planner::failed(&error)
         }
         Failure::Statement { object, sql, error } => {
             let line: String =

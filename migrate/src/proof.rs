@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Rows};
 
+use crate::answer::or_refusal;
 use crate::carry::{self, TableCarry};
 use crate::due::Due;
 use crate::execute::{Execution, Failure};
@@ -80,7 +81,8 @@ fn sample<'s>(
     for table in execution.origin.virtual_tables.iter().filter(|t| matches!(t.content(), Content::In(_))) {
         // An index over nothing, where its table is not in the sample.
         let name = quote(&table.name);
-        drop(replica.execute_batch(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')")));
+        let rebuild = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
+        let _over_nothing = or_refusal(replica.execute_batch(&rebuild))?;
     }
     copy_marks(database, replica)?;
     Ok(sampler)
@@ -133,7 +135,10 @@ fn new_parents<'s>(execution: &Execution<'s>, carry: &TableCarry, old: &Table) -
         })
     };
     let keys = new.foreign_keys.iter();
-    keys.filter(|key| !carry::has_foreign_key(execution.carry, carry, old, key)).filter_map(parent).collect()
+    let is_new = |key: &&ForeignKey| {
+        carry::live_foreign_key(execution.carry, execution.live, carry, old, key).is_none()
+    };
+    keys.filter(is_new).filter_map(parent).collect()
 }
 
 /// Copies rows by key, each once, and afterwards the parents they refer to.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use crate::answer::{count, or_refusal};
 use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
@@ -11,7 +12,7 @@ use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::object::{of_column, written};
 use crate::plan::plural;
-use crate::schema::{Column, KeyColumn, Table, as_columns};
+use crate::schema::{Column, ForeignKey, KeyColumn, Table, as_columns};
 use crate::token::{canonical_name, fold, is_truth, quote, renamed};
 use crate::using::{ActsOn, ColumnOf, Rule, Turn, Using, mentions};
 
@@ -29,7 +30,7 @@ pub(crate) struct Rows<'r, 's> {
 
 impl Rows<'_, '_> {
     pub(crate) fn hazards(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
-        let counts = self.count_together();
+        let counts = self.count_together()?;
         let mut conversions: Vec<_> = self.new.columns.iter().filter_map(|c| self.conversion(c)).collect();
         conversion::search(self.conn, &self.table.from, self.old.rowid_name(), &mut conversions)?;
         for column in &self.new.columns {
@@ -81,17 +82,14 @@ impl Rows<'_, '_> {
     /// The conditions that no row may meet, one pass over the table for all of them.
     ///
     /// Empty where there is but one, which an index may answer, and where they cannot be asked together.
-    fn count_together(&self) -> Counts {
+    fn count_together(&self) -> rusqlite::Result<Counts> {
         let conditions = self.conditions();
-        let Some(sql) = self.together_sql(&conditions) else { return Counts::new() };
-        let counts = self.conn.query_row(&sql, [], |row| {
-            conditions
-                .iter()
-                .enumerate()
-                .map(|(at, condition)| Ok((condition.clone(), row.get(at)?)))
-                .collect()
-        });
-        counts.unwrap_or_default()
+        let Some(sql) = self.together_sql(&conditions) else { return Ok(Counts::new()) };
+        let Ok(mut statement) = or_refusal(self.conn.prepare(&sql))? else { return Ok(Counts::new()) };
+        statement.query_row([], |row| {
+            let counts = conditions.iter().enumerate();
+            counts.map(|(at, condition)| Ok((condition.clone(), row.get(at)?))).collect()
+        })
     }
 
     fn conditions(&self) -> Vec<String> {
@@ -150,9 +148,11 @@ impl Rows<'_, '_> {
         if rows == 0 {
             return Ok(());
         }
-        let rowids = self.old.rowid_name().map_or_else(Vec::new, |rowid| {
-            self.rowids_from(&format!("(SELECT {rowid} AS landfall_rowid FROM {from} WHERE {condition})"))
-        });
+        let rowids = match self.old.rowid_name() {
+            Some(rowid) => self
+                .rowids_from(&format!("(SELECT {rowid} AS landfall_rowid FROM {from} WHERE {condition})"))?,
+            None => Vec::new(),
+        };
         let object = of_column(&self.new.name, &column.name);
         let remedy = format!(
             "on the line of {}, write `-- @using coalesce({}, …){}`, or give those rows a value first",
@@ -169,23 +169,19 @@ impl Rows<'_, '_> {
         let fed = self.fed();
         for check in self.new.checks.difference(&self.old.checks) {
             let condition = self.is_broken(check);
-            let alone = || {
-                let sql = format!("SELECT count(*) FROM {fed} WHERE {condition}");
-                self.conn.query_row(&sql, [], |row| row.get(0))
+            let rows = match counts.get(&condition) {
+                Some(rows) => Ok(*rows),
+                None => count(self.conn, &format!("SELECT count(*) FROM {fed} WHERE {condition}"))?,
             };
-            let rows = match counts.get(&condition).copied().map_or_else(alone, Ok) {
-                Ok(rows) => rows,
-                // A CHECK over a column that is generated from now on: the transaction's own check then decides.
-                Err(_) if !self.has_all() => continue,
-                Err(error) => return Err(error),
-            };
+            // A CHECK over a column that is generated from now on: the transaction's own check then decides.
+            let Ok(rows) = rows else { continue };
             if rows > 0 {
                 let rowids = match self.old.rowid_name().filter(|_| self.has_all()) {
                     Some(rowid) => {
                         let found = format!("SELECT {rowid} AS landfall_rowid FROM {fed} WHERE {condition}");
-                        self.rowids_from(&format!("({found})"))
+                        self.rowids_from(&format!("({found})"))?
                     }
-                    None => self.rowids_from(&format!("{fed} WHERE {condition}")),
+                    None => self.rowids_from(&format!("{fed} WHERE {condition}"))?,
                 };
                 let what = format!("CHECK ({check}) does not hold");
                 let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
@@ -262,13 +258,11 @@ impl Rows<'_, '_> {
         }
     }
 
-    fn rowids_from(&self, from: &str) -> Vec<i64> {
+    /// Some of the rows by their rowids; none where they have none.
+    fn rowids_from(&self, from: &str) -> rusqlite::Result<Vec<i64>> {
         let sql = format!("SELECT landfall_rowid FROM {from} LIMIT {NAMED}");
-        let Ok(mut statement) = self.conn.prepare(&sql) else { return Vec::new() };
-        statement
-            .query_map([], |row| row.get(0))
-            .map(|rows| rows.filter_map(rusqlite::Result::ok).collect())
-            .unwrap_or_default()
+        let Ok(mut statement) = or_refusal(self.conn.prepare(&sql))? else { return Ok(Vec::new()) };
+        statement.query_map([], |row| row.get(0))?.collect()
     }
 
     fn violated(&self, object: &str, what: &str, rows: u64, rowids: Vec<i64>) -> Hazard {
@@ -340,16 +334,13 @@ impl Rows<'_, '_> {
         let sql = format!(
             "SELECT coalesce(sum(landfall_rows - 1), 0) FROM (SELECT count(*) AS landfall_rows FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
         );
-        let rows = match self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) {
-            // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
-            Err(rusqlite::Error::SqlInputError { .. }) => return Ok(()),
-            rows => rows?,
-        };
+        // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
+        let Ok(rows) = count(self.conn, &sql)? else { return Ok(()) };
         if rows > 0 {
             let rowids = if self.old.rowid_name().is_some() {
                 self.rowids_from(&format!(
                     "(SELECT max(landfall_rowid) AS landfall_rowid FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
-                ))
+                ))?
             } else {
                 Vec::new()
             };
@@ -369,30 +360,18 @@ impl Rows<'_, '_> {
 
     fn foreign_keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
         let fed = self.as_declared();
-        for key in self
-            .new
-            .foreign_keys
-            .iter()
-            .filter(|k| !carry::has_foreign_key(self.search.carry, self.table, self.old, k))
-        {
+        let Search { carry, live, .. } = *self.search;
+        let is_new =
+            |key: &&ForeignKey| carry::live_foreign_key(carry, live, self.table, self.old, key).is_none();
+        for key in self.new.foreign_keys.iter().filter(is_new) {
+            let Some(has_parent) = self.has_parent(key) else { continue };
             let no_null: Vec<_> =
                 key.columns.iter().map(|c| format!("c.{} IS NOT NULL", self.asked(&quote(c)))).collect();
-            let has_parent = if self.search.carry.table_to(&key.parent).is_some() {
-                let Some((parent, columns)) = carry::parent(self.search.carry, key) else { continue };
-                let pairs = key.columns.iter().zip(&columns);
-                let on: Vec<_> = pairs
-                    .map(|(child, column)| format!("p.{} = c.{}", quote(column), self.asked(&quote(child))))
-                    .collect();
-                format!("EXISTS (SELECT 1 FROM {} AS p WHERE {})", quote(&parent), on.join(" AND "))
-            } else {
-                // The parent is new, so it is empty.
-                "0".to_owned()
-            };
             let from = format!("{fed} AS c WHERE {} AND NOT {has_parent}", no_null.join(" AND "));
             let sql = format!("SELECT count(*) FROM {from}");
-            let Ok(rows) = self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)) else { continue };
+            let Ok(rows) = count(self.conn, &sql)? else { continue };
             if rows > 0 {
-                let rowids = self.rowids_from(&from);
+                let rowids = self.rowids_from(&from)?;
                 let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
                 let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
                 let about = self.new.column(&key.columns[0]);
@@ -400,6 +379,26 @@ impl Rows<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a row `c` has its parent, as SQL over the live tables; `None` where nothing is declared that it could be in, which is
+    /// a hazard of its own, and where that cannot be asked yet.
+    fn has_parent(&self, key: &ForeignKey) -> Option<String> {
+        let parent = self.search.declared.schema.table(&key.parent)?;
+        let known = key.parent_columns.iter().all(|column| parent.column(column).is_some());
+        if !known || key.parent_columns.len() != key.columns.len() {
+            return None;
+        }
+        if self.search.carry.table_to(&key.parent).is_none() {
+            // The parent is new, so it is empty.
+            return Some("0".to_owned());
+        }
+        let (parent, columns) = carry::parent(self.search.carry, key)?;
+        let pair = |(child, column): (&String, &String)| {
+            format!("p.{} = +c.{}", quote(column), self.asked(&quote(child)))
+        };
+        let pairs: Vec<_> = key.columns.iter().zip(&columns).map(pair).collect();
+        Some(format!("EXISTS (SELECT 1 FROM {} AS p WHERE {})", quote(&parent), pairs.join(" AND ")))
     }
 
     /// A plain column that becomes generated shows the expression's value from then on.
@@ -416,11 +415,11 @@ impl Rows<'_, '_> {
         );
         let was = self.old.column(&column.name).map(|was| was.affinity(self.old.strict));
         let stays = was == Some(column.affinity(self.new.strict));
-        let rows = stays.then(|| self.conn.query_row(&sql, [], |row| row.get::<_, u64>(0)));
+        let asked = if stays { count(self.conn, &sql)? } else { Err(String::new()) };
         // Where the expression cannot be asked of the old rows, or its values are stored otherwise, all of them count.
-        let rows = match rows {
-            Some(Ok(rows)) => rows,
-            Some(Err(_)) | None => self.search.count(&self.table.from)?.unwrap_or(0),
+        let rows = match asked {
+            Ok(rows) => rows,
+            Err(_) => self.search.count(&self.table.from)?.unwrap_or(0),
         };
         if rows > 0 {
             let object = of_column(&self.new.name, &column.name);
@@ -551,7 +550,7 @@ mod tests {
             n INTEGER CHECK (n > 0) CHECK (n < 50), x BLOB, double AS (n * 2), CHECK (double <> 10))";
         rows_of(OLD, new, |rows, found| {
             // By condition, in the order of their texts.
-            assert_eq!(rows.count_together().into_values().collect::<Vec<_>>(), [1, 2, 1, 1, 1]);
+            assert_eq!(rows.count_together().unwrap().into_values().collect::<Vec<_>>(), [1, 2, 1, 1, 1]);
             assert_eq!(found.len(), 5, "{found:#?}");
 
             let sql = rows.together_sql(&rows.conditions()).unwrap();
@@ -569,7 +568,7 @@ mod tests {
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL, n INTEGER, x BLOB,
             g AS (n + 1), h AS (g + 1), CHECK (h > 0))";
         rows_of(OLD, new, |rows, found| {
-            assert!(rows.count_together().is_empty());
+            assert!(rows.count_together().unwrap().is_empty());
             let found: Vec<_> = found.iter().map(|h| (h.object.as_str(), h.rows)).collect();
             assert_eq!(found, [("t.a", Some(1)), ("t.b", Some(2))]);
         });
@@ -579,7 +578,7 @@ mod tests {
     fn one_condition_alone_is_left_to_an_index() {
         let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT, n INTEGER, x BLOB)";
         rows_of(OLD, new, |rows, found| {
-            assert!(rows.count_together().is_empty());
+            assert!(rows.count_together().unwrap().is_empty());
             assert_eq!((found.len(), found[0].rowids.as_slice()), (1, [2].as_slice()));
         });
     }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, Transaction, params_from_iter};
 pub(crate) use self::beside::read_beside;
 use self::body::Columns;
 use self::facts::{ColumnFacts, ListFacts, TableFacts};
+use crate::answer::or_refusal;
 use crate::ddl::{self, Constraint, KeyColumnText};
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
 use crate::virtual_table::Content;
@@ -375,9 +376,10 @@ impl<'c> Reading<'c> {
             }
             ("table", _) => folded(&facts::columns(self.conn, &row.name)?),
             // A view may be there that cannot be read: then nothing is known of its columns.
-            ("view", _) => {
-                facts::columns(self.conn, &row.name).map_or_else(|_| HashSet::new(), |c| folded(&c))
-            }
+            ("view", _) => match or_refusal(facts::columns(self.conn, &row.name))? {
+                Ok(columns) => folded(&columns),
+                Err(_) => HashSet::new(),
+            },
             _ => return Ok(()),
         };
         self.columns.insert(key, columns);

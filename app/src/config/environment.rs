@@ -205,7 +205,7 @@ mod tests {
         ");
         assert_snapshot!(error("LANDFALL_ALLOW", "DROPS:t"), @r#"
         LANDFALL_ALLOW: hazard "DROPS" is not known
-        write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS
+        write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS, UNUSABLE
         "#);
         assert_snapshot!(error("LANDFALL_SCHEMA", "leave"), @r#"
         LANDFALL_SCHEMA="leave" is not known

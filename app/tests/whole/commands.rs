@@ -201,13 +201,13 @@ fn wrong_usage_exits_2_and_says_what_is_known() {
     "#);
     assert_snapshot!(error(&["migrate", "--allow", "DROPS_COLUMN"]), @r#"
     error: invalid value 'DROPS_COLUMN' for '--allow <HAZARD:OBJECT>': approval "DROPS_COLUMN" names no object
-    write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS
+    write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS, UNUSABLE
 
     For more information, try '--help'.
     "#);
     assert_snapshot!(error(&["migrate", "--allow", "REWRITES_TABLE:*"]), @r#"
     error: invalid value 'REWRITES_TABLE:*' for '--allow <HAZARD:OBJECT>': REWRITES_TABLE cannot be approved
-    write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS
+    write HAZARD:OBJECT, where HAZARD is one of DROPS_TABLE, DROPS_COLUMN, CHANGES_VALUES, LOOKS_LIKE_RENAME, RENUMBERS_ROWIDS, UNUSABLE
 
     For more information, try '--help'.
     "#);

@@ -4,6 +4,7 @@ use super::split;
 use crate::ddl::{self, ObjectKind};
 use crate::object;
 use crate::token::{Token, position, tokenize};
+use crate::unusable::{Fault, Part};
 
 /// The line, from 1, on which `object` is declared: a table, index, view or trigger by its name, a column as `table.column`.
 /// `None` where it is not. `text` is one that could be read before.
@@ -19,6 +20,23 @@ pub(super) fn line_of(text: &str, object: &str) -> Option<usize> {
         _ => return None,
     };
     Some(position(text, found.start).0)
+}
+
+/// The line, from 1, of what cannot be used: of the foreign key, or of the first mention of what is missing, or of its statement.
+pub(super) fn line_of_fault(text: &str, fault: &Fault) -> Option<usize> {
+    let tokens = tokenize(text).ok()?;
+    let is_trigger = fault.part == Part::Trigger;
+    let declares = |head: ddl::Head| {
+        let is_of_kind = (head.kind == ObjectKind::Trigger) == is_trigger && head.kind != ObjectKind::Index;
+        is_of_kind && head.name.eq_ignore_ascii_case(&fault.object)
+    };
+    let statement = split(&tokens).into_iter().find(|s| ddl::head(s).is_some_and(declares))?;
+    let named = |name: &str| statement.iter().find(|token| token.name().eq_ignore_ascii_case(name));
+    let found = match fault.part {
+        Part::ForeignKey(at) => statement.iter().filter(|token| token.is("REFERENCES")).nth(at),
+        Part::Table | Part::View | Part::Trigger => fault.missing_name().and_then(named),
+    };
+    Some(position(text, found.or(statement.first())?.start).0)
 }
 
 /// The first token of a column's definition: a name after the opening parenthesis, or after a comma outside all inner ones.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
+use crate::answer::or_refusal;
 use crate::schema::Schema;
 use crate::token::{fold, quote};
 
@@ -31,27 +32,49 @@ pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Op
     for trigger in &schema.triggers {
         uses.extend(firing(conn, &trigger.table)?);
     }
-    let errors = uses.iter().filter_map(|sql| conn.prepare(sql).err());
-    let messages = errors.filter_map(|error| match error {
-        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => {
-            Some(msg)
+    for sql in &uses {
+        if let Err(message) = or_refusal(conn.prepare(sql))?
+            && unknown_name(&message).is_some()
+        {
+            return Ok(Some(message));
         }
-        _ => None,
-    });
-    Ok(messages.into_iter().find(|message| unknown_name(message).is_some()))
+    }
+    Ok(None)
 }
 
 /// Statements that together compile every trigger of a table or view.
 pub(crate) fn firing(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    statements(conn, table, &[Verb::Delete, Verb::Insert, Verb::Update])
+}
+
+/// A kind of statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Select,
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Verb {
+    pub(crate) const ALL: [Self; 4] = [Self::Select, Self::Insert, Self::Update, Self::Delete];
+}
+
+/// A statement of each of these kinds on a table or view, which concerns every column of it.
+pub(crate) fn statements(conn: &Connection, table: &str, verbs: &[Verb]) -> rusqlite::Result<Vec<String>> {
     let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1, 'main')")?;
-    let columns = statement.query_map([table], |row| row.get::<_, String>(0));
+    let columns = statement.query_map([table], |row| row.get::<_, String>(0))?;
     // A view that cannot be read has no columns.
-    let columns: Vec<_> = columns.map(|c| c.filter_map(Result::ok).collect()).unwrap_or_default();
-    let set: Vec<_> = columns.iter().map(|c| format!("{0} = {0}", quote(c))).collect();
-    let table = quote(&fold(table));
-    Ok(vec![
-        format!("DELETE FROM {table}"),
-        format!("INSERT INTO {table} DEFAULT VALUES"),
-        format!("UPDATE {table} SET {}", set.join(", ")),
-    ])
+    let columns = or_refusal(columns.collect::<rusqlite::Result<Vec<_>>>())?.unwrap_or_default();
+    let name = quote(&fold(table));
+    let sql = |verb: &Verb| match verb {
+        Verb::Select => Some(format!("SELECT * FROM {name}")),
+        Verb::Insert => Some(format!("INSERT INTO {name} DEFAULT VALUES")),
+        Verb::Delete => Some(format!("DELETE FROM {name}")),
+        Verb::Update => {
+            let set: Vec<_> = columns.iter().map(|c| format!("{0} = {0}", quote(c))).collect();
+            (!set.is_empty()).then(|| format!("UPDATE {name} SET {}", set.join(", ")))
+        }
+    };
+    Ok(verbs.iter().filter_map(sql).collect())
 }

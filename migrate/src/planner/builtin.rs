@@ -14,7 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Cost, CostClass, Step, StepKind};
-use crate::planner::Task;
+use crate::planner::{Task, failed};
 use crate::replica;
 use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
 use crate::token::{Kind, quote, quote_text, tokenize};
@@ -43,15 +43,18 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(task: &'t Task<'t>) -> Result<Self> {
-        let scratch = replica::memory(task.settings).map_err(failed)?;
-        replica::create_all(&scratch, task.live).map_err(failed)?;
+        let scratch = replica::memory(task.settings).map_err(|error| failed(&error))?;
+        replica::create_all(&scratch, task.live).map_err(|error| failed(&error))?;
         Ok(Self { task, scratch, steps: Vec::new(), now: task.live.clone() })
     }
 
     fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {
-        self.scratch
-            .execute_batch(&sql)
-            .map_err(|error| Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}")))?;
+        self.scratch.execute_batch(&sql).map_err(|error| match failed(&error) {
+            plans if plans.kind == ErrorKind::Planner => {
+                Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}"))
+            }
+            other => other,
+        })?;
         self.steps.push(Step { sql, kind, table: table.to_owned(), cost });
         Ok(())
     }
@@ -61,7 +64,7 @@ impl<'t> Builder<'t> {
     }
 
     fn look_again(&mut self) -> Result<()> {
-        self.now = schema::read(&self.scratch, &[]).map_err(failed)?;
+        self.now = schema::read(&self.scratch, &[]).map_err(|error| failed(&error))?;
         Ok(())
     }
 
@@ -193,7 +196,7 @@ impl<'t> Builder<'t> {
             let carry = self.task.carry.table_to(&table.name);
             let shortcut = match (carry, now) {
                 (Some(carry), Some(now)) if renames_later(carry, now) => None,
-                _ => self.shortcut(table).map_err(failed)?,
+                _ => self.shortcut(table).map_err(|error| failed(&error))?,
             };
             match shortcut {
                 Some(steps) => self.take(steps)?,
@@ -214,13 +217,13 @@ impl<'t> Builder<'t> {
     fn take(&mut self, steps: Vec<Step>) -> Result<()> {
         let mut catalogue = Catalogue::default();
         for step in steps {
-            catalogue.before(&self.scratch, &step).map_err(failed)?;
+            catalogue.before(&self.scratch, &step).map_err(|error| failed(&error))?;
             if step.kind != StepKind::Check {
-                self.scratch.execute_batch(&step.sql).map_err(failed)?;
+                self.scratch.execute_batch(&step.sql).map_err(|error| failed(&error))?;
             }
             self.steps.push(step);
         }
-        catalogue.end(&self.scratch).map_err(failed)?;
+        catalogue.end(&self.scratch).map_err(|error| failed(&error))?;
         self.look_again()
     }
 
@@ -248,7 +251,7 @@ impl<'t> Builder<'t> {
         let aside = self.free_name(&format!("landfall_old_{}", table.name));
         let name = &table.name;
         let rows = self.rows_of(name);
-        if let Some(steps) = self.beside_indexes(&old, table).map_err(failed)? {
+        if let Some(steps) = self.beside_indexes(&old, table).map_err(|error| failed(&error))? {
             return self.take(steps);
         }
         // They would go with the old table.
@@ -346,6 +349,9 @@ impl<'t> Builder<'t> {
     /// An index over another table does not know the rows that are there already.
     fn index_again(&mut self, table: &VirtualTable) -> Result<()> {
         let Content::In(content) = table.content() else { return Ok(()) };
+        if !self.task.declared.can_use_table(&table.name) {
+            return Ok(());
+        }
         let rows = self.rows_of(&content);
         let name = quote(&table.name);
         let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
@@ -443,8 +449,4 @@ fn is_constant(default: &str) -> bool {
         Kind::Word => !literal.text.starts_with("current_"),
         _ => false,
     }
-}
-
-fn failed(error: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Planner, "", error.to_string())
 }

@@ -3,9 +3,15 @@
 pub(crate) mod atlas;
 pub(crate) mod builtin;
 
+use std::os::raw::c_int;
+
+use rusqlite::ffi;
+
+use crate::answer::is_answer;
 use crate::carry::Carry;
 use crate::declared::Declared;
 use crate::error::{Error, ErrorKind};
+use crate::open::{is_interrupted, sqlite_message};
 use crate::schema::Schema;
 use crate::settings::Settings;
 
@@ -13,6 +19,21 @@ use crate::settings::Settings;
 pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "", "interrupted while planning; nothing was changed")
         .remedy("run the command again")
+}
+
+/// What SQLite says of an edit that makes no schema, or of a constraint that ALTER TABLE finds broken.
+pub(crate) const IMPOSSIBLE: [c_int; 2] = [ffi::SQLITE_CORRUPT, ffi::SQLITE_CONSTRAINT];
+
+/// What SQLite says of a statement is a matter of the plan; whatever else goes wrong stands in the way of every plan.
+pub(crate) fn failed(error: &rusqlite::Error) -> Error {
+    if is_answer(error, &IMPOSSIBLE) {
+        return Error::new(ErrorKind::Planner, "", error.to_string());
+    }
+    if is_interrupted(error) {
+        return interrupted();
+    }
+    let message = format!("no plan could be made: {}; nothing was changed", sqlite_message(error));
+    Error::new(ErrorKind::Database, "", message).remedy("run the command again")
 }
 
 /// What a planner may look at.

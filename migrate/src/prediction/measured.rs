@@ -112,7 +112,7 @@ fn run(shape: &Shape, change: &Change, rows: u64, mode: &str) -> (f64, bool) {
     make(&file, shape, change.indexes, rows, mode);
     let settings =
         Settings { planner: PlannerChoice::Builtin, fast_path: change.fast_path, ..Settings::default() };
-    let pace = Calibration::new(Some(&Connection::open(&file).unwrap())).pace("t");
+    let pace = Calibration::new(Some(&Connection::open(&file).unwrap())).pace("t").unwrap();
     let declared = (change.of)(&schema(shape, change.indexes).concat());
     let declared = Declared::parse(Path::new("schema.sql"), &declared, &settings).unwrap();
     let report = crate::migrate(&file, &declared, &settings, &mut ()).unwrap();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rusqlite::Connection;
 
 use super::{Key, KeyColumn, Table, VirtualTable};
+use crate::answer::or_refusal;
 use crate::token::{canonical_name, fold};
 
 /// One row of `PRAGMA table_list`.
@@ -78,7 +79,7 @@ fn made_by_modules(conn: &Connection) -> rusqlite::Result<HashMap<String, HashSe
     for text in texts {
         let (name, sql) = text?;
         let empty = Connection::open_in_memory()?;
-        if empty.execute_batch(&sql).is_ok() {
+        if or_refusal(empty.execute_batch(&sql))?.is_ok() {
             let mut statement = empty.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
             let names = statement.query_map([], |row| Ok(fold(&row.get::<_, String>(0)?)))?;
             made.insert(fold(&name), names.collect::<rusqlite::Result<_>>()?);

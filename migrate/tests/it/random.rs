@@ -123,7 +123,14 @@ fn migrated(bench: &Bench, new_sql: &str, with_rows: bool, show: bool) -> (Strin
 }
 
 fn approvals() -> Vec<Approval> {
-    let names = ["DROPS_TABLE", "DROPS_COLUMN", "LOOKS_LIKE_RENAME", "CHANGES_VALUES", "RENUMBERS_ROWIDS"];
+    let names = [
+        "DROPS_TABLE",
+        "DROPS_COLUMN",
+        "LOOKS_LIKE_RENAME",
+        "CHANGES_VALUES",
+        "RENUMBERS_ROWIDS",
+        "UNUSABLE",
+    ];
     names.iter().map(|n| format!("{n}:*").parse().unwrap()).collect()
 }
 

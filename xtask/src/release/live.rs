@@ -24,7 +24,7 @@ impl Replica {
     pub(crate) fn declared(declared: &Declared, settings: &Settings) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder for a declared schema")?;
         let replica = Self { folder };
-        migrate::migrate(&replica.database(), declared, settings, &mut ())?;
+        migrate::make(&replica.database(), declared, settings)?;
         Ok(replica)
     }
 
@@ -52,5 +52,5 @@ impl Replica {
 /// Makes the schema again in the new database `at`.
 pub(crate) fn make(live: &Live, at: &Path, settings: &Settings) -> migrate::Result<()> {
     let declared = Declared::parse(Path::new("production's schema"), &live.sql, settings)?;
-    migrate::migrate(at, &declared, settings, &mut ()).map(drop)
+    migrate::make(at, &declared, settings)
 }

@@ -83,9 +83,7 @@ impl Trials<'_> {
         };
         let deployed = Declared::of(files, &self.settings)
             .with_context(|| format!("the schema of {commit} cannot be read"))?;
-        self.trial(ON, declared, |copy| {
-            Ok(migrate::migrate(copy, &deployed, &self.settings, &mut ()).map(drop)?)
-        })
+        self.trial(ON, declared, |copy| Ok(migrate::make(copy, &deployed, &self.settings)?))
     }
 
     /// Of a database that is made twice: one to boot on, and one to see here what comes of it.

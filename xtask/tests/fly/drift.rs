@@ -67,6 +67,27 @@ fn a_hazard_needs_its_approval() {
 }
 
 #[test]
+fn what_no_statement_can_use_needs_its_approval_once() {
+    let world = shop();
+    record(&world, &commit(&world));
+    world.declare(&format!("{SCHEMA}CREATE VIEW v AS SELECT nope FROM nowhere;"));
+    let refused = verify_sync(&world, 3, &[]);
+    let said = line(&refused, "today's schema");
+    assert!(said.contains("UNUSABLE v: db/declared.sql:"), "{refused}");
+    assert!(said.contains(": view v cannot be used: no such table: nowhere"), "{refused}");
+    assert!(said.contains("approve UNUSABLE:v"), "{refused}");
+    let allowed = verify_sync(&world, 0, &["--allow", "UNUSABLE:v"]);
+    assert!(line(&allowed, "today's schema").contains("UNUSABLE v (approved): "), "{allowed}");
+    // Once it is deployed, it is what production has already.
+    record(&world, &commit(&world));
+    let deployed = verify_sync(&world, 0, &[]);
+    assert!(line(&deployed, "applied again").starts_with("ok "), "{deployed}");
+    world.declare(&format!("{SCHEMA}CREATE VIEW v AS SELECT nope FROM nowhere; CREATE TABLE more (a);"));
+    let more = verify_sync(&world, 0, &[]);
+    assert!(!more.stdout.contains("UNUSABLE"), "{more}");
+}
+
+#[test]
 fn a_directive_whose_change_is_deployed_fails_until_it_is_taken_out() {
     let world = shop();
     record(&world, &commit(&world));

@@ -7,11 +7,13 @@ use rusqlite::Connection;
 
 use super::fast_path::{Change, Needs};
 use super::{Builder, add_column_sql};
+use crate::answer::or_one_of;
 use crate::carry::TableCarry;
 use crate::catalogue::{self, Catalogue};
 use crate::ddl;
 use crate::difference::{same_table, stand_ins};
 use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::planner::IMPOSSIBLE;
 use crate::replica;
 use crate::schema::{self, Schema, Table};
 use crate::settings::FastPath;
@@ -40,12 +42,12 @@ impl Builder<'_> {
         self.scratch.execute_batch("SAVEPOINT trial")?;
         let catalogue = Catalogue::default();
         let mut trial = Trial { builder: self, table, carry, steps: Vec::new(), catalogue };
-        let there = || Ok::<_, rusqlite::Error>(way(&mut trial)? && trial.is_there()?);
-        let there = there().unwrap_or(false);
+        let there = || Ok(way(&mut trial)? && trial.is_there()?);
+        let there = or_one_of(there(), &IMPOSSIBLE);
         let steps = trial.steps;
         self.scratch.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
         catalogue::give_up(&self.scratch)?;
-        Ok(there.then_some(steps))
+        Ok(there?.unwrap_or(false).then_some(steps))
     }
 }
 
@@ -90,7 +92,7 @@ impl Trial<'_, '_> {
         let step = Step { sql, kind, table: self.table.name.clone(), cost };
         self.catalogue.before(&self.builder.scratch, &step)?;
         match kind {
-            StepKind::Check => drop(self.scratch().prepare(&step.sql)?),
+            StepKind::Check => self.scratch().prepare(&step.sql).map(|_| ())?,
             _ => self.scratch().execute_batch(&step.sql)?,
         }
         self.steps.push(step);
@@ -152,7 +154,7 @@ impl Trial<'_, '_> {
             }
             self.is_there()
         };
-        let there = altered().unwrap_or(false);
+        let there = or_one_of(altered(), &IMPOSSIBLE)?.unwrap_or(false);
         if !there {
             self.scratch().execute_batch("ROLLBACK TO altering")?;
             self.steps.truncate(before);

@@ -79,7 +79,7 @@ const ROWS: &str = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE 
 
 /// With a trigger that tells whether a statement of ours fired it.
 const REST: &str = "CREATE INDEX t_b ON t (b); CREATE INDEX t_c ON t (c, a); CREATE TABLE log (what);
-    CREATE TRIGGER t_log AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (new.rowid); END;
+    CREATE TRIGGER t_log AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (new.k); END;
     CREATE VIEW v AS SELECT a, b FROM t;";
 
 const PARENT: &str = "CREATE TABLE p (id INTEGER PRIMARY KEY, x TEXT UNIQUE);";

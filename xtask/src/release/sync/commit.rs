@@ -100,7 +100,7 @@ impl Sync<'_> {
         let declared = Declared::of(files, &self.settings)?;
         let database = self.folder.path().join("fresh");
         // No row is lost in an empty database: what the directives approve is of no account.
-        migrate::migrate(&database, &declared, &self.settings, &mut ())?;
+        migrate::make(&database, &declared, &self.settings)?;
         let check =
             fine(FRESH, format!("{path} of commit {}: {}", short(id), text::counted(declared.counts())));
         Ok((Fresh { commit: Some(short(id)), declared, database }, check))
