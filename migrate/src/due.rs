@@ -22,6 +22,9 @@ use crate::virtual_table::Content;
 /// As many lines are named.
 const NAMED: usize = 5;
 
+/// A statement has an end: SQLite takes a million bytes by default (<https://www.sqlite.org/limits.html>).
+const ROWS_A_STATEMENT: usize = 500;
+
 /// What is still to be done for the declared rows.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Due<'d> {
@@ -168,7 +171,8 @@ impl<'d> Due<'d> {
         let same = |one: &&DeclaredRow, other: &&DeclaredRow| {
             one.table == other.table && names(one).eq(names(other))
         };
-        steps.extend(self.missing.chunk_by(same).filter_map(insert));
+        let groups = self.missing.chunk_by(same).flat_map(|rows| rows.chunks(ROWS_A_STATEMENT));
+        steps.extend(groups.filter_map(insert));
         steps.extend(self.changed.iter().filter_map(|changed| update(changed, declared)));
         for index in &declared.schema.virtual_tables {
             if let Content::In(content) = index.content()

@@ -492,6 +492,22 @@ fn a_key_that_the_same_change_makes_compare_otherwise_takes_two_changes() {
 }
 
 #[test]
+fn thousands_of_declared_rows_are_more_than_one_statement() {
+    let name = "n".repeat(400);
+    let rows: Vec<_> = (1..=3000).map(|id| format!("({id}, '{name}{id}')")).collect();
+    let schema = format!("{PLANS} INSERT INTO plans (id, name) VALUES {};", rows.join(",\n"));
+    assert!(schema.len() > 1_000_000);
+    let bench = Bench::new(PLANS);
+    let report = bench.reaches(&schema);
+    assert_eq!(report.plan.unwrap().steps.len(), 6);
+    assert_eq!(
+        report.differences[0].message,
+        "3000 rows of plans are missing: declared on lines 1, 2, 3, 4, 5 and 2995 more"
+    );
+    assert_eq!(bench.query("SELECT count(*), max(id) FROM plans"), "3000|3000");
+}
+
+#[test]
 fn a_table_of_many_rows_is_asked_by_key_and_the_proof_finds_them() {
     let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         INSERT INTO plans SELECT i, 'p' || i, i FROM n;";
