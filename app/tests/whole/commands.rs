@@ -259,7 +259,7 @@ fn help_tells_every_variable_and_exit_code() {
 
     Environment:
       DB_PATH                the database [default: .data/db]
-      SCHEMA_PATH            the declared schema: a file, a folder, or a list with colons [default: schema.sql]
+      SCHEMA_PATH            the declared schema: a file, a folder or a list [default: schema.sql]
       PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
       APP_PASSWORD           the page and the API ask for it [default: open; closed on Fly.io]
       LANDFALL_PLANNER       auto, atlas or builtin [default: auto]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use insta::assert_snapshot;
 
-use crate::project::{Project, refused, stable};
+use crate::project::{Project, ran, refused, stable};
 
 #[test]
 fn the_log_says_what_was_migrated_and_where_it_is_served() {
@@ -52,6 +52,27 @@ fn a_missing_schema_never_serves_and_makes_no_database() {
     error: the schema schema.sql cannot be read: it does not exist
     write the CREATE statements of the database there, or name the file with SCHEMA_PATH
     "#);
+}
+
+#[test]
+fn a_schema_may_be_a_folder_or_a_list_and_its_errors_name_the_file() {
+    let project = Project::new();
+    fs::create_dir(project.path("db")).unwrap();
+    fs::rename(project.path("schema.sql"), project.path("db/customers.sql")).unwrap();
+    fs::write(project.path("db/by_name.sql"), "CREATE INDEX by_name ON customers (last_name);\n").unwrap();
+    let migrate = |schema: &str| ran(project.app(&["migrate"]).env("SCHEMA_PATH", schema));
+    assert_eq!(migrate("db").exit, 0);
+    let again = migrate("db/customers.sql:db/by_name.sql");
+    assert_eq!(again.exit, 0);
+    assert!((again.stdout + &again.stderr).contains("nothing to do"));
+    fs::write(project.path("db/by_name.sql"), "\nCREATE INDEX by_name ON customers (nope);\n").unwrap();
+    let wrong = migrate("db");
+    assert_eq!(wrong.exit, 1);
+    assert!(
+        wrong.error().starts_with("error: db/by_name.sql:2:36: no such column: nope"),
+        "{}",
+        wrong.error()
+    );
 }
 
 #[test]
