@@ -20,8 +20,11 @@ pub(crate) use self::rows::{Declaration, DeclaredRow};
 use crate::ddl::{self, ObjectKind};
 use crate::directive::{self, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::expansion::{self, Views};
 use crate::fingerprint;
 use crate::object::written;
+use crate::open::{is_interrupted, stop_when_raised};
+use crate::planner;
 use crate::schema::{self, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
@@ -279,6 +282,9 @@ impl Source<'_> {
     }
 
     fn internal(&self, error: &rusqlite::Error) -> Error {
+        if is_interrupted(error) {
+            return planner::interrupted();
+        }
         Error::new(ErrorKind::Schema, self.file(), format!("{}: {error}", self.file()))
     }
 
@@ -438,7 +444,9 @@ fn execute(
     if let Some(hook) = settings.hook {
         hook(&pristine).map_err(internal)?;
     }
+    stop_when_raised(&mut pristine, &settings.interrupt).map_err(internal)?;
     let denied = authorize(&mut pristine).map_err(internal)?;
+    stoppable(source, statements)?;
     let mut executed = Vec::new();
     let mut waiting: Vec<_> =
         statements.iter().filter(|statement| !rows::is_insert(statement)).copied().collect();
@@ -499,6 +507,25 @@ fn taken(source: &Source<'_>, pristine: &Connection, statement: &[Token<'_>]) ->
         }
         Err(error) => Some(source.internal(&error)),
     }
+}
+
+/// Refuses a view or trigger that SQLite could not use in any time.
+fn stoppable(source: &Source<'_>, statements: &[&[Token<'_>]]) -> Result<()> {
+    let views = Views::of(statements);
+    for statement in statements {
+        let Some(head) = ddl::head(statement) else { continue };
+        let kind = match head.kind {
+            ObjectKind::View => "view",
+            ObjectKind::Trigger => "trigger",
+            _ => continue,
+        };
+        if let Some(copies) = views.excess(statement) {
+            return Err(source
+                .error(statement[0].start, &expansion::told(kind, &head.name, copies))
+                .remedy("name each view once in the next, or keep what comes in between in a table"));
+        }
+    }
+    Ok(())
 }
 
 /// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word. `declared` has the places of those before this one;

@@ -164,11 +164,16 @@ impl Execution<'_> {
             let failed = |error| failed(step, error);
             catalogue.before(conn, step).map_err(failed)?;
             let changes = conn.total_changes();
-            if step.kind == StepKind::Check {
-                find_none(conn, step)?;
+            let done = if step.kind == StepKind::Check {
+                observer.guarded(|| find_none(conn, step))
             } else {
-                tuning::around(conn, step, |conn| execute(conn, step, watch)).map_err(failed)?;
+                let run = |conn: &mut Connection| observer.guarded(|| execute(conn, step, watch));
+                tuning::around(conn, step, run).map_err(failed)
+            };
+            if let Some(refused) = observer.refused() {
+                return Err(not_allowed(step, &refused));
             }
+            done?;
             compare_changes(step, conn.total_changes() - changes)?;
             observer.after_statement(conn)?;
         }
@@ -414,6 +419,12 @@ impl Execution<'_> {
 
 fn execute(conn: &mut Connection, step: &Step, watch: &mut dyn Watch) -> rusqlite::Result<()> {
     if step.cost.rows > 0 { execute_with_progress(conn, step, watch) } else { conn.execute_batch(&step.sql) }
+}
+
+/// A step that does what no plan may, which was not done.
+fn not_allowed(step: &Step, what: &str) -> Failure {
+    let clause = format!("would {what}, which no plan may, in `{}`", step.sql);
+    Failure::Evidence { object: step.table.clone(), clause }
 }
 
 fn failed(step: &Step, error: rusqlite::Error) -> Failure {

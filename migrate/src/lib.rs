@@ -47,12 +47,14 @@ mod due;
 mod error;
 mod evidence;
 mod execute;
+mod expansion;
 #[cfg(test)]
 mod faulty;
 mod fill;
 pub mod fingerprint;
 mod fit;
 mod glance;
+mod guard;
 mod hazard;
 mod inspect;
 mod inventory;

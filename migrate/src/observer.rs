@@ -1,7 +1,8 @@
 //! Which tables SQLite wrote to while a plan ran, by its own word: no plan says so of itself.
 //!
 //! Statements are seen by the authorizer, which SQLite asks as it compiles them, those of virtual tables' modules included. A table
-//! is followed through a rename, and noticed when another b-tree gets its name, by its root page.
+//! is followed through a rename, and noticed when another b-tree gets its name, by its root page. A connection has one authorizer,
+//! so this one also refuses what no step may do ([`crate::guard`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
+use crate::guard;
 use crate::token::fold;
 
 /// What SQLite was about to do, by folded name.
@@ -20,6 +22,10 @@ struct Seen {
     altered: bool,
     dropped: bool,
     edited: bool,
+    /// A step runs, and nothing of ours.
+    guarded: bool,
+    /// What a step would have done that none may.
+    refused: Option<String>,
 }
 
 /// A table that was there at the beginning.
@@ -51,12 +57,37 @@ impl Observer {
                 AuthAction::AlterTable { database_name, .. } => Some(database_name),
                 _ => context.database_name,
             };
-            if let (Some("main"), Ok(mut seen)) = (database, sink.lock()) {
+            let Ok(mut seen) = sink.lock() else { return Authorization::Deny };
+            let refusal = if seen.guarded { guard::refusal_of_step(&context) } else { None };
+            if let Some(refusal) = refusal {
+                seen.refused.get_or_insert(refusal);
+                return Authorization::Deny;
+            }
+            if database == Some("main") {
                 seen.add(&context.action);
             }
             Authorization::Allow
         }))?;
         Ok(Self { seen, trees })
+    }
+
+    /// Runs a step, and nothing but what a step may do.
+    pub(crate) fn guarded<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.guard(true);
+        let result = run();
+        self.guard(false);
+        result
+    }
+
+    fn guard(&self, guarded: bool) {
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.guarded = guarded;
+        }
+    }
+
+    /// What a step would have done that none may, as the words behind "would".
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.seen.lock().ok()?.refused.take()
     }
 
     /// After each statement: names and root pages are those of this moment.

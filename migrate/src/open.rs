@@ -18,7 +18,7 @@ use crate::watch::{Event, Watch};
 const SCARCE: u64 = 1 << 20;
 
 /// Virtual machine steps between two looks at the request to stop.
-const STEPS: i32 = 10_000;
+pub(crate) const STEPS: i32 = 10_000;
 
 /// Between two tries for a lock. Short, since a busy writer leaves gaps of microseconds between its commits: of 12 changes beside 200
 /// writes a second 2 never found one in 10 s when this was 25 ms.
@@ -254,6 +254,9 @@ fn cannot_open(path: &Path, error: &rusqlite::Error, settings: &Settings) -> Err
 
 fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
     let file = path.display();
+    if let Some(error) = told_already(error) {
+        return error;
+    }
     let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {
         let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
@@ -379,6 +382,14 @@ pub(crate) fn short_of_room(folder: &Path, what: &str, place: &str, needed: u64,
 pub(crate) fn breaks_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
         || sqlite_message(error).contains("constraint failed")
+}
+
+/// An error of ours that came by way of SQLite's.
+fn told_already(error: &rusqlite::Error) -> Option<Error> {
+    match error {
+        rusqlite::Error::UserFunctionError(error) => error.downcast_ref().cloned(),
+        _ => None,
+    }
 }
 
 /// Whether a statement failed while it ran, on a value of a row, and not for what it says: SQLite tells the place in the text then.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::or_refusal;
 use crate::declared::{Declared, ignore_patterns};
 use crate::difference::compare;
 use crate::error::Result;
+use crate::guard;
 use crate::open::{self, explain};
 use crate::planner::atlas;
 use crate::replica;
@@ -53,9 +53,9 @@ fn consequences(
     declared: &Declared,
     settings: &Settings,
 ) -> rusqlite::Result<Vec<String>> {
-    let conn = Connection::open_in_memory()?;
-    replica::prepare(&conn, settings)?;
+    let mut conn = replica::memory(settings)?;
     replica::create_all(&conn, live)?;
+    guard::bound(&mut conn, settings)?;
     pending.iter().try_for_each(|sql| conn.execute_batch(sql))?;
     let messages = |schema: &Schema| -> Vec<String> {
         let differences = compare(schema, &declared.schema, settings.column_order).differences;

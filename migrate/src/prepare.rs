@@ -18,9 +18,11 @@ use crate::due::Due;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::{self, Look, Watched};
 use crate::execute::{Execution, Failure};
+use crate::expansion::Views;
 use crate::fill::{self, Fill};
 use crate::fingerprint;
 use crate::fit::{self, Fit};
+use crate::guard;
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::matching::carry;
@@ -35,7 +37,7 @@ use crate::reader::Reader;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
-use crate::token::{fold, quote};
+use crate::token::{fold, quote, tokenize};
 use crate::unusable::{self, Fault, Faults};
 use crate::watch::{Event, Watch};
 
@@ -396,17 +398,24 @@ impl<'g, 'd> Ground<'g, 'd> {
     }
 
     fn expressions_can_be_read(&self, conn: &Connection, carry: &Carry) -> Result<()> {
+        let views = Views::of_rows(&self.live.rows);
         for table in &carry.tables {
             for column in &table.columns {
                 let Source::Using { expression, line } = &column.source else { continue };
                 let sql = format!("SELECT ({expression}) FROM {}", quote(&table.from));
-                if let Err(error) = conn.prepare(&sql) {
+                let why = match views.excess(&tokenize(&sql).unwrap_or_default()) {
+                    Some(copies) => Some(format!("SQLite would copy what it names {copies} times over")),
+                    None => match or_refusal(conn.prepare(&sql)) {
+                        Ok(Ok(_)) => None,
+                        Ok(Err(words)) => Some(words),
+                        Err(error) => return Err(self.cannot_plan(&error)),
+                    },
+                };
+                if let Some(why) = why {
                     let place = self.declared.place_of_line(*line);
                     let object = of_column(&table.to, &column.to);
-                    let message = format!(
-                        "{place}: @using of {object} cannot be evaluated: {}\n  {expression}",
-                        sqlite_message(&error)
-                    );
+                    let message =
+                        format!("{place}: @using of {object} cannot be evaluated: {why}\n  {expression}");
                     return Err(Error::new(ErrorKind::Schema, object, message)
                         .remedy("the expression sees the columns of the row as it is before the change"));
                 }
@@ -635,7 +644,7 @@ impl Proposals<'_> {
                 let message = row_fails(&object, &error);
                 Err(Error::new(ErrorKind::Hazard, object, message).remedy(MEND_THE_ROW))
             }
-            proved => proved.map_err(disproved),
+            proved => proved.map_err(|failure| disproved(failure, ground.settings)),
         }
     }
 
@@ -719,8 +728,22 @@ fn hinders(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::OutOfMemory | ErrorCode::SystemIoFailure | ErrorCode::DiskFull))
 }
 
+/// A plan that takes more than belongs to a sample.
+fn exceeded(failure: &Failure, settings: &Settings) -> Option<Error> {
+    let (object, place, error) = match failure {
+        Failure::Statement { object, sql, error } => (object.as_str(), format!(", in `{sql}`"), error),
+        Failure::Reading(error) => ("", String::new(), error),
+        _ => return None,
+    };
+    let excess = guard::excess(error, settings)?;
+    Some(Error::new(ErrorKind::Proof, object, format!("would {excess}{place}")))
+}
+
 /// A constraint that sample rows break is the rows' matter; anything else is the plan's.
-fn disproved(failure: Failure) -> Error {
+fn disproved(failure: Failure, settings: &Settings) -> Error {
+    if let Some(error) = exceeded(&failure, settings) {
+        return error;
+    }
     match failure {
         Failure::Statement { error, .. } | Failure::Reading(error) | Failure::Live(error)
             if is_interrupted(&error) =>

@@ -9,11 +9,13 @@ use crate::answer::or_refusal;
 use crate::carry::{self, TableCarry};
 use crate::due::Due;
 use crate::execute::{Execution, Failure};
+use crate::expansion::Views;
+use crate::guard;
 use crate::plan::StepKind;
 use crate::replica;
 use crate::sample::Sample;
 use crate::schema::{ForeignKey, Schema, Table};
-use crate::token::quote;
+use crate::token::{quote, tokenize};
 use crate::value::Value;
 use crate::virtual_table::Content;
 
@@ -36,6 +38,8 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
     }
     drop(sampler);
     conn.pragma_update(None, "ignore_check_constraints", false)?;
+    guard::bound(&mut conn, execution.settings)?;
+    stoppable(execution)?;
     let edits = execution.steps.iter().any(|step| step.kind == StepKind::Edit);
     let before = if edits { damage(&conn)? } else { BTreeSet::new() };
     conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -49,6 +53,19 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
             clause: format!("would leave rows or indexes that the schema does not allow: {found}"),
         }),
     }
+}
+
+/// While SQLite copies views and expressions into a statement, nobody can stop it.
+fn stoppable(execution: &Execution<'_>) -> Result<(), Failure> {
+    let views = Views::of_rows(execution.live.rows.iter().chain(&execution.declared.schema.rows));
+    for step in execution.steps {
+        if let Some(copies) = views.excess(&tokenize(&step.sql).unwrap_or_default()) {
+            let clause =
+                format!("would have SQLite copy views and expressions {copies} times, in `{}`", step.sql);
+            return Err(Failure::Evidence { object: step.table.clone(), clause });
+        }
+    }
+    Ok(())
 }
 
 fn damage(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {

@@ -103,7 +103,9 @@ mod tests {
     }
 
     fn reader(path: &Path) -> Reader {
-        Reader::open(path, &Settings::default(), &mut ()).unwrap().unwrap()
+        let reader = Reader::open(path, &Settings::default(), &mut ()).unwrap().unwrap();
+        reader.let_go().unwrap();
+        reader
     }
 
     #[test]

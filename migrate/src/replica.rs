@@ -2,20 +2,21 @@
 
 use rusqlite::Connection;
 
+use crate::guard;
 use crate::schema::{Row, Schema};
 use crate::settings::Settings;
 
 /// A new in-memory database, foreign keys off, with the caller's functions, collations and modules.
 pub(crate) fn memory(settings: &Settings) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_in_memory()?;
-    prepare(&conn, settings)?;
-    Ok(conn)
+    prepared(Connection::open_in_memory()?, settings)
 }
 
-/// Foreign keys off, and whatever the caller registers.
-pub(crate) fn prepare(conn: &Connection, settings: &Settings) -> rusqlite::Result<()> {
+/// Foreign keys off, with whatever the caller registers, and nothing outside of it in reach.
+pub(crate) fn prepared(mut conn: Connection, settings: &Settings) -> rusqlite::Result<Connection> {
+    guard::watch_over(&mut conn, settings)?;
     conn.pragma_update(None, "foreign_keys", false)?;
-    settings.hook.map_or(Ok(()), |hook| hook(conn))
+    settings.hook.map_or(Ok(()), |hook| hook(&conn))?;
+    Ok(conn)
 }
 
 /// Tables first, so that rows can be put in before indexes and triggers are there.
@@ -37,5 +38,6 @@ pub(crate) fn create_all(conn: &Connection, schema: &Schema) -> rusqlite::Result
 }
 
 fn create(conn: &Connection, schema: &Schema, which: impl Fn(&Row) -> bool) -> rusqlite::Result<()> {
-    schema.rows.iter().filter(|row| which(row)).try_for_each(|row| conn.execute_batch(&row.sql))
+    // One statement each: SQLite reads no second one that somebody wrote behind it into the catalogue.
+    schema.rows.iter().filter(|row| which(row)).try_for_each(|row| conn.execute(&row.sql, []).map(drop))
 }

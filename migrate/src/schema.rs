@@ -17,6 +17,8 @@ use self::body::Columns;
 use self::facts::{ColumnFacts, ListFacts, TableFacts};
 use crate::answer::or_refusal;
 use crate::ddl::{self, Constraint, KeyColumnText};
+use crate::error::{Error, ErrorKind};
+use crate::expansion::{self, Views};
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
 use crate::virtual_table::Content;
 
@@ -269,9 +271,30 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Reads `main` of a connection. Tables that match `ignore`, with their indexes and triggers, are not seen.
 pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Schema> {
     let _snapshot = snapshot(conn)?;
-    let list = facts::list(conn)?;
+    let list = list(conn)?;
     let rows = rows(conn, ignore, &list)?;
     Reading::of(conn, &list).read(rows)
+}
+
+/// What SQLite tells of all tables, for which it looks at every view.
+fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
+    if let Some(error) = endless(&all_rows(conn)?) {
+        return Err(rusqlite::Error::UserFunctionError(error.into()));
+    }
+    facts::list(conn)
+}
+
+/// The first view or trigger that SQLite cannot use in any time, and cannot be stopped from using.
+fn endless(rows: &[Row]) -> Option<Error> {
+    let views = Views::of_rows(rows);
+    let mut uses = rows.iter().filter(|row| matches!(row.kind.as_str(), "view" | "trigger"));
+    uses.find_map(|row| {
+        let copies = views.excess(&token::tokenize(&row.sql).unwrap_or_default())?;
+        let (kind, name) = (&row.kind, &row.name);
+        let message = expansion::told(kind, name, copies);
+        let drop = format!("DROP {} {}", kind.to_uppercase(), token::quote(name));
+        Some(Error::new(ErrorKind::Database, name, message).remedy(format!("take it out first: {drop}")))
+    })
 }
 
 /// One look for all statements: another connection's change in between would be a schema that never was, and each would lock anew.
@@ -292,13 +315,7 @@ fn rows(
 
 /// What `sqlite_schema` has, without ignored tables, but with the shadow tables of virtual ones.
 pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = conn.prepare(
-        "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
-    })?;
-    let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut rows = all_rows(conn)?;
     let ignored = ignored_tables(conn, ignore, &rows)?;
     // By the table alone: a trigger may be called like a table that is not seen.
     rows.retain(|row| {
@@ -306,6 +323,16 @@ pub(crate) fn visible_rows(conn: &Connection, ignore: &[String]) -> rusqlite::Re
         !table.starts_with("sqlite_") && !ignored.contains(&table)
     });
     Ok(rows)
+}
+
+fn all_rows(conn: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = conn.prepare(
+        "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
+    })?;
+    rows.collect()
 }
 
 /// SQLite is asked only for patterns that begin as a table does: to match all against all takes longer than to read the rows.

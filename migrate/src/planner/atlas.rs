@@ -61,8 +61,7 @@ fn failed(what: impl std::fmt::Display) -> Error {
 }
 
 fn copy_schema(live: &Schema, settings: &Settings, path: &Path) -> rusqlite::Result<()> {
-    let conn = Connection::open(path)?;
-    replica::prepare(&conn, settings)?;
+    let conn = replica::prepared(Connection::open(path)?, settings)?;
     replica::create_all(&conn, live)
 }
 

@@ -11,7 +11,7 @@ use super::{KeyColumn, Reading, Row, Schema, facts, rows, snapshot};
 /// neither; a view over one may have no columns in what is known, and is what it is declared to be nevertheless.
 pub(crate) fn read_beside(conn: &Connection, ignore: &[String], known: &Schema) -> rusqlite::Result<Schema> {
     let _snapshot = snapshot(conn)?;
-    let list = facts::list(conn)?;
+    let list = super::list(conn)?;
     let rows = rows(conn, ignore, &list)?;
     if same_rows(&rows, &known.rows) && same_beyond_text(conn, known)? {
         return Ok(Schema { rows, ..known.clone() });

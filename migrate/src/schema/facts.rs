@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::{Key, KeyColumn, Table, VirtualTable};
 use crate::answer::or_refusal;
+use crate::guard;
 use crate::token::{canonical_name, fold};
 
 /// One row of `PRAGMA table_list`.
@@ -78,8 +79,9 @@ fn made_by_modules(conn: &Connection) -> rusqlite::Result<HashMap<String, HashSe
     let mut made = HashMap::new();
     for text in texts {
         let (name, sql) = text?;
-        let empty = Connection::open_in_memory()?;
-        if or_refusal(empty.execute_batch(&sql))?.is_ok() {
+        let mut empty = Connection::open_in_memory()?;
+        guard::confine(&mut empty)?;
+        if or_refusal(empty.execute(&sql, []))?.is_ok() {
             let mut statement = empty.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
             let names = statement.query_map([], |row| Ok(fold(&row.get::<_, String>(0)?)))?;
             made.insert(fold(&name), names.collect::<rusqlite::Result<_>>()?);

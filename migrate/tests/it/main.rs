@@ -18,6 +18,7 @@ mod faults;
 mod fingerprints;
 mod fit;
 mod from_select;
+mod guard;
 mod hazards;
 mod histories;
 mod in_sync;
