@@ -44,7 +44,7 @@ impl Failure {
 
 impl From<migrate::Error> for Failure {
     fn from(error: migrate::Error) -> Self {
-        let migrate::Error { kind, object, message, remedy } = error;
+        let migrate::Error { kind, object, message, remedy, .. } = error;
         Self { exit: kind.exit_code(), kind: Kind::Engine(kind), object, message, remedy }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::Report;
+
 /// The way in which something failed. Its name in JSON is the kebab-case of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,6 +59,9 @@ pub struct Error {
     pub message: String,
     /// What to do or to type next; empty when there is nothing.
     pub remedy: String,
+    /// What was found before it failed; `None` where nothing was compared yet.
+    #[serde(skip)]
+    pub report: Option<Box<Report>>,
 }
 
 /// The result of everything in this crate that can fail.
@@ -65,13 +70,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of this kind about this object.
     pub fn new(kind: ErrorKind, object: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, object: object.into(), message: message.into(), remedy: String::new() }
+        Self { kind, object: object.into(), message: message.into(), remedy: String::new(), report: None }
     }
 
     /// The same error with the line that says what to do next.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
+        self
+    }
+
+    /// The same error with what was found before it; the first report stays.
+    #[must_use]
+    pub(crate) fn after(mut self, report: &Report) -> Self {
+        self.report.get_or_insert_with(|| Box::new(report.clone()));
         self
     }
 }

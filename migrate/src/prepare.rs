@@ -73,29 +73,11 @@ pub fn prepare<'d>(
         ground = Ground::read(db, declared, settings, &ground.live, watch)?;
     }
     let mut report = ground.report();
-    if report.outcome == Outcome::Planned {
-        let carry = carry(&ground.live, declared)?;
-        report.idle_directives = carry.idle.clone();
-        let mut hazards = ground.hazards(&carry)?;
-        let faults = ground.faults(&carry)?;
-        hazards.extend(faults.new.iter().map(|fault| unusable(fault, declared, settings)));
-        report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, declared)));
-        let start = ground.start()?;
-        // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
-        if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
-            return Err(refused(db, &hazards));
-        }
-        let proposals = Proposals { ground: &ground, carry: &carry, start: &start, hazards: &hazards };
-        let chosen = proposals.choose(watch)?;
-        report.proposals = chosen.1;
-        report.plan = Some(chosen.0);
-        return ground.prepared(carry, start, report);
-    }
-    let carry = carry(&ground.live, declared)?;
-    let faults = ground.faults(&carry)?;
-    report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, declared)));
-    report.idle_directives = carry.idle;
-    ground.prepared(Carry::default(), Start::default(), report)
+    let (carry, start) = match ground.plan(&mut report, watch) {
+        Ok(planned) => planned,
+        Err(error) => return Err(error.after(&report)),
+    };
+    ground.prepared(carry, start, report)
 }
 
 /// Only reads and compares; no planner runs. Never writes to `db`. The report's outcome is `InSync` or `Planned` (without a plan).
@@ -132,7 +114,7 @@ impl Prepared<'_> {
     pub fn guard(&self) -> Result<()> {
         let Some(plan) = &self.report.plan else { return Ok(()) };
         if plan.hazards.iter().any(Hazard::stops) {
-            Err(refused(&self.database, &plan.hazards))
+            Err(refused(&self.database, &plan.hazards).after(&self.report))
         } else {
             Ok(())
         }
@@ -152,6 +134,10 @@ impl Prepared<'_> {
     /// # Errors
     /// Any; then nothing of ours is committed. [`ErrorKind::Moved`] when the database changed since [`prepare`]: prepare again.
     pub fn apply(&self, watch: &mut dyn Watch) -> Result<Report> {
+        self.run(watch).map_err(|error| error.after(&self.report))
+    }
+
+    fn run(&self, watch: &mut dyn Watch) -> Result<Report> {
         self.guard()?;
         let Some(plan) = &self.report.plan else { return Ok(self.report.clone()) };
         let ignore = ignore_patterns(&self.settings);
@@ -322,7 +308,8 @@ impl<'g, 'd> Ground<'g, 'd> {
 
     fn checked(self) -> Result<Self> {
         if self.declared.schema.is_empty() && !self.live.is_empty() {
-            return Err(nothing_declared(self.database, self.declared, &self.live));
+            let error = nothing_declared(self.database, self.declared, &self.live);
+            return Err(error.after(&self.report()));
         }
         Ok(self)
     }
@@ -347,6 +334,29 @@ impl<'g, 'd> Ground<'g, 'd> {
             notes: self.comparison.notes.clone(),
             ..Report::of(outcome, self.database, &self.declared.path)
         }
+    }
+
+    /// Fills in what the differences lead to: directives, hazards, proposals and the plan.
+    fn plan(&self, report: &mut Report, watch: &mut dyn Watch) -> Result<(Carry, Start)> {
+        let carry = carry(&self.live, self.declared)?;
+        report.idle_directives.clone_from(&carry.idle);
+        let faults = self.faults(&carry)?;
+        report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, self.declared)));
+        if report.outcome == Outcome::InSync {
+            return Ok((Carry::default(), Start::default()));
+        }
+        let mut hazards = self.hazards(&carry)?;
+        hazards.extend(faults.new.iter().map(|fault| unusable(fault, self.declared, self.settings)));
+        let start = self.start()?;
+        report.hazards.clone_from(&hazards);
+        // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
+        if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
+            return Err(refused(self.database, &hazards));
+        }
+        let proposals = Proposals { ground: self, carry: &carry, start: &start, hazards: &hazards };
+        report.plan = Some(proposals.choose(report, watch)?);
+        report.hazards.clear();
+        Ok((carry, start))
     }
 
     fn hazards(&self, carry: &Carry) -> Result<Vec<Hazard>> {
@@ -501,16 +511,19 @@ fn nothing_declared(db: &Path, declared: &Declared, live: &Schema) -> Error {
     .remedy(format!("write the CREATE statements into {schema}; `inspect` shows those of a database"))
 }
 
+const CORRECT_ROWS: &str = "correct those rows first, or declare what they are";
+
 /// All planners' proposals for one change.
-struct Proposals<'p> {
-    ground: &'p Ground<'p, 'p>,
+struct Proposals<'p, 'd> {
+    ground: &'p Ground<'p, 'd>,
     carry: &'p Carry,
     start: &'p Start,
     hazards: &'p [Hazard],
 }
 
-impl Proposals<'_> {
-    fn choose(&self, watch: &mut dyn Watch) -> Result<(Plan, Vec<Proposal>)> {
+impl Proposals<'_, '_> {
+    /// The plan; what became of every proposal goes into the report.
+    fn choose(&self, report: &mut Report, watch: &mut dyn Watch) -> Result<Plan> {
         let planners: &[Planner] = match self.ground.settings.planner {
             // Rows alone are nobody's plan.
             _ if self.ground.comparison.differences.is_empty() => &[Planner::Builtin],
@@ -545,31 +558,31 @@ impl Proposals<'_> {
             }
         }
         match plan::choose(proved) {
-            Some((chosen, mut others)) => {
-                others.extend(proposals);
-                Ok((chosen, others))
+            Some((chosen, others)) => {
+                report.proposals = others;
+                report.proposals.extend(proposals);
+                Ok(chosen)
             }
-            None => Err(self.no_plan(&proposals, errors)),
+            None => {
+                report.proposals = proposals;
+                Err(self.no_plan(report, errors))
+            }
         }
     }
 
-    fn no_plan(&self, proposals: &[Proposal], errors: Vec<Error>) -> Error {
+    fn no_plan(&self, report: &mut Report, errors: Vec<Error>) -> Error {
         let file = self.ground.database.display();
-        let reasons: Vec<_> = proposals.iter().map(|p| format!("\n  {}: {}", p.planner, p.reason)).collect();
-        let reasons = reasons.concat();
+        let reasons = report.proposals.iter().map(|p| format!("\n  {}: {}", p.planner, p.reason));
+        let reasons = reasons.collect::<Vec<_>>().concat();
         // Where a plan only fails on the rows, the rows are what has to change.
         if let Some(broken) = errors.iter().find(|e| e.kind == ErrorKind::Hazard) {
+            let name = HazardName::ViolatedConstraint;
             let (what, remedy) = match broken.remedy.as_str() {
-                "" => (
-                    format!(
-                        "{}: rows break a constraint of schema.sql{reasons}",
-                        HazardName::ViolatedConstraint
-                    ),
-                    "correct those rows first, or declare what they are",
-                ),
+                "" => (format!("{name}: rows break a constraint of schema.sql{reasons}"), CORRECT_ROWS),
                 remedy => (broken.message.clone(), remedy),
             };
             let message = format!("the change of {file} was refused; nothing was changed\n  {what}");
+            report.hazards.push(Hazard::new(name, &broken.object, broken.message.clone(), remedy.to_owned()));
             return Error::new(ErrorKind::Hazard, &broken.object, message).remedy(remedy);
         }
         let kind = if errors.iter().any(|e| e.kind == ErrorKind::Proof) {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::difference::Difference;
+use crate::hazard::Hazard;
 use crate::plan::{Plan, Proposal};
 
 /// How it ended.
@@ -115,8 +116,11 @@ pub struct Report {
     /// Directives of `schema.sql` that have nothing left to do in this database.
     #[serde(default)]
     pub idle_directives: Vec<IdleDirective>,
-    /// The plan that was chosen; `None` when in sync.
+    /// The plan that was chosen; `None` when in sync, and where the change was refused before there was one.
     pub plan: Option<Plan>,
+    /// The hazards where there is no plan; else they are the plan's. See [`Report::hazards`].
+    #[serde(default)]
+    pub hazards: Vec<Hazard>,
     /// What became of each planner's proposal.
     pub proposals: Vec<Proposal>,
     /// The rows of every table that could have been touched; empty unless applied.
@@ -130,6 +134,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Every hazard of the change, whether there is a plan or not.
+    pub fn hazards(&self) -> impl Iterator<Item = &Hazard> {
+        self.hazards.iter().chain(self.plan.iter().flat_map(|plan| &plan.hazards))
+    }
+
     /// That it ended so, and nothing else yet.
     pub(crate) fn of(outcome: Outcome, database: &Path, schema: &Path) -> Self {
         Self {
@@ -142,6 +151,7 @@ impl Report {
             notes: Vec::new(),
             idle_directives: Vec::new(),
             plan: None,
+            hazards: Vec::new(),
             proposals: Vec::new(),
             evidence: Vec::new(),
             seconds: None,

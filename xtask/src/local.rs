@@ -62,7 +62,8 @@ impl Local {
     pub(crate) fn check(&self, ui: &mut Ui) -> Result<bool> {
         self.refuse_missing_folder()?;
         let declared = Declared::read(&self.schema, &self.settings)?;
-        let report = migrate::check(&self.db, &declared, &self.settings, &mut ui.progress())?;
+        let checked = migrate::check(&self.db, &declared, &self.settings, &mut ui.progress());
+        let report = checked.inspect_err(|error| self.keep_refused(error, ui))?;
         ui.keep(&report);
         self.show(&report, ui);
         if report.outcome == Outcome::InSync {
@@ -104,7 +105,8 @@ impl Local {
         agreed: &mut Option<String>,
         ui: &mut Ui,
     ) -> Result<()> {
-        let prepared = migrate::prepare(&self.db, declared, settings, &mut ui.progress())?;
+        let prepared = migrate::prepare(&self.db, declared, settings, &mut ui.progress());
+        let prepared = prepared.inspect_err(|error| self.keep_refused(error, ui))?;
         ui.keep(prepared.report());
         let Some(plan) = &prepared.report().plan else {
             self.show(prepared.report(), ui);
@@ -138,6 +140,15 @@ impl Local {
         let message =
             format!("there is no folder {} for the database {db}; nothing was changed", folder.display());
         Err(Error::usage(db, message).remedy("make the folder first, or name another --db").into())
+    }
+
+    /// What was found before a refusal belongs to it.
+    fn keep_refused(&self, error: &migrate::Error, ui: &mut Ui) {
+        let Some(report) = &error.report else { return };
+        ui.keep(report);
+        if error.kind == ErrorKind::Hazard {
+            self.show(report, ui);
+        }
     }
 
     fn show(&self, report: &Report, ui: &Ui) {

@@ -13,7 +13,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Differences, idle directives, plan, hazards and the planners' proposals; notes only when `verbose`.
+/// Differences, idle directives, plan, hazards that do not stop it, and the planners' proposals; notes only when `verbose`.
 pub(crate) fn plan(report: &Report, verbose: bool) -> String {
     let idle = report.idle_directives.iter().map(|directive| directive.message.as_str());
     let mut sections = vec![differences(report), list("Directives", idle)];
@@ -21,7 +21,11 @@ pub(crate) fn plan(report: &Report, verbose: bool) -> String {
         sections.push(list("Notes", report.notes.iter().map(String::as_str)));
     }
     if let Some(plan) = &report.plan {
-        sections.extend([statements(plan), hazards(&plan.hazards), proposals(report)]);
+        sections.push(statements(plan));
+    }
+    sections.push(hazards(report));
+    if report.plan.is_some() {
+        sections.push(proposals(report));
     }
     sections.retain(|section| !section.is_empty());
     sections.join("\n")
@@ -185,8 +189,9 @@ fn statements(plan: &Plan) -> String {
     out
 }
 
-fn hazards(hazards: &[Hazard]) -> String {
-    let lines: Vec<_> = hazards.iter().map(hazard).collect();
+/// Those that do not stop the plan: the others are the error's, which says what to do about each.
+fn hazards(report: &Report) -> String {
+    let lines: Vec<_> = report.hazards().filter(|hazard| !hazard.stops()).map(hazard).collect();
     list("Hazards", lines.iter().map(String::as_str))
 }
 
@@ -194,14 +199,9 @@ fn hazard(hazard: &Hazard) -> String {
     let state = match hazard.approved {
         Some(ApprovedBy::Schema) => " (approved in schema.sql)".to_owned(),
         Some(ApprovedBy::Caller) => " (approved by --allow)".to_owned(),
-        None if hazard.stops() => format!(" {BAD}stops the plan{BAD:#}"),
         None => String::new(),
     };
-    let mut out = format!("{} {}{state}\n  {}", hazard.name, hazard.object, hazard.message);
-    if hazard.stops() && !hazard.remedy.is_empty() {
-        let _ = write!(out, "\n  {}", hazard.remedy.replace('\n', "\n  "));
-    }
-    out
+    format!("{} {}{state}\n  {}", hazard.name, hazard.object, hazard.message)
 }
 
 fn proposals(report: &Report) -> String {

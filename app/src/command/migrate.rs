@@ -1,13 +1,12 @@
 //! `app migrate`: brings the database to `schema.sql`, without a question.
 
-use migrate::{Declared, ErrorKind, Outcome};
+use migrate::{Declared, Outcome};
 
 use super::report::Findings;
 use crate::bring::{self, bring, tell_missing_atlas};
 use crate::config::{Config, Mode};
 use crate::copy;
 use crate::ending::{Ending, Format};
-use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::log::Narrator;
 use crate::restore;
@@ -40,17 +39,16 @@ pub(crate) fn run(config: &Config, mode: Mode, format: Format) -> Ending<Finding
 }
 
 fn apply(config: &Config, declared: &Declared) -> Ending<Findings> {
-    match locked(config, declared) {
-        Err(refused) if refused.kind == ErrorKind::Hazard => {
-            // The error does not carry the plan that was refused: it is made again, to be shown.
-            let again = migrate::prepare(&config.database.path, declared, &config.settings, &mut ());
-            let ending = Ending::failed(refused.into());
-            match again {
-                Ok(prepared) => ending.with(Findings(prepared.report().clone())),
-                Err(_) => ending,
-            }
-        }
-        result => result.into(),
+    locked(config, declared).map_or_else(failed, Ending::done)
+}
+
+/// With what was found before it failed.
+fn failed(mut error: migrate::Error) -> Ending<Findings> {
+    let report = error.report.take();
+    let ending = Ending::failed(error.into());
+    match report {
+        Some(report) => ending.with(Findings(*report)),
+        None => ending,
     }
 }
 
@@ -87,10 +85,10 @@ fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
             let findings = Findings(report.clone());
             match prepared.guard() {
                 Ok(()) => Ending::done(findings),
-                Err(refused) => Ending::failed(Failure::from(refused)).with(findings),
+                Err(refused) => failed(refused),
             }
         }
-        Err(error) => Ending::failed(error.into()),
+        Err(error) => failed(error),
     }
 }
 
@@ -99,6 +97,6 @@ fn check(config: &Config, declared: &Declared) -> Ending<Findings> {
     match migrate::check(&database.path, declared, settings, &mut Narrator::default()) {
         Ok(report) if report.outcome == Outcome::InSync => Ending::done(Findings(report)),
         Ok(report) => Ending::done(Findings(report)).exit(OUT_OF_SYNC),
-        Err(error) => Ending::failed(error.into()),
+        Err(error) => failed(error),
     }
 }

@@ -47,6 +47,10 @@ impl fmt::Display for Findings {
         if let Some(plan) = &report.plan {
             write_plan(f, plan)?;
         }
+        // Those that stop the plan are the error's, which says what to do about each.
+        for hazard in report.hazards().filter(|hazard| !hazard.stops()) {
+            write_hazard(f, hazard)?;
+        }
         write_proposals(f, report)?;
         write_evidence(f, &report.evidence)
     }
@@ -57,23 +61,12 @@ fn write_plan(f: &mut Formatter<'_>, plan: &Plan) -> fmt::Result {
     for step in &plan.steps {
         writeln!(f, "  {};", step.sql.replace('\n', "\n  "))?;
     }
-    for hazard in &plan.hazards {
-        write_hazard(f, hazard)?;
-    }
     Ok(())
 }
 
 fn write_hazard(f: &mut Formatter<'_>, hazard: &Hazard) -> fmt::Result {
-    let state = match (hazard.stops(), hazard.approved) {
-        (true, _) => "stops the plan",
-        (false, Some(_)) => "approved",
-        (false, None) => "for information",
-    };
-    writeln!(f, "{} {} ({state}): {}", hazard.name, hazard.object, hazard.message)?;
-    if hazard.stops() && !hazard.remedy.is_empty() {
-        writeln!(f, "  {}", hazard.remedy)?;
-    }
-    Ok(())
+    let state = if hazard.approved.is_some() { "approved" } else { "for information" };
+    writeln!(f, "{} {} ({state}): {}", hazard.name, hazard.object, hazard.message)
 }
 
 fn write_proposals(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
@@ -156,6 +149,7 @@ mod tests {
             differences: Vec::new(),
             notes: vec!["columns of t are in another order".to_owned()],
             idle_directives: Vec::new(),
+            hazards: Vec::new(),
             proposals: plan.as_ref().map_or(Vec::new(), |_| {
                 vec![
                     proposal(Planner::Builtin, Verdict::Chosen, "the cheapest"),
@@ -171,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_shown_with_its_cost_its_hazards_and_every_proposal() {
+    fn a_plan_is_shown_with_its_cost_every_proposal_and_the_hazards_that_do_not_stop_it() {
         assert_snapshot!(findings(Outcome::Planned, Some(plan()), Vec::new()), @"
         db is out of sync with schema.sql: 0 differences
         note: columns of t are in another order
@@ -180,8 +174,6 @@ mod tests {
           ALTER TABLE t
             DROP COLUMN a;
           DROP INDEX i;
-        DROPS_COLUMN t.a (stops the plan): what happens to t.a
-          what to do
         DROPS_TABLE u (approved): what happens to u
         REWRITES_TABLE t (for information): what happens to t
         planner builtin: chosen, the cheapest

@@ -142,6 +142,26 @@ fn json_is_one_document_when_it_is_refused_and_has_the_report_too() {
 }
 
 #[test]
+fn json_of_a_refusal_without_a_plan_has_differences_and_hazards() {
+    let project = Project::with_ada();
+    project.declare(&WITH_EMAIL.replace("email TEXT", "email TEXT NOT NULL"));
+    for args in [&["migrate", "--format", "json"][..], &["migrate", "--format", "json", "--dry-run"]] {
+        let refused = project.run(args);
+        assert_eq!(refused.exit, 3);
+        let report = &refused.json()["report"];
+        assert_eq!(report["plan"], Value::Null);
+        assert_eq!(report["differences"][0]["object"], "customers.email");
+        assert_eq!(report["hazards"][0]["name"], "NEEDS_BACKFILL");
+    }
+    project.declare("");
+    for mode in [&[][..], &["--dry-run"], &["--check"]] {
+        let refused = project.run(&[&["migrate", "--format", "json"], mode].concat());
+        assert_eq!(refused.exit, 3);
+        assert_eq!(refused.json()["report"]["differences"][0]["object"], "customers");
+    }
+}
+
+#[test]
 fn json_is_one_document_when_the_schema_or_the_command_line_is_wrong() {
     let project = Project::new();
     project.declare("nonsense");

@@ -16,7 +16,6 @@ pub(crate) fn of(
     in_repository: impl Fn(&Path) -> PathBuf,
 ) -> Vec<String> {
     let Some(change) = &found.change else { return Vec::new() };
-    let hazards = change.plan.iter().flat_map(|plan| &plan.hazards);
     let told = |hazard: &Hazard| {
         let level = if hazard.stops() { "error" } else { "notice" };
         let remedy = if hazard.stops() { format!("\n{}", hazard.remedy) } else { String::new() };
@@ -33,7 +32,7 @@ pub(crate) fn of(
         let (file, line) = place(declared, &difference.object);
         command("notice", &in_repository(file), line, "to be changed", &difference.message)
     });
-    hazards.map(told).chain(differences).collect()
+    change.hazards().map(told).chain(differences).collect()
 }
 
 /// What is not declared any more is told where its table is, or at the top.

@@ -66,6 +66,7 @@ pub(super) fn pass(
     }
     let database = replica.database();
     let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())
+        .inspect_err(|error| report.change = error.report.as_deref().cloned())
         .map_err(|error| of_production(error.into(), &replica))?;
     let planned = prepared.report().clone();
     report.change = Some(planned.clone());

@@ -194,6 +194,7 @@ fn report() -> Report {
             "the directive on line 4 (customers.first_name) has nothing left to do and can be removed"
                 .to_owned(),
         ],
+        hazards: Vec::new(),
         idle_directives: Vec::new(),
         plan: Some(plan()),
         proposals: vec![

@@ -36,8 +36,13 @@ fn of_report(report: &Report) -> Vec<Section> {
         list("Directives", "directive", report.idle_directives.iter().map(|d| d.message.as_str())),
         list("Notes", "note", report.notes.iter().map(String::as_str)),
     ];
-    sections.extend(report.plan.iter().flat_map(|plan| [steps(plan), hazards(&plan.hazards)]));
-    sections.extend([proposals(&report.proposals), evidence(&report.evidence), times(report)]);
+    sections.extend(report.plan.iter().map(steps));
+    sections.extend([
+        hazards(report),
+        proposals(&report.proposals),
+        evidence(&report.evidence),
+        times(report),
+    ]);
     sections
 }
 
@@ -141,7 +146,7 @@ fn step(number: usize, step: &Step) -> String {
     format!("**{number}.** {about}: {cost}\n\n{fence}sql\n{sql};\n{fence}\n\n")
 }
 
-fn hazards(hazards: &[Hazard]) -> Section {
+fn hazards(report: &Report) -> Section {
     let item = |hazard: &Hazard| {
         let (state, name, object) =
             (badge(words::hazard(hazard)), hazard.name.as_str(), code(&hazard.object));
@@ -153,7 +158,7 @@ fn hazards(hazards: &[Hazard]) -> Section {
     };
     Section {
         head: "### Hazards\n\n".to_owned(),
-        items: hazards.iter().map(item).collect(),
+        items: report.hazards().map(item).collect(),
         item: "hazard",
         ..Section::default()
     }

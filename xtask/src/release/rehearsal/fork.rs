@@ -134,11 +134,7 @@ impl Stage<'_> {
             .map(|approval| format!(" --allow {}", shell_word(&approval.to_string())))
             .collect::<String>();
         let command = format!("app migrate --dry-run --format json{allow}");
-        let mut answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
-        if answered.report.is_none() {
-            // Rows that stand against it leave nothing to plan: what differs can be told all the same.
-            answered.report = production::ask(fly, &id, "app migrate --check --format json").ok();
-        }
+        let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         fly.destroy_machine(&id)?;
         match (answered.report, answered.error.map(AppError::into_refusal)) {
             (_, Some(Err(trouble))) => Err(failed(trouble).into()),

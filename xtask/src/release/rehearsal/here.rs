@@ -19,12 +19,12 @@ impl Stage<'_> {
         let prepared = migrate::prepare(&data.file, self.declared, self.settings, &mut self.ui.progress());
         let planned = begun.elapsed().as_secs_f64();
         let prepared = match prepared {
-            Err(error) if error.kind.exit_code() == 3 => return self.refused(data, None, error),
+            Err(error) if error.kind.exit_code() == 3 => return self.refused(data, error),
             prepared => prepared?,
         };
         let mut report = prepared.report().clone();
         if let Err(error) = prepared.guard() {
-            return self.refused(data, Some(report), error);
+            return self.refused(data, error);
         }
         if report.outcome == Outcome::Planned {
             report = prepared.apply(&mut self.ui.progress())?;
@@ -53,13 +53,9 @@ impl Stage<'_> {
         }
     }
 
-    /// Where no plan could be made there is no report but the comparison's.
-    fn refused(&self, data: &Data, report: Option<Report>, error: migrate::Error) -> Result<Tried> {
-        let report = match report {
-            Some(report) => report,
-            None => migrate::check(&data.file, self.declared, self.settings, &mut ())?,
-        };
-        Ok(Tried { refused: Some(error.into()), ..self.tried_here(data, report) })
+    fn refused(&self, data: &Data, mut error: migrate::Error) -> Result<Tried> {
+        let Some(report) = error.report.take() else { return Err(error.into()) };
+        Ok(Tried { refused: Some(error.into()), ..self.tried_here(data, *report) })
     }
 
     fn refuse_endless(&self, data: &Data) -> Result<()> {

@@ -45,7 +45,10 @@ impl Sync<'_> {
     fn apply_to(&self, base: &Base<'_>, today: &Declared) -> Result<(Option<Report>, [Check; 2])> {
         let prepared = match migrate::prepare(base.database, today, &self.settings, &mut ()) {
             Ok(prepared) => prepared,
-            Err(error) => return Ok((None, cannot_be_planned(base, &error))),
+            Err(mut error) => {
+                let report = error.report.take().map(|report| *report);
+                return Ok((report, cannot_be_planned(base, &error)));
+            }
         };
         let report = prepared.report().clone();
         if report.outcome == Outcome::InSync {
@@ -96,7 +99,7 @@ fn approved(hazard: &Hazard) -> String {
 }
 
 fn refused(base: &Base<'_>, report: &Report) -> Check {
-    let stopping: Vec<_> = report.plan.iter().flat_map(|plan| &plan.hazards).filter(|h| h.stops()).collect();
+    let stopping: Vec<_> = report.hazards().filter(|hazard| hazard.stops()).collect();
     let details = stopping.iter().map(|h| format!("{} {}: {}", h.name, h.object, h.message)).collect();
     let mut remedies: Vec<_> = stopping.iter().map(|hazard| hazard.remedy.as_str()).collect();
     remedies.dedup();
