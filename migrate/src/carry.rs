@@ -2,7 +2,7 @@
 
 use crate::report::IdleDirective;
 use crate::schema::{Column, ForeignKey, Schema, Table};
-use crate::token::{fold, quote};
+use crate::token::{fold, quote, shown};
 
 /// Every declared table that a live one feeds.
 #[derive(Debug, Default)]
@@ -47,6 +47,14 @@ impl Source {
             Self::Column(name) => Some(quote(name)),
             Self::Using { expression, .. } => Some(format!("({expression})")),
             Self::Default => None,
+        }
+    }
+
+    /// As SQL over the live row, for a person.
+    pub(crate) fn shown(&self) -> Option<String> {
+        match self {
+            Self::Column(name) => Some(shown(name)),
+            Self::Using { .. } | Self::Default => self.sql(),
         }
     }
 }

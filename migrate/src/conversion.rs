@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use crate::affinity::Store;
 use crate::schema::{Affinity, Column, hex};
-use crate::token::{quote, quote_text};
+use crate::token::{quote, quote_text, shown};
 use crate::value::Value;
 
 /// Rowids and values named in a hazard, at most.
@@ -75,6 +75,25 @@ pub(crate) fn search(
 }
 
 impl Conversion<'_> {
+    /// The condition on the live column that those values meet which the new one does not accept.
+    ///
+    /// Compared with a number, text is taken for one where it is one (<https://www.sqlite.org/datatype3.html#type_conversions_prior_to_comparison>).
+    pub(crate) fn refused_where(&self) -> String {
+        let value = shown(&self.was.name);
+        let no_integer = format!("{value} <> CAST(CAST({value} AS NUMERIC) AS INTEGER)");
+        match self.target {
+            Target::Rowid => format!("{value} IS NULL OR {no_integer}"),
+            Target::Column { to: Affinity::Integer, .. } => no_integer,
+            Target::Column { to: Affinity::Text, .. } => format!("typeof({value}) = 'blob'"),
+            Target::Column { to: Affinity::Blob, .. } => format!("typeof({value}) NOT IN ('blob', 'null')"),
+            Target::Column { .. } => {
+                format!(
+                    "typeof({value}) = 'blob' OR (typeof({value}) = 'text' AND {value} <> CAST({value} AS NUMERIC))"
+                )
+            }
+        }
+    }
+
     fn look(
         &mut self,
         value: ValueRef<'_>,

@@ -5,6 +5,7 @@ mod dump;
 mod files;
 mod place;
 pub(crate) mod probe;
+mod rename;
 mod rows;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use crate::directive::{self, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expansion::{self, Views};
 use crate::fingerprint;
+use crate::hazard::Edit;
 use crate::object::written;
 use crate::open::{is_interrupted, stop_when_raised};
 use crate::planner;
@@ -214,6 +216,14 @@ impl Declared {
     /// How a sentence calls a line: `line 3`, or its place where it may be of another file.
     pub(crate) fn called(&self, line: usize) -> String {
         self.files.called(line)
+    }
+
+    /// The lines that say that a declared table, or a column of it, was called `from`.
+    pub(crate) fn renamed(&self, table: &str, column: Option<&str>, from: &str) -> Option<Edit> {
+        let rename::Replaced { lines: (first, last), text } =
+            rename::replaced(self.text(), table, column, from)?;
+        let (file, begin) = self.files.place(first);
+        Some(Edit { file: file.display().to_string(), first: begin, last: begin + last - first, text })
     }
 
     /// `schema.sql:3`

@@ -84,6 +84,31 @@ pub enum ApprovedBy {
     Caller,
 }
 
+/// Lines of `schema.sql`, and what to write in their place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The file.
+    pub file: String,
+    /// The first line that is replaced, from 1.
+    pub first: usize,
+    /// The last one.
+    pub last: usize,
+    /// The new lines, to be pasted.
+    pub text: String,
+}
+
+impl Edit {
+    /// As a person does it: the sentence, and below it the lines, further to the right.
+    pub(crate) fn as_advice(&self) -> String {
+        let Self { file, first, last, text } = self;
+        let lines = match first == last {
+            true => format!("line {first} of {file}"),
+            false => format!("lines {first} to {last} of {file}"),
+        };
+        format!("write {lines} like this:\n  {}", text.replace('\n', "\n  "))
+    }
+}
+
 /// A hazard of a plan, on one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hazard {
@@ -93,8 +118,17 @@ pub struct Hazard {
     pub object: String,
     /// What would happen, for a person.
     pub message: String,
-    /// What to write or type; empty for what is only told.
+    /// What to write or type, a line each; empty for what is only told. Has what `edit` and `query` say.
     pub remedy: String,
+    /// What lets a plan with it run; `None` where nothing does.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// What is probably meant, where that is one thing.
+    #[serde(default)]
+    pub edit: Option<Edit>,
+    /// The SELECT that finds the rows. No value of a row is in it.
+    #[serde(default)]
+    pub query: Option<String>,
     /// How many rows it concerns, where they were counted.
     pub rows: Option<u64>,
     /// Up to five of them.
@@ -105,12 +139,16 @@ pub struct Hazard {
 
 impl Hazard {
     /// Not approved yet, and without rows.
-    pub(crate) fn new(name: HazardName, object: &str, message: String, remedy: String) -> Self {
+    #[must_use]
+    pub fn new(name: HazardName, object: &str, message: String, remedy: String) -> Self {
         Self {
             name,
             object: object.to_owned(),
             message,
             remedy,
+            approval: name.is_approvable().then(|| Approval::of(name, object)),
+            edit: None,
+            query: None,
             rows: None,
             rowids: Vec::new(),
             approved: None,
@@ -123,6 +161,13 @@ impl Hazard {
         if self.approved.is_none() && self.name.is_approvable() && by_caller {
             self.approved = Some(ApprovedBy::Caller);
         }
+    }
+
+    /// With the SELECT that finds the rows.
+    pub(crate) fn found_by(mut self, query: String) -> Self {
+        self.remedy.push_str(&format!("\nto see them: {query};"));
+        self.query = Some(query);
+        self
     }
 
     /// Takes back what the caller approved: it was approved for another plan.
@@ -140,7 +185,8 @@ impl Hazard {
 }
 
 /// An approval: this hazard on this object, written `HAZARD:OBJECT`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Approval {
     name: HazardName,
     object: String,
@@ -150,6 +196,16 @@ impl Approval {
     /// Of this hazard on every object.
     pub(crate) fn any(name: HazardName) -> Self {
         Self { name, object: "*".to_owned() }
+    }
+
+    /// Of this hazard on this object.
+    pub(crate) fn of(name: HazardName, object: &str) -> Self {
+        Self { name, object: object.to_owned() }
+    }
+
+    /// Whether it is of that very object, and not of all.
+    pub(crate) fn names(&self, name: HazardName, object: &str) -> bool {
+        self.object != "*" && self.covers(name, object)
     }
 
     /// Approvals between commas, as [`str::parse`] takes each.
@@ -171,6 +227,20 @@ impl Approval {
 impl fmt::Display for Approval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.name, self.object)
+    }
+}
+
+impl From<Approval> for String {
+    fn from(approval: Approval) -> Self {
+        approval.to_string()
+    }
+}
+
+impl TryFrom<String> for Approval {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 

@@ -207,8 +207,11 @@ fn rowid_name(conn: &Connection, table: &str) -> rusqlite::Result<Option<&'stati
 }
 
 impl Terms<'_> {
+    /// By a hazard of that name, or by one whose approval is that of such a hazard.
     fn approve(&self, name: HazardName, object: &str) -> bool {
-        self.hazards.iter().any(|hazard| hazard.name == name && object::same(&hazard.object, object))
+        let is_it = |hazard: &Hazard| hazard.name == name && object::same(&hazard.object, object);
+        let stands_for_it = |hazard: &Hazard| hazard.approval.as_ref().is_some_and(|a| a.names(name, object));
+        self.hazards.iter().any(|hazard| is_it(hazard) || stands_for_it(hazard))
     }
 
     /// The name that a table has afterwards; `None` where it is gone.

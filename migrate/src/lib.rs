@@ -99,7 +99,7 @@ pub use difference::{Difference, DifferenceKind};
 pub use error::{Error, ErrorKind, Result};
 pub use fit::Fit;
 pub use glance::glance;
-pub use hazard::{Approval, ApprovedBy, Hazard, HazardName};
+pub use hazard::{Approval, ApprovedBy, Edit, Hazard, HazardName};
 pub use inspect::{Live, inspect};
 pub use object::{names, written};
 pub use open::{Room, make_sure_of_room, room};

@@ -10,7 +10,7 @@ use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Directive, written};
 use crate::due::Due;
-use crate::hazard::{ApprovedBy, Hazard, HazardName};
+use crate::hazard::{Approval, ApprovedBy, Hazard, HazardName};
 use crate::memory;
 use crate::object::{self, of_column};
 use crate::plan::plural;
@@ -34,10 +34,55 @@ pub(crate) struct Search<'s> {
     pub(crate) due: &'s Due<'s>,
 }
 
+/// A declared table, or a column of one, that is new and looks like something that goes.
+pub(crate) struct Suspect {
+    pub(crate) table: String,
+    pub(crate) column: Option<String>,
+    /// What goes: the old name, if it is one.
+    from: String,
+    /// Where its hazard is.
+    hazard: usize,
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) hazards: Vec<Hazard>,
+    suspects: Vec<Suspect>,
+}
+
+impl Found {
+    pub(crate) fn push(&mut self, hazard: Hazard) {
+        self.hazards.push(hazard);
+    }
+
+    /// A hazard that is not there if the suspect was renamed: then that is all there is to say, and no approval of the loss alone
+    /// would let the plan run.
+    pub(crate) fn push_unless(&mut self, hazard: Hazard, is_of: impl Fn(&Suspect) -> bool) {
+        match self.suspects.iter().find(|suspect| is_of(suspect)) {
+            Some(suspect) => self.hazards[suspect.hazard].approval = None,
+            None => self.hazards.push(hazard),
+        }
+    }
+
+    /// Says once that it looks renamed, until somebody says that it is not.
+    fn push_suspect(&mut self, hazard: Hazard, from: &str, table: &str, column: Option<&str>) {
+        if hazard.approved.is_none() {
+            let (table, column, from) = (table.to_owned(), column.map(str::to_owned), from.to_owned());
+            self.suspects.push(Suspect { table, column, from, hazard: self.hazards.len() });
+        }
+        self.hazards.push(hazard);
+    }
+
+    fn is_suspect(&self, table: &str, column: Option<&str>) -> bool {
+        self.suspects.iter().any(|suspect| suspect.table == table && suspect.column.as_deref() == column)
+    }
+}
+
 impl Search<'_> {
     /// Every hazard that follows from live and declared schema, whoever plans.
     pub(crate) fn hazards(&self) -> rusqlite::Result<Vec<Hazard>> {
-        let mut found = Vec::new();
+        let mut found = Found::default();
         self.dropped_tables(&mut found)?;
         self.lost_entries(&mut found)?;
         for table in &self.carry.tables {
@@ -50,15 +95,55 @@ impl Search<'_> {
                 Rows { search: self, conn, table, old, new }.hazards(&mut found)?;
             }
         }
-        found.extend(self.due.hazards(self.conn, self.live, self.declared, self.carry)?);
-        for hazard in &mut found {
+        let Found { mut hazards, suspects } = found;
+        for suspect in suspects {
+            self.say_what_to_write(&suspect, &mut hazards[suspect.hazard]);
+        }
+        hazards.extend(self.due.hazards(self.conn, self.live, self.declared, self.carry)?);
+        for hazard in &mut hazards {
             hazard.approve(&self.settings.allow);
         }
-        Ok(found)
+        Ok(hazards)
+    }
+
+    fn allows(&self, name: HazardName, object: &str) -> bool {
+        self.settings.allow.iter().any(|approval| approval.covers(name, object))
+    }
+
+    /// Whether the caller gave up that very object: then it is no rename.
+    fn gives_up(&self, name: HazardName, object: &str) -> bool {
+        self.settings.allow.iter().any(|approval| approval.names(name, object))
+    }
+
+    /// The lines to paste if it is a rename, and what to do if not.
+    fn say_what_to_write(&self, suspect: &Suspect, hazard: &mut Hazard) {
+        let Suspect { table, column, from, .. } = suspect;
+        let edit = self.declared.renamed(table, column.as_deref(), from);
+        let dropped = match column {
+            Some(_) => {
+                format!("`-- @dropped {}` inside CREATE TABLE {}", written(from), object::written(table))
+            }
+            None => format!("`-- @dropped table {}` in schema.sql", written(from)),
+        };
+        let not = match (&hazard.approval, column) {
+            (Some(approval), _) => format!("if not, write {dropped}, or approve {approval}"),
+            (None, Some(column)) => {
+                format!(
+                    "if not, write {dropped}; then the rows need a value for {}, which the next run asks for",
+                    object::written(column)
+                )
+            }
+            (None, None) => {
+                format!("if not, write {dropped}; the next run says which rows are left without a parent")
+            }
+        };
+        let is = edit.as_ref().map(|edit| format!("if it was renamed, {}\n", edit.as_advice()));
+        hazard.remedy = is.unwrap_or_default() + &not;
+        hazard.edit = edit;
     }
 
     /// Tables whose rows go.
-    fn dropped_tables(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn dropped_tables(&self, found: &mut Found) -> rusqlite::Result<()> {
         for old in self.live.base_tables() {
             let name = &old.name;
             if self.carry.table_from(name).is_some() {
@@ -82,11 +167,11 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn dropped_table(&self, name: &str, rows: Option<u64>, why: &str, found: &mut Vec<Hazard>) {
+    fn dropped_table(&self, name: &str, rows: Option<u64>, why: &str, found: &mut Found) {
         let is_it = |d: &Directive| d.drops_table(name);
         let approved = self.approved(is_it);
-        if approved == Approved::No {
-            self.table_like(name, found);
+        if approved == Approved::No && self.looks_renamed(name, rows, found) {
+            return;
         }
         // A directive that gives up what is declared contradicts the schema.
         let write = match why {
@@ -136,7 +221,7 @@ impl Search<'_> {
     }
 
     /// A virtual table without rows of its own that goes, or is made anew while its entries cannot be read back.
-    fn lost_entries(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn lost_entries(&self, found: &mut Found) -> rusqlite::Result<()> {
         for old in self.live.virtual_tables.iter().filter(|old| old.rows.is_none()) {
             let (name, is_index) = (&old.name, matches!(old.content(), Content::In(_)));
             // Nobody needs the number of entries of an index over a table, which may even be missing; without content, FTS4 tells none.
@@ -163,50 +248,87 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// A dropped table and a new one with the same columns, or nearly the same name.
-    fn table_like(&self, dropped: &str, found: &mut Vec<Hazard>) {
-        let Some(old) = self.live.base_table(dropped) else { return };
-        let taken = |t: &&Table| self.carry.table_to(&t.name).is_some() || self.live.has_table(&t.name);
-        let new = self.declared.schema.base_tables().filter(|t| !taken(t));
+    /// A dropped table and a new one with the same columns, or nearly the same name. Whether that is all there is to say.
+    fn looks_renamed(&self, dropped: &str, rows: Option<u64>, found: &mut Found) -> bool {
+        let object = object::written(dropped);
+        let (Some(old), false) =
+            (self.live.base_table(dropped), self.gives_up(HazardName::DropsTable, &object))
+        else {
+            return false;
+        };
+        let taken = |t: &&Table| {
+            self.carry.table_to(&t.name).is_some()
+                || self.live.has_table(&t.name)
+                || found.is_suspect(&t.name, None)
+        };
+        let mut new = self.declared.schema.base_tables().filter(|t| !taken(t));
         let names = |t: &Table| t.columns.iter().map(|c| fold(&c.name)).collect::<Vec<_>>();
-        let like = new.into_iter().find(|t| names(t) == names(old) || near(&t.name, &old.name));
-        if let Some(like) = like {
-            let (like, from, dropped) =
-                (object::written(&like.name), written(dropped), object::written(dropped));
-            let message = format!(
-                "table {dropped} goes and table {like} comes: its rows would be lost if that is a rename"
-            );
-            let remedy = format!(
-                "on the line before CREATE TABLE {like}, write `-- @renamed from={from}`; \
-                 if it is no rename, write `-- @dropped table {from}`"
-            );
-            found.push(Hazard::new(HazardName::LooksLikeRename, &dropped, message, remedy));
+        let Some(like) = new.find(|t| names(t) == names(old) || near(&t.name, &old.name)) else {
+            return false;
+        };
+        let message = format!(
+            "table {object} is not declared any more and looks renamed to {}: its {} would be lost",
+            self.placed(&like.name, &object::written(&like.name)),
+            rows.map_or_else(|| "rows".to_owned(), plural),
+        );
+        let hazard = self.suspected(HazardName::DropsTable, &object, message);
+        let is_all = hazard.approved.is_none();
+        found.push_suspect(Hazard { rows, ..hazard }, dropped, &like.name, None);
+        is_all
+    }
+
+    /// A name, with the line of its declaration.
+    fn placed(&self, name: &str, object: &str) -> String {
+        let name = object::written(name);
+        match self.declared.line_of(object) {
+            Some((file, line)) => format!("{name} ({}:{line})", file.display()),
+            None => name,
         }
     }
 
-    fn dropped_columns(&self, table: &TableCarry, old: &Table, new: &Table, found: &mut Vec<Hazard>) {
-        for column in old.columns.iter().filter(|column| column.generated.is_none()) {
-            // Where it is computed from now on, that is a matter of values, not of the column.
-            let stays = new.column(&column.name).is_some() || self.is_renamed_away(new, &column.name);
-            if !stays {
-                self.dropped_column(table, old, new, column, found);
-            }
+    /// `loss` is the hazard whose approval says that it was not renamed.
+    fn suspected(&self, loss: HazardName, object: &str, message: String) -> Hazard {
+        let hazard = Hazard::new(HazardName::LooksLikeRename, object, message, String::new());
+        match self.allows(hazard.name, object) {
+            // Then the loss is a hazard of its own.
+            true => Hazard { approved: Some(ApprovedBy::Caller), ..hazard },
+            false => Hazard { approval: Some(Approval::of(loss, object)), ..hazard },
         }
     }
 
-    fn dropped_column(
-        &self,
-        table: &TableCarry,
-        old: &Table,
-        new: &Table,
-        column: &Column,
-        found: &mut Vec<Hazard>,
-    ) {
+    fn dropped_columns(&self, table: &TableCarry, old: &Table, new: &Table, found: &mut Found) {
+        // Where it is computed from now on, that is a matter of values, not of the column.
+        let goes = |column: &&Column| {
+            column.generated.is_none()
+                && new.column(&column.name).is_none()
+                && !self.is_renamed_away(new, &column.name)
+        };
+        let dropped: Vec<_> = old.columns.iter().filter(goes).collect();
+        let likes = likes(table, old, new, &dropped);
+        for column in dropped {
+            let like = likes.iter().find(|(of, _)| of.name == column.name).map(|(_, like)| *like);
+            self.dropped_column(new, column, like, found);
+        }
+    }
+
+    fn dropped_column(&self, new: &Table, column: &Column, like: Option<&Column>, found: &mut Found) {
         let object = of_column(&new.name, &column.name);
         let is_it = |d: &Directive| d.drops_column(&new.name, &column.name);
         let approved = self.approved(is_it);
-        if approved == Approved::No {
-            column_like(table, old, new, column, found);
+        if approved == Approved::No
+            && !self.gives_up(HazardName::DropsColumn, &object)
+            && let Some(like) = like
+        {
+            let message = format!(
+                "column {object} is not declared any more and looks renamed to {}: its values would be lost",
+                self.placed(&like.name, &of_column(&new.name, &like.name)),
+            );
+            let hazard = self.suspected(HazardName::DropsColumn, &object, message);
+            let is_all = hazard.approved.is_none();
+            found.push_suspect(hazard, &column.name, &new.name, Some(&like.name));
+            if is_all {
+                return;
+            }
         }
         let write = format!(
             "write `-- @dropped {}` inside CREATE TABLE {}, or ",
@@ -233,7 +355,7 @@ impl Search<'_> {
         self.declared.directives.iter().any(|d| d.new_name_of(&table.name, column).is_some())
     }
 
-    fn lost_rowids(&self, table: &TableCarry, found: &mut Vec<Hazard>) {
+    fn lost_rowids(&self, table: &TableCarry, found: &mut Found) {
         if table.rowid != Rowid::Renumbered {
             return;
         }
@@ -296,25 +418,35 @@ fn with_rows(rows: Option<u64>) -> String {
     rows.map_or_else(String::new, |n| format!(" with its {}", plural(n)))
 }
 
-/// A dropped column and an added one that stores values alike, or has nearly the same name: of several, that of the nearest name.
-fn column_like(table: &TableCarry, old: &Table, new: &Table, dropped: &Column, found: &mut Vec<Hazard>) {
+/// Of dropped columns each with an added one that stores values alike, or has nearly the same name. The nearest names first, and no
+/// added column twice: two were not renamed to one.
+fn likes<'c>(
+    table: &TableCarry,
+    old: &Table,
+    new: &'c Table,
+    dropped: &[&'c Column],
+) -> Vec<(&'c Column, &'c Column)> {
     let added = table.columns.iter().filter(|c| c.source == Source::Default && old.column(&c.to).is_none());
-    let alike =
-        |c: &&Column| c.affinity(new.strict) == dropped.affinity(old.strict) || near(&c.name, &dropped.name);
-    let added = added.filter_map(|c| new.column(&c.to)).filter(alike);
-    let Some(like) = added.min_by_key(|c| distance(&c.name, &dropped.name)) else { return };
-    let (name, dropped) = (of_column(&new.name, &dropped.name), written(&dropped.name));
-    let (like, table) = (object::written(&like.name), object::written(&new.name));
-    let message =
-        format!("column {name} goes and {like} comes: its values would be lost if that is a rename");
-    let remedy = format!(
-        "on the line of {like}, write `-- @renamed from={dropped}`; \
-         if it is no rename, write `-- @dropped {dropped}` inside CREATE TABLE {table}"
-    );
-    found.push(Hazard::new(HazardName::LooksLikeRename, &name, message, remedy));
+    let added: Vec<_> = added.filter_map(|c| new.column(&c.to)).collect();
+    let alike = |gone: &Column, comes: &Column| {
+        comes.affinity(new.strict) == gone.affinity(old.strict) || near(&comes.name, &gone.name)
+    };
+    let mut pairs: Vec<_> = dropped
+        .iter()
+        .flat_map(|gone| added.iter().map(|comes| (*gone, *comes)))
+        .filter(|(gone, comes)| alike(gone, comes))
+        .collect();
+    pairs.sort_by_key(|(gone, comes)| distance(&comes.name, &gone.name));
+    let mut found: Vec<(&Column, &Column)> = Vec::new();
+    for (gone, comes) in pairs {
+        if !found.iter().any(|(is, to)| is.name == gone.name || to.name == comes.name) {
+            found.push((gone, comes));
+        }
+    }
+    found
 }
 
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
 }
 

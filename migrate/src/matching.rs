@@ -7,6 +7,7 @@ use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fill;
+use crate::loss::distance;
 use crate::object::of_column;
 use crate::report::IdleDirective;
 use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};
@@ -96,8 +97,12 @@ impl<'m> Matching<'m> {
             (None, true) => Ok(live.base_table(&new.name)),
             // Whatever is made in an empty database is made as declared.
             (None, false) if live.base_tables().next().is_none() => Ok(None),
-            (None, false) => Err(self
-                .cannot_act(directive, &format!("there is neither a table {from} nor a table {}", new.name))),
+            (None, false) => {
+                let why = format!("there is neither a table {from} nor a table {}", new.name);
+                let left = live.base_tables().map(|table| table.name.as_str());
+                let left = left.filter(|name| !self.declared.schema.has_table(name));
+                Err(self.misnamed(directive, &why, from, "tables", left.collect()))
+            }
         }
     }
 
@@ -340,12 +345,14 @@ impl<'m> Matching<'m> {
             }
             (None, Some(_)) => Ok(same),
             (None, None) => {
-                let what = format!(
+                let why = format!(
                     "there is neither a column {} nor a column {}",
                     object(from),
                     object(&column.name)
                 );
-                Err(self.cannot_act(directive, &what))
+                let left = old.columns.iter().map(|column| column.name.as_str());
+                let left = left.filter(|name| new.column(name).is_none());
+                Err(self.misnamed(directive, &why, from, "columns", left.collect()))
             }
         }
     }
@@ -407,6 +414,25 @@ impl<'m> Matching<'m> {
         let message = format!("{place}: {} cannot act: {why}; nothing was changed", directive.action);
         Error::new(ErrorKind::Schema, directive.object(), message)
             .remedy("correct the name, or take out the directive")
+    }
+
+    /// A `@renamed` from what is nowhere; `left` is what has no counterpart yet, and may be what was meant.
+    fn misnamed(&self, directive: &Directive, why: &str, from: &str, what: &str, left: Vec<&str>) -> Error {
+        let error = self.cannot_act(directive, why);
+        match left.iter().min_by_key(|name| distance(name, from)) {
+            Some(nearest) => {
+                let action = Action::Renamed { from: (*nearest).to_owned() };
+                let others = if left.len() == 1 {
+                    String::new()
+                } else {
+                    format!(" ({what} left: {})", left.join(", "))
+                };
+                error.remedy(format!("write `-- {action}` there{others}, or take out the directive"))
+            }
+            None => {
+                error.remedy(format!("take out the directive: no {what} are left that it could be about"))
+            }
+        }
     }
 
     /// An `@using` of which nobody can say whether it has acted.

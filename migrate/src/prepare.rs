@@ -228,19 +228,20 @@ fn already_unusable(fault: &Fault, declared: &Declared) -> String {
     format!("{}, as it is in the database already", declared.tell(fault))
 }
 
-/// The refusal of a plan: every hazard that stops it, then what to do about each.
+/// The refusal of a plan: every hazard that stops it, and below each what to do about it.
 fn refused(db: &Path, hazards: &[Hazard]) -> Error {
-    let file = db.display();
-    let mut message = format!("the change of {file} was refused; nothing was changed");
-    let mut remedies: Vec<&str> = Vec::new();
-    for hazard in hazards.iter().filter(|h| h.stops()) {
+    let mut message = format!("the change of {} was refused; nothing was changed", db.display());
+    for hazard in hazards.iter().filter(|hazard| hazard.stops()) {
         message.push_str(&format!("\n  {}: {}", hazard.name, hazard.message));
-        remedies.push(&hazard.remedy);
+        for line in hazard.remedy.lines() {
+            message.push_str(&format!("\n    {line}"));
+        }
     }
-    remedies.dedup();
     let object = hazards.iter().find(|h| h.stops()).map_or_else(String::new, |h| h.object.clone());
-    Error::new(ErrorKind::Hazard, object, message).remedy(remedies.join("\n"))
+    Error::new(ErrorKind::Hazard, object, message).remedy(AGAIN)
 }
+
+const AGAIN: &str = "do what is said below each hazard, then run the command again";
 
 /// What planning stands on.
 struct Ground<'g, 'd> {
@@ -350,7 +351,7 @@ impl<'g, 'd> Ground<'g, 'd> {
         let start = self.start()?;
         report.hazards.clone_from(&hazards);
         // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
-        if hazards.iter().any(|h| h.stops() && !h.name.is_approvable()) {
+        if hazards.iter().any(|hazard| hazard.stops() && hazard.approval.is_none()) {
             return Err(refused(self.database, &hazards));
         }
         let proposals = Proposals { ground: self, carry: &carry, start: &start, hazards: &hazards };
@@ -693,13 +694,13 @@ impl Proposals<'_, '_> {
             .map(|s| (s.table.clone(), s.cost.rows))
             .collect();
         let hazard = |(table, rows): (String, u64)| Hazard {
-            name: HazardName::RewritesTable,
-            message: format!("table {table} is written anew ({})", plan::plural(rows)),
-            object: written(&table),
-            remedy: String::new(),
             rows: Some(rows),
-            rowids: Vec::new(),
-            approved: None,
+            ..Hazard::new(
+                HazardName::RewritesTable,
+                &written(&table),
+                format!("table {table} is written anew ({})", plan::plural(rows)),
+                String::new(),
+            )
         };
         rewritten.into_iter().map(hazard).collect()
     }

@@ -9,11 +9,11 @@ use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
-use crate::loss::Search;
+use crate::loss::{Found, Search, Suspect};
 use crate::object::{of_column, written};
 use crate::plan::plural;
 use crate::schema::{Column, ForeignKey, KeyColumn, Table, as_columns};
-use crate::token::{canonical_name, fold, is_truth, quote, renamed};
+use crate::token::{canonical_name, fold, is_truth, quote, renamed, shown};
 use crate::using::{ActsOn, ColumnOf, Rule, Turn, Using, mentions};
 
 /// Rows by the condition that they meet.
@@ -29,7 +29,7 @@ pub(crate) struct Rows<'r, 's> {
 }
 
 impl Rows<'_, '_> {
-    pub(crate) fn hazards(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    pub(crate) fn hazards(&self, found: &mut Found) -> rusqlite::Result<()> {
         let counts = self.count_together()?;
         let mut conversions: Vec<_> = self.new.columns.iter().filter_map(|c| self.conversion(c)).collect();
         conversion::search(self.conn, &self.table.from, self.old.rowid_name(), &mut conversions)?;
@@ -107,7 +107,7 @@ impl Rows<'_, '_> {
         (counts.len() > 1).then(|| format!("SELECT {} FROM {}", counts.join(", "), self.fed()))
     }
 
-    fn needs_backfill(&self, column: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn needs_backfill(&self, column: &Column, found: &mut Found) -> rusqlite::Result<()> {
         let null = column.default.as_deref().is_none_or(|d| d == "null");
         if column.not_null.is_none() || !null || is_rowid(self.new, column) {
             return Ok(());
@@ -124,7 +124,8 @@ impl Rows<'_, '_> {
                 written(&column.name)
             );
             let hazard = Hazard::new(HazardName::NeedsBackfill, &object, message, remedy);
-            found.push(Hazard { rows: Some(rows), ..hazard });
+            let hazard = Hazard { rows: Some(rows), ..hazard }.found_by(self.live_rows(None));
+            found.push_unless(hazard, |suspect| self.is_about(suspect, &column.name));
         }
         Ok(())
     }
@@ -134,7 +135,7 @@ impl Rows<'_, '_> {
         column: &Column,
         source: &Source,
         counts: &Counts,
-        found: &mut Vec<Hazard>,
+        found: &mut Found,
     ) -> rusqlite::Result<()> {
         let Some(value) = source.sql() else { return Ok(()) };
         let (from, condition) = (quote(&self.table.from), format!("{value} IS NULL"));
@@ -157,15 +158,17 @@ impl Rows<'_, '_> {
         let remedy = format!(
             "on the line of {}, write `-- @using coalesce({}, …){}`, or give those rows a value first",
             written(&column.name),
-            quote(&column.name),
+            shown(&column.name),
             ActsOn::Rule(Rule::NotNull)
         );
         let violated = self.violated(&object, "NULL where NOT NULL is declared", rows, rowids);
-        found.push(Hazard { remedy, ..violated });
+        let value = source.shown().unwrap_or_default();
+        let query = self.live_rows(Some(&format!("{value} IS NULL")));
+        found.push(Hazard { remedy, ..violated }.found_by(query));
         Ok(())
     }
 
-    fn checks(&self, counts: &Counts, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn checks(&self, counts: &Counts, found: &mut Found) -> rusqlite::Result<()> {
         let fed = self.fed();
         for check in self.new.checks.difference(&self.old.checks) {
             let condition = self.is_broken(check);
@@ -186,7 +189,9 @@ impl Rows<'_, '_> {
                 let what = format!("CHECK ({check}) does not hold");
                 let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
                 let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
-                found.push(self.mended(about, Rule::Check(check.clone()), violated));
+                let mended = self.mended(about, Rule::Check(check.clone()), violated);
+                let hazard = mended.found_by(self.rows_where(&condition));
+                found.push_unless(hazard, |suspect| self.is_about(suspect, check));
             }
         }
         Ok(())
@@ -248,6 +253,35 @@ impl Rows<'_, '_> {
         format!("(SELECT *{} FROM {fed})", generated.collect::<String>())
     }
 
+    /// A statement for a person: the rows of the live table that meet a condition on its own columns.
+    fn live_rows(&self, condition: Option<&str>) -> String {
+        let where_ = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+        format!("SELECT {} FROM {}{where_}", self.all_columns(), shown(&self.table.from))
+    }
+
+    /// A statement for a person: the rows that meet a condition on declared columns.
+    fn rows_where(&self, condition: &str) -> String {
+        match self.has_all() {
+            true => self.live_rows(Some(condition)),
+            false => format!("SELECT * FROM {} WHERE {condition}", self.as_declared()),
+        }
+    }
+
+    /// Of the live table, with the rowid where no column shows it.
+    fn all_columns(&self) -> &'static str {
+        if self.old.rowid_name() == Some("rowid") && self.old.rowid_alias.is_none() {
+            "rowid, *"
+        } else {
+            "*"
+        }
+    }
+
+    /// Whether an expression over declared columns reads the one that looks renamed.
+    fn is_about(&self, suspect: &Suspect, expression: &str) -> bool {
+        suspect.table == self.new.name
+            && suspect.column.as_ref().is_some_and(|column| mentions(expression, column))
+    }
+
     /// The live rowid, where a declared INTEGER PRIMARY KEY is new and takes it.
     fn becomes_rowid(&self, column: &ColumnCarry) -> Option<&String> {
         let is_new = column.source == Source::Default;
@@ -297,7 +331,7 @@ impl Rows<'_, '_> {
     }
 
     /// New UNIQUE and PRIMARY KEY constraints and unique indexes, asked of the old rows.
-    fn keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn keys(&self, found: &mut Found) -> rusqlite::Result<()> {
         let primary = self.new.primary_key.iter().filter(|k| self.old.primary_key.as_ref() != Some(*k));
         for key in primary {
             self.duplicates(&written(&self.new.name), &key.columns, None, Rule::PrimaryKey, found)?;
@@ -321,44 +355,50 @@ impl Rows<'_, '_> {
         key: &[KeyColumn],
         condition: Option<&String>,
         rule: fn(String) -> Rule,
-        found: &mut Vec<Hazard>,
+        found: &mut Found,
     ) -> rusqlite::Result<()> {
         let fed = self.as_declared();
         let collated =
-            |c: &KeyColumn| format!("{} COLLATE {}", self.asked(&c.expression), quote(&c.collation));
+            |c: &KeyColumn| format!("{} COLLATE {}", self.asked(&c.expression), shown(&c.collation));
         let columns: Vec<_> = key.iter().map(collated).collect();
-        let no_null: Vec<_> = columns.iter().map(|c| format!("({c}) IS NOT NULL")).collect();
+        let no_null: Vec<_> =
+            key.iter().map(|c| format!("({}) IS NOT NULL", self.asked(&c.expression))).collect();
         let condition = condition.map_or_else(String::new, |c| format!(" AND ({})", self.asked(c)));
         let list = columns.join(", ");
         let where_ = format!("{}{condition}", no_null.join(" AND "));
         let sql = format!(
-            "SELECT coalesce(sum(landfall_rows - 1), 0) FROM (SELECT count(*) AS landfall_rows FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
+            "SELECT coalesce(sum(landfall_rows), 0) FROM (SELECT count(*) AS landfall_rows FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
         );
         // A key over a generated column cannot be asked of the old rows: the transaction's own check then decides.
         let Ok(rows) = count(self.conn, &sql)? else { return Ok(()) };
         if rows > 0 {
-            let rowids = if self.old.rowid_name().is_some() {
-                self.rowids_from(&format!(
-                    "(SELECT max(landfall_rowid) AS landfall_rowid FROM {fed} WHERE {where_} GROUP BY {list} HAVING count(*) > 1)"
-                ))?
-            } else {
-                Vec::new()
+            let repeated = |columns: &str, from: &str| {
+                let counted = format!("count(*) OVER (PARTITION BY {list}) AS landfall_rows");
+                format!("(SELECT {columns}, {counted} FROM {from} WHERE {where_}) WHERE landfall_rows > 1")
+            };
+            let rowids = match self.old.rowid_name() {
+                Some(_) => self.rowids_from(&repeated("landfall_rowid", &fed))?,
+                None => Vec::new(),
+            };
+            let query = match self.has_all() {
+                true => format!("SELECT * FROM {}", repeated(self.all_columns(), &shown(&self.table.from))),
+                false => format!("SELECT * FROM {}", repeated("*", &fed)),
             };
             let names = as_columns(key);
             let what = format!("a repeated value where UNIQUE ({names}) is declared");
             let violated = self.violated(object, &what, rows, rowids);
             let about = self.new.columns.iter().find(|column| mentions(&names, &column.name));
-            let named = if key.len() == 1 && about.is_some_and(|c| names == canonical_name(&c.name)) {
-                String::new()
-            } else {
-                names
+            let named = match key {
+                [_] if about.is_some_and(|c| names == canonical_name(&c.name)) => String::new(),
+                _ => names.clone(),
             };
-            found.push(self.mended(about, rule(named), violated));
+            let hazard = self.mended(about, rule(named), violated).found_by(query);
+            found.push_unless(hazard, |suspect| self.is_about(suspect, &names));
         }
         Ok(())
     }
 
-    fn foreign_keys(&self, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn foreign_keys(&self, found: &mut Found) -> rusqlite::Result<()> {
         let fed = self.as_declared();
         let Search { carry, live, .. } = *self.search;
         let is_new =
@@ -366,8 +406,13 @@ impl Rows<'_, '_> {
         for key in self.new.foreign_keys.iter().filter(is_new) {
             let Some(has_parent) = self.has_parent(key) else { continue };
             let no_null: Vec<_> =
-                key.columns.iter().map(|c| format!("c.{} IS NOT NULL", self.asked(&quote(c)))).collect();
-            let from = format!("{fed} AS c WHERE {} AND NOT {has_parent}", no_null.join(" AND "));
+                key.columns.iter().map(|c| format!("c.{} IS NOT NULL", self.asked(&shown(c)))).collect();
+            let orphans =
+                |from: &str| format!("{from} AS c WHERE {} AND NOT {has_parent}", no_null.join(" AND "));
+            let from = orphans(&fed);
+            let of_parent = |suspect: &Suspect| {
+                suspect.column.is_none() && suspect.table.eq_ignore_ascii_case(&key.parent)
+            };
             let sql = format!("SELECT count(*) FROM {from}");
             let Ok(rows) = count(self.conn, &sql)? else { continue };
             if rows > 0 {
@@ -375,7 +420,16 @@ impl Rows<'_, '_> {
                 let what = format!("no row of {} for FOREIGN KEY ({})", key.parent, key.columns.join(", "));
                 let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
                 let about = self.new.column(&key.columns[0]);
-                found.push(self.mended(about, Rule::References(key.parent.clone()), violated));
+                let mended = self.mended(about, Rule::References(key.parent.clone()), violated);
+                let query = match self.has_all() {
+                    true => {
+                        format!("SELECT {} FROM {}", self.all_columns(), orphans(&shown(&self.table.from)))
+                    }
+                    false => format!("SELECT * FROM {from}"),
+                };
+                found.push_unless(mended.found_by(query), |suspect| {
+                    of_parent(suspect) || key.columns.iter().any(|column| self.is_about(suspect, column))
+                });
             }
         }
         Ok(())
@@ -395,14 +449,14 @@ impl Rows<'_, '_> {
         }
         let (parent, columns) = carry::parent(self.search.carry, key)?;
         let pair = |(child, column): (&String, &String)| {
-            format!("p.{} = +c.{}", quote(column), self.asked(&quote(child)))
+            format!("p.{} = +c.{}", shown(column), self.asked(&shown(child)))
         };
         let pairs: Vec<_> = key.columns.iter().zip(&columns).map(pair).collect();
-        Some(format!("EXISTS (SELECT 1 FROM {} AS p WHERE {})", quote(&parent), pairs.join(" AND ")))
+        Some(format!("EXISTS (SELECT 1 FROM {} AS p WHERE {})", shown(&parent), pairs.join(" AND ")))
     }
 
     /// A plain column that becomes generated shows the expression's value from then on.
-    fn becomes_generated(&self, column: &Column, found: &mut Vec<Hazard>) -> rusqlite::Result<()> {
+    fn becomes_generated(&self, column: &Column, found: &mut Found) -> rusqlite::Result<()> {
         let Some(generated) = &column.generated else { return Ok(()) };
         if self.old.column(&column.name).is_none_or(|c| c.generated.is_some()) {
             return Ok(());
@@ -435,7 +489,7 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
-    fn converted(&self, conversion: &Conversion<'_>, found: &mut Vec<Hazard>) {
+    fn converted(&self, conversion: &Conversion<'_>, found: &mut Found) {
         let Conversion { column, target, refused, changed, .. } = conversion;
         let object = of_column(&self.new.name, &column.name);
         if refused.rows > 0 {
@@ -454,7 +508,8 @@ impl Rows<'_, '_> {
                 }
                 Target::Column { .. } => ActsOn::Rule(Rule::Strict),
             };
-            found.push(mended_by(&column.name, acts_on, violated));
+            let query = self.live_rows(Some(&conversion.refused_where()));
+            found.push(mended_by(&column.name, acts_on, violated).found_by(query));
         }
         if changed.rows > 0 {
             let values: &[_] = if self.search.settings.show_values { &changed.values } else { &[] };
@@ -536,9 +591,9 @@ mod tests {
         let (table, old) = (carry.table_to("t").unwrap(), live.table("t").unwrap());
         let rows =
             Rows { search: &search, conn: &conn, table, old, new: declared.schema.table("t").unwrap() };
-        let mut found = Vec::new();
+        let mut found = Found::default();
         rows.hazards(&mut found).unwrap();
-        then(&rows, &found);
+        then(&rows, &found.hazards);
     }
 
     const OLD: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, n INTEGER, x BLOB);

@@ -459,6 +459,11 @@ pub(crate) fn canonical_name(name: &str) -> String {
     if bare { folded } else { quote(&folded) }
 }
 
+/// A name in SQL that a person reads: as it is written, and quoted only where it has to be.
+pub(crate) fn shown(name: &str) -> String {
+    if canonical_name(name).starts_with('"') { quote(name) } else { name.to_owned() }
+}
+
 /// The tokens without parentheses that enclose all of them.
 pub(crate) fn without_parentheses<'t, 'a>(mut tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
     while tokens.len() >= 2 && tokens[0].is_symbol("(") && closing(tokens, 0) == Some(tokens.len() - 1) {

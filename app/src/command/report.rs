@@ -108,15 +108,8 @@ mod tests {
     use super::*;
 
     fn hazard(name: HazardName, object: &str, approved: Option<ApprovedBy>) -> Hazard {
-        Hazard {
-            name,
-            object: object.to_owned(),
-            message: format!("what happens to {object}"),
-            remedy: "what to do".to_owned(),
-            rows: None,
-            rowids: Vec::new(),
-            approved,
-        }
+        let message = format!("what happens to {object}");
+        Hazard { approved, ..Hazard::new(name, object, message, "what to do".to_owned()) }
     }
 
     fn plan() -> Plan {

@@ -82,12 +82,13 @@ fn a_refused_hazard_is_shown_with_its_plan_and_changes_nothing() {
     assert_eq!(refused.exit, 3);
     assert_eq!(project.customers(), ["7 Ada Lovelace"]);
     assert_eq!(project.run(&["migrate", "--dry-run"]).exit, 3);
-    assert!(refused.stdout.contains("DROPS_COLUMN customers.last_name (stops the plan)"));
+    assert!(!refused.stdout.contains("DROPS_COLUMN"), "once is enough: {}", refused.stdout);
     assert!(refused.stdout.contains("\nplan of builtin, "), "{}", refused.stdout);
     assert_snapshot!(refused.error(), @"
     error: the change of .data/db was refused; nothing was changed
       DROPS_COLUMN: column customers.last_name would be dropped with its values
-    write `-- @dropped last_name` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.last_name
+        write `-- @dropped last_name` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.last_name
+    do what is said below each hazard, then run the command again
     ");
 }
 

@@ -85,7 +85,8 @@ fn a_dropped_column_exits_3_keeps_the_values_and_never_serves() {
     assert_snapshot!(start.error(), @"
     error: the change of .data/db was refused; nothing was changed
       DROPS_COLUMN: column customers.last_name would be dropped with its values
-    write `-- @dropped last_name` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.last_name
+        write `-- @dropped last_name` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.last_name
+    do what is said below each hazard, then run the command again
     ");
 }
 

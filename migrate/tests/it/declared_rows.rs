@@ -183,7 +183,8 @@ fn a_row_beside_another_with_the_same_unique_value_is_refused_with_the_select_th
     assert_snapshot!(error.to_string().replace(&*bench.db().to_string_lossy(), "db"), @r#"
     the change of db was refused; nothing was changed
       VIOLATED_CONSTRAINT: the row of plans that is declared on line 2 cannot be there beside 1 row with the same name, which is UNIQUE
-    declare the row that is there, by its own primary key, or change its name first: `SELECT * FROM "plans" WHERE "name" = 'free'`
+        declare the row that is there, by its own primary key, or change its name first: `SELECT * FROM "plans" WHERE "name" = 'free'`
+    do what is said below each hazard, then run the command again
     "#);
     let index = "CREATE TABLE t (k TEXT PRIMARY KEY, a, b); CREATE UNIQUE INDEX i ON t (a, b);";
     let bench = Bench::new(&format!("{index} INSERT INTO t VALUES ('x', 1, 2)"));

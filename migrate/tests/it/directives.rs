@@ -301,12 +301,15 @@ CREATE TABLE address (\n  id INTEGER PRIMARY KEY,\n  street TEXT -- @using p.str
             };
             let error = Bench::new(&old).refuses(&table(a, n));
             let offered = error
-                .remedy
+                .message
                 .split('`')
                 .find(|part| part.starts_with("-- @using"))
                 .unwrap_or_else(|| panic!("{error}"));
-            let line = offered.replace("EXPRESSION", value).replace("coalesce(\"n\", …)", value);
-            let (a, n) = if error.remedy.contains("of a") || a.ends_with("INTEGER") || a.ends_with("UNIQUE") {
+            let line = offered.replace("EXPRESSION", value).replace("coalesce(n, …)", value);
+            let (a, n) = if error.message.contains("on the line of a")
+                || a.ends_with("INTEGER")
+                || a.ends_with("UNIQUE")
+            {
                 (format!("{a} {line}"), n.to_owned())
             } else {
                 (a.to_owned(), format!("{n} {line}"))
@@ -361,11 +364,11 @@ mod renamed {
         let old = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'x')";
         insta::assert_snapshot!(refused(old, "CREATE TABLE t (\n  id INTEGER PRIMARY KEY,\n  title TEXT -- @renamed from=nmae\n);"), @"
         schema.sql:3: @renamed from=nmae cannot act: there is neither a column t.nmae nor a column t.title; nothing was changed
-        correct the name, or take out the directive
+        write `-- @renamed from=name` there, or take out the directive
         ");
         insta::assert_snapshot!(refused(old, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);\n-- @renamed from=s\nCREATE TABLE u (a);"), @"
         schema.sql:2: @renamed from=s cannot act: there is neither a table s nor a table u; nothing was changed
-        correct the name, or take out the directive
+        take out the directive: no tables are left that it could be about
         ");
     }
 }
@@ -387,9 +390,10 @@ mod dropped {
         insta::assert_snapshot!(error.to_string().replace(&bench.db().display().to_string(), "[DB]"), @"
         the change of [DB] was refused; nothing was changed
           DROPS_TABLE: table log would be dropped with its 1 row
+            schema.sql:5: @dropped table log has acted already and approves nothing more: take it out, and approve DROPS_TABLE:log
           DROPS_COLUMN: column t.fax would be dropped with its values
-        schema.sql:5: @dropped table log has acted already and approves nothing more: take it out, and approve DROPS_TABLE:log
-        schema.sql:3: @dropped fax has acted already and approves nothing more: take it out, and approve DROPS_COLUMN:t.fax
+            schema.sql:3: @dropped fax has acted already and approves nothing more: take it out, and approve DROPS_COLUMN:t.fax
+        do what is said below each hazard, then run the command again
         ");
         let approved = bench.twin().with(|s| {
             s.allow = vec!["DROPS_TABLE:log".parse().unwrap(), "DROPS_COLUMN:t.fax".parse().unwrap()];
@@ -422,7 +426,7 @@ mod dropped {
         copy.open().execute_batch("ALTER TABLE t ADD COLUMN fax TEXT").unwrap();
         assert!(
             copy.refuses(WITHOUT).message.contains("DROPS_COLUMN:t.fax")
-                || copy.refuses(WITHOUT).remedy.contains("DROPS_COLUMN:t.fax")
+                || copy.refuses(WITHOUT).message.contains("DROPS_COLUMN:t.fax")
         );
         let live = migrate::inspect(&bench.db(), &bench.settings).unwrap();
         assert_eq!(live.sql, "CREATE TABLE t (id INTEGER PRIMARY KEY);\n");

@@ -23,13 +23,15 @@ fn changes_values_counts_and_names_rows_and_shows_values_only_when_asked() {
     insta::assert_snapshot!(refusal(&Bench::new(old), new), @"
     the change of [DB] was refused; nothing was changed
       CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …)
-    write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+        write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    do what is said below each hazard, then run the command again
     ");
     let shown = Bench::new(old).with(|s| s.show_values = true);
     insta::assert_snapshot!(refusal(&shown, new), @"
     the change of [DB] was refused; nothing was changed
       CHANGES_VALUES: 8 values of t.code would be stored differently as INTEGER (rowid 1, 3, 7, 8, 9, …): '007', '1e3', ' 8', '9.50', '+1'
-    write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+        write `-- @using EXPRESSION from=TEXT` on the column's line to say what they become, or approve CHANGES_VALUES:t.code
+    do what is said below each hazard, then run the command again
     ");
     let bench = allowing(old, &["CHANGES_VALUES:t.code"]);
     bench.reaches(new);
@@ -74,20 +76,25 @@ fn a_renamed_column_or_table_is_suspected_and_the_line_to_write_is_told() {
         "CREATE TABLE clients (id INTEGER PRIMARY KEY, full_title TEXT NOT NULL DEFAULT '')"
     ), @"
     the change of [DB] was refused; nothing was changed
-      LOOKS_LIKE_RENAME: column clients.name goes and full_title comes: its values would be lost if that is a rename
-      DROPS_COLUMN: column clients.name would be dropped with its values
-    on the line of full_title, write `-- @renamed from=name`; if it is no rename, write `-- @dropped name` inside CREATE TABLE clients
-    write `-- @dropped name` inside CREATE TABLE clients, or approve DROPS_COLUMN:clients.name
+      LOOKS_LIKE_RENAME: column clients.name is not declared any more and looks renamed to full_title (schema.sql:1): its values would be lost
+        if it was renamed, write line 1 of schema.sql like this:
+          CREATE TABLE clients (id INTEGER PRIMARY KEY,
+            full_title TEXT NOT NULL DEFAULT '' -- @renamed from=name
+          )
+        if not, write `-- @dropped name` inside CREATE TABLE clients, or approve DROPS_COLUMN:clients.name
+    do what is said below each hazard, then run the command again
     ");
     insta::assert_snapshot!(refusal(
         &Bench::new(old),
         "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '')"
     ), @"
     the change of [DB] was refused; nothing was changed
-      LOOKS_LIKE_RENAME: table clients goes and table customers comes: its rows would be lost if that is a rename
-      DROPS_TABLE: table clients would be dropped with its 1 row
-    on the line before CREATE TABLE customers, write `-- @renamed from=clients`; if it is no rename, write `-- @dropped table clients`
-    write `-- @dropped table clients` in schema.sql, or approve DROPS_TABLE:clients
+      LOOKS_LIKE_RENAME: table clients is not declared any more and looks renamed to customers (schema.sql:1): its 1 row would be lost
+        if it was renamed, write line 1 of schema.sql like this:
+          -- @renamed from=clients
+          CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '')
+        if not, write `-- @dropped table clients` in schema.sql, or approve DROPS_TABLE:clients
+    do what is said below each hazard, then run the command again
     ");
     // Whatever else of the line differs: values are stored alike.
     let orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, skus text not null, note TEXT); INSERT INTO orders VALUES (1, 'a,b', NULL)";
@@ -99,7 +106,9 @@ fn a_renamed_column_or_table_is_suspected_and_the_line_to_write_is_told() {
             &format!("CREATE TABLE orders (id INTEGER PRIMARY KEY, {line}, note TEXT)"),
         );
         let name = line.split(' ').next().unwrap();
-        let expected = format!("LOOKS_LIKE_RENAME: column orders.skus goes and {name} comes");
+        let expected = format!(
+            "LOOKS_LIKE_RENAME: column orders.skus is not declared any more and looks renamed to {name} (schema.sql:1)"
+        );
         assert!(text.contains(&expected), "{text}");
         assert!(text.find("@renamed").unwrap() < text.find("@dropped").unwrap(), "{text}");
     }
@@ -108,7 +117,7 @@ fn a_renamed_column_or_table_is_suspected_and_the_line_to_write_is_told() {
         &Bench::new(orders),
         "CREATE TABLE orders (id INTEGER PRIMARY KEY, remark TEXT, skus_list TEXT, note TEXT)",
     );
-    assert!(text.contains("orders.skus goes and skus_list comes"), "{text}");
+    assert!(text.contains("orders.skus is not declared any more and looks renamed to skus_list"), "{text}");
     // Neither alike nor near: only the drop.
     let text = refusal(&Bench::new(old), "CREATE TABLE clients (id INTEGER PRIMARY KEY, born INTEGER)");
     assert!(!text.contains("LOOKS_LIKE_RENAME"), "{text}");
@@ -126,7 +135,9 @@ fn needs_backfill_tells_the_line_to_write() {
     insta::assert_snapshot!(refusal(&bench, new), @"
     the change of [DB] was refused; nothing was changed
       NEEDS_BACKFILL: column t.b is NOT NULL without a default, and 2 rows would have no value
-    on the line of b, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT
+        on the line of b, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT
+        to see them: SELECT * FROM t;
+    do what is said below each hazard, then run the command again
     ");
     bench.open().execute_batch("DELETE FROM t").unwrap();
     bench.reaches(new);
@@ -164,15 +175,15 @@ fn violated_constraints_are_counted_before_anything_is_written() {
     CHECK
       VIOLATED_CONSTRAINT: CHECK (n > 0) does not hold, in 2 rows of t (rowid 2, 3)
     UNIQUE
-      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t (rowid 4)
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 2 rows of t (rowid 1, 4)
     UNIQUE nocase
-      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 2 rows of t (rowid 4, …)
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 3 rows of t (rowid 1, 3, 4)
     FK
       VIOLATED_CONSTRAINT: no row of p for FOREIGN KEY (p), in 2 rows of t (rowid 2, 4)
     FK to a new table
       VIOLATED_CONSTRAINT: no row of fresh for FOREIGN KEY (p), in 3 rows of t (rowid 1, 2, 4)
     PK
-      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t (rowid 4)
+      VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 2 rows of t (rowid 1, 4)
     rowid
       VIOLATED_CONSTRAINT: no integer where INTEGER PRIMARY KEY is declared, in 4 rows of t (rowid 1, 2, 3, 4)
     ");
@@ -193,7 +204,7 @@ fn a_unique_index_over_repeated_values_is_refused_and_a_partial_one_only_for_its
     let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);";
     let text = refusal(&Bench::new(old), &format!("{table} CREATE UNIQUE INDEX i ON t (a)"));
     assert!(
-        text.contains("VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 1 row of t"),
+        text.contains("VIOLATED_CONSTRAINT: a repeated value where UNIQUE (a) is declared, in 2 rows of t"),
         "{text}"
     );
     Bench::new(old).reaches(&format!("{table} CREATE UNIQUE INDEX i ON t (a) WHERE id > 1"));
@@ -207,7 +218,8 @@ fn rowids_that_cannot_be_kept_are_told() {
     insta::assert_snapshot!(refusal(&Bench::new(old), new), @"
     the change of [DB] was refused; nothing was changed
       RENUMBERS_ROWIDS: the rowids of table t cannot be kept
-    if nothing refers to them, approve RENUMBERS_ROWIDS:t
+        if nothing refers to them, approve RENUMBERS_ROWIDS:t
+    do what is said below each hazard, then run the command again
     ");
     let bench = allowing(old, &["RENUMBERS_ROWIDS:t"]);
     bench.reaches(new);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod advice;
 mod alone;
 mod atlas_traps;
 mod beside_indexes;

@@ -300,17 +300,16 @@ fn what_a_refusal_offers_for_a_name_works_as_it_is_printed() {
         let list = format!("DROPS_TABLE:x,{approval}");
         Bench::new(&old).with(|settings| settings.allow = Approval::list(&list).unwrap()).reaches(&new);
 
-        // What looks like a rename offers the line to paste.
+        // What looks like a rename offers the lines to paste.
         let old =
             fill("CREATE TABLE t (id INTEGER PRIMARY KEY, N TEXT); INSERT INTO t VALUES (1, 'a')", name);
         let new = "CREATE TABLE t (\n  id INTEGER PRIMARY KEY,\n  zzz TEXT\n);";
-        let error = Bench::new(&old).refuses(new).to_string();
-        let line = error
-            .split('`')
-            .find(|part| part.starts_with("-- @renamed"))
-            .unwrap_or_else(|| panic!("{error}"));
+        let error = Bench::new(&old).refuses(new);
+        let edit = error.report.as_ref().unwrap().hazards().find_map(|hazard| hazard.edit.clone());
+        let edit = edit.unwrap_or_else(|| panic!("{error}"));
+        assert_eq!((edit.first, edit.last), (3, 3), "{error}");
         let bench = Bench::new(&old);
-        bench.reaches(&new.replace("zzz TEXT", &format!("zzz TEXT {line}")));
+        bench.reaches(&new.replace("  zzz TEXT", &edit.text));
         assert_eq!(bench.query("SELECT zzz FROM t"), "a", "{name:?}");
     }
 }
@@ -351,7 +350,7 @@ fn a_unique_column_called_true_and_a_default_beside_it() {
     let twice = old.replace("'b'", "'a'");
     let error = Bench::new(&twice).refuses("CREATE TABLE t (id INTEGER PRIMARY KEY, true TEXT UNIQUE);");
     assert!(
-        error.message.contains("a repeated value where UNIQUE (\"true\") is declared, in 1 row"),
+        error.message.contains("a repeated value where UNIQUE (\"true\") is declared, in 2 rows"),
         "{error}"
     );
 }

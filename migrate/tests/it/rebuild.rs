@@ -220,9 +220,10 @@ fn a_dropped_column_or_table_is_refused_until_it_is_approved() {
     insta::assert_snapshot!(error.to_string().replace(&bench.db().display().to_string(), "[DB]"), @"
     the change of [DB] was refused; nothing was changed
       DROPS_TABLE: table gone would be dropped with its 1 row
+        write `-- @dropped table gone` in schema.sql, or approve DROPS_TABLE:gone
       DROPS_COLUMN: column t.b would be dropped with its values
-    write `-- @dropped table gone` in schema.sql, or approve DROPS_TABLE:gone
-    write `-- @dropped b` inside CREATE TABLE t, or approve DROPS_COLUMN:t.b
+        write `-- @dropped b` inside CREATE TABLE t, or approve DROPS_COLUMN:t.b
+    do what is said below each hazard, then run the command again
     ");
     bench.reaches(
         "-- @dropped table gone

@@ -8,15 +8,12 @@ pub(crate) fn guard(prepared: &Prepared<'_>, command: &str) -> Result<()> {
     let Err(mut error) = prepared.guard() else {
         return Ok(());
     };
-    let hazards = prepared.report().plan.iter().flat_map(|plan| &plan.hazards);
-    let stopping: Vec<_> = hazards.filter(|hazard| hazard.stops()).collect();
-    if stopping.iter().all(|hazard| hazard.name.is_approvable()) {
-        let flags = stopping.iter().map(|hazard| {
-            let approval = format!("{}:{}", hazard.name, hazard.object);
-            format!(" --allow {}", shell_word(&approval))
-        });
-        let accept = format!("\nto accept it: {command}{}", flags.collect::<String>());
-        error.remedy.push_str(&accept);
+    let stopping = prepared.report().hazards().filter(|hazard| hazard.stops());
+    let approvals: Option<Vec<_>> = stopping.map(|hazard| hazard.approval.as_ref()).collect();
+    if let Some(approvals) = approvals {
+        let flags =
+            approvals.iter().map(|approval| format!(" --allow {}", shell_word(&approval.to_string())));
+        error.remedy = format!("to accept it: {command}{}", flags.collect::<String>());
     }
     Err(error.into())
 }

@@ -107,8 +107,9 @@ impl Trials<'_> {
         let expected = match migrated {
             Ok(_) => Expected::Rows(migrate::rows(here, &self.settings)?),
             Err(error) if error.kind == ErrorKind::Hazard => {
-                let hazards = error.message.lines().skip(1).map(str::trim).collect::<Vec<_>>();
-                Expected::Refusal(hazards.join("; "))
+                let hazards = error.report.iter().flat_map(|report| report.hazards()).filter(|h| h.stops());
+                let hazards = hazards.map(|hazard| format!("{}: {}", hazard.name, hazard.message));
+                Expected::Refusal(hazards.collect::<Vec<_>>().join("; "))
             }
             Err(error) => return Err(error.into()),
         };

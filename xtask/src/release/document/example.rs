@@ -359,15 +359,7 @@ fn hazard(
     remedy: &str,
     approved: Option<ApprovedBy>,
 ) -> Hazard {
-    Hazard {
-        name,
-        object: object.to_owned(),
-        message: message.to_owned(),
-        remedy: remedy.to_owned(),
-        rows: None,
-        rowids: Vec::new(),
-        approved,
-    }
+    Hazard { approved, ..Hazard::new(name, object, message.to_owned(), remedy.to_owned()) }
 }
 
 fn evidence(table: &str, rows: u64, is_summed: bool) -> Evidence {

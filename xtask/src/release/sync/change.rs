@@ -47,7 +47,11 @@ impl Sync<'_> {
             Ok(prepared) => prepared,
             Err(mut error) => {
                 let report = error.report.take().map(|report| *report);
-                return Ok((report, cannot_be_planned(base, &error)));
+                let lines = match report.as_ref().filter(|report| report.hazards().any(Hazard::stops)) {
+                    Some(report) => [refused(base, report), not_applied()],
+                    None => cannot_be_planned(base, &error),
+                };
+                return Ok((report, lines));
             }
         };
         let report = prepared.report().clone();
@@ -71,7 +75,11 @@ fn cannot_be_planned(base: &Base<'_>, error: &migrate::Error) -> [Check; 2] {
     let first = error.message.lines().next().unwrap_or_default();
     let details = error.message.lines().skip(1).map(|line| line.trim().to_owned()).collect();
     let change = Check { details, ..line(base.change, verdict, first, error.remedy.as_str()) };
-    [change, not_read(AGAIN, "not applied: there is no plan")]
+    [change, not_applied()]
+}
+
+fn not_applied() -> Check {
+    not_read(AGAIN, "not applied: there is no plan")
 }
 
 fn planned(base: &Base<'_>, report: &Report) -> Check {
@@ -100,11 +108,14 @@ fn approved(hazard: &Hazard) -> String {
 
 fn refused(base: &Base<'_>, report: &Report) -> Check {
     let stopping: Vec<_> = report.hazards().filter(|hazard| hazard.stops()).collect();
-    let details = stopping.iter().map(|h| format!("{} {}: {}", h.name, h.object, h.message)).collect();
-    let mut remedies: Vec<_> = stopping.iter().map(|hazard| hazard.remedy.as_str()).collect();
-    remedies.dedup();
+    let said = |hazard: &&Hazard| {
+        let first = format!("{} {}: {}", hazard.name, hazard.object, hazard.message);
+        let mend = format!("mend it: {}", hazard.remedy);
+        std::iter::once(first).chain(mend.lines().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let details = stopping.iter().flat_map(said).collect();
     let evidence = format!("{} without approval", text::count(stopping.len() as u64, "hazard"));
-    Check { details, ..line(base.change, Verdict::Refused, evidence, remedies.join("\n")) }
+    Check { details, ..line(base.change, Verdict::Refused, evidence, "") }
 }
 
 fn applied_again(report: &Report) -> Check {

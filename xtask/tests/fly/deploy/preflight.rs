@@ -115,7 +115,7 @@ fn a_hazard_needs_its_approval_which_goes_along_to_the_boot() {
     insta::assert_snapshot!(ship.error(&said), @"
     error: the change of production was refused; nothing was changed
       DROPS_COLUMN: column customers.email would be dropped with its values
-    write `-- @dropped email` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.email
+        write `-- @dropped email` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.email
     to accept it: cargo xtask deploy --allow DROPS_COLUMN:customers.email
     ");
     // On rows the boot might come to another plan than one that was made without any.
