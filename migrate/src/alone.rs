@@ -47,7 +47,7 @@ impl Alone {
             Err(error) if is_unreadable(&error) && logs(db).is_empty() => Ok(None),
             mode => mode.map(Some),
         };
-        let Some(mode) = open::patiently(db, settings, watch, known)? else {
+        let Some(mode) = open::opening(db, settings, watch, known)? else {
             return Ok(Self { conn: None, mode: String::new(), released: false });
         };
         let alone = Self { conn: Some(conn), mode, released: false };

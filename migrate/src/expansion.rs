@@ -5,6 +5,7 @@
 //! views took 6 s, 40 minutes), so that it has to be known beforehand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 
 use crate::ddl::{self, ObjectKind};
@@ -123,7 +124,7 @@ impl<'t, 'a> Count<'t, 'a> {
 impl Expressions {
     fn of(tokens: &[Token<'_>]) -> Self {
         let mut bodies: BTreeMap<String, Vec<Range<usize>>> = BTreeMap::new();
-        let mut parts = vec![0..tokens.len()];
+        let mut parts: Vec<_> = iter::once(0..tokens.len()).collect();
         while let Some(part) = parts.pop() {
             for (name, body) in expressions(tokens, part) {
                 bodies.entry(fold(&tokens[name].name())).or_default().push(body.clone());
@@ -225,7 +226,7 @@ mod tests {
     /// `first`, and so many views that are made of the one before.
     fn chain(levels: usize, view: impl Fn(String) -> String) -> Vec<String> {
         let views = (1..=levels).map(|n| format!("CREATE VIEW v{n} AS {}", view(format!("v{}", n - 1))));
-        std::iter::once("CREATE VIEW v0 AS SELECT 1 AS x".to_owned()).chain(views).collect()
+        iter::once("CREATE VIEW v0 AS SELECT 1 AS x".to_owned()).chain(views).collect()
     }
 
     #[test]

@@ -40,12 +40,12 @@ pub(crate) fn reading(path: &Path, settings: &Settings, watch: &mut dyn Watch) -
         Err(error) if needs_recovery(&error) => Ok(true),
         looked => looked.map(|()| false),
     };
-    if patiently_by(path, settings, watch, needs_writer, cannot_open)? {
+    if opening(path, settings, watch, needs_writer)? {
         // A process died in the middle of a transaction: only a connection that may write can roll it back.
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, settings)?;
-        patiently_by(path, settings, watch, || first_look(&writer), cannot_open)?;
+        opening(path, settings, watch, || first_look(&writer))?;
         drop(writer);
-        patiently_by(path, settings, watch, || first_look(&conn), cannot_open)?;
+        opening(path, settings, watch, || first_look(&conn))?;
     }
     Ok(Some(conn))
 }
@@ -192,6 +192,16 @@ pub(crate) fn patiently<T>(
     act: impl FnMut() -> rusqlite::Result<T>,
 ) -> Result<T> {
     patiently_by(path, settings, watch, act, explain)
+}
+
+/// As [`patiently`], for the first look at a file, which tells whether it can be opened at all.
+pub(crate) fn opening<T>(
+    path: &Path,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+    look: impl FnMut() -> rusqlite::Result<T>,
+) -> Result<T> {
+    patiently_by(path, settings, watch, look, cannot_open)
 }
 
 fn patiently_by<T>(
