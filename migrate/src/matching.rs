@@ -101,7 +101,7 @@ impl<'m> Matching<'m> {
                 let why = format!("there is neither a table {from} nor a table {}", new.name);
                 let left = live.base_tables().map(|table| table.name.as_str());
                 let left = left.filter(|name| !self.declared.schema.has_table(name));
-                Err(self.misnamed(directive, &why, from, "tables", left.collect()))
+                Err(self.misnamed(directive, &why, from, "tables", &left.collect::<Vec<_>>()))
             }
         }
     }
@@ -352,7 +352,7 @@ impl<'m> Matching<'m> {
                 );
                 let left = old.columns.iter().map(|column| column.name.as_str());
                 let left = left.filter(|name| new.column(name).is_none());
-                Err(self.misnamed(directive, &why, from, "columns", left.collect()))
+                Err(self.misnamed(directive, &why, from, "columns", &left.collect::<Vec<_>>()))
             }
         }
     }
@@ -417,7 +417,7 @@ impl<'m> Matching<'m> {
     }
 
     /// A `@renamed` from what is nowhere; `left` is what has no counterpart yet, and may be what was meant.
-    fn misnamed(&self, directive: &Directive, why: &str, from: &str, what: &str, left: Vec<&str>) -> Error {
+    fn misnamed(&self, directive: &Directive, why: &str, from: &str, what: &str, left: &[&str]) -> Error {
         let error = self.cannot_act(directive, why);
         match left.iter().min_by_key(|name| distance(name, from)) {
             Some(nearest) => {

@@ -63,10 +63,8 @@ fn before(text: &str, start: usize, directive: &str) -> Replaced {
     let before = &text[whole.start..start];
     let rest = text[start..whole.end].trim_end();
     match before.trim().is_empty() {
-        true => of(text, whole.clone(), &[format!("{before}{directive}"), format!("{before}{rest}")]),
-        false => {
-            of(text, whole.clone(), &[before.trim_end().to_owned(), directive.to_owned(), rest.to_owned()])
-        }
+        true => of(text, whole, &[format!("{before}{directive}"), format!("{before}{rest}")]),
+        false => of(text, whole, &[before.trim_end().to_owned(), directive.to_owned(), rest.to_owned()]),
     }
 }
 
