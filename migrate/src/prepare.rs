@@ -753,7 +753,7 @@ fn exceeded(failure: &Failure, settings: &Settings) -> Option<Error> {
     Some(Error::new(ErrorKind::Proof, object, format!("would {excess}{place}")))
 }
 
-/// A constraint that sample rows break is the rows' matter; anything else is the plan's.
+/// A constraint that sample rows break is the rows' matter, and so is a row that a check finds; anything else is the plan's.
 fn disproved(failure: Failure, settings: &Settings) -> Error {
     if let Some(error) = exceeded(&failure, settings) {
         return error;
@@ -779,7 +779,7 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
             Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
         }
         Failure::Found { object, sql } => {
-            Error::new(ErrorKind::Proof, object, format!("would find rows that it must not: `{sql}`"))
+            Error::new(ErrorKind::Hazard, object, format!("would find rows that it must not: `{sql}`"))
         }
         Failure::ForeignKey { object, clause } => Error::new(ErrorKind::Hazard, object, clause),
         Failure::Evidence { object, clause } => Error::new(ErrorKind::Proof, object, clause),

@@ -231,3 +231,26 @@ fn a_plain_column_becomes_stored_only_where_it_holds_the_very_values() {
         .rows("INSERT INTO t (k, a) VALUES (1, 2)"),
     ]);
 }
+
+/// The rows of a generated column cannot be asked beforehand: the proof finds them, and they are the rows' matter in every mode.
+#[test]
+fn strict_over_a_generated_column_that_breaks_it_is_refused_for_its_rows() {
+    let table = |kind: &str| {
+        format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, g INTEGER AS (coalesce(a, 'none') || '!') STORED){kind}"
+        )
+    };
+    for mode in [FastPath::Off, FastPath::Proved, FastPath::Full] {
+        let bench = Bench::new(&format!("{}; INSERT INTO t (a) VALUES ('x'), (NULL)", table("")))
+            .with(|s| s.fast_path = mode);
+        let before = contents(&bench.open());
+        let error = bench.refuses(&table(" STRICT"));
+        assert_eq!(
+            (error.kind, error.object.as_str()),
+            (migrate::ErrorKind::Hazard, "t"),
+            "{mode:?}: {error}"
+        );
+        assert!(error.message.contains("VIOLATED_CONSTRAINT: rows break a constraint"), "{mode:?}: {error}");
+        assert_eq!(contents(&bench.open()), before, "{mode:?}");
+    }
+}
