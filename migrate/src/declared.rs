@@ -33,7 +33,7 @@ use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 use crate::unusable::{self, Fault};
 
 /// What `schema.sql` declares: read, executed in an empty in-memory database (the *pristine* database), and kept as a value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Declared {
     pub(crate) path: PathBuf,
     /// The file without directives and rows, in an order in which it can be executed: what Atlas reads.
@@ -142,6 +142,11 @@ impl Declared {
         };
         contradiction::check(&declared)?;
         Ok(declared)
+    }
+
+    /// The same files with a part of their schema.
+    pub(crate) fn with_schema(&self, schema: Schema) -> Self {
+        Self { schema, ..self.clone() }
     }
 
     /// Of the meaning of the schema and of the rows that it declares; cosmetic changes keep it. [`crate::fingerprint::likeness`] compares it with others.

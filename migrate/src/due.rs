@@ -181,7 +181,7 @@ impl<'d> Due<'d> {
                 let name = quote(&index.name);
                 let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
                 let cost = Cost { class: CostClass::Rewrite, rows: 0 };
-                steps.push(Step { sql, kind: StepKind::Rebuild, table: index.name.clone(), cost });
+                steps.push(Step::new(StepKind::Rebuild, &index.name, sql, cost));
             }
         }
         steps
@@ -249,7 +249,7 @@ fn update(changed: &Changed<'_>, declared: &Declared) -> Option<Step> {
 }
 
 fn row_step(kind: StepKind, table: &str, sql: String, rows: u64) -> Step {
-    Step { sql, kind, table: table.to_owned(), cost: Cost { class: CostClass::Constant, rows } }
+    Step::new(kind, table, sql, Cost { class: CostClass::Constant, rows })
 }
 
 impl Reading<'_> {

@@ -86,7 +86,12 @@ pub(crate) fn writes_rows(step: &Step) -> bool {
 }
 
 /// The names reachable over the ties of either schema; both names of a renamed table are one.
-fn tied(touched: &BTreeSet<String>, carry: &Carry, live: &Schema, declared: &Schema) -> BTreeSet<String> {
+pub(crate) fn tied(
+    touched: &BTreeSet<String>,
+    carry: &Carry,
+    live: &Schema,
+    declared: &Schema,
+) -> BTreeSet<String> {
     let mut edges: Vec<(String, String)> =
         carry.tables.iter().map(|t| (fold(&t.from), fold(&t.to))).collect();
     for schema in [live, declared] {

@@ -539,12 +539,7 @@ mod tests {
 
     /// What becomes of steps on a table of two rows, which are to bring it to the same without NOT NULL.
     fn done(conn: &mut Connection, steps: &[(StepKind, &str)]) -> Result<Vec<Evidence>, Failure> {
-        let step = |(kind, sql): &(StepKind, &str)| Step {
-            sql: (*sql).to_owned(),
-            kind: *kind,
-            table: "t".to_owned(),
-            cost: Cost::default(),
-        };
+        let step = |(kind, sql): &(StepKind, &str)| Step::new(*kind, "t", (*sql).to_owned(), Cost::default());
         let steps: Vec<_> = steps.iter().map(step).collect();
         let settings = Settings::default();
         let new = "CREATE TABLE t (a INTEGER)";

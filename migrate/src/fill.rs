@@ -51,7 +51,7 @@ impl Fill {
 
     /// Makes the table, and fills it with so many rows.
     pub(crate) fn steps(&self, rows: u64) -> [Step; 2] {
-        let step = |kind, sql, cost| Step { sql, kind, table: self.table.clone(), cost };
+        let step = |kind, sql, cost| Step::new(kind, &self.table, sql, cost);
         let columns: Vec<_> = self.columns.iter().map(|column| quote(column)).collect();
         let insert =
             format!("INSERT OR ABORT INTO {} ({}) {}", quote(&self.table), columns.join(", "), self.select);

@@ -61,6 +61,7 @@ mod inventory;
 mod loss;
 mod matching;
 mod memory;
+mod near;
 mod object;
 mod observer;
 mod open;

@@ -1,12 +1,15 @@
 //! A plan as a value: steps, cost, hazards, fingerprint; and the choice among proposals.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ddl::{self, ObjectKind};
 use crate::hazard::{Hazard, HazardName};
+use crate::object::written;
 use crate::prediction::Prediction;
-use crate::token::tokenize;
+use crate::token::{Token, tokenize};
 
 /// Who made a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,9 @@ pub struct Step {
     pub kind: StepKind,
     /// The table (or view) it is about; empty for pragmas.
     pub table: String,
+    /// For a person: `create trigger orders_logged`, `rebuild customers`.
+    #[serde(default)]
+    pub label: String,
     /// What it costs.
     pub cost: Cost,
 }
@@ -137,6 +143,23 @@ impl Plan {
         rewrites || self.hazards.iter().any(|hazard| hazard.name != HazardName::RewritesTable)
     }
 
+    /// What it does, counted: `200 changes: 150 columns added, 50 indexes created`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut found: Vec<(&str, BTreeSet<&str>)> = Vec::new();
+        for (step, (what, object)) in self.steps.iter().filter_map(|step| Some((step, step.change()?))) {
+            // Of a table that is rebuilt or edited in several steps there is one change.
+            let object = if object == Counted::Table { step.table.as_str() } else { step.sql.as_str() };
+            match found.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, objects)) => drop(objects.insert(object)),
+                None => found.push((what, BTreeSet::from([object]))),
+            }
+        }
+        let parts: Vec<_> = found.iter().map(|(what, objects)| counted(objects.len(), what)).collect();
+        let changes = found.iter().map(|(_, objects)| objects.len()).sum();
+        format!("{}: {}", counted(changes, "changes"), parts.join(", "))
+    }
+
     /// Whether Atlas's plan must be dearer: this one writes no table anew, and changes one as Atlas can only by doing so.
     pub(crate) fn outruns_atlas(&self) -> bool {
         self.planner == Planner::Builtin
@@ -146,6 +169,58 @@ impl Plan {
 }
 
 impl Step {
+    /// A step whose label says what its statement does.
+    #[must_use]
+    pub fn new(kind: StepKind, table: &str, sql: String, cost: Cost) -> Self {
+        let label = label(kind, table, &sql);
+        Self { sql, kind, table: table.to_owned(), label, cost }
+    }
+
+    /// In words of which the first is a plural, and by what they are counted; `None` for bookkeeping.
+    fn change(&self) -> Option<(&'static str, Counted)> {
+        let tokens = tokenize(&self.sql).unwrap_or_default();
+        let words = |at: usize, words: &[&str]| {
+            words.iter().enumerate().all(|(i, word)| tokens.get(at + i).is_some_and(|t| t.is(word)))
+        };
+        let is_created = self.kind == StepKind::Create;
+        let statement = match self.kind {
+            StepKind::Metadata | StepKind::Check => return None,
+            StepKind::Rebuild => return Some(("tables rebuilt", Counted::Table)),
+            StepKind::Edit => return Some(("tables changed in place", Counted::Table)),
+            StepKind::Insert => return Some(("tables given rows", Counted::Table)),
+            StepKind::Update => return Some(("tables updated", Counted::Table)),
+            StepKind::Alter if words(3, &["ADD", "COLUMN"]) => "columns added",
+            StepKind::Alter if words(3, &["DROP", "COLUMN"]) => "columns dropped",
+            StepKind::Alter if words(3, &["RENAME", "COLUMN"]) => "columns renamed",
+            StepKind::Alter if words(3, &["RENAME", "TO"]) => "tables renamed",
+            StepKind::Alter => return Some(("tables altered", Counted::Table)),
+            StepKind::Create | StepKind::Drop if self.label.contains(" index ") => {
+                if is_created {
+                    "indexes created"
+                } else {
+                    "indexes dropped"
+                }
+            }
+            StepKind::Create | StepKind::Drop if self.label.contains(" view ") => {
+                if is_created {
+                    "views created"
+                } else {
+                    "views dropped"
+                }
+            }
+            StepKind::Create | StepKind::Drop if self.label.contains(" trigger ") => {
+                if is_created {
+                    "triggers created"
+                } else {
+                    "triggers dropped"
+                }
+            }
+            StepKind::Create => "tables created",
+            StepKind::Drop => "tables dropped",
+        };
+        Some((statement, Counted::Statement))
+    }
+
     /// An edit of the schema, and what ALTER TABLE does besides adding and renaming.
     fn is_beyond_atlas(&self) -> bool {
         let tokens = tokenize(&self.sql).unwrap_or_default();
@@ -160,6 +235,73 @@ impl Step {
             _ => false,
         }
     }
+}
+
+/// What makes two steps one change.
+#[derive(PartialEq, Eq)]
+enum Counted {
+    Table,
+    Statement,
+}
+
+/// `1 column added`, of `columns added`.
+fn counted(number: usize, what: &str) -> String {
+    let (noun, rest) =
+        what.split_once(' ').map_or((what, String::new()), |(noun, rest)| (noun, format!(" {rest}")));
+    let one = || {
+        noun.strip_suffix("indexes")
+            .map_or_else(|| noun.trim_end_matches('s').to_owned(), |_| "index".to_owned())
+    };
+    let noun = if number == 1 { one() } else { noun.to_owned() };
+    format!("{number} {noun}{rest}")
+}
+
+/// An object by its kind and name, where the statement makes or drops one; else what is done, and the table.
+fn label(kind: StepKind, table: &str, sql: &str) -> String {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let object = match kind {
+        StepKind::Create | StepKind::Drop => created(&tokens).or_else(|| dropped(&tokens)),
+        StepKind::Rebuild if is_index_command(&tokens) => Some(("fill", "full-text index", table.to_owned())),
+        _ => None,
+    };
+    if let Some((verb, what, name)) = object {
+        return format!("{verb} {what} {}", written(&name));
+    }
+    if table.is_empty() { kind.to_string() } else { format!("{kind} {}", written(table)) }
+}
+
+type Labelled = (&'static str, &'static str, String);
+
+fn created(tokens: &[Token<'_>]) -> Option<Labelled> {
+    let head = ddl::head(tokens)?;
+    let what = match head.kind {
+        ObjectKind::Table => "table",
+        ObjectKind::Index => "index",
+        ObjectKind::View => "view",
+        ObjectKind::Trigger => "trigger",
+        ObjectKind::VirtualTable => {
+            let module = tokens.iter().skip_while(|token| !token.is("USING")).nth(1).map(Token::name);
+            let is_full_text = module.is_some_and(|module| module.to_ascii_lowercase().starts_with("fts"));
+            if is_full_text { "full-text table" } else { "virtual table" }
+        }
+    };
+    Some(("create", what, head.name))
+}
+
+/// `DROP INDEX i`, with or without the schema's name.
+fn dropped(tokens: &[Token<'_>]) -> Option<Labelled> {
+    let words = ["TABLE", "INDEX", "VIEW", "TRIGGER"];
+    let what = ["table", "index", "view", "trigger"];
+    let at = words.iter().position(|word| tokens.get(1).is_some_and(|token| token.is(word)))?;
+    let name = tokens.last().filter(|_| tokens[0].is("DROP"))?.name();
+    Some(("drop", what[at], name))
+}
+
+/// `INSERT INTO f (f) VALUES ('rebuild')`
+fn is_index_command(tokens: &[Token<'_>]) -> bool {
+    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is(word));
+    let name = |at: usize| tokens.get(at).map(Token::name);
+    is(0, "INSERT") && is(1, "INTO") && name(2).is_some() && name(2) == name(4)
 }
 
 /// What became of one planner's proposal.

@@ -27,6 +27,7 @@ use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::matching::carry;
 use crate::memory;
+use crate::near;
 use crate::object::{of_column, written};
 use crate::open::{self, breaks_constraint, explain, fails_on_a_row, is_interrupted, sqlite_message};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
@@ -621,6 +622,7 @@ impl Proposals<'_, '_> {
             rows: &rows,
             matching: &|table, condition| unanswered.answer(ground.matching(table, condition)).flatten(),
         };
+        watch.event(&Event::Planning { planner });
         let planned = match planner {
             Planner::Atlas => planner::atlas::plan(&task),
             Planner::Builtin => planner::builtin::plan(&task),
@@ -645,11 +647,15 @@ impl Proposals<'_, '_> {
         let ground = self.ground;
         // On a sample checksums cost nothing.
         let execution = self.execution(steps);
-        let (live, carry) = (execution.live, execution.carry);
-        let watched = evidence::watched(steps, carry, live, &ground.declared.schema, ProofLevel::Rewritten);
+        // What fills a new table reads whatever it likes.
+        let part = execution.fills.is_empty().then(|| near::part(&execution));
+        let (live, declared) = part.as_ref().map_or((execution.live, ground.declared), |(l, d)| (l, d));
+        let origin = if part.is_some() { live } else { execution.origin };
+        let watched =
+            evidence::watched(steps, execution.carry, live, &declared.schema, ProofLevel::Rewritten);
         let watched =
             watched.into_iter().map(|watched| Watched { look: Look::Checksum, ..watched }).collect();
-        let execution = Execution { watched, hazards: self.hazards, ..execution };
+        let execution = Execution { watched, hazards: self.hazards, origin, live, declared, ..execution };
         match proof::prove(&execution, ground.conn()) {
             Err(Failure::Live(error)) => Err(ground.cannot_plan(&error)),
             Err(Failure::Statement { object, error, .. })
@@ -686,8 +692,14 @@ impl Proposals<'_, '_> {
 
     /// Told, never asked: how long it takes depends on the rows.
     fn rewrites(&self, steps: &[Step]) -> Vec<Hazard> {
+        // What is new has no rows to be written anew.
+        let is_there = |name: &str| {
+            let from = self.carry.table_to(name).map_or(name, |table| table.from.as_str());
+            self.ground.live.has_table(from)
+        };
         let rewritten: BTreeSet<_> = steps
             .iter()
+            .filter(|step| is_there(&step.table))
             .filter(|s| {
                 s.cost.class == CostClass::Rewrite && matches!(s.kind, StepKind::Alter | StepKind::Rebuild)
             })

@@ -120,14 +120,26 @@ impl Rows<'_, '_> {
                 plural(rows)
             );
             let remedy = format!(
-                "on the line of {}, write `-- @using EXPRESSION` (over the old row), or give the column a DEFAULT",
-                written(&column.name)
+                "on the line of {}, write `-- @using EXPRESSION` (over the old row{}), or give the column a DEFAULT",
+                written(&column.name),
+                self.may_read()
             );
             let hazard = Hazard::new(HazardName::NeedsBackfill, &object, message, remedy);
             let hazard = Hazard { rows: Some(rows), ..hazard }.found_by(self.live_rows(None));
             found.push_unless(hazard, |suspect| self.is_about(suspect, &column.name));
         }
         Ok(())
+    }
+
+    /// A column that goes, perhaps into those that come.
+    fn may_read(&self) -> String {
+        let feeds = |column: &&Column| {
+            column.generated.is_none()
+                && self.new.column(&column.name).is_none()
+                && !self.table.feeds(&column.name)
+        };
+        let gone: Vec<_> = self.old.columns.iter().filter(feeds).map(|column| shown(&column.name)).collect();
+        if gone.is_empty() { String::new() } else { format!(", which still has {}", gone.join(", ")) }
     }
 
     fn nulls(

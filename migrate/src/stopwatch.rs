@@ -48,8 +48,7 @@ impl Watch for Stopwatch<'_> {
             Event::Comparing => self.begin(Part::Keys, "foreign keys and schema".to_owned()),
             Event::Committing => self.begin(Part::Commit, "commit".to_owned()),
             Event::Step { number, total, step } => {
-                let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
-                self.begin(Part::Step, format!("{number}/{total} {}{about}", step.kind));
+                self.begin(Part::Step, format!("{number}/{total} {}", step.label));
             }
             _ => {}
         }

@@ -53,7 +53,7 @@ mod tests {
     use crate::plan::{Cost, StepKind};
 
     fn step(kind: StepKind, sql: &str, class: CostClass, rows: u64) -> Step {
-        Step { sql: sql.to_owned(), kind, table: "t".to_owned(), cost: Cost { class, rows } }
+        Step::new(kind, "t", sql.to_owned(), Cost { class, rows })
     }
 
     fn cache(conn: &Connection) -> i64 {

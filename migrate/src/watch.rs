@@ -16,6 +16,11 @@ pub enum Event<'a> {
         /// After how long it gives up.
         limit: Duration,
     },
+    /// A planner is about to work out its steps.
+    Planning {
+        /// Which.
+        planner: Planner,
+    },
     /// A planner's proposal is about to be proved on a replica.
     Proving {
         /// Whose.

@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use migrate::{Declared, ErrorKind, Interrupt, Outcome, PlannerChoice, Prepared, Report, Settings};
+use migrate::{Declared, ErrorKind, Hazard, Interrupt, Outcome, PlannerChoice, Prepared, Report, Settings};
 
 use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::release::approval;
-use crate::text;
+use crate::text::{self, Cut};
 use crate::tool::atlas;
 use crate::ui::Ui;
 
@@ -63,7 +63,7 @@ impl Local {
         self.refuse_missing_folder()?;
         let declared = Declared::read(&self.schema, &self.settings)?;
         let checked = migrate::check(&self.db, &declared, &self.settings, &mut ui.progress());
-        let report = checked.inspect_err(|error| self.keep_refused(error, ui))?;
+        let report = checked.map_err(|error| self.refused(error, ui))?;
         ui.keep(&report);
         self.show(&report, ui);
         if report.outcome == Outcome::InSync {
@@ -106,7 +106,7 @@ impl Local {
         ui: &mut Ui,
     ) -> Result<()> {
         let prepared = migrate::prepare(&self.db, declared, settings, &mut ui.progress());
-        let prepared = prepared.inspect_err(|error| self.keep_refused(error, ui))?;
+        let prepared = prepared.map_err(|error| self.refused(error, ui))?;
         ui.keep(prepared.report());
         let Some(plan) = &prepared.report().plan else {
             self.show(prepared.report(), ui);
@@ -143,16 +143,23 @@ impl Local {
     }
 
     /// What was found before a refusal belongs to it.
-    fn keep_refused(&self, error: &migrate::Error, ui: &mut Ui) {
-        let Some(report) = &error.report else { return };
+    fn refused(&self, mut error: migrate::Error, ui: &mut Ui) -> migrate::Error {
+        let Some(report) = &error.report else { return error };
         ui.keep(report);
         if error.kind == ErrorKind::Hazard {
             self.show(report, ui);
         }
+        if report.hazards().any(Hazard::stops) {
+            error.remedy = format!("when that is done: {}", self.command);
+        }
+        error
     }
 
     fn show(&self, report: &Report, ui: &Ui) {
-        ui.result(&text::plan(report, self.verbose));
+        let command = format!("{} --dry-run --verbose", self.command);
+        let cut = Cut { steps: text::LONG, command };
+        let is_cut = ui.is_on_screen() && !self.verbose;
+        ui.result(&text::plan(report, self.verbose, Some(&cut).filter(|_| is_cut)));
     }
 
     fn up_to_date(&self, ui: &Ui) {

@@ -11,17 +11,27 @@ use crate::release::check::{self, Check};
 const TITLE: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
+/// A plan of more steps than this has its changes counted in front of it, and ends after so many on a terminal.
+pub(crate) const LONG: usize = 40;
 const FAINT: Style = Style::new().dimmed();
 
+/// Where a plan ends on a screen.
+pub(crate) struct Cut {
+    /// So many steps are shown.
+    pub(crate) steps: usize,
+    /// What shows the others.
+    pub(crate) command: String,
+}
+
 /// Differences, idle directives, plan, hazards that do not stop it, and the planners' proposals; notes only when `verbose`.
-pub(crate) fn plan(report: &Report, verbose: bool) -> String {
+pub(crate) fn plan(report: &Report, verbose: bool, cut: Option<&Cut>) -> String {
     let idle = report.idle_directives.iter().map(|directive| directive.message.as_str());
     let mut sections = vec![differences(report), list("Directives", idle)];
     if verbose {
         sections.push(list("Notes", report.notes.iter().map(String::as_str)));
     }
     if let Some(plan) = &report.plan {
-        sections.push(statements(plan));
+        sections.push(statements(plan, cut));
     }
     sections.push(hazards(report));
     if report.plan.is_some() {
@@ -177,14 +187,20 @@ fn list<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Below the title, complete statements with everything else in comments: they can be pasted into a shell.
-fn statements(plan: &Plan) -> String {
+fn statements(plan: &Plan, cut: Option<&Cut>) -> String {
     let mut out = format!("{TITLE}Plan{TITLE:#} by {}: {}, {}\n", plan.planner, plan.cost, plan.prediction);
-    for (number, step) in (1..).zip(&plan.steps) {
-        let about = if step.table.is_empty() { String::new() } else { format!(" {}", step.table) };
-        let kind = step.kind.to_string();
-        let total = plan.steps.len();
-        let _ = writeln!(out, "{FAINT}-- {number}/{total} {kind}{about}: {}{FAINT:#}", step.cost);
+    let total = plan.steps.len();
+    if total > LONG {
+        let _ = writeln!(out, "-- {}", plan.summary());
+    }
+    let shown = cut.map_or(total, |cut| cut.steps.min(total));
+    for (number, step) in (1..).zip(&plan.steps[..shown]) {
+        let _ = writeln!(out, "{FAINT}-- {number}/{total} {}: {}{FAINT:#}", step.label, step.cost);
         let _ = writeln!(out, "{};", highlight::sql(&step.sql));
+    }
+    if let Some(cut) = cut.filter(|_| shown < total) {
+        let more = count((total - shown) as u64, "more step");
+        let _ = writeln!(out, "-- {more}; to see all: {}", cut.command);
     }
     out
 }

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use migrate::{Event, Interrupt, Watch};
+use migrate::{Event, Interrupt, Planner, Watch};
 use serde::Serialize;
 use terminal_size::Width;
 
@@ -90,6 +90,11 @@ impl Ui {
     /// Whether results are shown in colours.
     pub(crate) fn has_colours(&self) -> bool {
         anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+    }
+
+    /// Whether the result goes to a terminal, for a person to read.
+    pub(crate) fn is_on_screen(&self) -> bool {
+        self.format == Format::Text && io::stdout().is_terminal()
     }
 
     /// Whether there is a person to ask.
@@ -260,6 +265,11 @@ impl Progress<'_> {
         }
     }
 
+    fn planning(&mut self, planner: Planner) {
+        let bar = self.bar("Planning", &format!("with {planner}"), None);
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+
     fn checking(&mut self, table: &str) {
         let bar = self.bar("Checking", table, None);
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -331,7 +341,9 @@ impl Watch for Progress<'_> {
                 );
                 self.ui.status("Waiting", text);
             }
+            Event::Planning { planner } => self.planning(planner),
             Event::Proving { planner } => {
+                self.clear();
                 self.ui.status("Proving", format!("the plan of {planner} on a replica"));
             }
             Event::Replanning => self.ui.status("Replanning", "the database changed since the plan was made"),

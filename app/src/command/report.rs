@@ -114,8 +114,7 @@ mod tests {
 
     fn plan() -> Plan {
         let cost = Cost { class: CostClass::Rewrite, rows: 1 };
-        let step =
-            |sql: &str| Step { sql: sql.to_owned(), kind: StepKind::Alter, table: "t".to_owned(), cost };
+        let step = |sql: &str| Step::new(StepKind::Alter, "t", sql.to_owned(), cost);
         Plan {
             planner: Planner::Builtin,
             fingerprint: String::new(),

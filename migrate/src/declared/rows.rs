@@ -16,7 +16,7 @@ use crate::token::{Kind, Token, fold, position, quote};
 use crate::value::Value;
 
 /// A row that `schema.sql` declares.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DeclaredRow {
     /// The declared table, which has a primary key.
     pub(crate) table: String,
@@ -27,7 +27,7 @@ pub(crate) struct DeclaredRow {
 }
 
 /// What a column of a declared row is to hold.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Declaration {
     pub(crate) column: String,
     /// As it is written.

@@ -183,7 +183,7 @@ fn step(task: &Task<'_>, sql: &str) -> Option<Step> {
         }
         _ => (StepKind::Drop, tokens.last()?.name(), constant),
     };
-    Some(Step { sql, kind, table, cost })
+    Some(Step::new(kind, &table, sql, cost))
 }
 
 fn name_after(tokens: &[Token<'_>], word: &str) -> Option<String> {

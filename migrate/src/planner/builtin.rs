@@ -1,11 +1,15 @@
 //! The planner in this crate.
 //!
 //! Every step runs on an empty scratch copy of the live schema the moment it is planned, and what is still to do is read back
-//! from that copy: SQLite says what a step did, not a model of it.
+//! from that copy: SQLite says what a step did, not a model of it. A table that needs no other is changed on a copy of its own,
+//! since after each ALTER TABLE SQLite reads all of a schema again.
 
+mod alone;
 mod beside_indexes;
 mod fast_path;
 mod shortcut;
+
+use std::cell::OnceCell;
 
 use rusqlite::Connection;
 
@@ -25,7 +29,7 @@ use crate::virtual_table::Content;
 /// # Errors
 /// [`ErrorKind::Planner`] when a step fails on the scratch copy.
 pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
-    let mut builder = Builder::new(task)?;
+    let mut builder = Builder::new(task);
     builder.rename()?;
     builder.drop_what_is_in_the_way()?;
     builder.change_tables()?;
@@ -35,27 +39,40 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
 
 struct Builder<'t> {
     task: &'t Task<'t>,
-    scratch: Connection,
+    /// Made of `now` once a step has to run on it.
+    scratch: OnceCell<Connection>,
     steps: Vec<Step>,
-    /// What the scratch copy holds after the steps so far.
+    /// What there is after the steps so far, but for those that ran on the scratch copy since it was read.
     now: Schema,
+    is_stale: bool,
 }
 
 impl<'t> Builder<'t> {
-    fn new(task: &'t Task<'t>) -> Result<Self> {
-        let scratch = replica::memory(task.settings).map_err(|error| failed(&error))?;
-        replica::create_all(&scratch, task.live).map_err(|error| failed(&error))?;
-        Ok(Self { task, scratch, steps: Vec::new(), now: task.live.clone() })
+    fn new(task: &'t Task<'t>) -> Self {
+        let (scratch, steps) = (OnceCell::new(), Vec::new());
+        Self { task, scratch, steps, now: task.live.clone(), is_stale: false }
+    }
+
+    fn scratch(&self) -> rusqlite::Result<&Connection> {
+        if let Some(scratch) = self.scratch.get() {
+            return Ok(scratch);
+        }
+        let scratch = replica::memory(self.task.settings)?;
+        replica::create_all(&scratch, &self.now)?;
+        Ok(self.scratch.get_or_init(|| scratch))
     }
 
     fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {
-        self.scratch.execute_batch(&sql).map_err(|error| match failed(&error) {
-            plans if plans.kind == ErrorKind::Planner => {
-                Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}"))
+        self.is_stale = true;
+        self.scratch().and_then(|scratch| scratch.execute_batch(&sql)).map_err(|error| {
+            match failed(&error) {
+                plans if plans.kind == ErrorKind::Planner => {
+                    Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}"))
+                }
+                other => other,
             }
-            other => other,
         })?;
-        self.steps.push(Step { sql, kind, table: table.to_owned(), cost });
+        self.steps.push(Step::new(kind, table, sql, cost));
         Ok(())
     }
 
@@ -64,7 +81,13 @@ impl<'t> Builder<'t> {
     }
 
     fn look_again(&mut self) -> Result<()> {
-        self.now = schema::read(&self.scratch, &[]).map_err(|error| failed(&error))?;
+        if self.is_stale {
+            self.now = self
+                .scratch()
+                .and_then(|scratch| schema::read(scratch, &[]))
+                .map_err(|error| failed(&error))?;
+            self.is_stale = false;
+        }
         Ok(())
     }
 
@@ -185,13 +208,14 @@ impl<'t> Builder<'t> {
         }
         self.look_again()?;
         let order = self.task.settings.column_order;
+        // A value that is computed is for an index that is new, perhaps, and the table itself is as declared.
+        let computes =
+            |table: &Table| self.task.carry.table_to(&table.name).is_some_and(TableCarry::computes);
+        let is_there =
+            |table: &&Table| same_table(&self.now, declared, &table.name, order) && !computes(table);
+        let changing: Vec<_> = declared.tables.iter().filter(|table| !is_there(table)).collect();
         let mut rebuilt = Vec::new();
-        for table in &declared.tables {
-            // A value that is computed is for an index that is new, perhaps, and the table itself is as declared.
-            let computes = self.task.carry.table_to(&table.name).is_some_and(TableCarry::computes);
-            if same_table(&self.now, declared, &table.name, order) && !computes {
-                continue;
-            }
+        for table in self.change_alone(changing).map_err(|error| failed(&error))? {
             let now = self.now.table(&table.name);
             let carry = self.task.carry.table_to(&table.name);
             let shortcut = match (carry, now) {
@@ -216,14 +240,16 @@ impl<'t> Builder<'t> {
     /// Steps that were tried and undone, now for good.
     fn take(&mut self, steps: Vec<Step>) -> Result<()> {
         let mut catalogue = Catalogue::default();
-        for step in steps {
-            catalogue.before(&self.scratch, &step).map_err(|error| failed(&error))?;
+        let scratch = self.scratch().map_err(|error| failed(&error))?;
+        for step in &steps {
+            catalogue.before(scratch, step).map_err(|error| failed(&error))?;
             if step.kind != StepKind::Check {
-                self.scratch.execute_batch(&step.sql).map_err(|error| failed(&error))?;
+                scratch.execute_batch(&step.sql).map_err(|error| failed(&error))?;
             }
-            self.steps.push(step);
         }
-        catalogue.end(&self.scratch).map_err(|error| failed(&error))?;
+        catalogue.end(scratch).map_err(|error| failed(&error))?;
+        self.steps.extend(steps);
+        self.is_stale = true;
         self.look_again()
     }
 

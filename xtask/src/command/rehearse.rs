@@ -51,7 +51,7 @@ fn wanted(args: cli::Rehearse) -> Result<(Wanted, Option<PathBuf>)> {
 
 fn told(rehearsal: &Rehearsal) -> String {
     let report = &rehearsal.change;
-    let plan = text::plan(report, false);
+    let plan = text::plan(report, false, None);
     if report.outcome != Outcome::Applied {
         let downtime = rehearsal.downtime.as_ref().map(downtime::told);
         return [Some(plan), downtime]

@@ -70,7 +70,7 @@ fn a_change_is_made_on_a_copy_and_told_with_its_evidence_its_time_and_its_downti
     Plan by builtin: a rewrite of 1000 rows, predicted [TIME]
     -- 1/8 metadata: constant time
     PRAGMA legacy_alter_table = ON;
-    -- 2/8 drop customers: constant time
+    -- 2/8 drop trigger touched: constant time
     DROP TRIGGER "touched";
     -- 3/8 rebuild customers: constant time
     ALTER TABLE "customers" RENAME TO "landfall_old_customers";
@@ -82,7 +82,7 @@ fn a_change_is_made_on_a_copy_and_told_with_its_evidence_its_time_and_its_downti
     DROP TABLE "landfall_old_customers";
     -- 7/8 metadata: constant time
     PRAGMA legacy_alter_table = OFF;
-    -- 8/8 create customers: constant time
+    -- 8/8 create trigger touched: constant time
     CREATE TRIGGER touched AFTER INSERT ON customers BEGIN SELECT 1; END;
 
     Hazards
@@ -101,13 +101,13 @@ fn a_change_is_made_on_a_copy_and_told_with_its_evidence_its_time_and_its_downti
       rows of customers [TIME] [SHARE]
       foreign keys and schema [TIME] [SHARE]
       1/8 metadata [TIME] [SHARE]
-      2/8 drop customers [TIME] [SHARE]
+      2/8 drop trigger touched [TIME] [SHARE]
       3/8 rebuild customers [TIME] [SHARE]
       4/8 rebuild customers [TIME] [SHARE]
       5/8 rebuild customers [TIME] [SHARE]
       6/8 rebuild customers [TIME] [SHARE]
       7/8 metadata [TIME] [SHARE]
-      8/8 create customers [TIME] [SHARE]
+      8/8 create trigger touched [TIME] [SHARE]
       rows of customers [TIME] [SHARE]
       foreign keys and schema [TIME] [SHARE]
       commit [TIME] [SHARE]

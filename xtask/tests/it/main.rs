@@ -12,6 +12,7 @@ mod doctor;
 #[path = "../support/git.rs"]
 mod git;
 mod lock;
+mod long_plans;
 mod planners;
 mod readme;
 mod report;
@@ -19,6 +20,7 @@ mod report;
 mod requires;
 mod rules;
 mod serving;
+
 mod terminal;
 mod unwritten;
 mod workflows;

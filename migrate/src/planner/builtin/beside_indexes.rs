@@ -80,7 +80,7 @@ impl Trial<'_, '_> {
         let declared = auto_indexes(&pristine, &self.table.name)?;
         let keys = declared.values().flatten();
         let kept = keys.into_iter().all(|(column, _, _)| self.keeps(column));
-        Ok(kept && auto_indexes(&self.builder.scratch, &self.table.name)? == declared)
+        Ok(kept && auto_indexes(self.scratch(), &self.table.name)? == declared)
     }
 
     fn indexes(&self) -> rusqlite::Result<Vec<Index>> {

@@ -55,8 +55,10 @@ pub(super) struct Change<'c> {
     pub(super) old: &'c Table,
     pub(super) new: &'c Table,
     pub(super) carry: &'c TableCarry,
-    /// The schema at this moment, and what hangs on the table in it.
+    /// The table at this moment, and what hangs on it.
     pub(super) now: &'c Schema,
+    /// Every other one.
+    pub(super) all: &'c Schema,
     /// Whether the rows were asked for every constraint that is new.
     pub(super) asked: bool,
 }
@@ -208,10 +210,11 @@ impl Change<'_> {
         let computed = others.any(|other| other.generated.is_some());
         let mut keys = old.foreign_keys.iter().chain(&new.foreign_keys);
         let refers = keys.any(|key| key.columns.iter().any(|c| c.eq_ignore_ascii_case(&column.name)));
-        let mut references = self.now.tables.iter().flat_map(|table| &table.foreign_keys);
+        let tables = self.now.tables.iter().chain(&self.all.tables);
+        let mut references = tables.flat_map(|table| &table.foreign_keys);
         let referred = references.any(|key| key.parent.eq_ignore_ascii_case(&old.name));
         let is_over = |table: &VirtualTable| matches!(table.content(), Content::In(content) if content.eq_ignore_ascii_case(&old.name));
-        let indexed = self.now.virtual_tables.iter().any(is_over);
+        let indexed = self.all.virtual_tables.iter().any(is_over);
         if checked || computed || refers || referred || indexed {
             return None;
         }

@@ -39,21 +39,19 @@ impl Builder<'_> {
         carry: &TableCarry,
         way: impl FnOnce(&mut Trial<'_, '_>) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<Option<Vec<Step>>> {
-        self.scratch.execute_batch("SAVEPOINT trial")?;
-        let catalogue = Catalogue::default();
-        let mut trial = Trial { builder: self, table, carry, steps: Vec::new(), catalogue };
-        let there = || Ok(way(&mut trial)? && trial.is_there()?);
-        let there = or_one_of(there(), &IMPOSSIBLE);
-        let steps = trial.steps;
-        self.scratch.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
-        catalogue::give_up(&self.scratch)?;
-        Ok(there?.unwrap_or(false).then_some(steps))
+        let scratch = self.scratch()?;
+        scratch.execute_batch("SAVEPOINT trial")?;
+        let steps = Trial::new(self, scratch, table, carry).steps(way);
+        scratch.execute_batch("ROLLBACK TO trial; RELEASE trial")?;
+        catalogue::give_up(scratch)?;
+        steps
     }
 }
 
 /// Steps that are tried on the scratch copy.
 pub(super) struct Trial<'t, 'b> {
     pub(super) builder: &'t Builder<'b>,
+    scratch: &'t Connection,
     /// As declared.
     pub(super) table: &'t Table,
     pub(super) carry: &'t TableCarry,
@@ -61,8 +59,29 @@ pub(super) struct Trial<'t, 'b> {
     catalogue: Catalogue,
 }
 
+impl<'t, 'b> Trial<'t, 'b> {
+    pub(super) fn new(
+        builder: &'t Builder<'b>,
+        scratch: &'t Connection,
+        table: &'t Table,
+        carry: &'t TableCarry,
+    ) -> Self {
+        Self { builder, scratch, table, carry, steps: Vec::new(), catalogue: Catalogue::default() }
+    }
+
+    /// Those that `way` takes; `None` where it says so, or SQLite, or where the table is not as declared then.
+    pub(super) fn steps(
+        mut self,
+        way: impl FnOnce(&mut Self) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<Option<Vec<Step>>> {
+        let there = way(&mut self).and_then(|there| Ok(there && self.is_there()?));
+        let there = or_one_of(there, &IMPOSSIBLE)?;
+        Ok(there.unwrap_or(false).then_some(self.steps))
+    }
+}
+
 impl Trial<'_, '_> {
-    fn shortcut(&mut self) -> rusqlite::Result<bool> {
+    pub(super) fn shortcut(&mut self) -> rusqlite::Result<bool> {
         let off = self.builder.task.settings.fast_path == FastPath::Off;
         if !self.add_columns()? {
             return Ok(false);
@@ -74,8 +93,8 @@ impl Trial<'_, '_> {
         Ok(self.is_there()? || self.alter()? || self.edit()?)
     }
 
-    fn scratch(&self) -> &Connection {
-        &self.builder.scratch
+    pub(super) fn scratch(&self) -> &Connection {
+        self.scratch
     }
 
     pub(super) fn now(&self) -> rusqlite::Result<Schema> {
@@ -89,8 +108,8 @@ impl Trial<'_, '_> {
     }
 
     pub(super) fn step(&mut self, kind: StepKind, sql: String, cost: Cost) -> rusqlite::Result<()> {
-        let step = Step { sql, kind, table: self.table.name.clone(), cost };
-        self.catalogue.before(&self.builder.scratch, &step)?;
+        let step = Step::new(kind, &self.table.name, sql, cost);
+        self.catalogue.before(self.scratch, &step)?;
         match kind {
             StepKind::Check => self.scratch().prepare(&step.sql).map(|_| ())?,
             _ => self.scratch().execute_batch(&step.sql)?,
@@ -108,7 +127,7 @@ impl Trial<'_, '_> {
         Cost { class: CostClass::Rewrite, rows: self.builder.rows_of(&self.table.name) }
     }
 
-    fn add_columns(&mut self) -> rusqlite::Result<bool> {
+    pub(super) fn add_columns(&mut self) -> rusqlite::Result<bool> {
         let (table, now) = (self.table, self.now()?);
         let Some(old) = now.table(&table.name) else { return Ok(false) };
         for column in table.columns.iter().filter(|column| old.column(&column.name).is_none()) {
@@ -204,7 +223,8 @@ impl Trial<'_, '_> {
         if !stand_ins(&now, &self.builder.task.declared.schema, &old.name).is_empty() {
             return Ok(false);
         }
-        let change = Change { old, new: self.table, carry: self.carry, now: &now, asked: self.is_asked() };
+        let (carry, all, asked) = (self.carry, &self.builder.now, self.is_asked());
+        let change = Change { old, new: self.table, carry, now: &now, all, asked };
         // SQLite looks for the table under the name that its row has.
         let needs = change.needs().filter(|_| old.name == self.table.name);
         let (Some(needs), Some(text)) = (needs, text_in_order_of(old, self.table)) else { return Ok(false) };
@@ -217,7 +237,7 @@ impl Trial<'_, '_> {
         let cost = if needs.scan { self.scan() } else { Cost::default() };
         self.edit_text(&text, cost)?;
         self.after_edit(&needs, gone)?;
-        self.catalogue.end(&self.builder.scratch)?;
+        self.catalogue.end(self.scratch)?;
         // A b-tree that would be read as another constraint's: nothing but this would see it on a copy without rows.
         let after = auto_indexes(self.scratch(), &old.name)?;
         Ok(needs.full || before == after)

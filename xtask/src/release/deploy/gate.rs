@@ -77,7 +77,7 @@ pub(super) fn pass(
             ..Gate::default()
         });
     }
-    shipping.ui.result(&text::plan(&planned, false));
+    shipping.ui.result(&text::plan(&planned, false, None));
     approval::guard(&prepared, "cargo xtask deploy").map_err(|error| of_production(error, &replica))?;
     let planned = match needs_rehearsal(&planned) && !wanted.no_rehearsal {
         // A fork is something that is made.

@@ -142,7 +142,7 @@ fn steps(plan: &Plan) -> Section {
 
 fn step(number: usize, step: &Step) -> String {
     let sql = block(&step.sql);
-    let (fence, about, cost) = (fence(&sql), plain(&words::step(step)), words::cost(&step.cost));
+    let (fence, about, cost) = (fence(&sql), plain(&step.label), words::cost(&step.cost));
     format!("**{number}.** {about}: {cost}\n\n{fence}sql\n{sql};\n{fence}\n\n")
 }
 
@@ -284,7 +284,7 @@ mod tests {
         *4,753 differences left out: GitHub shows no more.*
         ### Notes
         ### Plan
-        *4,920 steps left out: GitHub shows no more.*
+        *4,924 steps left out: GitHub shows no more.*
         ### Hazards
         ### Planners
         ### Rows

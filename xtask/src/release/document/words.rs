@@ -1,6 +1,6 @@
 //! What both forms of a document say alike: words, numbers and sentences without any markup.
 
-use migrate::{ApprovedBy, Cost, CostClass, Disk, Evidence, Hazard, Part, Plan, Report, Step};
+use migrate::{ApprovedBy, Cost, CostClass, Disk, Evidence, Hazard, Part, Plan, Report};
 
 use crate::release::check::Verdict;
 use crate::release::downtime::{Basis, Downtime, Limit};
@@ -82,12 +82,6 @@ pub(super) fn limit(limit: &Limit) -> Badge {
 pub(super) fn plan(plan: &Plan) -> String {
     let steps = text::count(plan.steps.len() as u64, "step");
     format!("{steps}, planned by {}: {}, {}.", plan.planner, cost(&plan.cost), plan.prediction)
-}
-
-/// `rebuild customers`.
-pub(super) fn step(step: &Step) -> String {
-    let Step { kind, table, .. } = step;
-    if table.is_empty() { kind.to_string() } else { format!("{kind} {table}") }
 }
 
 /// `a rewrite of 128,400 rows`.

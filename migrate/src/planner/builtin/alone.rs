@@ -1,0 +1,77 @@
+//! A table that is changed on a scratch copy which has no other: the cost of a change does not grow with the schema.
+
+use rusqlite::Connection;
+
+use super::shortcut::Trial;
+use super::{Builder, renames_later};
+use crate::plan::Step;
+use crate::replica;
+use crate::schema::{self, Row, Schema, Table};
+
+impl Builder<'_> {
+    /// Plans what can be planned alone. Returned: the tables that are left.
+    pub(super) fn change_alone<'d>(&mut self, changing: Vec<&'d Table>) -> rusqlite::Result<Vec<&'d Table>> {
+        let mut left = Vec::new();
+        for table in changing {
+            match self.alone(table)? {
+                Some((steps, own)) => {
+                    self.steps.extend(steps);
+                    self.put(&table.name, own);
+                }
+                None => left.push(table),
+            }
+        }
+        Ok(left)
+    }
+
+    /// The steps, and the table as it is after them. DROP COLUMN and its like read every view and trigger: where there are any,
+    /// only columns are added here.
+    fn alone(&self, table: &Table) -> rusqlite::Result<Option<(Vec<Step>, Schema)>> {
+        let (now, name) = (&self.now, &table.name);
+        let (Some(carry), Some(old)) = (self.task.carry.table_to(name), now.table(name)) else {
+            return Ok(None);
+        };
+        if carry.computes() || renames_later(carry, old) {
+            return Ok(None);
+        }
+        let scratch = self.copy_of(old, table)?;
+        let adds_only = !now.views.is_empty() || !now.triggers.is_empty();
+        let way = |trial: &mut Trial<'_, '_>| if adds_only { trial.add_columns() } else { trial.shortcut() };
+        match Trial::new(self, &scratch, table, carry).steps(way)? {
+            Some(steps) => Ok(Some((steps, schema::read(&scratch, &[])?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The table with its indexes, beside the parents that its keys are resolved by.
+    fn copy_of(&self, old: &Table, new: &Table) -> rusqlite::Result<Connection> {
+        let scratch = replica::memory(self.task.settings)?;
+        if self.now.tables.iter().any(|table| table.autoincrement) {
+            // SQLite makes `sqlite_sequence` with the first such table, and keeps it.
+            scratch.execute_batch(
+                "CREATE TABLE first (id INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE first",
+            )?;
+        }
+        let keys = || old.foreign_keys.iter().chain(&new.foreign_keys);
+        let is_own = |row: &Row| row.table.eq_ignore_ascii_case(&old.name);
+        let is_parent = |row: &Row| keys().any(|key| key.parent.eq_ignore_ascii_case(&row.name));
+        let tables =
+            self.now.rows.iter().filter(|row| row.kind == "table" && (is_own(row) || is_parent(row)));
+        let indexes = self.now.rows.iter().filter(|row| row.kind == "index" && is_own(row));
+        tables.chain(indexes).try_for_each(|row| scratch.execute_batch(&row.sql))?;
+        Ok(scratch)
+    }
+
+    /// The table of this name is so by now. The scratch copy of all is made again when it is needed.
+    fn put(&mut self, name: &str, own: Schema) {
+        let is_own = |table: &str| table.eq_ignore_ascii_case(name);
+        self.scratch.take();
+        let now = &mut self.now;
+        let tables = own.tables.into_iter().filter(|table| is_own(&table.name));
+        now.tables.iter_mut().filter(|table| is_own(&table.name)).zip(tables).for_each(|(was, is)| *was = is);
+        now.indexes.retain(|index| !is_own(&index.table));
+        now.indexes.extend(own.indexes.into_iter().filter(|index| is_own(&index.table)));
+        now.rows.retain(|row| !is_own(&row.table) || row.kind == "trigger");
+        now.rows.extend(own.rows.into_iter().filter(|row| is_own(&row.table)));
+    }
+}
