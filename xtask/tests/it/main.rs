@@ -20,6 +20,7 @@ mod report;
 mod requires;
 mod rules;
 mod serving;
+mod ten;
 
 mod terminal;
 mod unwritten;
