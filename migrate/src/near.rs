@@ -23,7 +23,7 @@ pub(crate) fn part(execution: &Execution<'_>) -> (Schema, Declared) {
     for schema in [*live, &declared.schema] {
         near.extend(changed(schema, live, &declared.schema, settings.column_order));
         near.extend(names(texts(schema)));
-        near.extend(schema.virtual_tables.iter().filter_map(|table| content(table)));
+        near.extend(schema.virtual_tables.iter().filter_map(content));
         // One of them: `sqlite_sequence` is there for all.
         near.extend(schema.tables.iter().find(|table| table.autoincrement).map(|table| fold(&table.name)));
     }

@@ -131,7 +131,7 @@ fn a_hazard_needs_its_approval_which_goes_along_to_the_boot() {
     let env = &crate::front::machines(&ship.sim.control("state"))[0]["config"]["env"];
     assert_eq!(env["LANDFALL_ALLOW"], "DROPS_COLUMN:customers.email", "{said}");
     let plan = env["LANDFALL_ALLOW_FOR"].as_str().unwrap();
-    assert!(plan.len() == 64 && env["LANDFALL_CREATE"].is_null(), "{env}");
+    assert!(plan.starts_with("v1-") && plan.len() == 67 && env["LANDFALL_CREATE"].is_null(), "{env}");
     let entry = git(ship.origin.path(), &["show", &format!("{}:entry.json", super::AUDIT)]);
     assert!(entry.contains(plan), "{entry}");
 }
