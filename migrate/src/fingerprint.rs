@@ -1,7 +1,7 @@
 //! The fingerprint of a schema and of a plan: SHA-256 over a text of their meaning.
 //!
 //! It stands in labels, refs, audits and approvals, and releases compare theirs with those of others. So the text is written out here,
-//! word for word, and no name inside this crate is in it. Whatever changes it needs another [`VERSION`]; pinned values are in the tests.
+//! word for word, and no name inside this crate is in it. Whatever changes it needs another `VERSION`; pinned values are in the tests.
 
 use std::collections::BTreeSet;
 

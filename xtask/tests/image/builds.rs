@@ -126,7 +126,7 @@ fn a_workspace_with_other_names_is_built_and_proved() {
     let local = workspace.path("var/shop.sqlite");
     std::fs::create_dir(workspace.path("var")).unwrap();
     crate::container::fill(&local, crate::container::SCHEMA, 7);
-    workspace.edit("db/declared.sql", |text| text.replace("NOT NULL);", "NOT NULL, phone TEXT);"));
+    workspace.edit("db/declared.sql", |text| text.replace("\n);", ",\n  phone TEXT\n);"));
     let commit = workspace.commit();
 
     let (report, _) = workspace.builds(&[]);

@@ -88,7 +88,7 @@ fn goes_through(production: &Production) {
 }
 
 fn is_refused(production: &Production) {
-    declare(production, &SCHEMA.replace(", last_name TEXT NOT NULL", ""));
+    declare(production, &SCHEMA.replace(",\n  last_name TEXT NOT NULL", ""));
     let (document, said) = on_a_fork(production, 3, &[]);
     assert_eq!(document["report"]["change"]["plan"]["hazards"][0]["name"], "DROPS_COLUMN");
     assert!(
@@ -200,7 +200,7 @@ fn a_change_is_rehearsed_in_the_image_on_a_copy_of_this_machine() {
     let (report, _) = run(0, &[]);
     assert_eq!(report["change"]["outcome"], "in-sync");
     // The change goes through, and the release cannot live with it.
-    with_notes(&SCHEMA.replace(", last_name TEXT NOT NULL", ""));
+    with_notes(&SCHEMA.replace(",\n  last_name TEXT NOT NULL", ""));
     let (_, said) = run(1, &["--allow", "DROPS_COLUMN:customers.last_name", "--wait-timeout", "3"]);
     assert!(
         said.stderr.contains("/healthz was not well within 3 s; nothing but a copy was changed\n"),
