@@ -1,10 +1,8 @@
 //! What a refusal tells to write or to ask is exact: pasted into `schema.sql` it works, and the SELECT finds the rows that were counted.
 
-use migrate::{Error, FastPath, Hazard, HazardName};
+use migrate::{Error, Hazard, HazardName};
 
-use crate::support::Bench;
-
-const MODES: [FastPath; 3] = [FastPath::Proved, FastPath::Full, FastPath::Off];
+use crate::support::{Bench, MODES};
 
 fn stopping(error: &Error) -> Vec<Hazard> {
     let report = error.report.as_ref().unwrap_or_else(|| panic!("{error}"));

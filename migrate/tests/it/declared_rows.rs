@@ -4,36 +4,11 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use migrate::{ErrorKind, FastPath, HazardName, Outcome, PlannerChoice, StepKind};
+use migrate::{ErrorKind, HazardName, Outcome, StepKind};
 
-use crate::support::Bench;
+use crate::support::{self, Bench};
 
 const PLANS: &str = "CREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, price REAL);";
-
-/// A database for each mode and planner.
-fn benches(old: &str) -> Vec<Bench> {
-    let atlas = crate::requires::atlas("declared_rows");
-    let mut found = Vec::new();
-    for mode in [FastPath::Proved, FastPath::Full, FastPath::Off] {
-        found.push(Bench::new(old).with(|settings| settings.fast_path = mode));
-        if let Some(atlas) = &atlas {
-            found.push(Bench::new(old).with(|settings| {
-                settings.fast_path = mode;
-                settings.planner = PlannerChoice::Auto;
-                settings.atlas = Some(atlas.clone());
-            }));
-        }
-    }
-    found
-}
-
-/// The same, each change made by Atlas alone.
-fn by_atlas(old: &str) -> Vec<Bench> {
-    let mut found = benches(old);
-    found.retain(|bench| bench.settings.atlas.is_some());
-    found.iter_mut().for_each(|bench| bench.settings.planner = PlannerChoice::Atlas);
-    found
-}
 
 fn allowing(bench: Bench, approval: &str) -> Bench {
     bench.with(|settings| settings.allow = vec![approval.parse().unwrap()])
@@ -44,7 +19,7 @@ fn rows_that_are_missing_are_inserted_and_those_that_nobody_declared_are_left_al
     let old = format!("{PLANS} INSERT INTO plans VALUES (1, 'free', 0), (7, 'ours', 3.5)");
     let new =
         format!("{PLANS}\nINSERT INTO plans (id, name, price) VALUES (1, 'free', 0), (2, 'it''s', -1.5);");
-    for bench in benches(&old).into_iter().chain(by_atlas(&old)) {
+    for bench in support::everywhere(&old).into_iter().chain(support::by_atlas(&old)) {
         let report = bench.reaches(&new);
         assert_eq!(bench.query("SELECT * FROM plans"), "1|free|0.0\n2|it's|-1.5\n7|ours|3.5");
         let messages: Vec<_> = report.differences.iter().map(|d| d.message.as_str()).collect();
@@ -63,7 +38,7 @@ fn a_fresh_database_gets_them_with_their_table() {
     let new = format!(
         "{PLANS}\nINSERT INTO plans (id, name) VALUES (1, 'free');\nINSERT INTO plans (id, name, price) VALUES (2, 'pro', 9);"
     );
-    for bench in benches("").into_iter().chain(by_atlas("")) {
+    for bench in support::everywhere("").into_iter().chain(support::by_atlas("")) {
         bench.reaches(&new);
         assert_eq!(bench.query("SELECT * FROM plans"), "1|free|NULL\n2|pro|9.0");
     }
@@ -77,7 +52,7 @@ fn a_fresh_database_gets_them_with_their_table() {
 fn another_value_is_a_hazard_and_is_changed_once_that_is_approved() {
     let old = format!("{PLANS} INSERT INTO plans VALUES (1, 'free', 0), (2, 'pro', 9), (3, 'pro2', 9)");
     let new = format!("{PLANS}\nINSERT INTO plans (id, name, price) VALUES (1, 'free', 1), (2, 'PRO', 9);");
-    for bench in benches(&old) {
+    for bench in support::everywhere(&old) {
         let error = bench.refuses(&new);
         assert_eq!((error.kind, error.object.as_str()), (ErrorKind::Hazard, "plans"));
         assert!(
@@ -133,11 +108,11 @@ fn keys_are_found_as_their_columns_compare_and_values_as_they_are_stored() {
     let rows = "INSERT INTO a VALUES ('aBC', 12); INSERT INTO b VALUES (-3, 'it''s', x'00ff'), (4, '', NULL);
         INSERT INTO c VALUES (5, 1000, 1.0, '12', 1)";
     let tables: String = schema.lines().filter(|line| line.contains("CREATE")).collect();
-    for bench in benches(&format!("{tables} {rows}")) {
+    for bench in support::everywhere(&format!("{tables} {rows}")) {
         assert_eq!(bench.migrate(schema).unwrap().outcome, Outcome::InSync);
         assert_eq!(bench.query("SELECT k FROM a"), "aBC");
     }
-    for bench in benches(&tables) {
+    for bench in support::everywhere(&tables) {
         bench.reaches(schema);
         assert_eq!(bench.query("SELECT * FROM a"), "Abc|12");
         assert_eq!(bench.query("SELECT * FROM b ORDER BY x"), "-3|it's|[00, ff]\n4||NULL");
@@ -157,7 +132,7 @@ fn a_table_that_is_renamed_rebuilt_or_gets_a_column_keeps_its_rows_and_gets_thos
         INSERT INTO tiers (id, title) VALUES (1, 'free'), (2, 'pro');";
     let rebuilt = "CREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE CHECK (name <> ''), price REAL, level INTEGER NOT NULL DEFAULT 0);
         INSERT INTO plans (id, name, level) VALUES (1, 'free', 3), (2, 'pro', 4);";
-    for bench in benches(&old) {
+    for bench in support::everywhere(&old) {
         let twin = bench.twin();
         bench.reaches(renamed);
         assert_eq!(bench.query("SELECT * FROM tiers"), "1|free|0.0\n2|pro|NULL\n9|ours|1.0");
@@ -203,7 +178,7 @@ fn declared_rows_find_their_parents_in_whichever_order_they_are_declared() {
     let new = format!(
         "{tables} INSERT INTO c (id, p, code) VALUES (1, 5, 'a'), (2, NULL, NULL); INSERT INTO p (id, code) VALUES (5, 'a')"
     );
-    for bench in benches("").into_iter().chain(benches(tables)) {
+    for bench in support::everywhere("").into_iter().chain(support::everywhere(tables)) {
         bench.reaches(&new);
         assert_eq!(bench.query("SELECT count(*) FROM pragma_foreign_key_check"), "0");
     }
@@ -240,7 +215,7 @@ fn generated_columns_and_indexes_over_them_take_declared_rows() {
         CREATE UNIQUE INDEX by_country ON places (lower(country), region);
         INSERT INTO sizes (id, width, scale) VALUES (1, 0, 0);
         INSERT INTO places (id, country, region) VALUES (1, '', ''), (2, 'NL', 'NH');";
-    for bench in benches("") {
+    for bench in support::everywhere("") {
         bench.reaches(schema);
         assert_eq!(bench.query("SELECT size FROM sizes"), "0,0.0");
         assert_eq!(bench.query("SELECT code FROM places ORDER BY id"), "\nNL-NH");

@@ -2,33 +2,9 @@
 //! planner.
 
 use insta::assert_snapshot;
-use migrate::{ErrorKind, FastPath, Outcome, PlannerChoice};
+use migrate::{ErrorKind, Outcome};
 
-use crate::support::Bench;
-
-fn benches(old: &str) -> Vec<Bench> {
-    let atlas = crate::requires::atlas("from_select");
-    let mut found = Vec::new();
-    for mode in [FastPath::Proved, FastPath::Full, FastPath::Off] {
-        found.push(Bench::new(old).with(|settings| settings.fast_path = mode));
-        if let Some(atlas) = &atlas {
-            found.push(Bench::new(old).with(|settings| {
-                settings.fast_path = mode;
-                settings.planner = PlannerChoice::Auto;
-                settings.atlas = Some(atlas.clone());
-            }));
-        }
-    }
-    found
-}
-
-/// The same, each change made by Atlas alone.
-fn by_atlas(old: &str) -> Vec<Bench> {
-    let mut found = benches(old);
-    found.retain(|bench| bench.settings.atlas.is_some());
-    found.iter_mut().for_each(|bench| bench.settings.planner = PlannerChoice::Atlas);
-    found
-}
+use crate::support::{self, Bench};
 
 const PEOPLE: &str =
     "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, mail TEXT);
@@ -53,7 +29,7 @@ CREATE INDEX phones_by_person ON phones (person);";
 
 #[test]
 fn a_column_moves_into_a_child_table() {
-    for bench in benches(PEOPLE) {
+    for bench in support::everywhere(PEOPLE) {
         let report = bench.reaches(PHONES);
         assert_eq!(bench.query("SELECT * FROM phones"), "1|1|12\n2|7|77");
         assert_eq!(bench.query("SELECT * FROM people"), "1|Ada|NULL\n2|Bob|b@x\n7|Cyd|c@x");
@@ -71,7 +47,7 @@ CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE mails (of INTEGER PRIMARY KEY REFERENCES names (id), address TEXT) WITHOUT ROWID;
 -- @dropped table people
 ";
-    for bench in benches(PEOPLE).into_iter().chain(by_atlas(PEOPLE)) {
+    for bench in support::everywhere(PEOPLE).into_iter().chain(support::by_atlas(PEOPLE)) {
         bench.reaches(new);
         assert_eq!(bench.query("SELECT * FROM names"), "1|Ada\n2|Bob\n7|Cyd");
         assert_eq!(bench.query("SELECT * FROM mails"), "2|b@x\n7|c@x");
@@ -98,7 +74,7 @@ CREATE TABLE persons (
 );
 -- @from SELECT name, phone FROM people
 CREATE TABLE book (name TEXT, phone TEXT);";
-    for bench in benches(PEOPLE) {
+    for bench in support::everywhere(PEOPLE) {
         bench.reaches(new);
         assert_eq!(bench.query("SELECT * FROM book"), "Ada|12\nBob|NULL\nCyd|77");
         assert_eq!(bench.query("SELECT title, phone FROM persons"), "Ada|120\nBob|NULL\nCyd|770");
@@ -125,7 +101,7 @@ fn it_acts_once_and_is_told_as_removable_afterwards() {
 
 #[test]
 fn in_a_fresh_database_there_is_nothing_to_read() {
-    for bench in benches("") {
+    for bench in support::everywhere("") {
         let report = bench.reaches(PHONES);
         assert_eq!(report.idle_directives.len(), 2);
         assert_eq!(bench.query("SELECT count(*) FROM phones"), "0");
@@ -167,7 +143,7 @@ CREATE UNIQUE INDEX by_mail ON people (mail);
 -- @from SELECT phone FROM people
 CREATE TABLE phones (id INTEGER PRIMARY KEY, {constraint});"
         );
-        for bench in benches(&old) {
+        for bench in support::everywhere(&old) {
             let error = bench.refuses(&new);
             assert_eq!(error.kind, ErrorKind::Hazard, "{error}");
             assert!(error.message.contains("VIOLATED_CONSTRAINT"), "{error}");

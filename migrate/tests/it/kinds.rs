@@ -1,9 +1,9 @@
 //! Tables that change their kind under their name, and virtual tables that lose or rename columns: the rows go along, or the loss
 //! is named, for its object, before anything is written. The same of directives. In every mode of `fast-path`, with either planner.
 
-use migrate::{FastPath, PlannerChoice};
+use migrate::PlannerChoice;
 
-use crate::support::Bench;
+use crate::support::{Bench, MODES};
 
 /// What a change must come to.
 enum Due {
@@ -559,7 +559,7 @@ fn everywhere(test: &str, cases: &[Case]) {
     let atlas = crate::requires::atlas(test);
     for case in cases {
         let bench = Bench::new(case.old);
-        for mode in [FastPath::Off, FastPath::Proved, FastPath::Full] {
+        for mode in MODES {
             let with = |planner, atlas| {
                 bench.twin().with(|s| (s.fast_path, s.planner, s.atlas) = (mode, planner, atlas))
             };

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use migrate::{Declared, Error, ErrorKind, Event, FastPath, Interrupt, PlannerChoice, Settings, Watch};
+use migrate::{Declared, Error, ErrorKind, Event, Interrupt, PlannerChoice, Settings, Watch};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::faults::SmallDisk;
-use crate::support::{Bench, query};
+use crate::support::{Bench, MODES, query};
 
 /// On a disk: in memory a commit is over before anybody sees its lock.
 struct Shop {
@@ -155,7 +155,7 @@ impl Watch for Between {
 #[test]
 fn one_state_is_read_from_the_first_look_to_the_proof() {
     for (mode, commits) in [("wal", true), ("delete", false), ("truncate", false), ("persist", false)] {
-        for fast_path in [FastPath::Proved, FastPath::Full, FastPath::Off] {
+        for fast_path in MODES {
             let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x')";
             let bench = Bench::new(&format!("PRAGMA journal_mode = {mode}; {sql}"))
                 .with(|settings| settings.fast_path = fast_path);
@@ -238,7 +238,7 @@ fn a_damaged_page_is_told_as_damage() {
     let samples =
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INTEGER DEFAULT 5); CREATE TABLE u (a TEXT)";
     for schema in [asks, samples] {
-        for fast_path in [FastPath::Proved, FastPath::Full, FastPath::Off] {
+        for fast_path in MODES {
             let bench = filled("").with(|settings| settings.fast_path = fast_path);
             let page: usize = bench
                 .query("SELECT min(pageno) FROM dbstat WHERE name = 't' AND pagetype = 'leaf'")
@@ -265,10 +265,7 @@ const NONE: &str = "UPDATE t SET n = -9223372036854775808 WHERE id = ";
 fn an_expression_that_fails_on_a_row_is_a_matter_of_that_row() {
     let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INTEGER); CREATE TABLE u (a TEXT)";
     // In the sample, found by the proof; outside, in the transaction.
-    for (row, fast_path) in [1, 1517]
-        .into_iter()
-        .flat_map(|row| [FastPath::Proved, FastPath::Full, FastPath::Off].map(|fast_path| (row, fast_path)))
-    {
+    for (row, fast_path) in [1, 1517].into_iter().flat_map(|row| MODES.map(|fast_path| (row, fast_path))) {
         let bench = filled(&format!("{NONE}{row}")).with(|settings| settings.fast_path = fast_path);
         let error = bench.refuses(&format!("{table}; CREATE INDEX size ON t (abs(n))"));
         assert_eq!((error.kind, error.object.as_str()), (ErrorKind::Hazard, "size"), "{error}");
@@ -294,7 +291,7 @@ fn an_expression_that_fails_on_a_row_is_a_matter_of_that_row() {
 
 #[test]
 fn a_generated_column_that_fails_on_a_row_is_a_matter_of_that_row() {
-    for fast_path in [FastPath::Proved, FastPath::Full, FastPath::Off] {
+    for fast_path in MODES {
         let bench = filled(&format!("{NONE}1")).with(|settings| settings.fast_path = fast_path);
         let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INTEGER, size AS (abs(n)) STORED); CREATE TABLE u (a TEXT)";
         let error = bench.refuses(new);

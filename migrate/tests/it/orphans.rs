@@ -1,9 +1,9 @@
 //! Rows without a parent: those that had none before stop nothing, and a new one hides behind no old one. In every mode of
 //! `fast-path`.
 
-use migrate::{ErrorKind, FastPath};
+use migrate::ErrorKind;
 
-use crate::support::Bench;
+use crate::support::{Bench, MODES};
 
 struct Case {
     name: &'static str,
@@ -161,7 +161,7 @@ const CASES: &[Case] = &[
 #[test]
 fn only_a_row_that_had_its_parent_stops_a_change() {
     for case in CASES {
-        for mode in [FastPath::Proved, FastPath::Full, FastPath::Off] {
+        for mode in MODES {
             let place = format!("{}, {mode:?}", case.name);
             let bench = Bench::new(case.old).with(|s| {
                 (s.fast_path, s.allow) = (mode, case.allow.iter().map(|a| a.parse().unwrap()).collect());

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::support::generate::{self, Random};
-use crate::support::{Bench, query};
-use migrate::{Approval, ErrorKind, FastPath, HazardName, Report};
+use crate::support::{Bench, MODES, approvals, query};
+use migrate::{ErrorKind, HazardName, Report};
 use rusqlite::Connection;
 
 #[test]
@@ -52,7 +52,7 @@ fn pair(seed: u64, show: bool) -> (String, [bool; 2]) {
     let with_rows = random.percent(80);
     let bench = database(&old, with_rows, &mut random);
     let bench = bench.with(|s| s.allow = approvals());
-    let modes = [FastPath::Off, FastPath::Proved, FastPath::Full];
+    let modes = MODES;
     let [off, proved, full] = modes.map(|mode| {
         let twin = bench.twin().with(|s| s.fast_path = mode);
         let (outcome, edits) = migrated(&twin, &new_sql, with_rows, show);
@@ -120,18 +120,6 @@ fn migrated(bench: &Bench, new_sql: &str, with_rows: bool, show: bool) -> (Strin
             (format!("{hazard}{late}"), false)
         }
     }
-}
-
-fn approvals() -> Vec<Approval> {
-    let names = [
-        "DROPS_TABLE",
-        "DROPS_COLUMN",
-        "LOOKS_LIKE_RENAME",
-        "CHANGES_VALUES",
-        "RENUMBERS_ROWIDS",
-        "UNUSABLE",
-    ];
-    names.iter().map(|n| format!("{n}:*").parse().unwrap()).collect()
 }
 
 /// Values by table, key and column.

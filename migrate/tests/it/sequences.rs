@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use migrate::FastPath;
 use rusqlite::Connection;
 
 use crate::support::generate::Random;
-use crate::support::{Bench, query};
+use crate::support::{Bench, MODES, query};
 
 #[test]
 fn databases_that_end_at_one_schema_hold_the_same_values_or_were_refused() {
@@ -171,7 +170,7 @@ impl Sequence {
 
     /// Applies all steps but the first and those that are left out; a refusal changes nothing.
     fn walk(&mut self, bench: &Bench, texts: &[String], left_out: usize) -> Result<Bench, migrate::Error> {
-        let mode = *self.random.pick(&[FastPath::Off, FastPath::Proved, FastPath::Full]);
+        let mode = *self.random.pick(&MODES);
         let there = bench.twin().with(|s| s.fast_path = mode);
         for (at, text) in texts.iter().enumerate().skip(1) {
             if left_out >> at & 1 == 1 {

@@ -3,9 +3,7 @@
 
 use migrate::{ErrorKind, FastPath, HazardName, Outcome};
 
-use crate::support::Bench;
-
-const MODES: [FastPath; 3] = [FastPath::Proved, FastPath::Full, FastPath::Off];
+use crate::support::{Bench, MODES};
 
 struct Case {
     name: &'static str,

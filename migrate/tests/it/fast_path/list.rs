@@ -1,6 +1,7 @@
 //! Every entry of the closed list, in every mode.
 
 use super::*;
+use crate::support::MODES;
 
 /// A row without values, but for what is named.
 const NULL_A: &str = "INSERT INTO t (k, a) VALUES (901, NULL)";
@@ -83,7 +84,7 @@ fn a_key_to_a_parent_with_more_rows_than_a_sample_is_no_violation() {
         "CREATE TABLE t (k INTEGER PRIMARY KEY, a INTEGER, p INTEGER, x TEXT NOT NULL REFERENCES parents (x) DEFAULT 'x77')",
         "CREATE TABLE t (k INTEGER PRIMARY KEY, a INTEGER, p INTEGER,\n x TEXT REFERENCES parents (x) -- @using 'x' || p\n)",
     ] {
-        for mode in [FastPath::Off, FastPath::Proved, FastPath::Full] {
+        for mode in MODES {
             let bench = Bench::new(&format!("{parents} {old} {rows}")).with(|s| s.fast_path = mode);
             bench.reaches(&format!("{parents} {new};"));
             assert_eq!(bench.query("SELECT count(*) FROM pragma_foreign_key_check"), "0");

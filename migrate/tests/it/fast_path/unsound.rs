@@ -3,6 +3,7 @@
 //! In every one of these, editing the text alone was seen to lose, change or hide something.
 
 use super::*;
+use crate::support::MODES;
 
 #[test]
 fn what_an_edit_alone_would_break_gets_what_it_lacks_or_a_rewrite() {
@@ -240,7 +241,7 @@ fn strict_over_a_generated_column_that_breaks_it_is_refused_for_its_rows() {
             "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, g INTEGER AS (coalesce(a, 'none') || '!') STORED){kind}"
         )
     };
-    for mode in [FastPath::Off, FastPath::Proved, FastPath::Full] {
+    for mode in MODES {
         let bench = Bench::new(&format!("{}; INSERT INTO t (a) VALUES ('x'), (NULL)", table("")))
             .with(|s| s.fast_path = mode);
         let before = contents(&bench.open());

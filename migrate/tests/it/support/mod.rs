@@ -6,7 +6,7 @@ pub(crate) mod nasty;
 
 use std::path::PathBuf;
 
-use migrate::{Declared, Error, Planner, PlannerChoice, Report, Settings, Verdict};
+use migrate::{Approval, Declared, Error, FastPath, Planner, PlannerChoice, Report, Settings, Verdict};
 use rusqlite::Connection;
 
 pub(crate) struct Bench {
@@ -147,4 +147,39 @@ pub(crate) fn proposal(report: &Report, planner: Planner) -> String {
         Verdict::NotAsked => "not asked",
     };
     format!("{verdict}: {}", found.reason)
+}
+
+pub(crate) const MODES: [FastPath; 3] = [FastPath::Off, FastPath::Proved, FastPath::Full];
+
+/// The same database for each of [`MODES`], planned by the built-in planner alone and, where Atlas is there, beside it.
+pub(crate) fn everywhere(old: &str) -> Vec<Bench> {
+    // The harness names the thread of a test by it.
+    let atlas = crate::requires::atlas(std::thread::current().name().unwrap_or_default());
+    let beside = MODES.into_iter().flat_map(|mode| {
+        let of = |planner, atlas| {
+            Bench::new(old).with(|s| (s.fast_path, s.planner, s.atlas) = (mode, planner, atlas))
+        };
+        let alone = of(PlannerChoice::Builtin, None);
+        [alone].into_iter().chain(atlas.clone().map(|atlas| of(PlannerChoice::Auto, Some(atlas))))
+    });
+    beside.collect()
+}
+
+/// As [`everywhere`], each change made by Atlas alone.
+pub(crate) fn by_atlas(old: &str) -> Vec<Bench> {
+    let beside = everywhere(old).into_iter().filter(|bench| bench.settings.atlas.is_some());
+    beside.map(|bench| bench.with(|s| s.planner = PlannerChoice::Atlas)).collect()
+}
+
+/// Every approval that may be given for any object.
+pub(crate) fn approvals() -> Vec<Approval> {
+    let names = [
+        "DROPS_TABLE",
+        "DROPS_COLUMN",
+        "LOOKS_LIKE_RENAME",
+        "CHANGES_VALUES",
+        "RENUMBERS_ROWIDS",
+        "UNUSABLE",
+    ];
+    names.iter().map(|name| format!("{name}:*").parse().unwrap()).collect()
 }
