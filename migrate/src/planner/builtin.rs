@@ -214,15 +214,9 @@ impl<'t> Builder<'t> {
         let is_there =
             |table: &&Table| same_table(&self.now, declared, &table.name, order) && !computes(table);
         let changing: Vec<_> = declared.tables.iter().filter(|table| !is_there(table)).collect();
-        let mut rebuilt = Vec::new();
-        for table in self.change_alone(changing).map_err(|error| failed(&error))? {
-            let now = self.now.table(&table.name);
-            let carry = self.task.carry.table_to(&table.name);
-            let shortcut = match (carry, now) {
-                (Some(carry), Some(now)) if renames_later(carry, now) => None,
-                _ => self.shortcut(table).map_err(|error| failed(&error))?,
-            };
-            match shortcut {
+        let (mut rebuilt, left) = self.change_alone(changing).map_err(|error| failed(&error))?;
+        for table in left {
+            match self.shortcut(table).map_err(|error| failed(&error))? {
                 Some(steps) => self.take(steps)?,
                 None => rebuilt.push(table),
             }
@@ -281,8 +275,9 @@ impl<'t> Builder<'t> {
             return self.take(steps);
         }
         // They would go with the old table.
-        let now = self.now.clone();
-        self.drop_triggers(now.triggers.iter().filter(|t| t.table.eq_ignore_ascii_case(&old.name)))?;
+        let triggers = self.now.triggers.iter().filter(|t| t.table.eq_ignore_ascii_case(&old.name));
+        let triggers: Vec<_> = triggers.cloned().collect();
+        self.drop_triggers(triggers.iter())?;
         let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
         self.constant(StepKind::Rebuild, name, sql)?;
         self.constant(StepKind::Rebuild, name, table.sql.clone())?;

@@ -73,3 +73,21 @@ fn a_table_that_is_rebuilt_is_called_by_its_name_and_its_triggers_by_theirs() {
     assert_eq!(labels.last(), Some(&"create trigger notes_added"));
     assert!(labels.contains(&"rebuild notes"), "{labels:?}");
 }
+
+#[test]
+fn only_a_dropped_column_needs_what_views_and_triggers_say() {
+    let broken = "CREATE VIEW broken AS SELECT x FROM nowhere;
+        CREATE TRIGGER breaks AFTER DELETE ON t BEGIN DELETE FROM nowhere; END;";
+    let cases = [
+        ("a TEXT NOT NULL, b TEXT", "a TEXT, b TEXT", "alter t"),
+        ("a TEXT, b TEXT, CONSTRAINT c CHECK (a <> '')", "a TEXT, b TEXT", "alter t"),
+        ("a TEXT, b TEXT", "a TEXT, b TEXT, c TEXT, CHECK (a <> c)", "alter t"),
+        ("a TEXT, b TEXT", "a TEXT, b TEXT CHECK (b <> '')", "edit t"),
+        ("a TEXT, b TEXT", "a TEXT\n-- @dropped b\n", "drop trigger breaks"),
+    ];
+    for (old, new, first) in cases {
+        let text = |columns: &str| format!("CREATE TABLE t ({columns});{broken}");
+        let plan = plan(&text(old), &text(new));
+        assert!(labels(&plan).contains(&first), "{new}: {:?}", labels(&plan));
+    }
+}

@@ -6,40 +6,57 @@ use super::shortcut::Trial;
 use super::{Builder, renames_later};
 use crate::plan::Step;
 use crate::replica;
-use crate::schema::{self, Row, Schema, Table};
+use crate::schema::{self, Column, Row, Schema, Table};
+
+/// What came of an attempt to change a table alone.
+enum Tried {
+    /// The steps, and the table as it is after them.
+    Done(Vec<Step>, Schema),
+    /// Its rows have to be written.
+    Rewrite,
+    /// Others have a say.
+    Together,
+}
 
 impl Builder<'_> {
-    /// Plans what can be planned alone. Returned: the tables that are left.
-    pub(super) fn change_alone<'d>(&mut self, changing: Vec<&'d Table>) -> rusqlite::Result<Vec<&'d Table>> {
-        let mut left = Vec::new();
+    /// Plans what can be planned alone. Returned: the tables whose rows have to be written, and those that are still to be tried among
+    /// all others.
+    pub(super) fn change_alone<'d>(
+        &mut self,
+        changing: Vec<&'d Table>,
+    ) -> rusqlite::Result<(Vec<&'d Table>, Vec<&'d Table>)> {
+        let (mut rewritten, mut left) = (Vec::new(), Vec::new());
         for table in changing {
             match self.alone(table)? {
-                Some((steps, own)) => {
+                Tried::Done(steps, own) => {
                     self.steps.extend(steps);
                     self.put(&table.name, own);
                 }
-                None => left.push(table),
+                Tried::Rewrite => rewritten.push(table),
+                Tried::Together => left.push(table),
             }
         }
-        Ok(left)
+        Ok((rewritten, left))
     }
 
-    /// The steps, and the table as it is after them. DROP COLUMN and its like read every view and trigger: where there are any,
-    /// only columns are added here.
-    fn alone(&self, table: &Table) -> rusqlite::Result<Option<(Vec<Step>, Schema)>> {
+    /// DROP COLUMN reads every view and trigger; whatever else ALTER TABLE or an edit does here is the table's own matter.
+    fn alone(&self, table: &Table) -> rusqlite::Result<Tried> {
         let (now, name) = (&self.now, &table.name);
         let (Some(carry), Some(old)) = (self.task.carry.table_to(name), now.table(name)) else {
-            return Ok(None);
+            return Ok(Tried::Rewrite);
         };
         if carry.computes() || renames_later(carry, old) {
-            return Ok(None);
+            return Ok(Tried::Rewrite);
+        }
+        let goes = |column: &Column| table.column(&column.name).is_none();
+        let is_read = !now.views.is_empty() || !now.triggers.is_empty();
+        if is_read && old.columns.iter().any(goes) {
+            return Ok(Tried::Together);
         }
         let scratch = self.copy_of(old, table)?;
-        let adds_only = !now.views.is_empty() || !now.triggers.is_empty();
-        let way = |trial: &mut Trial<'_, '_>| if adds_only { trial.add_columns() } else { trial.shortcut() };
-        match Trial::new(self, &scratch, table, carry).steps(way)? {
-            Some(steps) => Ok(Some((steps, schema::read(&scratch, &[])?))),
-            None => Ok(None),
+        match Trial::new(self, &scratch, table, carry).steps(Trial::shortcut)? {
+            Some(steps) => Ok(Tried::Done(steps, schema::read(&scratch, &[])?)),
+            None => Ok(Tried::Rewrite),
         }
     }
 

@@ -26,9 +26,6 @@ impl Builder<'_> {
     /// The steps for a declared table, where they write no row that need not be written; the scratch copy is as before.
     pub(super) fn shortcut(&self, table: &Table) -> rusqlite::Result<Option<Vec<Step>>> {
         let Some(carry) = self.task.carry.table_to(&table.name) else { return Ok(None) };
-        if carry.computes() || self.now.table(&table.name).is_none() {
-            return Ok(None);
-        }
         self.tried(table, carry, |trial| trial.shortcut())
     }
 
