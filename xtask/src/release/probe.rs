@@ -3,16 +3,16 @@
 use std::env;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
-use crate::{plain, text};
+use crate::plain;
 
-/// How long one answer may take.
+/// How long one answer may take, from the question about its address to its last byte.
 const LIMIT: Duration = Duration::from_secs(5);
-/// As many characters are told of an answer that cannot be read.
-const TOLD: usize = 200;
+/// As many bytes an answer may have: `/version` has some hundred.
+const SIZE: u64 = 64 * 1024;
 
 /// `/version` of a service.
 #[derive(Debug, Deserialize)]
@@ -58,8 +58,17 @@ pub(crate) struct Probe {
 impl Probe {
     /// Of the service at this base, such as `http://127.0.0.1:8080`.
     pub(crate) fn new(base: String) -> Self {
-        let settings =
-            Agent::config_builder().timeout_global(Some(LIMIT)).http_status_as_error(false).proxy(None);
+        Self::within(base, LIMIT)
+    }
+
+    /// It follows nobody elsewhere: a redirect is an answer with its status, as any other.
+    fn within(base: String, limit: Duration) -> Self {
+        let settings = Agent::config_builder()
+            .timeout_global(Some(limit))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None);
         Self { base, agent: settings.build().into() }
     }
 
@@ -95,17 +104,128 @@ impl Probe {
         httpdate::parse_http_date(answer.headers().get("date")?.to_str().ok()?).ok()
     }
 
-    /// `/version`.
+    /// `/version`. What it answered is never part of an error: it may be anything.
     pub(crate) fn version(&self) -> Result<Version> {
         let (status, answer) = self.get("/version")?;
-        let answer = plain::text(&answer);
-        serde_json::from_str(&answer)
-            .with_context(|| format!("{}/version answered {status}: {}", self.base, text::cut(&answer, TOLD)))
+        let document = serde_json::from_slice(&answer).ok().filter(|_| status == 200);
+        let version = document.and_then(|mut document| {
+            plain::json(&mut document);
+            serde_json::from_value(document).ok()
+        });
+        version.ok_or_else(|| {
+            let bytes = answer.len();
+            anyhow!(
+                "{}/version answered {status} with {bytes} bytes that are no version of a service",
+                self.base
+            )
+        })
     }
 
-    fn get(&self, path: &str) -> Result<(u16, String)> {
+    /// Its status and all that it answered.
+    fn get(&self, path: &str) -> Result<(u16, Vec<u8>)> {
         let address = format!("{}{path}", self.base);
         let mut answer = self.agent.get(&address).call().with_context(|| format!("cannot ask {address}"))?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+        let status = answer.status().as_u16();
+        let read = answer.body_mut().with_config().limit(SIZE).read_to_vec();
+        let body = read.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => {
+                anyhow!("{address} answered {status} with more than {SIZE} bytes")
+            }
+            other => anyhow!("{address} answered {status}, and its answer could not be read: {other}"),
+        })?;
+        Ok((status, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    const VERSION: &str = r#"{"commit": "0123456789abcdef0123456789abcdef01234567", "schema": {"declared": "a", "live": null}}"#;
+
+    /// A service that gives this answer to whoever asks; its address, and the first line of each question.
+    fn service(answer: impl Fn(&mut TcpStream) + Send + 'static) -> (String, Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, questions) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, mut head) = (stream.unwrap(), [0; 4096]);
+                let read = stream.read(&mut head).unwrap_or(0);
+                let line =
+                    String::from_utf8_lossy(&head[..read]).lines().next().unwrap_or_default().to_owned();
+                let _ = asked.send(line);
+                answer(&mut stream);
+            }
+        });
+        (address, questions)
+    }
+
+    fn says(head: &str, body: &str) -> (String, Receiver<String>) {
+        let answer =
+            format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        service(move |stream| drop(stream.write_all(answer.as_bytes())))
+    }
+
+    /// Why there is no version, with `HOST` for the address.
+    fn refusal(base: &str) -> String {
+        format!("{:#}", Probe::new(base.to_owned()).version().unwrap_err()).replace(base, "HOST")
+    }
+
+    #[test]
+    fn a_redirect_is_an_answer_and_nobody_is_asked_elsewhere() {
+        let (elsewhere, asked_there) = says("200 OK", VERSION);
+        let (base, asked) = says(&format!("302 Found\r\nLocation: {elsewhere}/version"), "");
+        assert_snapshot!(refusal(&base), @"HOST/version answered 302 with 0 bytes that are no version of a service");
+        assert_eq!(Probe::new(base).health(), Health::Bad(302));
+        assert_eq!(asked.try_iter().count(), 2, "once each");
+        assert_eq!(asked_there.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn what_was_answered_is_never_told() {
+        for body in ["<b>secret</b>", r#"{"commit": "secret"}"#, r#"{"commit": {"secret": 1}}"#, "\"secret\""]
+        {
+            let (base, _asked) = says("200 OK", body);
+            let told = refusal(&base);
+            assert!(
+                told.starts_with("HOST/version answered 200 with ") && !told.contains("secret"),
+                "{told}"
+            );
+        }
+        let (base, _asked) = says("500 No", VERSION);
+        assert_snapshot!(refusal(&base), @"HOST/version answered 500 with 97 bytes that are no version of a service");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_not_read_to_its_end() {
+        let (base, _asked) = service(|stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+            while stream.write_all(&[b' '; 8192]).is_ok() {}
+        });
+        assert_snapshot!(refusal(&base), @"HOST/version answered 200 with more than 65536 bytes");
+        let (base, _asked) = says("200 OK", &"x".repeat(200_000));
+        assert_snapshot!(refusal(&base), @"HOST/version answered 200 with more than 65536 bytes");
+    }
+
+    #[test]
+    fn an_answer_that_comes_byte_by_byte_ends_with_the_time_for_all_of_it() {
+        let (base, asked) = service(|stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+            while stream.write_all(b" ").is_ok() {
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let probe = Probe::within(base, Duration::from_millis(300));
+        let told = format!("{:#}", probe.version().unwrap_err());
+        assert!(told.contains("answered 200, and its answer could not be read: timeout"), "{told}");
+        assert_eq!(asked.try_iter().count(), 1, "it is asked once");
     }
 }

@@ -421,7 +421,7 @@ fn a_service_that_does_not_answer_is_off_and_its_data_is_told_all_the_same() {
     let shop = Shop::with(&home, &json!({"www": {}}));
     assert_told!(shop.normal(&shop.status(4, &[]).stdout), @r#"
     ok        deployed commit  [COMMIT] by the image of machine [MACHINE 1], and refs/landfall/deployed/simapp, which is HEAD
-                               [URL]/_sim/www/version: [URL]/_sim/www/version answered 404: {"error": "no such page in the scenario"}: missing field `commit` at line 1 column 41
+                               [URL]/_sim/www/version: [URL]/_sim/www/version answered 404 with 41 bytes that are no version of a service
     ok        image            sha256:dddddddddddd, release 1
     ok        machine          [MACHINE 1] is started since [TIME], in iad, shared-cpu-1x with 256 MB
     ok        place            one machine with one volume, as fly.toml says
