@@ -63,10 +63,13 @@ impl<'a> Lint<'a> {
     }
 }
 
-/// Whether a command is `app start` in any spelling; an empty one is the image's own.
+/// Where the image has the service, and by which name it is found on the image's PATH.
+const PROGRAMS: [&str; 2] = ["app", "/usr/local/bin/app"];
+
+/// Whether a command is the image's `app start`; an empty one is the image's own command, which is that.
 fn starts(command: &str) -> bool {
     let words: Vec<_> = command.split_whitespace().collect();
-    words.is_empty() || (words.len() > 1 && words.last() == Some(&"start"))
+    matches!(words.as_slice(), [] | [_, "start"]) && words.first().is_none_or(|word| PROGRAMS.contains(word))
 }
 
 #[cfg(test)]
@@ -76,11 +79,42 @@ mod tests {
     use crate::fly_toml::lint::tests::told;
 
     #[test]
+    fn what_starts_the_service_is_what_the_image_has() {
+        let dockerfile = include_str!("../../../../Dockerfile");
+        let lines =
+            |begin: &str| dockerfile.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
+        assert_eq!(lines("CMD"), ["CMD [\"app\", \"start\"]"]);
+        assert_eq!(lines("ENTRYPOINT"), [""; 0]);
+        assert!(dockerfile.contains(&format!("COPY --from=builder /image/app {}\n", super::PROGRAMS[1])));
+        for command in ["", "app start", " /usr/local/bin/app  start "] {
+            assert!(super::starts(command), "{command}");
+        }
+        for command in [
+            "start",
+            "sh start",
+            "app migrate start",
+            "app serve; app start",
+            "/usr/bin/app start",
+            "./app start",
+            "npm start",
+            "app start start",
+            "app start --format json",
+            "true app start",
+            "sh -c start",
+            "'app' start",
+            "app START",
+        ] {
+            assert!(!super::starts(command), "{command}");
+        }
+    }
+
+    #[test]
     fn the_machine_of_the_volume_migrates_and_then_serves() {
         assert_snapshot!(told(&[
             ("\"app start\"", "\"app serve\""),
             ("\"app start\"", "\"start\""),
             ("\"app start\"", "\"sh -c 'app start'\""),
+            ("\"app start\"", "\"npm start\""),
             ("\"app start\"", "3"),
             ("[processes]\n  app = \"app start\"\n", "processes = [\"app start\"]\n"),
             ("[processes]\n  app = \"app start\"\n", "[processes]\n  app = \"app start\"\n  worker = \"app backup /tmp/x\"\n"),
@@ -95,6 +129,10 @@ mod tests {
 
         "sh -c 'app start'"
           Refused fly.toml:8: app runs "sh -c 'app start'": only `app start` migrates, and then serves
+            write: app = "app start"
+
+        "npm start"
+          Refused fly.toml:8: app runs "npm start": only `app start` migrates, and then serves
             write: app = "app start"
 
         3
