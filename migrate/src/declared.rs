@@ -167,6 +167,12 @@ impl Declared {
         !self.rows.is_empty()
     }
 
+    /// Whether it has a table of this name, an ordinary or a virtual one.
+    #[must_use]
+    pub fn has_table(&self, name: &str) -> bool {
+        self.schema.has_table(name)
+    }
+
     /// The text of `schema.sql`, as it was written; of several files one behind the other.
     #[must_use]
     pub fn text(&self) -> &str {

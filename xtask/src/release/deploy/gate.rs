@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report, StepKind};
+use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report};
 
 use super::{Deploy, Wanted};
 use crate::error::{Error, Kind};
@@ -24,7 +24,7 @@ const MAY_BE_STOPPED: f64 = 60.0;
 pub(super) struct Gate {
     /// Approvals, for the one plan that they were given for.
     pub(super) env: Vec<(&'static str, String)>,
-    /// Tables that the change takes away.
+    /// Tables of which rows may be missing afterwards: they are dropped, or called otherwise.
     pub(super) dropped: Vec<String>,
     /// Whether production is known to have today's schema.
     pub(super) is_in_sync: bool,
@@ -94,7 +94,7 @@ pub(super) fn pass(
     refuse_without_room(standing, &planned)?;
     Ok(Gate {
         env: approval::env(&wanted.allow, planned.plan.as_ref()),
-        dropped: dropped(&planned),
+        dropped: dropped(standing, declared, &planned),
         is_in_sync: false,
         found: found(&planned, report.downtime.as_ref()),
     })
@@ -223,9 +223,14 @@ fn refuse_without_room(standing: &Standing, planned: &Report) -> Result<(), Erro
         .remedy(format!("make it larger: fly volumes extend {volume} --size {size}")))
 }
 
-fn dropped(report: &Report) -> Vec<String> {
-    let steps = report.plan.iter().flat_map(|plan| &plan.steps);
-    steps.filter(|step| step.kind == StepKind::Drop).map(|step| step.table.clone()).collect()
+/// By the two schemas and what was approved, and by no step: a step that drops a trigger, or the old half of a table that is written
+/// anew, loses no row.
+fn dropped(standing: &Standing, declared: &Declared, report: &Report) -> Vec<String> {
+    let there = standing.rows().unwrap_or_default().iter().map(|rows| &rows.table);
+    let hazards = report.plan.iter().flat_map(|plan| &plan.hazards);
+    let given_up =
+        hazards.filter(|hazard| hazard.name == HazardName::DropsTable).map(|hazard| &hazard.object);
+    there.filter(|table| !declared.has_table(table)).chain(given_up).cloned().collect()
 }
 
 fn found(report: &Report, downtime: Option<&Downtime>) -> String {

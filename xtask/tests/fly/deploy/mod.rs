@@ -34,6 +34,7 @@ mod lock;
 mod preflight;
 mod scenarios;
 mod signals;
+mod tables;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
