@@ -9,8 +9,8 @@ use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 
 use migrate::{Error, ErrorKind};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, setsid};
+use nix::unistd::setsid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::config::Scrub;
 use crate::pull::{Pull, State};
@@ -58,10 +58,13 @@ pub(crate) fn settle(pull: &Pull) -> Result<State, Error> {
     inherited().ok().flatten().ok_or_else(by_hand)
 }
 
-/// Asks the process that makes a copy to stop. One that is gone already needs no asking: then nobody holds the state.
-pub(crate) fn stop(pid: u32) {
+/// Asks the process that makes a copy to stop, if that of this number has the state open; else nobody, and false.
+pub(crate) fn stop(state: &State, pid: u32) -> bool {
     // Zero and below would be groups of processes, and 1 is no copy.
-    if let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 1) {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw);
+    // Held before it is looked at: its number may be another's by the time of the signal.
+    let process = pid.and_then(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)));
+    process.is_some_and(|(pid, process)| {
+        state.is_open_in(pid.as_raw_nonzero().get()) && pidfd_send_signal(&process, Signal::TERM).is_ok()
+    })
 }

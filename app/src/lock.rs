@@ -1,6 +1,6 @@
 //! One process at a time migrates and serves a database: `flock` on a file beside it (<https://man7.org/linux/man-pages/man2/flock.2.html>).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -10,6 +10,7 @@ use migrate::{Error, ErrorKind, Settings};
 use tracing::info;
 
 use crate::config::Database;
+use crate::own_file;
 
 /// What its name adds to the database's.
 pub(crate) const SUFFIX: &str = ".lock";
@@ -29,8 +30,7 @@ impl Lock {
     pub(crate) fn take(database: &Database, settings: &Settings) -> Result<Self, Error> {
         let path = database.beside(SUFFIX);
         let database = &database.path;
-        let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = options.map_err(|error| cannot_lock(&path, &error))?;
+        let file = open(&path).map_err(|error| cannot_lock(&path, &error))?;
         let deadline = Instant::now() + settings.lock_wait;
         let mut told = false;
         loop {
@@ -54,6 +54,14 @@ impl Lock {
     }
 }
 
+/// The one that is there, or a new one.
+fn open(path: &Path) -> io::Result<File> {
+    match own_file::create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => own_file::open(path),
+        made => made,
+    }
+}
+
 fn held(database: &Path, limit: Duration) -> Error {
     let shown = database.display().to_string();
     let message = format!(
@@ -74,5 +82,6 @@ fn interrupted(database: &Path) -> Error {
 fn cannot_lock(path: &Path, error: &io::Error) -> Error {
     let shown = path.display().to_string();
     let message = format!("the lock {shown} cannot be taken: {error}; nothing was changed");
-    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
+    Error::new(ErrorKind::Database, &shown, message)
+        .remedy(format!("check the rights of its folder; what is no lock of ours goes away with: rm {shown}"))
 }

@@ -13,6 +13,7 @@ mod ending;
 mod failure;
 mod lock;
 mod log;
+mod own_file;
 mod owner;
 mod pull;
 mod record;

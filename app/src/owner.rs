@@ -12,20 +12,51 @@ use nix::unistd::{AccessFlags, Gid, Uid, User, access, geteuid, setgid, setgroup
 use crate::config::{Config, Database};
 use crate::lock;
 
-/// Run as root on somebody else's database (or folder, while there is none), becomes that user; for good.
+/// Run as root, becomes the owner of the database's folder, or of the database where the folder is root's; for good.
 ///
+/// The folder decides, for its owner may put anything into it: what a name there points to says whom *it* would like root to be.
 /// Only while this process has one thread: user and group belong to threads, and must change for all of them.
+///
+/// # Errors
+/// [`ErrorKind::Database`] where root would follow a link that is not root's, or that has the name of the database.
 pub(crate) fn become_owner(database: &Database) -> Result<(), Error> {
-    let owner = database.path.metadata().or_else(|_| database.folder().metadata());
-    match owner {
-        Ok(owner) if geteuid().is_root() && owner.uid() != 0 => {
-            let (user, group) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
-            // The user last: afterwards nothing else may be changed.
-            let become_user = || setgroups(&[group]).and_then(|()| setgid(group)).and_then(|()| setuid(user));
-            become_user().map_err(|error| cannot_become(&database.path, user, error))
-        }
-        _ => Ok(()),
+    if !geteuid().is_root() {
+        return Ok(());
     }
+    refuse_links(database)?;
+    let facts = [database.folder(), &database.path].map(|path| path.metadata().ok());
+    let Some(owner) = facts.into_iter().flatten().find(|facts| facts.uid() != 0) else { return Ok(()) };
+    let (user, group) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
+    // The user last: afterwards nothing else may be changed.
+    let become_user = || setgroups(&[group]).and_then(|()| setgid(group)).and_then(|()| setuid(user));
+    become_user().map_err(|error| cannot_become(&database.path, user, error))
+}
+
+/// A link on the way to the database is followed if root made it; one in the place of the database is not.
+fn refuse_links(database: &Database) -> Result<(), Error> {
+    let way = database.folder().ancestors().map(|folder| (folder, false));
+    for (path, is_database) in [(database.path.as_path(), true)].into_iter().chain(way) {
+        match path.symlink_metadata() {
+            Ok(facts) if facts.is_symlink() && (is_database || facts.uid() != 0) => {
+                return Err(is_a_link(path, facts.uid()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_a_link(path: &Path, owner: u32) -> Error {
+    let shown = path.display().to_string();
+    let message = format!(
+        "{shown} is a link of {}, and root follows none to a database; nothing was changed",
+        named(Uid::from_raw(owner))
+    );
+    let remedy = match path.canonicalize() {
+        Ok(target) => format!("if it is yours, name what it points to with DB_PATH: {}", target.display()),
+        Err(_) => "name the file itself with DB_PATH".to_owned(),
+    };
+    Error::new(ErrorKind::Database, shown, message).remedy(remedy)
 }
 
 /// Refuses a database of which a file, or the folder, cannot be written by this user.

@@ -1,9 +1,8 @@
 //! The record of the last change: `DATABASE.last-change`, for whoever asks later what it did and how long it took.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::config::{Config, Database};
+use crate::own_file;
 
 /// What its name adds to the database's.
 const SUFFIX: &str = ".last-change";
@@ -53,16 +53,13 @@ pub(crate) fn write(config: &Config, report: &Report, copy: Option<&Backup>, too
 
 /// Removes the one of a database that goes as well.
 pub(crate) fn forget(database: &Database) -> io::Result<()> {
-    match fs::remove_file(database.beside(SUFFIX)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    remove(&database.beside(SUFFIX))
 }
 
 /// The last one; `None` when there was no change yet.
 pub(crate) fn read(database: &Database) -> Result<Option<Record>, Error> {
     let file = database.beside(SUFFIX);
-    match fs::read(&file) {
+    match own_file::read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&file, &error)),
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(&file, &error)),
@@ -72,6 +69,13 @@ pub(crate) fn read(database: &Database) -> Result<Option<Record>, Error> {
 /// It goes with its database, when that gets another name: of another database it would not be true.
 pub(crate) fn follow(from: &Database, to: &Database) -> io::Result<()> {
     match fs::rename(from.beside(SUFFIX), to.beside(SUFFIX)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -99,9 +103,9 @@ impl Record {
     fn save(&self, config: &Config, file: &Path) -> io::Result<()> {
         let partial = config.database.beside(PARTIAL);
         let text = serde_json::to_vec_pretty(self)?;
-        let mut written =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        written.write_all(&text)?;
+        // What a death left there, or somebody else put there.
+        remove(&partial)?;
+        own_file::create(&partial)?.write_all(&text)?;
         fs::rename(&partial, file)
     }
 

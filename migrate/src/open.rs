@@ -1,8 +1,9 @@
 //! Opening databases, and saying clearly why one cannot be opened.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -143,10 +144,18 @@ fn immutable(path: &Path) -> Option<PathBuf> {
     (!bytes.starts_with(b"//")).then(|| format!("{uri}?immutable=1").into())
 }
 
-/// Opens a database for writing, made if it is missing.
+/// Opens a database for writing, made if it is missing: for its owner alone, whatever the umask.
 pub(crate) fn writing(path: &Path, settings: &Settings) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    connect(path, flags, settings)
+    // What cannot be made cannot be opened either, and that says why. SQLite itself would make what a link points to.
+    let _ = make(path);
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, settings)
+}
+
+fn make(path: &Path) -> std::io::Result<()> {
+    const OURS: u32 = 0o600;
+    let file = File::options().write(true).create_new(true).mode(OURS).open(path)?;
+    // What the umask took away.
+    file.set_permissions(Permissions::from_mode(OURS))
 }
 
 fn connect(path: &Path, flags: OpenFlags, settings: &Settings) -> Result<Connection> {

@@ -161,20 +161,21 @@ impl Pull {
     /// Waits, as long as for a lock of the database, until nobody makes it. `None` when nobody did.
     fn stop(&self, settings: &Settings) -> Result<Option<State>, Error> {
         let deadline = Instant::now() + settings.lock_wait;
-        let mut asked = None;
+        let (mut named, mut asked) = (None, false);
         loop {
             let Some(state) = self.state()? else { return Ok(None) };
             if state.take().map_err(|error| cannot("lock", &self.state_file(), &error))? {
                 return Ok(Some(state));
             }
             if let Some(Word::Running { pid }) = state.word()
-                && asked != Some(pid)
+                && named != Some(pid)
             {
-                detach::stop(pid);
-                asked = Some(pid);
+                asked = detach::stop(&state, pid);
+                named = Some(pid);
             }
             if Instant::now() >= deadline {
-                return Err(self.not_stopped(settings.lock_wait));
+                let limit = settings.lock_wait;
+                return Err(if asked { self.not_stopped(limit) } else { self.not_found(limit) });
             }
             thread::sleep(PAUSE);
         }
@@ -204,6 +205,17 @@ impl Pull {
             "the process that makes {file} was asked to stop and did not within {limit} s; nothing was removed"
         );
         Error::new(ErrorKind::Locked, &file, message).remedy("run the command again")
+    }
+
+    fn not_found(&self, limit: Duration) -> Error {
+        let (file, state) = (self.file.display().to_string(), self.state_file());
+        let state = state.display();
+        let limit = limit.as_secs();
+        let message = format!(
+            "a process holds {state} for more than {limit} s, and this file names none that has it open; nobody was asked to stop, and nothing was removed"
+        );
+        Error::new(ErrorKind::Locked, &file, message)
+            .remedy(format!("end the process that this shows, and run the command again: lsof {state}"))
     }
 
     fn died(&self) -> Failure {

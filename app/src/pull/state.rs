@@ -3,9 +3,9 @@
 //!
 //! The lock says whether it lives, and dies with it. Its number alone would not: numbers are used again.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -13,6 +13,7 @@ use migrate::Backup;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::own_file;
 
 /// The file, open; perhaps locked.
 #[derive(Debug)]
@@ -42,8 +43,7 @@ impl Word {
 impl State {
     /// Makes the file, which must not be there, and holds it.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        let state = Self { path: path.to_owned(), file };
+        let state = Self { path: path.to_owned(), file: own_file::create(path)? };
         // Only somebody who looks, or removes what is left, can be before us: both are quick.
         state.file.lock()?;
         if state.is_there()? { Ok(state) } else { Err(io::ErrorKind::NotFound.into()) }
@@ -51,7 +51,7 @@ impl State {
 
     /// `None` when it is not there.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        match OpenOptions::new().read(true).write(true).open(path) {
+        match own_file::open(path) {
             Ok(file) => Ok(Some(Self { path: path.to_owned(), file })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -101,6 +101,15 @@ impl State {
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(&serde_json::to_vec(word)?)
+    }
+
+    /// Whether that process has this very file open, as whoever holds its lock has: what the file says, anybody may have written
+    /// who may write it.
+    pub(crate) fn is_open_in(&self, process: i32) -> bool {
+        let Ok(ours) = self.file.metadata() else { return false };
+        let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|entry| entry.path().metadata().ok())
+            .any(|theirs| (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
     }
 
     fn is_there(&self) -> io::Result<bool> {

@@ -12,6 +12,7 @@ mod in_sync;
 mod last_change;
 mod page;
 mod password;
+mod planted;
 mod project;
 mod pull;
 mod request_log;

@@ -393,14 +393,21 @@ fn a_state_that_is_no_state_is_a_copy_that_failed() {
 #[test]
 fn a_process_that_does_not_stop_is_told_and_its_files_are_left() {
     let project = Project::with_ada();
-    let file = fs::File::create(project.path(&format!("{FILE}.state"))).unwrap();
+    let state = project.path(&format!("{FILE}.state"));
+    let file = fs::File::create_new(&state).unwrap();
     file.lock().unwrap();
+    // It has the state open, as one that makes a copy has, and is deaf.
+    let mut deaf =
+        Command::new("sh").args(["-c", "trap '' TERM; exec sleep 600"]).stdin(file).spawn().unwrap();
+    fs::write(&state, json!({ "running": { "pid": deaf.id() } }).to_string()).unwrap();
     let refused = project.run(&["backup", FILE, "--discard"]);
     assert_eq!((refused.exit, beside(&project)), (1, vec!["db.pull-1.state".to_owned()]));
     assert_snapshot!(refused.error(), @"
     error: the process that makes .data/db.pull-1 was asked to stop and did not within 10 s; nothing was removed
     run the command again
     ");
+    deaf.kill().unwrap();
+    deaf.wait().unwrap();
 }
 
 #[test]

@@ -366,10 +366,19 @@ fn a_database_behind_a_link_is_refused() {
     symlink("../db", project.database()).unwrap();
     let refused = restore(&project, COPY);
     assert_eq!(refused.exit, 1);
-    assert_snapshot!(refused.error(), @"
-    error: .data/db is not a file of its own, and cannot be set aside; nothing was changed
-    name the file itself with DB_PATH
-    ");
+    let error = if rustix::process::geteuid().is_root() {
+        let database = project.path("db").canonicalize().unwrap();
+        format!(
+            "error: .data/db is a link of root (user 0), and root follows none to a database; nothing was changed\n\
+             if it is yours, name what it points to with DB_PATH: {}\n",
+            database.display()
+        )
+    } else {
+        "error: .data/db is not a file of its own, and cannot be set aside; nothing was changed\n\
+         name the file itself with DB_PATH\n"
+            .to_owned()
+    };
+    assert_eq!(refused.error(), error);
     assert_eq!(customers(&project.path("db")).len(), 2);
 }
 
