@@ -1,9 +1,9 @@
 //! The declared rows that a database lacks, or holds with other values; and the statements that bring them.
 //!
-//! A row is found by its primary key, in the live table that feeds the declared one. Rows that nobody declared are never looked at but
+//! A row is found by its key, in the live table that feeds the declared one. Rows that nobody declared are never looked at but
 //! where a UNIQUE constraint would not let both be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params_from_iter};
 
@@ -15,7 +15,7 @@ use crate::hazard::{Hazard, HazardName};
 use crate::object::written;
 use crate::plan::{Cost, CostClass, Step, StepKind, plural};
 use crate::schema::{Schema, Table};
-use crate::token::{canonical_name, fold, quote};
+use crate::token::{fold, quote};
 use crate::value::Value;
 use crate::virtual_table::Content;
 
@@ -157,8 +157,8 @@ impl<'d> Due<'d> {
             let tables = (live.base_table(&carry.from), declared.schema.table(&row.table));
             let (Some(old), Some(new)) = tables else { continue };
             let reading = Reading { conn, carry, old, new };
-            for columns in uniques(&declared.schema, new) {
-                found.extend(reading.in_the_way(row, &columns)?);
+            for unique in declared.schema.unique_columns(new) {
+                found.extend(reading.in_the_way(row, &unique.names)?);
             }
         }
         Ok(found)
@@ -173,7 +173,7 @@ impl<'d> Due<'d> {
         };
         let groups = self.missing.chunk_by(same).flat_map(|rows| rows.chunks(ROWS_A_STATEMENT));
         steps.extend(groups.filter_map(insert));
-        steps.extend(self.changed.iter().filter_map(|changed| update(changed, declared)));
+        steps.extend(self.changed.iter().filter_map(update));
         for index in &declared.schema.virtual_tables {
             if let Content::In(content) = index.content()
                 && self.concerns(&content)
@@ -190,12 +190,11 @@ impl<'d> Due<'d> {
     /// What finds the declared rows of a live table: for each, conditions with a place for each value, and the values.
     pub(crate) fn keys<'r>(
         declared: &'r Declared,
-        carry: &TableCarry,
+        carry: &'r TableCarry,
         new: &'r Table,
     ) -> impl Iterator<Item = (String, Vec<Value>)> + use<'r> {
         let rows = declared.rows.iter().filter(|row| row.table == new.name);
-        let key = key(carry, new);
-        rows.map(move |row| (condition(&key, 1), key_values(row, new).cloned().collect()))
+        rows.map(move |row| (condition(&key(carry, new, row), 1), row.key_values().cloned().collect()))
     }
 }
 
@@ -232,13 +231,12 @@ fn insert(rows: &[&DeclaredRow]) -> Option<Step> {
     Some(row_step(StepKind::Insert, &first.table, sql, rows.len() as u64))
 }
 
-fn update(changed: &Changed<'_>, declared: &Declared) -> Option<Step> {
+fn update(changed: &Changed<'_>) -> Option<Step> {
     let row = changed.row;
-    let table = declared.schema.table(&row.table)?;
     let literal = |column: &str| row.columns.iter().find(|c| c.column.eq_ignore_ascii_case(column));
     let equal = |column: &str| Some(format!("{} = {}", quote(column), literal(column)?.literal));
     let set: Option<Vec<_>> = changed.columns.iter().map(|column| equal(column)).collect();
-    let found: Option<Vec<_>> = table.key_columns().iter().map(|column| equal(column)).collect();
+    let found: Option<Vec<_>> = row.key.iter().map(|column| equal(column)).collect();
     let sql = format!(
         "UPDATE OR ABORT {} SET {} WHERE {}",
         quote(&row.table),
@@ -258,13 +256,12 @@ impl Reading<'_> {
             due.missing.push(row);
             return Ok(());
         };
-        let key = self.new.key_columns();
         let mut store = Store::default();
         let (mut columns, mut loses) = (Vec::new(), false);
         for (declaration, value) in row.columns.iter().zip(&live) {
             let Some(column) = self.new.column(&declaration.column) else { continue };
             // A key that compares alike is the same row, however it is spelt.
-            if key.contains(&column.name) {
+            if row.key.contains(&column.name) {
                 continue;
             }
             let affinity = column.affinity(self.new.strict);
@@ -284,7 +281,7 @@ impl Reading<'_> {
     /// The live row with the key of a declared one: a value for each of its columns.
     fn row(&self, row: &DeclaredRow) -> rusqlite::Result<Option<Vec<Value>>> {
         let sources: Vec<_> = names(row).map(|column| source(self.carry, self.new, column)).collect();
-        let key = key(self.carry, self.new);
+        let key = key(self.carry, self.new, row);
         let sql = format!(
             "SELECT {} FROM {} WHERE {}",
             sources.join(", "),
@@ -292,7 +289,7 @@ impl Reading<'_> {
             condition(&key, 1)
         );
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(key_values(row, self.new)))?;
+        let mut rows = statement.query(params_from_iter(row.key_values()))?;
         let Some(found) = rows.next()? else { return Ok(None) };
         (0..sources.len()).map(|at| found.get(at)).collect::<rusqlite::Result<_>>().map(Some)
     }
@@ -303,7 +300,7 @@ impl Reading<'_> {
             columns.iter().map(|column| row.value(column).filter(|value| **value != Value::Null)).collect();
         let stays = columns.iter().all(|column| self.carry.keeps(self.old, self.new, column));
         let Some(values) = values.filter(|_| stays) else { return Ok(None) };
-        let key = key(self.carry, self.new);
+        let key = key(self.carry, self.new, row);
         let sources: Vec<_> = columns.iter().map(|column| source(self.carry, self.new, column)).collect();
         let sql = format!(
             "SELECT count(*) FROM {} WHERE {} AND NOT ({})",
@@ -311,7 +308,7 @@ impl Reading<'_> {
             condition(&sources, 1),
             condition(&key, sources.len() + 1)
         );
-        let parameters = values.into_iter().chain(key_values(row, self.new));
+        let parameters = values.into_iter().chain(row.key_values());
         let rows: u64 =
             self.conn.prepare_cached(&sql)?.query_row(params_from_iter(parameters), |row| row.get(0))?;
         if rows == 0 {
@@ -324,7 +321,7 @@ impl Reading<'_> {
             plural(rows)
         );
         let remedy = format!(
-            "declare the row that is there, by its own primary key, or change its {columns} first: {}",
+            "declare the row that is there, by its own key, or change its {columns} first: {}",
             self.select(row, &columns)
         );
         let hazard = Hazard::new(HazardName::ViolatedConstraint, &written(table), message, remedy);
@@ -356,13 +353,9 @@ fn source(carry: &TableCarry, new: &Table, column: &str) -> String {
     }
 }
 
-/// The primary key over the live row.
-fn key(carry: &TableCarry, new: &Table) -> Vec<String> {
-    new.key_columns().iter().map(|column| source(carry, new, column)).collect()
-}
-
-fn key_values<'r>(row: &'r DeclaredRow, table: &Table) -> impl Iterator<Item = &'r Value> {
-    table.key_columns().into_iter().filter_map(|column| row.value(&column))
+/// The key of a declared row over the live row.
+fn key(carry: &TableCarry, new: &Table, row: &DeclaredRow) -> Vec<String> {
+    row.key.iter().map(|column| source(carry, new, column)).collect()
 }
 
 /// Each is equal to a parameter, numbered from `first`.
@@ -370,17 +363,4 @@ fn condition(expressions: &[String], first: usize) -> String {
     let conditions =
         (first..).zip(expressions).map(|(number, expression)| format!("{expression} = ?{number}"));
     conditions.collect::<Vec<_>>().join(" AND ")
-}
-
-/// The columns of each UNIQUE constraint and of each unique index of a declared table, where these are columns alone.
-fn uniques(schema: &Schema, table: &Table) -> Vec<Vec<String>> {
-    let indexes = schema.indexes.iter().filter(|index| {
-        index.unique && index.condition.is_none() && index.table.eq_ignore_ascii_case(&table.name)
-    });
-    let keys = table.uniques.iter().map(|key| &key.columns).chain(indexes.map(|index| &index.columns));
-    let by_name: BTreeMap<_, _> =
-        table.columns.iter().map(|column| (canonical_name(&column.name), &column.name)).collect();
-    let names =
-        keys.map(|key| key.iter().map(|part| by_name.get(&part.expression).map(|name| (*name).clone())));
-    names.filter_map(|names| names.collect()).collect()
 }

@@ -275,9 +275,8 @@ impl<'m> Matching<'m> {
                 let is_new = table.source_of(column) == Some(&Source::Default);
                 is_new && matches!(table.rowid, Rowid::Kept { .. }) && new.rowid_alias == Some(fold(column))
             };
-            let key = new.key_columns();
             let stays = |column: &&String| table.keeps(old, new, column) || is_rowid(column);
-            if let Some(column) = key.iter().find(|column| !stays(column)) {
+            if let Some(column) = row.key.iter().find(|column| !stays(column)) {
                 let place = self.declared.place_of_line(row.line);
                 let object = of_column(&row.table, column);
                 let message = format!(

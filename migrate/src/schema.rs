@@ -205,6 +205,16 @@ impl Table {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
     }
 
+    fn columns_of(&self, key: &[KeyColumn]) -> Option<UniqueColumns> {
+        let mut found = UniqueColumns { names: Vec::new(), compare_alike: true };
+        for part in key {
+            let column = self.columns.iter().find(|c| canonical_name(&c.name) == part.expression)?;
+            found.names.push(column.name.clone());
+            found.compare_alike &= column.collation == part.collation;
+        }
+        Some(found)
+    }
+
     /// The names of the primary key's columns, in its order.
     pub(crate) fn key_columns(&self) -> Vec<String> {
         let parts = self.primary_key.iter().flat_map(|key| &key.columns);
@@ -262,6 +272,22 @@ impl Schema {
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// What is UNIQUE in a declared table for all of its rows, where that is columns alone.
+    pub(crate) fn unique_columns(&self, table: &Table) -> Vec<UniqueColumns> {
+        let indexes = self.indexes.iter().filter(|index| {
+            index.unique && index.condition.is_none() && index.table.eq_ignore_ascii_case(&table.name)
+        });
+        let keys = table.uniques.iter().map(|key| &key.columns).chain(indexes.map(|index| &index.columns));
+        keys.filter_map(|key| table.columns_of(key)).collect()
+    }
+}
+
+/// Columns that are UNIQUE together.
+pub(crate) struct UniqueColumns {
+    pub(crate) names: Vec<String>,
+    /// Whether each compares there as it does in the table, where it may have another collation.
+    pub(crate) compare_alike: bool,
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -11,17 +11,18 @@ use super::Source;
 use crate::directive::written as named;
 use crate::error::{Error, Result};
 use crate::open::sqlite_message;
-use crate::schema::{Schema, Table};
+use crate::schema::{Schema, Table, UniqueColumns};
 use crate::token::{Kind, Token, fold, position, quote};
 use crate::value::Value;
 
 /// A row that `schema.sql` declares.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DeclaredRow {
-    /// The declared table, which has a primary key.
     pub(crate) table: String,
-    /// Each that the INSERT names, those of the primary key among them.
+    /// Each that the INSERT names.
     pub(crate) columns: Vec<Declaration>,
+    /// Those of them by which the row is found again: the primary key, or else columns that are UNIQUE together.
+    pub(crate) key: Vec<String>,
     /// From 1.
     pub(crate) line: usize,
 }
@@ -39,6 +40,10 @@ pub(crate) struct Declaration {
 impl DeclaredRow {
     pub(crate) fn value(&self, column: &str) -> Option<&Value> {
         self.columns.iter().find(|c| c.column.eq_ignore_ascii_case(column)).map(|c| &c.value)
+    }
+
+    pub(crate) fn key_values(&self) -> impl Iterator<Item = &Value> {
+        self.key.iter().filter_map(|column| self.value(column))
     }
 }
 
@@ -105,7 +110,7 @@ impl<'t, 'a> Cursor<'_, 't, 'a> {
         if !self.takes_word("INTO") {
             return Err(self.wrong(
                 "an INSERT with OR may leave rows out or replace others",
-                "write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its primary key",
+                "write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its key",
             ));
         }
         let table = self.statement.get(self.at).filter(|token| is_name(token));
@@ -248,8 +253,9 @@ impl<'r> Reading<'r, '_> {
     fn insert(&mut self, insert: &Insert<'_, '_>) -> Result<()> {
         let table = self.table(insert.table)?;
         let columns = self.columns(table, insert)?;
+        let key = self.key(table, &columns, insert)?;
         for row in &insert.rows {
-            self.row(table, &columns, row)?;
+            self.row(table, &columns, &key, row)?;
         }
         Ok(())
     }
@@ -258,11 +264,7 @@ impl<'r> Reading<'r, '_> {
         let name = token.name();
         let wrong = |what: String, remedy: &str| Err(self.source.error(token.start, &what).remedy(remedy));
         match self.schema.table(&name) {
-            Some(table) if table.primary_key.is_some() => Ok(table),
-            Some(_) => wrong(
-                format!("table {name} has no primary key, by which its declared rows could be found again"),
-                "declare a PRIMARY KEY, or take out the statement",
-            ),
+            Some(table) => Ok(table),
             None => wrong(
                 format!("{name} is no table that can have declared rows"),
                 "name an ordinary table that is declared in this schema",
@@ -300,35 +302,56 @@ impl<'r> Reading<'r, '_> {
                 Some(column) => columns.push(column.name.clone()),
             }
         }
-        let key = table.key_columns();
-        match key.iter().find(|key| !named.contains(&fold(key))) {
-            None => Ok(columns),
-            Some(missing) => {
-                let what = format!(
-                    "the INSERT into {name} does not name {missing} of its primary key, by which a row is found again"
-                );
-                let start = insert.columns.first().map_or(0, |token| token.start);
-                Err(self
-                    .source
-                    .error(start, &what)
-                    .remedy(format!("name {missing}, and give it a value in each row")))
-            }
-        }
+        Ok(columns)
     }
 
-    fn row(&mut self, table: &Table, columns: &[String], row: &Tuple<'_, '_>) -> Result<()> {
+    /// The columns by which its rows are found again.
+    fn key(&self, table: &Table, columns: &[String], insert: &Insert<'_, '_>) -> Result<Vec<String>> {
+        let primary = table.key_columns();
+        let Some(missing) = primary.iter().find(|key| !columns.contains(key)) else {
+            if !primary.is_empty() {
+                return Ok(primary);
+            }
+            return self.unique(table, columns).ok_or_else(|| {
+                let what = format!(
+                    "table {} has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again",
+                    table.name
+                );
+                let remedy = "declare a PRIMARY KEY or UNIQUE columns, or take out the statement";
+                self.source.error(insert.table.start, &what).remedy(remedy)
+            });
+        };
+        // SQLite numbers such a row; of another key it would make NULL or the default.
+        let is_numbered = table.rowid_alias.as_deref() == Some(&fold(missing));
+        let unique = self.unique(table, columns).filter(|_| is_numbered);
+        unique.ok_or_else(|| {
+            let what = format!(
+                "the INSERT into {} does not name {missing} of its primary key, by which a row is found again",
+                table.name
+            );
+            let start = insert.columns.first().map_or(0, |token| token.start);
+            self.source.error(start, &what).remedy(format!("name {missing}, and give it a value in each row"))
+        })
+    }
+
+    /// Columns that the INSERT names and that are UNIQUE together.
+    fn unique(&self, table: &Table, columns: &[String]) -> Option<Vec<String>> {
+        let finds = |key: &UniqueColumns| {
+            key.compare_alike && key.names.iter().all(|column| columns.contains(column))
+        };
+        self.schema.unique_columns(table).into_iter().find(finds).map(|key| key.names)
+    }
+
+    fn row(&mut self, table: &Table, columns: &[String], key: &[String], row: &Tuple<'_, '_>) -> Result<()> {
         let start = row.open.start;
         if row.literals.len() != columns.len() {
             let what = format!("the row has {} of {} values", row.literals.len(), columns.len());
             return Err(self.source.error(start, &what).remedy("give each column one value"));
         }
         let literals: Vec<String> = row.literals.iter().map(|literal| written(literal)).collect();
-        let key = self.key(table, columns, &literals, start)?;
-        if let Some(first) = self.first_of(table, &key, start)? {
-            let what = format!(
-                "the row of {} with this primary key is declared on line {first} already",
-                table.name
-            );
+        let found = self.condition(table, columns, key, &literals, start)?;
+        if let Some(first) = self.first_of(table, key, &found, start)? {
+            let what = format!("the row of {} with this key is declared on line {first} already", table.name);
             return Err(self.source.error(start, &what).remedy("keep one of the two"));
         }
         let failed = |error: &rusqlite::Error| {
@@ -340,7 +363,7 @@ impl<'r> Reading<'r, '_> {
         let name = quote(&table.name);
         let insert = format!("INSERT OR ABORT INTO {name} ({list}) VALUES ({})", literals.join(", "));
         self.pristine.execute(&insert, []).map_err(|error| failed(&error))?;
-        let select = format!("SELECT {list} FROM {name} WHERE {key}");
+        let select = format!("SELECT {list} FROM {name} WHERE {found}");
         let values = self.pristine.query_row(&select, [], |row| {
             (0..columns.len()).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()
         });
@@ -350,30 +373,42 @@ impl<'r> Reading<'r, '_> {
             .map(|((column, literal), value)| Declaration { column: column.clone(), literal, value })
             .collect();
         let line = position(self.source.text, start).0;
-        self.found.push(DeclaredRow { table: table.name.clone(), columns, line });
+        self.found.push(DeclaredRow { table: table.name.clone(), columns, key: key.to_vec(), line });
         self.starts.push(start);
         Ok(())
     }
 
     /// A condition that finds the row, as SQL.
-    fn key(&self, table: &Table, columns: &[String], literals: &[String], start: usize) -> Result<String> {
+    fn condition(
+        &self,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+        literals: &[String],
+        start: usize,
+    ) -> Result<String> {
         let mut conditions = Vec::new();
-        for key in table.key_columns() {
-            let literal = columns.iter().position(|c| *c == key).map_or("NULL", |at| &literals[at]);
+        for key in key {
+            let literal = columns.iter().position(|c| c == key).map_or("NULL", |at| &literals[at]);
             if literal.eq_ignore_ascii_case("NULL") {
-                let what = format!("{}.{key} is of the primary key, and NULL finds no row again", table.name);
+                let what = format!("{}.{key} is of the key, and NULL finds no row again", table.name);
                 return Err(self.source.error(start, &what).remedy("write its value"));
             }
-            conditions.push(format!("{} = {literal}", quote(&key)));
+            conditions.push(format!("{} = {literal}", quote(key)));
         }
         Ok(conditions.join(" AND "))
     }
 
     /// The line of the row that this condition finds.
-    fn first_of(&self, table: &Table, key: &str, start: usize) -> Result<Option<usize>> {
-        let columns = table.key_columns();
+    fn first_of(
+        &self,
+        table: &Table,
+        columns: &[String],
+        condition: &str,
+        start: usize,
+    ) -> Result<Option<usize>> {
         let list = columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
-        let sql = format!("SELECT {list} FROM {} WHERE {key}", quote(&table.name));
+        let sql = format!("SELECT {list} FROM {} WHERE {condition}", quote(&table.name));
         let found = || -> rusqlite::Result<Option<Vec<Value>>> {
             let mut statement = self.pristine.prepare(&sql)?;
             let mut rows = statement.query([])?;
@@ -389,6 +424,13 @@ impl<'r> Reading<'r, '_> {
                 && columns.iter().zip(&values).all(|(column, value)| row.value(column) == Some(value))
         };
         Ok(self.found.iter().find(is_it).map(|row| row.line))
+    }
+
+    /// A declared row of this table that SQLite numbers, in one of these columns: its line, and the column.
+    fn numbered<'c>(&self, table: &Table, columns: &'c [String]) -> Option<(usize, &'c str)> {
+        let column = columns.iter().find(|column| table.rowid_alias.as_ref() == Some(&fold(column)))?;
+        let is_numbered = |row: &&DeclaredRow| row.table == table.name && row.value(column).is_none();
+        self.found.iter().find(is_numbered).map(|row| (row.line, column.as_str()))
     }
 
     /// In a database that has nothing but the declared rows, each has to find its parents.
@@ -422,6 +464,14 @@ impl<'r> Reading<'r, '_> {
                     .pristine
                     .query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(0))
                     .map_err(|error| self.source.internal(&error))?;
+                if let Some((line, column)) = self.numbered(parent, &key.parent_columns) {
+                    let what = format!(
+                        "the row of {} refers to {}.{column}, a number that line {line} leaves to SQLite and that may be another one in each database",
+                        row.table, parent.name
+                    );
+                    let remedy = format!("name {column} on line {line}, with the value that is meant");
+                    return Err(self.source.error(*start, &what).remedy(remedy));
+                }
                 if !there {
                     let what = format!(
                         "the row of {} refers to a row of {} that is not declared",

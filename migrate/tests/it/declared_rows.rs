@@ -158,7 +158,7 @@ fn a_row_beside_another_with_the_same_unique_value_is_refused_with_the_select_th
     assert_snapshot!(error.to_string().replace(&*bench.db().to_string_lossy(), "db"), @r#"
     the change of db was refused; nothing was changed
       VIOLATED_CONSTRAINT: the row of plans that is declared on line 2 cannot be there beside 1 row with the same name, which is UNIQUE
-        declare the row that is there, by its own primary key, or change its name first: `SELECT * FROM "plans" WHERE "name" = 'free'`
+        declare the row that is there, by its own key, or change its name first: `SELECT * FROM "plans" WHERE "name" = 'free'`
     do what is said below each hazard, then run the command again
     "#);
     let index = "CREATE TABLE t (k TEXT PRIMARY KEY, a, b); CREATE UNIQUE INDEX i ON t (a, b);";
@@ -189,6 +189,53 @@ fn declared_rows_find_their_parents_in_whichever_order_they_are_declared() {
     let bench = allowing(bench, "CHANGES_VALUES:p");
     let error = bench.refuses(&format!("{tables} INSERT INTO p (id, code) VALUES (5, 'new')"));
     assert!(error.message.contains("VIOLATED_CONSTRAINT") && error.message.contains("1 row of c"), "{error}");
+}
+
+/// As real lookup tables are: numbered by SQLite, or without a key, and UNIQUE in what they are looked up by.
+#[test]
+fn rows_without_a_primary_key_in_the_insert_are_found_by_columns_that_are_unique() {
+    let tables =
+        "CREATE TABLE languages (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL UNIQUE, name TEXT);
+        CREATE TABLE countries (name TEXT, alpha2 TEXT);
+        CREATE UNIQUE INDEX alpha2 ON countries (alpha2);";
+    let old = format!(
+        "{tables} INSERT INTO languages VALUES (7, 'de', 'German'), (9, 'xx', 'ours');
+        INSERT INTO countries VALUES ('Andorra', 'AD')"
+    );
+    let new = format!(
+        "{tables}\nINSERT INTO languages (code, name) VALUES ('', 'unknown'), ('de', 'Deutsch');
+        INSERT INTO countries (name, alpha2) VALUES ('unknown', ''), ('Andorra', 'AD');"
+    );
+    for bench in support::everywhere(&old).into_iter().chain(support::by_atlas(&old)) {
+        let error = bench.refuses(&new);
+        assert!(error.message.contains("approve CHANGES_VALUES:languages"), "{error}");
+        let bench = allowing(bench, "CHANGES_VALUES:languages");
+        bench.reaches(&new);
+        assert_eq!(
+            bench.query("SELECT * FROM languages ORDER BY id"),
+            "7|de|Deutsch\n9|xx|ours\n10||unknown"
+        );
+        assert_eq!(bench.query("SELECT * FROM countries ORDER BY alpha2"), "unknown|\nAndorra|AD");
+    }
+    for bench in support::everywhere("").into_iter().chain(support::by_atlas("")) {
+        bench.reaches(&new);
+        assert_eq!(bench.query("SELECT * FROM languages ORDER BY id"), "1||unknown\n2|de|Deutsch");
+    }
+}
+
+#[test]
+fn what_is_unique_from_this_change_on_finds_its_rows_or_stops_the_change() {
+    let old = "CREATE TABLE t (code TEXT, name TEXT); INSERT INTO t VALUES ('a', 'A')";
+    let new = "CREATE TABLE t (code TEXT, name TEXT);\nCREATE UNIQUE INDEX t_code ON t (code);
+        INSERT INTO t (code, name) VALUES ('a', 'A'), ('b', 'B');";
+    for bench in support::everywhere(old).into_iter().chain(support::by_atlas(old)) {
+        bench.reaches(new);
+        assert_eq!(bench.query("SELECT * FROM t ORDER BY code"), "a|A\nb|B");
+    }
+    let twice = format!("{old}, ('a', 'other')");
+    for bench in support::everywhere(&twice) {
+        assert_eq!(bench.refuses(new).kind, ErrorKind::Hazard);
+    }
 }
 
 #[test]
@@ -329,7 +376,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("UPDATE", "UPDATE plans SET name = 'free'"),
     ("DELETE", "DELETE FROM plans"),
     ("RETURNING", "INSERT INTO plans (id, name) VALUES (1, 'free') RETURNING id"),
-    ("a key that is not named", "INSERT INTO plans (name) VALUES ('free')"),
+    ("a key that is not named", "INSERT INTO plans (price) VALUES (1)"),
+    (
+        "columns that are UNIQUE under another collation alone",
+        "CREATE TABLE k (code TEXT); CREATE UNIQUE INDEX u ON k (code COLLATE NOCASE); INSERT INTO k (code) VALUES ('a')",
+    ),
+    ("NULL in a UNIQUE column", "INSERT INTO plans (name) VALUES (NULL)"),
+    (
+        "a parent that SQLite numbers",
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES plans); INSERT INTO plans (name) VALUES ('free'); INSERT INTO c (id, p) VALUES (1, 1)",
+    ),
     ("a key that is NULL", "INSERT INTO plans (id, name) VALUES (NULL, 'free')"),
     ("a key twice", "INSERT INTO plans (id, name) VALUES (1, 'free'),\n  (1, 'pro')"),
     ("a UNIQUE value twice", "INSERT INTO plans (id, name) VALUES (1, 'free'),\n  (2, 'free')"),
@@ -362,11 +418,11 @@ fn what_is_no_declared_row_is_refused_with_its_line_and_what_to_write() {
     OR IGNORE
       schema.sql:2:8: an INSERT with OR may leave rows out or replace others
       INSERT OR IGNORE INTO plans (id, name) VALUES (1, 'free');
-      write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its primary key
+      write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its key
     OR REPLACE
       schema.sql:2:8: an INSERT with OR may leave rows out or replace others
       INSERT OR REPLACE INTO plans (id, name) VALUES (1, 'free');
-      write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its primary key
+      write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its key
     REPLACE
       schema.sql:2:1: REPLACE changes rows, and schema.sql only declares what there is
       REPLACE INTO plans (id, name) VALUES (1, 'free');
@@ -401,14 +457,26 @@ fn what_is_no_declared_row_is_refused_with_its_line_and_what_to_write() {
       take it out
     a key that is not named
       schema.sql:2:20: the INSERT into plans does not name id of its primary key, by which a row is found again
-      INSERT INTO plans (name) VALUES ('free');
+      INSERT INTO plans (price) VALUES (1);
       name id, and give it a value in each row
+    columns that are UNIQUE under another collation alone
+      schema.sql:2:91: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again
+      CREATE TABLE k (code TEXT); CREATE UNIQUE INDEX u ON k (code COLLATE NOCASE); INSERT INTO k (code) VALUES ('a');
+      declare a PRIMARY KEY or UNIQUE columns, or take out the statement
+    NULL in a UNIQUE column
+      schema.sql:2:33: plans.name is of the key, and NULL finds no row again
+      INSERT INTO plans (name) VALUES (NULL);
+      write its value
+    a parent that SQLite numbers
+      schema.sql:2:133: the row of c refers to plans.id, a number that line 2 leaves to SQLite and that may be another one in each database
+      CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES plans); INSERT INTO plans (name) VALUES ('free'); INSERT INTO c (id, p) VALUES (1, 1);
+      name id on line 2, with the value that is meant
     a key that is NULL
-      schema.sql:2:37: plans.id is of the primary key, and NULL finds no row again
+      schema.sql:2:37: plans.id is of the key, and NULL finds no row again
       INSERT INTO plans (id, name) VALUES (NULL, 'free');
       write its value
     a key twice
-      schema.sql:3:3: the row of plans with this primary key is declared on line 2 already
+      schema.sql:3:3: the row of plans with this key is declared on line 2 already
       (1, 'pro');
       keep one of the two
     a UNIQUE value twice
@@ -432,9 +500,9 @@ fn what_is_no_declared_row_is_refused_with_its_line_and_what_to_write() {
       INSERT INTO plans (id, name) VALUES (1);
       give each column one value
     a table without a key
-      schema.sql:2:33: table k has no primary key, by which its declared rows could be found again
+      schema.sql:2:33: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again
       CREATE TABLE k (a); INSERT INTO k (a) VALUES (1);
-      declare a PRIMARY KEY, or take out the statement
+      declare a PRIMARY KEY or UNIQUE columns, or take out the statement
     a table that is not there
       schema.sql:2:13: plan is no table that can have declared rows
       INSERT INTO plan (id, name) VALUES (1, 'free');
