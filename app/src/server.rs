@@ -1,12 +1,15 @@
 //! The listening socket, from bind to the last request.
 
+mod connection;
+mod crowd;
+
 use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task;
 use tokio::time::{sleep, timeout};
@@ -16,11 +19,14 @@ use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::stop::Stop;
 use crate::web::{Door, Site};
+use crowd::Crowd;
 
 /// How long requests under way may take once somebody asked to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long the store may take to close after that.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Where a connection cannot be accepted for want of something, before it is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes the address, or says who to ask for another one.
 pub(crate) fn bind(address: SocketAddr) -> Result<net::TcpListener, Failure> {
@@ -63,9 +69,10 @@ pub(crate) fn run(
     let runtime = Runtime::new().map_err(|error| failed(&error))?;
     let ended = runtime.block_on(async {
         let (listener, address) = listening(listener).map_err(|error| failed(&error))?;
+        let crowd = Crowd::new(crowd::most().map_err(|error| too_few_files(&error))?);
         info!("listening on http://{address}");
         let door = Door::default();
-        let serving = answer(listener, door.router(), stop, DRAIN_LIMIT);
+        let serving = answer(listener, &crowd, door.router(), stop, DRAIN_LIMIT);
         let preparing = async {
             let ready = task::spawn_blocking(prepare).await.map_err(|panic| failed(&panic))??;
             door.open(ready.site.router());
@@ -90,19 +97,18 @@ fn listening(listener: net::TcpListener) -> io::Result<(TcpListener, SocketAddr)
 
 /// Runs both: a failed preparation ends the serving at once, and serving ends only after the preparation did.
 async fn served_while(
-    serving: impl Future<Output = io::Result<()>>,
+    serving: impl Future<Output = ()>,
     preparing: impl Future<Output = Result<Ready, Failure>>,
 ) -> Result<Ready, Failure> {
     tokio::pin!(serving, preparing);
-    let (served, ready) = tokio::select! {
+    tokio::select! {
         ready = &mut preparing => {
             let ready = ready?;
-            (serving.await, ready)
+            serving.await;
+            Ok(ready)
         }
-        served = &mut serving => (served, preparing.await?),
-    };
-    served.map_err(|error| failed(&error))?;
-    Ok(ready)
+        () = &mut serving => preparing.await,
+    }
 }
 
 async fn close(site: &Site) {
@@ -119,21 +125,44 @@ fn failed(error: &impl fmt::Display) -> Failure {
     Failure::serving("", format!("cannot serve: {error}"))
 }
 
-async fn answer(listener: TcpListener, router: Router, stop: Stop, limit: Duration) -> io::Result<()> {
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(closing(stop.clone()));
+fn too_few_files(error: &io::Error) -> Failure {
+    Failure::serving("", format!("cannot serve: {error}")).remedy("allow more open files: ulimit -n 1088")
+}
+
+/// Until somebody asks to stop; then until all requests under way were answered, or the limit is over.
+async fn answer(listener: TcpListener, crowd: &Crowd, router: Router, stop: Stop, limit: Duration) {
     tokio::select! {
-        served = async { server.await } => served,
-        () = async { asked(stop).await; sleep(limit).await } => {
-            warn!("requests still under way after {} s are cut off", limit.as_secs());
-            Ok(())
-        }
+        () = accept(&listener, crowd, &router, &stop) => {}
+        () = asked(stop.clone()) => {}
+    }
+    drop(listener);
+    info!("stopping: requests under way may end");
+    if timeout(limit, crowd.left()).await.is_err() {
+        warn!("requests still under way after {} s are cut off", limit.as_secs());
     }
 }
 
-async fn closing(stop: Stop) {
-    asked(stop).await;
-    info!("stopping: requests under way may end");
+/// Each connection gets a place and a task of its own.
+async fn accept(listener: &TcpListener, crowd: &Crowd, router: &Router, stop: &Stop) {
+    loop {
+        let (stream, peer) = next(listener).await;
+        let place = crowd.place().await;
+        task::spawn(connection::serve(stream, peer, router.clone(), place, stop.clone()));
+    }
+}
+
+async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // It was gone before it was accepted: nothing to wait for.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                warn!("a connection cannot be accepted: {error}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Waits until somebody asks to stop.
@@ -168,11 +197,13 @@ mod tests {
         });
         let (sender, stop) = watch::channel(false);
         let router = Router::new().route("/", endless);
-        let server = tokio::spawn(answer(listener, router, stop, Duration::from_millis(10)));
+        let server = tokio::spawn(async move {
+            answer(listener, &Crowd::new(1), router, stop, Duration::from_millis(10)).await;
+        });
         visitor.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
         arrived.notified().await;
         sender.send_replace(true);
-        timeout(Duration::from_secs(30), server).await.unwrap().unwrap().unwrap();
+        timeout(Duration::from_secs(30), server).await.unwrap().unwrap();
     }
 
     #[test]

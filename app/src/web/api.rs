@@ -117,7 +117,6 @@ impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         let reason = rejection.body_text();
         let text = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large. Nothing was saved.".to_owned(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 "The body has to be JSON, and Content-Type has to say application/json.".to_owned()
             }

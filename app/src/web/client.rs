@@ -1,8 +1,10 @@
 //! Who asks: the address that attempts are counted by.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
+
+use super::visit::Visit;
 
 /// An IPv4 address, or the /64 of an IPv6 one: whoever has one address there has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,7 +15,7 @@ impl Client {
     pub(super) fn of(request: &Request, on_fly: bool) -> Self {
         let told = request.headers().get("fly-client-ip").filter(|_| on_fly);
         let told = told.and_then(|address| address.to_str().ok()?.parse().ok());
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let peer = Visit::of(request).map(|visit| visit.peer.ip());
         // Without any address all are one.
         Self::new(told.or(peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
     }
@@ -31,6 +33,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use axum::body::Body;
+    use tokio::sync::watch;
 
     use super::*;
 
@@ -44,8 +47,8 @@ mod tests {
             request.headers_mut().insert("fly-client-ip", header.parse().unwrap());
         }
         if let Some(peer) = peer {
-            let peer: SocketAddr = peer.parse().unwrap();
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let (_, stop) = watch::channel(false);
+            request.extensions_mut().insert(Visit { peer: peer.parse().unwrap(), stop });
         }
         Client::of(&request, on_fly)
     }

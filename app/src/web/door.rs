@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use askama::Template;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
@@ -15,9 +14,6 @@ use tower::ServiceExt as _;
 use super::headers::with_headers;
 use super::problem::{Problem, is_api};
 use super::{page, request_log};
-
-/// In seconds: most migrations take less.
-const AGAIN: HeaderValue = HeaderValue::from_static("5");
 
 /// One listener from the first request to the last, so that none is turned away in between.
 #[derive(Debug, Clone, Default)]
@@ -50,14 +46,12 @@ impl Door {
 /// 503 for everything: in a line for whatever watches over the service, as JSON for a program, and as a page for a visitor.
 async fn moment(address: Uri) -> Response {
     const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-    let mut response = match address.path() {
+    match address.path() {
         "/healthz" => (STATUS, "not ready: the database is being migrated\n").into_response(),
         path if is_api(path) => {
             let text = "The data is being made ready for a new version. Please try again in a moment.";
             Problem::new(STATUS, "Back in a moment", text).json()
         }
         _ => page::html(STATUS, &Moment),
-    };
-    response.headers_mut().insert(RETRY_AFTER, AGAIN);
-    response
+    }
 }

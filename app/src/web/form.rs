@@ -1,7 +1,6 @@
 //! The form of a customer's names: each field with what was typed and what is wrong with it.
 
 use axum::extract::rejection::FormRejection;
-use axum::http::StatusCode;
 
 use super::problem::Problem;
 use crate::customer::{Customer, Typed, Wrong};
@@ -39,10 +38,7 @@ impl NamesForm {
 
 impl From<FormRejection> for Problem {
     fn from(rejection: FormRejection) -> Self {
-        let text = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large. Nothing was saved.",
-            _ => "What was sent is not this page's form. Nothing was saved.",
-        };
+        let text = "What was sent is not this page's form. Nothing was saved.";
         Self::new(rejection.status(), "The form cannot be read", text)
     }
 }

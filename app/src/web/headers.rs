@@ -1,11 +1,11 @@
 //! What every answer carries, so that a browser keeps a page from what it has no need of.
 
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -28,16 +28,23 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
+/// In seconds: when it is worth asking again, after whatever kept from an answer.
+const AGAIN: HeaderValue = HeaderValue::from_static("5");
+
 /// For a year only HTTPS.
 const ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 pub(super) async fn with_headers(mut response: Response) -> Response {
+    let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Whatever does not say that it may be kept may carry data.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if unavailable {
+        headers.entry(RETRY_AFTER).or_insert(AGAIN);
+    }
     response
 }
 

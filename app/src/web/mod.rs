@@ -3,6 +3,7 @@
 mod api;
 mod asset;
 mod attempts;
+mod body;
 mod client;
 mod cross_site;
 mod customers;
@@ -19,20 +20,22 @@ mod problem;
 mod request_log;
 mod sent;
 mod version;
+mod visit;
 
 pub(crate) use door::Door;
+pub(crate) use visit::{GRACE, Visit};
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
+use tokio::sync::Semaphore;
 
 use crate::about::About;
 use crate::config::Config;
@@ -40,9 +43,6 @@ use crate::store::Store;
 use gate::Gate;
 use headers::with_headers;
 use problem::Problem;
-
-/// Far more than a form with two names needs.
-const BODY_LIMIT: usize = 16 * 1024;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -56,6 +56,8 @@ struct Shared {
     database: PathBuf,
     settings: Settings,
     gate: Gate,
+    /// Whose turn it is to ask for the version.
+    version: Semaphore,
 }
 
 impl Site {
@@ -65,7 +67,8 @@ impl Site {
         about.ready_seconds = Some(ready.as_secs_f64());
         let (database, settings) = (config.database.path.clone(), config.settings.clone());
         let gate = Gate::new(config);
-        Self(Arc::new(Shared { store, about, declared, database, settings, gate }))
+        let version = Semaphore::new(1);
+        Self(Arc::new(Shared { store, about, declared, database, settings, gate, version }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -101,7 +104,7 @@ fn data() -> Router<Site> {
         .merge(api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(body::received))
 }
 
 /// What deploys, health checks and every page read.

@@ -1,19 +1,32 @@
 //! `/version`: which release this is, and which schema its database has at this moment.
 
+use std::time::Duration;
+
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tokio::task;
+use tokio::time::timeout;
 use tracing::error;
 
 use super::Site;
 use super::problem::Problem;
 use crate::about::{self, About};
 
+/// How long somebody waits for those who asked before.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One at a time: each opens the database for itself.
 pub(super) async fn answer(State(site): State<Site>) -> Response {
-    let mut about = site.0.about.clone();
-    about.schema.live = live(site).await;
-    json(&about)
+    match timeout(PATIENCE, site.0.version.acquire()).await {
+        Ok(_turn) => {
+            let mut about = site.0.about.clone();
+            about.schema.live = live(site.clone()).await;
+            json(&about)
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "too many ask for it\n").into_response(),
+    }
 }
 
 /// `None`, and a line in the log, when it cannot be read.

@@ -20,6 +20,7 @@ mod request_log;
 mod requires;
 mod restore;
 mod rules;
+mod siege;
 mod start;
 mod status;
 mod stop;

@@ -1,0 +1,200 @@
+//! Clients that hold what they were given, and send what nobody asked for: they keep nobody else waiting.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+
+use crate::project::{Project, Response, Server};
+
+const POST: &str = "POST /api/customers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+/// Far more than any deadline of the service: a test that waits so long has found that there is none.
+const NEVER: Duration = Duration::from_secs(60);
+
+/// This process, too, needs a descriptor for each connection.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+}
+
+/// A server that may open no more files than most systems allow.
+fn narrow(project: &Project, files: u32) -> Server {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {files}; exec {} serve", env!("CARGO_BIN_EXE_app"))]);
+    shell.current_dir(project.path(".")).env_clear().env("PORT", "0").stdin(Stdio::null());
+    Server::spawn(&mut shell)
+}
+
+/// Sends the beginning of something.
+fn begins(server: &Server, text: &str) -> TcpStream {
+    let mut connection = server.connect();
+    connection.set_read_timeout(Some(NEVER)).unwrap();
+    connection.write_all(text.as_bytes()).unwrap();
+    connection
+}
+
+/// Everything that is sent until the server ends the connection.
+fn until_it_ends(mut connection: TcpStream) -> String {
+    let mut answer = Vec::new();
+    match connection.read_to_end(&mut answer) {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+        {
+            panic!("it was held for {} s", NEVER.as_secs())
+        }
+        _ => String::from_utf8(answer).unwrap(),
+    }
+}
+
+fn half_requests(server: &Server) -> [TcpStream; 4] {
+    let idle = begins(server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut first = [0; 15];
+    (&idle).read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    [
+        begins(server, ""),
+        begins(server, "GET / HTTP/1.1\r\nHost: local"),
+        begins(server, &format!("{POST}Content-Length: 50\r\n\r\n{{\"first_name\":")),
+        idle,
+    ]
+}
+
+/// In KiB.
+fn memory(server: &Server, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|found| found.strip_prefix(line)).unwrap();
+    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+#[test]
+fn whoever_does_not_go_on_is_let_go() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let begun = Instant::now();
+    let mut slow = begins(&server, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ");
+    let slowly = slow.try_clone().unwrap();
+    // A byte a second is no request either.
+    let drip = thread::spawn(move || {
+        while begun.elapsed() < NEVER && slow.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let mut body = begins(&server, &format!("{POST}Content-Length: 50\r\n\r\n"));
+    let dripping = body.try_clone().unwrap();
+    let drip_body = thread::spawn(move || {
+        while begun.elapsed() < NEVER && body.write_all(b" ").is_ok() {
+            thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let [silent, head, half, idle] = half_requests(&server);
+    let mut answers = Vec::new();
+    for held in [silent, head, half, idle, slowly, dripping] {
+        answers.push(until_it_ends(held));
+    }
+    eprintln!("half requests were held for {:.1} s at most", begun.elapsed().as_secs_f64());
+    for late in [&answers[2], &answers[5]] {
+        assert!(late.starts_with("HTTP/1.1 408 "), "{late}");
+        assert!(late.contains("What was sent did not arrive in time. Nothing was saved."), "{late}");
+    }
+    drip.join().unwrap();
+    drip_body.join().unwrap();
+    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
+}
+
+#[test]
+fn silent_connections_beyond_every_descriptor_keep_nobody_out() {
+    allow_many_connections();
+    let project = Project::with_ada();
+    let server = narrow(&project, 1024);
+    let silent: Vec<_> = (0..1100).map(|_| server.connect()).collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..200 {
+        for path in ["/healthz", "/api/customers/7", "/", "/version"] {
+            let asked = Instant::now();
+            assert_eq!(server.get(path).status, 200, "{path}");
+            longest = longest.max(asked.elapsed());
+        }
+    }
+    let (_, log) = server.stop();
+    eprintln!("beside {} silent connections the slowest of 800 answers took {longest:?}", silent.len());
+    assert!(!log.contains("cannot be accepted"), "{log}");
+}
+
+#[test]
+fn heads_without_end_take_no_memory() {
+    allow_many_connections();
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let before = memory(&server, "VmRSS:");
+    let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
+    let held: Vec<_> = (0..500)
+        .map(|_| {
+            let mut connection = begins(&server, "GET / HTTP/1.1\r\nHost: localhost\r\n");
+            // It is refused long before the end.
+            let _ = (0..390).try_for_each(|_| connection.write_all(line.as_bytes()));
+            connection
+        })
+        .collect();
+    let most = memory(&server, "VmHWM:");
+    eprintln!("{} half heads of 390 KB: {} MiB, {} MiB before", held.len(), most >> 10, before >> 10);
+    assert!(most < 64 << 10, "{most} KiB");
+    assert_eq!(server.get("/").status, 200);
+    let refused = begins(&server, &format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", line.repeat(20)));
+    let refused = until_it_ends(refused);
+    assert!(refused.starts_with("HTTP/1.1 431 "), "{refused}");
+}
+
+#[test]
+fn a_body_that_its_head_calls_too_large_is_refused_without_being_asked_for() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    for expect in ["", "Expect: 100-continue\r\n"] {
+        let head = format!("{POST}{expect}Content-Length: 1000000000\r\n\r\n");
+        let answer = until_it_ends(begins(&server, &head));
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("What was sent is too large. Nothing was saved."), "{answer}");
+    }
+    // One whose head says nothing of its size is read only so far.
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+    let answer = until_it_ends(begins(
+        &server,
+        &format!("{POST}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(17)),
+    ));
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn half_requests_hold_up_no_stop() {
+    let project = Project::with_ada();
+    let server = project.serve("start");
+    let held = half_requests(&server);
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    let (exit, log) = server.end();
+    let took = asked.elapsed();
+    eprintln!("stopped within {took:?} beside {} half requests", held.len());
+    assert_eq!((exit, log.contains("cut off")), (0, false), "{log}");
+    // 1 s is what is promised; a head and a body have 10 s elsewhere.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(!project.path(".data/db-wal").exists());
+    let [_, _, half, _] = held;
+    assert!(until_it_ends(half).starts_with("HTTP/1.1 503 "));
+}
+
+#[test]
+fn any_number_that_asks_for_the_version_opens_the_database_once_at_a_time() {
+    let project = Project::with_ada();
+    // Nothing is left for a hundred that open it at once.
+    let server = narrow(&project, 160);
+    let ask = "GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let asking: Vec<_> = (0..90).map(|_| begins(&server, ask)).collect();
+    for mut asked in asking {
+        let answer = Response::read(&mut asked);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.json()["schema"]["live"].is_string(), "{}", answer.body);
+    }
+}
