@@ -6,7 +6,7 @@ mod search;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use list::{Page, page, page_or_last};
+pub(crate) use list::{Found, Page, Place, page};
 pub(crate) use search::{Search, register};
 
 /// The longest name, in characters.
@@ -51,16 +51,33 @@ impl Name {
     pub(crate) fn new(what: &str, typed: &str) -> Result<Self, String> {
         let name = typed.trim();
         let length = name.chars().count();
-        if name.is_empty() {
+        if !name.chars().any(is_seen) {
             Err(format!("{what} is missing"))
         } else if length > NAME_LIMIT {
             Err(format!("{what} has {length} characters; {NAME_LIMIT} is the most that fits"))
-        } else if name.chars().any(char::is_control) {
+        } else if name.chars().any(is_harmful) {
             Err(format!("{what} has a line break or another character that cannot be shown"))
         } else {
             Ok(Self(name.to_owned()))
         }
     }
+}
+
+/// Whether a character leaves a mark, or takes up room with others that do: of a name that has none nobody could see a thing.
+/// By Unicode's property Default_Ignorable_Code_Point, and the blanks that are letters or symbols to it.
+fn is_seen(c: char) -> bool {
+    !c.is_whitespace()
+        && !c.is_control()
+        && !matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Whether a character breaks the line, or turns the direction of what comes after the name as well.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Typed {
@@ -108,8 +125,7 @@ impl Customer {
 /// Adds a customer, and gives its id.
 pub(crate) fn add(database: &Connection, names: &Names) -> rusqlite::Result<i64> {
     let insert = "INSERT INTO customers (first_name, last_name) VALUES (?1, ?2)";
-    database.execute(insert, (&names.first.0, &names.last.0))?;
-    Ok(database.last_insert_rowid())
+    database.prepare_cached(insert)?.insert((&names.first.0, &names.last.0))
 }
 
 /// Gives a customer other names; false when there is none of this id.
@@ -124,9 +140,8 @@ pub(crate) fn delete(database: &Connection, id: i64) -> rusqlite::Result<bool> {
 }
 
 pub(crate) fn find(database: &Connection, id: i64) -> rusqlite::Result<Option<Customer>> {
-    database
-        .query_row("SELECT id, first_name, last_name FROM customers WHERE id = ?1", [id], Customer::from_row)
-        .optional()
+    let select = "SELECT id, first_name, last_name FROM customers WHERE id = ?1";
+    database.prepare_cached(select)?.query_row([id], Customer::from_row).optional()
 }
 
 /// Reads one row, if there is one: proves that what this release needs is there and can be read.
@@ -175,6 +190,15 @@ mod tests {
         assert_snapshot!(error(" \t "), @"First name is missing");
         assert_snapshot!(error(&"x".repeat(101)), @"First name has 101 characters; 100 is the most that fits");
         assert_snapshot!(error("Ada\nLovelace"), @"First name has a line break or another character that cannot be shown");
+        for unseen in ["\u{200B}", "\u{FEFF}\u{2060}", "\u{3164}", "\u{2800} \u{AD}", "\u{E0041}", "\u{202E}"]
+        {
+            assert_eq!(error(unseen), "First name is missing", "{unseen:?}");
+        }
+        for harmful in ["A\u{2028}da", "\u{202E}Ada", "A\u{2066}da"] {
+            assert!(error(harmful).contains("cannot be shown"), "{harmful:?}");
+        }
+        // Part of how some names are written.
+        assert!(Name::new("It", "می\u{200C}نا").is_ok());
         assert_snapshot!(error("Ada\0"), @"First name has a line break or another character that cannot be shown");
     }
 

@@ -8,7 +8,6 @@ use std::io;
 use std::net::{self, SocketAddr};
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task;
@@ -72,7 +71,7 @@ pub(crate) fn run(
         let crowd = Crowd::new(crowd::most().map_err(|error| too_few_files(&error))?);
         info!("listening on http://{address}");
         let door = Door::default();
-        let serving = answer(listener, &crowd, door.router(), stop, DRAIN_LIMIT);
+        let serving = answer(listener, &crowd, &door, stop, DRAIN_LIMIT);
         let preparing = async {
             let ready = task::spawn_blocking(prepare).await.map_err(|panic| failed(&panic))??;
             door.open(ready.site.router());
@@ -130,9 +129,9 @@ fn too_few_files(error: &io::Error) -> Failure {
 }
 
 /// Until somebody asks to stop; then until all requests under way were answered, or the limit is over.
-async fn answer(listener: TcpListener, crowd: &Crowd, router: Router, stop: Stop, limit: Duration) {
+async fn answer(listener: TcpListener, crowd: &Crowd, door: &Door, stop: Stop, limit: Duration) {
     tokio::select! {
-        () = accept(&listener, crowd, &router, &stop) => {}
+        () = accept(&listener, crowd, door, &stop) => {}
         () = asked(stop.clone()) => {}
     }
     drop(listener);
@@ -143,11 +142,11 @@ async fn answer(listener: TcpListener, crowd: &Crowd, router: Router, stop: Stop
 }
 
 /// Each connection gets a place and a task of its own.
-async fn accept(listener: &TcpListener, crowd: &Crowd, router: &Router, stop: &Stop) {
+async fn accept(listener: &TcpListener, crowd: &Crowd, door: &Door, stop: &Stop) {
     loop {
         let (stream, peer) = next(listener).await;
         let place = crowd.place().await;
-        task::spawn(connection::serve(stream, peer, router.clone(), place, stop.clone()));
+        task::spawn(connection::serve(stream, peer, door.clone(), place, stop.clone()));
     }
 }
 
@@ -179,6 +178,7 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
+    use axum::Router;
     use axum::routing::get;
     use insta::assert_snapshot;
     use tokio::sync::{Notify, watch};
@@ -196,9 +196,10 @@ mod tests {
             future::pending::<()>().await;
         });
         let (sender, stop) = watch::channel(false);
-        let router = Router::new().route("/", endless);
+        let door = Door::default();
+        door.open(Router::new().route("/", endless));
         let server = tokio::spawn(async move {
-            answer(listener, &Crowd::new(1), router, stop, Duration::from_millis(10)).await;
+            answer(listener, &Crowd::new(1), &door, stop, Duration::from_millis(10)).await;
         });
         visitor.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
         arrived.notified().await;

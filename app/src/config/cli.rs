@@ -18,6 +18,8 @@ Environment:
   SCHEMA_PATH            the declared schema: a file, a folder or a list [default: schema.sql]
   PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
   APP_PASSWORD           the page and the API ask for it [default: open; closed on Fly.io]
+  APP_CLIENT_IP_HEADER   the header with the client's address, of a proxy that nobody gets around
+                         [default: none; Fly-Client-IP on Fly.io]
   LANDFALL_PLANNER       auto, atlas or builtin [default: auto]
   ATLAS                  the Atlas binary [default: atlas on PATH]
   LANDFALL_IGNORE        tables that no step sees, as GLOB patterns with commas between

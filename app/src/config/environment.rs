@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use axum::http::HeaderName;
 use migrate::{Approval, Error, ErrorKind, Settings};
 
 use super::{Boot, Database, Fly, Lookup, Password};
@@ -81,6 +82,20 @@ impl Environment<'_> {
 
     pub(super) fn password(&self) -> Option<Password> {
         self.value("APP_PASSWORD").map(|password| Password::new(password.as_bytes()))
+    }
+
+    /// On Fly nobody but its proxy can set the header of its name. Anywhere else a client could.
+    pub(super) fn client_header(&self) -> Result<Option<HeaderName>, Error> {
+        const NAME: &str = "APP_CLIENT_IP_HEADER";
+        let on_fly = || self.value("FLY_MACHINE_ID").map(|_| HeaderName::from_static("fly-client-ip"));
+        match self.text(NAME)? {
+            None => Ok(on_fly()),
+            Some(text) => text.parse().map(Some).map_err(|_| {
+                wrong(NAME, format!("{NAME}=\"{text}\" is not the name of a header")).remedy(format!(
+                    "name the header that the proxy sets, for example: {NAME}=X-Forwarded-For"
+                ))
+            }),
+        }
     }
 
     pub(super) fn fly(&self) -> Result<Option<Fly>, Error> {
@@ -173,6 +188,7 @@ mod tests {
             .map(drop)
             .and_then(|()| environment.address().map(drop))
             .and_then(|()| environment.boot().map(drop))
+            .and_then(|()| environment.client_header().map(drop))
             .unwrap_err()
             .to_string()
     }
@@ -214,6 +230,10 @@ mod tests {
         assert_snapshot!(error("LANDFALL_CREATE", "yes"), @r#"
         LANDFALL_CREATE="yes" is not known
         set it to 1 where a missing database may be made, or unset it
+        "#);
+        assert_snapshot!(error("APP_CLIENT_IP_HEADER", "X Real IP"), @r#"
+        APP_CLIENT_IP_HEADER="X Real IP" is not the name of a header
+        name the header that the proxy sets, for example: APP_CLIENT_IP_HEADER=X-Forwarded-For
         "#);
         assert_snapshot!(error("ATLAS", "/nowhere/atlas"), @r#"
         ATLAS=/nowhere/atlas is not a program

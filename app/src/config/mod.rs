@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use axum::http::HeaderName;
 use clap::Parser;
 use migrate::{Declared, Error, ErrorKind, Files, Settings};
 use tracing::warn;
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) boot: Boot,
     /// Whoever knows it sees the data and changes it.
     pub(crate) password: Option<Password>,
+    /// The header that a proxy in front of the service sets to the address of its client; `None` believes none.
+    pub(crate) client_header: Option<HeaderName>,
     /// The machine's platform, when that is Fly.
     pub(crate) fly: Option<Fly>,
 }
@@ -186,6 +189,7 @@ impl Config {
             settings,
             boot: environment.boot()?,
             password: environment.password(),
+            client_header: environment.client_header()?,
             fly: environment.fly()?,
         })
     }
@@ -321,6 +325,18 @@ mod tests {
         let both = config(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
         assert!(both.password.unwrap().is(" pä ".as_bytes()));
         assert_eq!(both.fly.unwrap().app, "shop");
+    }
+
+    #[test]
+    fn the_header_of_fly_is_believed_there_and_elsewhere_only_the_one_that_is_named() {
+        let header = |variables: &[(&str, &str)]| {
+            read(&["serve"], variables).unwrap().client_header.map(|header| header.to_string())
+        };
+        assert_eq!(header(&[]), None);
+        assert_eq!(header(&[("FLY_MACHINE_ID", "1")]).unwrap(), "fly-client-ip");
+        let named = ("APP_CLIENT_IP_HEADER", "X-Forwarded-For");
+        assert_eq!(header(&[named]).unwrap(), "x-forwarded-for");
+        assert_eq!(header(&[named, ("FLY_MACHINE_ID", "1")]).unwrap(), "x-forwarded-for");
     }
 
     #[test]

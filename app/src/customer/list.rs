@@ -1,55 +1,127 @@
-//! The customers, page by page.
+//! The customers, page by page. A page begins beside a customer, and not after so many: it costs the same however far down it is.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::{Customer, Search};
 
 /// How many customers a page shows.
-pub(crate) const PAGE: u32 = 50;
+pub(crate) const PAGE: usize = 50;
+/// As far as those who were found are counted: to count a million takes a quarter of a second, and helps nobody.
+const COUNTED: u64 = 1000;
+
+/// Where a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Newest,
+    /// The next ones older than this customer, whether or not there is one.
+    Before(i64),
+    /// The next ones newer than this customer.
+    After(i64),
+}
 
 /// One page of those who were found, the latest first.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) customers: Vec<Customer>,
-    /// How many were found, on all pages together.
-    pub(crate) total: u64,
-    /// From 1 on.
-    pub(crate) number: u32,
-    /// At least 1: also nobody is a page.
-    pub(crate) pages: u32,
+    pub(crate) found: Found,
+    /// Where the page with newer ones is; `None` on the first.
+    pub(crate) newer: Option<Place>,
+    /// Where the page with older ones is; `None` on the last.
+    pub(crate) older: Option<Place>,
 }
 
-/// A page of those who are found; past the end it is empty.
-pub(crate) fn page(database: &Connection, search: &Search, number: u32) -> rusqlite::Result<Page> {
+/// How many were found, on all pages together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Exactly(u64),
+    MoreThan(u64),
+}
+
+/// The page of those who are found there; past an end it is empty.
+pub(crate) fn page(database: &Connection, search: &Search, place: Place) -> rusqlite::Result<Page> {
     // The count and the rows are of one moment.
     let moment = database.unchecked_transaction()?;
-    let total = count(&moment, search)?;
-    let customers = rows(&moment, search, number)?;
-    Ok(Page { customers, total, number, pages: pages(total) })
+    let mut customers = rows(&moment, search, place, PAGE + 1)?;
+    let more = customers.len() > PAGE;
+    customers.truncate(PAGE);
+    // Who is all on the first page is counted already.
+    let found = if place == Place::Newest && !more {
+        Found::Exactly(customers.len() as u64)
+    } else {
+        count(&moment, search)?
+    };
+    if let Place::After(_) = place {
+        customers.reverse();
+    }
+    let beside = |place: Option<Place>| -> rusqlite::Result<Option<Place>> {
+        let Some(place) = place else { return Ok(None) };
+        Ok((!rows(&moment, search, place, 1)?.is_empty()).then_some(place))
+    };
+    let newer = customers.first().map(|first| Place::After(first.id));
+    let older = customers.last().map(|last| Place::Before(last.id));
+    // In the direction that it was read in it is known whether there are more.
+    let (newer, older) = match place {
+        Place::Newest => (None, older.filter(|_| more)),
+        Place::Before(_) => (beside(newer)?, older.filter(|_| more)),
+        Place::After(_) => (newer.filter(|_| more), beside(older)?),
+    };
+    Ok(Page { customers, found, newer, older })
 }
 
-/// The same; past the end it is the last page.
-pub(crate) fn page_or_last(database: &Connection, search: &Search, number: u32) -> rusqlite::Result<Page> {
-    let asked = page(database, search, number)?;
-    if asked.number <= asked.pages { Ok(asked) } else { page(database, search, asked.pages) }
+/// At most so many: from the newest on, or from the oldest after a customer.
+fn rows(
+    database: &Connection,
+    search: &Search,
+    place: Place,
+    limit: usize,
+) -> rusqlite::Result<Vec<Customer>> {
+    let words = search.words();
+    let sql = match (words.is_empty(), place) {
+        (true, Place::Newest) => "SELECT id, first_name, last_name FROM customers ORDER BY id DESC LIMIT ?1",
+        (true, Place::Before(_)) => {
+            "SELECT id, first_name, last_name FROM customers WHERE id < ?2 ORDER BY id DESC LIMIT ?1"
+        }
+        (true, Place::After(_)) => {
+            "SELECT id, first_name, last_name FROM customers WHERE id > ?2 ORDER BY id LIMIT ?1"
+        }
+        (false, Place::Newest) => {
+            "SELECT id, first_name, last_name FROM customers WHERE finds(?2, first_name, last_name)
+             ORDER BY id DESC LIMIT ?1"
+        }
+        (false, Place::Before(_)) => {
+            "SELECT id, first_name, last_name FROM customers WHERE id < ?3 AND finds(?2, first_name, last_name)
+             ORDER BY id DESC LIMIT ?1"
+        }
+        (false, Place::After(_)) => {
+            "SELECT id, first_name, last_name FROM customers WHERE id > ?3 AND finds(?2, first_name, last_name)
+             ORDER BY id LIMIT ?1"
+        }
+    };
+    let mut select: CachedStatement<'_> = database.prepare_cached(sql)?;
+    select.raw_bind_parameter(1, limit)?;
+    let mut next = 2;
+    if !words.is_empty() {
+        select.raw_bind_parameter(next, words)?;
+        next += 1;
+    }
+    if let Place::Before(id) | Place::After(id) = place {
+        select.raw_bind_parameter(next, id)?;
+    }
+    select.raw_query().mapped(Customer::from_row).collect()
 }
 
-fn count(database: &Connection, search: &Search) -> rusqlite::Result<u64> {
-    let sql = "SELECT count(*) FROM customers WHERE ?1 = '' OR finds(?1, first_name, last_name)";
-    database.prepare_cached(sql)?.query_row([search.words()], |row| row.get(0))
-}
-
-fn rows(database: &Connection, search: &Search, number: u32) -> rusqlite::Result<Vec<Customer>> {
-    let mut select = database.prepare_cached(
-        "SELECT id, first_name, last_name FROM customers WHERE ?1 = '' OR finds(?1, first_name, last_name)
-         ORDER BY id DESC LIMIT ?2 OFFSET ?3",
-    )?;
-    let before = u64::from(number.saturating_sub(1)) * u64::from(PAGE);
-    select.query_map((search.words(), PAGE, before), Customer::from_row)?.collect()
-}
-
-fn pages(total: u64) -> u32 {
-    u32::try_from(total.div_ceil(PAGE.into())).unwrap_or(u32::MAX).max(1)
+fn count(database: &Connection, search: &Search) -> rusqlite::Result<Found> {
+    const LIMIT: u64 = COUNTED + 1;
+    let words = search.words();
+    let counted: u64 = if words.is_empty() {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM customers LIMIT ?1)";
+        database.prepare_cached(sql)?.query_row([LIMIT], |row| row.get(0))?
+    } else {
+        let sql =
+            "SELECT count(*) FROM (SELECT 1 FROM customers WHERE finds(?2, first_name, last_name) LIMIT ?1)";
+        database.prepare_cached(sql)?.query_row((LIMIT, words), |row| row.get(0))?
+    };
+    Ok(if counted > COUNTED { Found::MoreThan(COUNTED) } else { Found::Exactly(counted) })
 }
 
 #[cfg(test)]
@@ -59,8 +131,8 @@ mod tests {
     use super::super::tests::with_customers;
     use super::*;
 
-    fn all(database: &Connection, number: u32) -> Page {
-        page(database, &Search::new(""), number).unwrap()
+    fn all(database: &Connection, place: Place) -> Page {
+        page(database, &Search::new("").unwrap(), place).unwrap()
     }
 
     fn ids(page: &Page) -> Vec<i64> {
@@ -69,33 +141,83 @@ mod tests {
 
     #[test]
     fn the_latest_come_first_and_only_as_many_as_a_page_shows() {
-        let database = with_customers(52);
-        let first = all(&database, 1);
-        assert_eq!((first.total, first.pages), (52, 2));
-        assert_eq!(ids(&first), (3..=52).rev().collect::<Vec<_>>());
-        assert_eq!(ids(&all(&database, 2)), [2, 1]);
+        let database = with_customers(102);
+        let first = all(&database, Place::Newest);
+        assert_eq!(ids(&first), (53..=102).rev().collect::<Vec<_>>());
+        assert_eq!(
+            (first.found, first.newer, first.older),
+            (Found::Exactly(102), None, Some(Place::Before(53)))
+        );
+        let second = all(&database, Place::Before(53));
+        assert_eq!(ids(&second), (3..=52).rev().collect::<Vec<_>>());
+        assert_eq!((second.newer, second.older), (Some(Place::After(52)), Some(Place::Before(3))));
+        let third = all(&database, Place::Before(3));
+        assert_eq!((ids(&third), third.newer, third.older), (vec![2, 1], Some(Place::After(2)), None));
+        let back = all(&database, Place::After(2));
+        assert_eq!((ids(&back), back.newer, back.older), (ids(&second), second.newer, second.older));
+        let start = all(&database, Place::After(52));
+        assert_eq!((ids(&start), start.newer, start.older), (ids(&first), None, first.older));
     }
 
     #[test]
     fn a_full_page_is_one_and_one_more_customer_makes_two() {
-        let pages = |number| all(&with_customers(number), 1).pages;
-        assert_eq!([0, 1, 50, 51, 100, 101].map(pages), [1, 1, 1, 2, 2, 3]);
+        let more = |number| all(&with_customers(number), Place::Newest).older.is_some();
+        assert_eq!([0, 1, 50, 51].map(more), [false, false, false, true]);
     }
 
     #[test]
-    fn a_page_past_the_end_is_empty_or_the_last_one_as_asked() {
+    fn past_an_end_nobody_is_found() {
         let database = with_customers(51);
-        let past = all(&database, 3);
-        assert_eq!((past.number, past.pages, past.total, ids(&past)), (3, 2, 51, vec![]));
-        let last = page_or_last(&database, &Search::new(""), u32::MAX).unwrap();
-        assert_eq!((last.number, ids(&last)), (2, vec![1]));
-        assert_eq!(ids(&all(&database, u32::MAX)), [0; 0]);
+        for place in [Place::Before(1), Place::Before(i64::MIN), Place::After(51), Place::After(i64::MAX)] {
+            let past = all(&database, place);
+            assert_eq!((ids(&past), past.found), (vec![], Found::Exactly(51)), "{place:?}");
+            assert_eq!((past.newer, past.older), (None, None));
+        }
+        assert_eq!(ids(&all(&database, Place::Before(i64::MAX))).len(), PAGE);
     }
 
     #[test]
     fn a_search_is_counted_and_paged_by_what_it_found() {
-        let found = page(&with_customers(60), &Search::new("LOVE ada 5"), 1).unwrap();
-        assert_eq!((found.total, found.pages), (15, 1));
+        let found = page(&with_customers(60), &Search::new("LOVE ada 5").unwrap(), Place::Newest).unwrap();
+        assert_eq!(found.found, Found::Exactly(15));
         assert_eq!(ids(&found), [59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 45, 35, 25, 15, 5]);
+        let ada = Search::new("ada").unwrap();
+        let second = page(&with_customers(60), &ada, Place::Before(11)).unwrap();
+        assert_eq!((second.found, ids(&second)), (Found::Exactly(60), (1..=10).rev().collect()));
+        let first = page(&with_customers(60), &ada, Place::After(10)).unwrap();
+        assert_eq!(ids(&first), (11..=60).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_more_are_counted_than_helps() {
+        let database = with_customers(1000);
+        assert_eq!(all(&database, Place::Newest).found, Found::Exactly(1000));
+        database
+            .execute_batch("INSERT INTO customers (first_name, last_name) VALUES ('Ada', 'King')")
+            .unwrap();
+        assert_eq!(all(&database, Place::Newest).found, Found::MoreThan(1000));
+        let found = page(&database, &Search::new("ada").unwrap(), Place::Newest).unwrap().found;
+        assert_eq!(found, Found::MoreThan(1000));
+    }
+
+    #[test]
+    fn a_list_without_a_search_reads_no_more_rows_where_there_are_more() {
+        let steps = |number| {
+            let mut database = with_customers(number);
+            let listed = [Place::Newest, Place::Before(1500), Place::After(1500), Place::Before(70)];
+            listed.map(|place| {
+                let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::default());
+                let counting = std::sync::Arc::clone(&counted);
+                let count = move || {
+                    counting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    false
+                };
+                database.progress_handler(1, Some(count)).unwrap();
+                all(&database, place);
+                counted.load(std::sync::atomic::Ordering::Relaxed)
+            })
+        };
+        let (few, many) = (steps(2000), steps(6000));
+        assert_eq!(few, many);
     }
 }

@@ -6,15 +6,23 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Error};
 
+/// The longest text that is looked for, in characters: two names as long as they may be.
+const SEARCH_LIMIT: usize = 200;
+
 /// Words that all have to occur in "first last", whatever their letter case; none of them finds everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Search(String);
 
 impl Search {
-    pub(crate) fn new(typed: &str) -> Self {
-        // Each word once: what is asked a thousand times is not looked for as often.
+    /// What somebody typed; the error is for the person who typed it.
+    pub(crate) fn new(typed: &str) -> Result<Self, String> {
+        let length = typed.chars().count();
+        if length > SEARCH_LIMIT {
+            return Err(format!("The search has {length} characters; {SEARCH_LIMIT} is the most"));
+        }
+        // Each word once: what is asked a hundred times is not looked for as often.
         let words: BTreeSet<_> = typed.split_whitespace().map(folded).collect();
-        Self(Vec::from_iter(words).join(" "))
+        Ok(Self(Vec::from_iter(words).join(" ")))
     }
 
     /// As `finds` in SQL takes it.
@@ -49,10 +57,12 @@ fn folded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn found(typed: &str, first: &str, last: &str) -> bool {
-        finds(Search::new(typed).words(), first, last)
+        finds(Search::new(typed).unwrap().words(), first, last)
     }
 
     #[test]
@@ -86,7 +96,16 @@ mod tests {
     #[test]
     fn no_word_finds_everybody() {
         assert_eq!(Search::new(" \t "), Search::new(""));
-        assert_eq!(Search::new(" \t ").words(), "");
+        assert_eq!(Search::new(" \t ").unwrap().words(), "");
         assert!(found("", "Ada", "Lovelace"));
+    }
+
+    #[test]
+    fn what_no_name_is_long_enough_for_is_not_looked_for() {
+        assert!(Search::new(&"é".repeat(200)).is_ok());
+        assert_eq!(
+            Search::new(&"é".repeat(201)).unwrap_err(),
+            "The search has 201 characters; 200 is the most"
+        );
     }
 }

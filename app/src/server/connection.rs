@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -18,12 +17,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
-use tower::ServiceExt as _;
 
 use super::asked;
 use super::crowd::Place;
 use crate::stop::Stop;
-use crate::web::{GRACE, Visit};
+use crate::web::{Door, GRACE, Visit};
 
 /// From the end of one answer, or the beginning, to the last byte of the next request's head: also how long one may be silent.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -36,15 +34,15 @@ const REST: u64 = 256 * 1024;
 const REST_TIME: Duration = Duration::from_millis(300);
 
 /// Answers its requests until the visitor leaves or takes too long, somebody else needs the place, or somebody asks to stop.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place, stop: Stop) {
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place: Place, stop: Stop) {
     let place = Arc::new(place);
     let (visit, working) = (Visit { peer, stop: stop.clone() }, Arc::clone(&place));
     let service = service_fn(move |mut request: Request<Incoming>| {
         working.works();
         request.extensions_mut().insert(visit.clone());
-        let (answer, working) = (router.clone().oneshot(request.map(Body::new)), Arc::clone(&working));
+        let (door, working) = (door.clone(), Arc::clone(&working));
         Box::pin(async move {
-            let answer = answer.await;
+            let answer = door.answer(request.map(Body::new)).await;
             working.waits();
             answer
         })
@@ -80,13 +78,16 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, p
     }
 }
 
-/// Until no request is being worked on, a little later.
+/// Until no request came for a while: whoever was just answered has it to take the answer.
 async fn waits_again(place: &Place) {
+    let mut before = place.wait();
     loop {
         sleep(GRACE).await;
-        if place.is_waiting() {
+        let wait = place.wait();
+        if wait.is_some() && wait == before {
             return;
         }
+        before = wait;
     }
 }
 

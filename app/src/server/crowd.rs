@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// The most that there are: with what each may have sent, a tenth of the smallest machine's memory.
 const MOST: u64 = 1024;
@@ -15,6 +17,8 @@ const MOST: u64 = 1024;
 const RESERVE: u64 = 64;
 /// The turn of a connection that waits for nobody.
 const NONE: u64 = 0;
+/// Before another one is sent away.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Crowd {
@@ -49,7 +53,7 @@ pub(super) fn most() -> io::Result<u32> {
     let wanted = limit.maximum.map_or(MOST + RESERVE, |maximum| maximum.min(MOST + RESERVE));
     if limit.current.is_some_and(|current| current < wanted) {
         limit = Rlimit { current: Some(wanted), ..limit };
-        setrlimit(Resource::Nofile, limit.clone())?;
+        setrlimit(Resource::Nofile, limit)?;
     }
     let allowed = limit.current.unwrap_or(u64::MAX);
     match u32::try_from(allowed.saturating_sub(RESERVE).min(MOST)) {
@@ -71,15 +75,22 @@ impl Crowd {
         let places = Arc::clone(&self.places);
         let place = match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => place,
-            Err(_) => {
-                self.waiting.send_one_away();
-                places.acquire_owned().await.expect("nobody closes it")
-            }
+            Err(_) => self.taken_over(places).await,
         };
         let waiting = Arc::clone(&self.waiting);
         let place = Place { waiting, turn: NONE.into(), leave: Arc::default(), _place: place };
         place.waits();
         place
+    }
+
+    /// Whoever is sent away may have got a request in this very moment, and stays then.
+    async fn taken_over(&self, places: Arc<Semaphore>) -> OwnedSemaphorePermit {
+        loop {
+            self.waiting.send_one_away();
+            if let Ok(place) = timeout(PAUSE, Arc::clone(&places).acquire_owned()).await {
+                return place.expect("nobody closes it");
+            }
+        }
     }
 
     /// Until all have left.
@@ -102,13 +113,19 @@ impl Place {
         self.waiting.queue(|queue| queue.insert(turn, Arc::clone(&self.leave)));
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        self.turn.load(Ordering::Relaxed) != NONE
+    /// Which wait it is, so that two can be told apart; `None` while a request is being worked on.
+    pub(super) fn wait(&self) -> Option<u64> {
+        Some(self.turn.load(Ordering::Relaxed)).filter(|turn| *turn != NONE)
     }
 
     /// Until it has to leave for somebody else.
     pub(super) async fn is_needed(&self) {
-        self.leave.notified().await;
+        loop {
+            self.leave.notified().await;
+            if self.wait().is_some() {
+                return;
+            }
+        }
     }
 }
 
@@ -133,10 +150,6 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::timeout;
-
     use super::*;
 
     /// Whether it has to leave by now.
@@ -160,6 +173,15 @@ mod tests {
         first.waits();
         knocks(&crowd).await;
         assert_eq!((leaves(&first).await, leaves(&third).await), (false, true));
+    }
+
+    #[tokio::test]
+    async fn who_gets_a_request_while_he_is_sent_away_stays() {
+        let crowd = Crowd::new(1);
+        let place = crowd.place().await;
+        crowd.waiting.send_one_away();
+        place.works();
+        assert!(!leaves(&place).await);
     }
 
     #[tokio::test]

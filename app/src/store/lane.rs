@@ -1,7 +1,10 @@
 //! Connections of one kind, each lent to one query at a time; further queries wait in order.
 
+use std::time::Instant;
+
 use rusqlite::Connection;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout_at;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -9,6 +12,9 @@ pub(super) struct Lane {
     idle: Mutex<mpsc::Receiver<Connection>>,
     back: mpsc::Sender<Connection>,
 }
+
+/// Virtual machine steps between two looks at the time: a few microseconds.
+const STEPS: i32 = 1000;
 
 /// A connection that goes back to its lane when this is dropped, also by a panic.
 #[derive(Debug)]
@@ -27,9 +33,10 @@ impl Lane {
         Self { size, idle: Mutex::new(idle), back }
     }
 
-    /// Waits for a connection; `None` once the lane is closed.
-    pub(super) async fn lease(&self) -> Option<Lease> {
-        let connection = self.idle.lock().await.recv().await?;
+    /// Waits for a connection until then; `None` when none got free, or the lane is closed.
+    pub(super) async fn lease(&self, until: Instant) -> Option<Lease> {
+        let idle = async { self.idle.lock().await.recv().await };
+        let connection = timeout_at(until.into(), idle).await.ok()??;
         Some(Lease { connection: Some(connection), back: self.back.clone() })
     }
 
@@ -46,8 +53,12 @@ impl Lane {
 }
 
 impl Lease {
-    pub(super) fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("a lease has its connection until it is dropped")
+    /// The connection, on which nothing lasts longer than until then: neither a wait for a lock nor a query.
+    pub(super) fn until(&mut self, deadline: Instant) -> rusqlite::Result<&Connection> {
+        let connection = self.connection.as_mut().expect("a lease has its connection until it is dropped");
+        connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+        Ok(connection)
     }
 }
 

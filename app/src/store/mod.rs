@@ -1,10 +1,13 @@
-//! The database while it is served: one connection that writes, a few that read.
+//! The database while it is served: one connection that writes, a few that read, and one for whoever asks whether all is well.
 
 mod lane;
+mod names;
 
 use std::fmt;
-use std::path::Path;
-use std::time::Duration;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use migrate::{Error, ErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -12,15 +15,22 @@ use tokio::task;
 
 use crate::customer;
 use lane::Lane;
+use names::Names;
 
 const READERS: usize = 4;
-const BUSY: Duration = Duration::from_secs(5);
+/// From the arrival of a request to the end of its query: for a connection, for a lock and for the query together.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for whoever asks whether all is well, and takes no answer for a bad one.
+const HEALTH: Duration = Duration::from_secs(2);
 
 /// An open database. Every query runs on a thread where it may block.
 #[derive(Debug)]
 pub(crate) struct Store {
     writer: Lane,
     readers: Lane,
+    /// Never behind others' work.
+    health: Lane,
+    names: Arc<Names>,
 }
 
 /// Why a query has no answer.
@@ -28,8 +38,12 @@ pub(crate) struct Store {
 pub(crate) enum StoreError {
     /// The database lacks a table or column that this release needs.
     NotMigrated(String),
-    /// Another process held the database too long.
+    /// Others wrote to the database for too long.
     Busy,
+    /// It took too long, or others' queries before it did.
+    Slow,
+    /// This file is no longer the one that was opened.
+    Moved(PathBuf),
     /// Anything else; for the log, not for a visitor.
     Failed(String),
 }
@@ -45,7 +59,14 @@ impl Store {
         // The writer is first: it makes the -wal and -shm that readers only open.
         let writer = open_writer(path).map_err(refused)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>().map_err(refused)?;
-        Ok(Self { writer: Lane::new(vec![writer]), readers: Lane::new(readers) })
+        let health = open_reader(path).map_err(refused)?;
+        let names = Names::of(path).map_err(|error| unreadable(path, &error))?;
+        Ok(Self {
+            writer: Lane::new(vec![writer]),
+            readers: Lane::new(readers),
+            health: Lane::new(vec![health]),
+            names: names.into(),
+        })
     }
 
     /// Runs a query that only reads.
@@ -54,21 +75,41 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        run(&self.readers, query).await
+        run(&self.readers, PATIENCE, StoreError::Slow, move |database| Ok(query(database)?)).await
     }
 
-    /// Runs a query that may write; one at a time.
+    /// Whether this query can be answered, and what is written will be found again.
+    pub(crate) async fn check<F>(&self, query: F) -> Result<(), StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let names = Arc::clone(&self.names);
+        let check = move |database: &Connection| {
+            query(database)?;
+            names.refuse_lost()
+        };
+        run(&self.health, HEALTH, StoreError::Slow, check).await
+    }
+
+    /// Runs a query that may write; one at a time. It is answered only if the database still has its name once it is written.
     pub(crate) async fn write<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        run(&self.writer, query).await
+        let names = Arc::clone(&self.names);
+        let write = move |database: &Connection| {
+            names.refuse_lost()?;
+            let written = query(database)?;
+            names.refuse_lost()?;
+            Ok(written)
+        };
+        run(&self.writer, PATIENCE, StoreError::Busy, write).await
     }
 
     /// Waits for the queries under way, moves the WAL into the database and closes it. Nothing can be asked afterwards.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        drop(self.readers.close().await);
+        drop((self.health.close().await, self.readers.close().await));
         let mut writers = self.writer.close().await;
         task::spawn_blocking(move || writers.drain(..).try_for_each(checkpoint))
             .await
@@ -76,15 +117,30 @@ impl Store {
     }
 }
 
-async fn run<T, F>(lane: &Lane, query: F) -> Result<T, StoreError>
+/// `late` is the answer where no connection gets free in time.
+async fn run<T, F>(lane: &Lane, patience: Duration, late: StoreError, query: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 {
-    let lease = lane.lease().await.ok_or_else(|| StoreError::Failed("the store is closed".to_owned()))?;
+    // From now on, and not from when it is its turn: the tenth who waits for a lock waits as long as the first.
+    let deadline = Instant::now() + patience;
+    let mut lease = lane.lease(deadline).await.ok_or(late)?;
     // The closure owns the lease: a visitor who goes away does not free a connection that still works.
-    let answer = task::spawn_blocking(move || query(lease.connection())).await;
-    answer.map_err(|panic| StoreError::Failed(panic.to_string()))?.map_err(StoreError::from)
+    let answer = task::spawn_blocking(move || query(lease.until(deadline)?)).await;
+    answer.map_err(|panic| StoreError::Failed(panic.to_string()))?
+}
+
+impl Names {
+    fn refuse_lost(&self) -> Result<(), StoreError> {
+        self.lost().map_or(Ok(()), |file| Err(StoreError::Moved(file.to_owned())))
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let shown = path.display().to_string();
+    let message = format!("{shown} and its log cannot be looked at: {error}");
+    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
 }
 
 fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
@@ -106,7 +162,7 @@ fn touch(connection: &Connection) -> rusqlite::Result<()> {
 
 fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(PATIENCE)?;
     customer::register(&connection)?;
     touch(&connection)?;
     Ok(connection)
@@ -123,6 +179,8 @@ impl From<rusqlite::Error> for StoreError {
         let text = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            // Nobody but its deadline ends a query.
+            Some(ErrorCode::OperationInterrupted) => Self::Slow,
             _ if text.starts_with("no such table") || text.starts_with("no such column") => {
                 Self::NotMigrated(text.split(" in ").next().unwrap_or(&text).to_owned())
             }
@@ -136,6 +194,14 @@ impl fmt::Display for StoreError {
         match self {
             Self::NotMigrated(missing) => f.write_str(missing),
             Self::Busy => f.write_str("another process holds the database"),
+            Self::Slow => f.write_str("the database does not answer in time"),
+            Self::Moved(file) => {
+                write!(
+                    f,
+                    "{} is no longer the file that was opened: put it back, or start the service again",
+                    file.display()
+                )
+            }
             Self::Failed(message) => f.write_str(message),
         }
     }
@@ -222,6 +288,85 @@ mod tests {
         let lost = store.write(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
         assert!(matches!(lost, Err(StoreError::Failed(_))));
         insert(&store, 1).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_query_without_end_is_ended_and_its_connection_is_as_before() {
+        let (_folder, store) = store();
+        const ENDLESS: &str =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n";
+        let endless =
+            |database: &Connection| Ok(database.query_row(ENDLESS, [], |row| row.get::<_, i64>(0))?);
+        for _ in 0..2 * READERS {
+            let slow = run(&store.readers, Duration::from_millis(20), StoreError::Slow, endless).await;
+            assert!(matches!(slow, Err(StoreError::Slow)));
+        }
+        assert_eq!(count(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_lock_waits_from_his_arrival_and_not_from_his_turn() {
+        let (folder, store) = store();
+        let other = Connection::open(folder.path().join("db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let insert = || {
+            let insert = |database: &Connection| Ok(database.execute("INSERT INTO t VALUES (1)", [])?);
+            run(&store.writer, Duration::from_millis(200), StoreError::Busy, insert)
+        };
+        let asked = Instant::now();
+        let (a, b, c) = tokio::join!(insert(), insert(), insert());
+        assert!([a, b, c].into_iter().all(|waited| matches!(waited, Err(StoreError::Busy))));
+        let (d, e, f) = tokio::join!(insert(), insert(), insert());
+        assert!([d, e, f].into_iter().all(|waited| matches!(waited, Err(StoreError::Busy))));
+        // One after the other they would take six times as long as one.
+        assert!(asked.elapsed() < Duration::from_millis(1000), "{:?}", asked.elapsed());
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(count(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn health_has_its_own_connection() {
+        let (_folder, store) = store();
+        let readers = store.readers.close().await;
+        let writers = store.writer.close().await;
+        store.check(|database| database.query_row("SELECT count(*) FROM t", [], |_| Ok(()))).await.unwrap();
+        drop((readers, writers));
+    }
+
+    #[tokio::test]
+    async fn what_has_lost_its_name_is_neither_written_to_nor_well() {
+        for (name, other) in [("db", true), ("db", false), ("db-wal", true), ("db-wal", false)] {
+            let (folder, store) = store();
+            insert(&store, 1).await.unwrap();
+            let (path, away) = (folder.path().join(name), folder.path().join("away"));
+            fs::rename(&path, &away).unwrap();
+            if other {
+                fs::write(&path, "").unwrap();
+            }
+            let well = store.check(|_| Ok(())).await;
+            assert!(matches!(&well, Err(StoreError::Moved(file)) if file.ends_with(name)), "{name} {other}");
+            assert!(matches!(insert(&store, 2).await, Err(StoreError::Moved(_))), "{name} {other}");
+            fs::rename(&away, &path).unwrap();
+            store.check(|_| Ok(())).await.unwrap();
+            insert(&store, 3).await.unwrap();
+            let rows = |database: &Connection| {
+                database.query_row("SELECT group_concat(x) FROM t", [], |row| row.get::<_, String>(0))
+            };
+            assert_eq!(store.read(rows).await.unwrap(), "1,3", "{name} {other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_loses_its_name_while_it_is_written_to_is_not_acknowledged() {
+        let (folder, store) = store();
+        let path = folder.path().join("db");
+        let away = path.with_extension("away");
+        let moved = store.write(move |database| {
+            database.execute("INSERT INTO t VALUES (1)", [])?;
+            fs::rename(&path, &away).unwrap();
+            Ok(())
+        });
+        assert!(matches!(moved.await, Err(StoreError::Moved(_))));
     }
 
     #[tokio::test]

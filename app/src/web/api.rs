@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Site;
 use super::edit::{Id, find, number};
-use super::place;
+use super::place::Place;
 use super::problem::Problem;
 use super::sent::Sent;
-use crate::customer::{self, Customer, Page, Search};
+use crate::customer::{self, Customer, Found, Page, Search};
 
 /// A problem that is answered as JSON.
 #[derive(Debug)]
@@ -26,15 +26,20 @@ pub(super) struct Refused(Problem);
 struct Asked {
     #[serde(default)]
     q: String,
-    page: Option<String>,
+    before: Option<i64>,
+    after: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
 struct Listed {
     customers: Vec<Customer>,
+    /// How many were found, as far as they are counted.
     total: u64,
-    page: u32,
-    pages: u32,
+    /// Whether there are no more than that.
+    counted_all: bool,
+    /// The addresses of the pages beside this one.
+    newer: Option<String>,
+    older: Option<String>,
 }
 
 type Body = Result<Json<Sent>, JsonRejection>;
@@ -50,13 +55,15 @@ async fn list(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Listed>, Refused> {
     let Query(asked) = query.map_err(|rejection| malformed(&rejection.body_text()))?;
-    let number = match &asked.page {
-        Some(page) => place::number(page).ok_or_else(|| malformed("page is not a number from 1 on"))?,
-        None => 1,
+    let at = match (asked.before, asked.after) {
+        (Some(_), Some(_)) => return Err(malformed("before and after exclude each other").into()),
+        (Some(id), None) => customer::Place::Before(id),
+        (None, Some(id)) => customer::Place::After(id),
+        (None, None) => customer::Place::Newest,
     };
-    let search = Search::new(&asked.q);
-    let page = site.store().read(move |database| customer::page(database, &search, number)).await?;
-    Ok(Json(page.into()))
+    let search = Search::new(&asked.q).map_err(|reason| malformed(&reason))?;
+    let page = site.store().read(move |database| customer::page(database, &search, at)).await?;
+    Ok(Json(Listed::new(page, &Place { q: asked.q, at })))
 }
 
 async fn add(State(site): State<Site>, body: Body) -> Result<Response, Refused> {
@@ -94,10 +101,15 @@ fn detail(text: &str) -> &str {
     text.split_once(": ").map_or(text, |(_, detail)| detail)
 }
 
-impl From<Page> for Listed {
-    fn from(page: Page) -> Self {
-        let Page { customers, total, number, pages } = page;
-        Self { customers, total, page: number, pages }
+impl Listed {
+    fn new(page: Page, place: &Place) -> Self {
+        let Page { customers, found, newer, older } = page;
+        let (total, counted_all) = match found {
+            Found::Exactly(total) => (total, true),
+            Found::MoreThan(total) => (total, false),
+        };
+        let [newer, older] = [newer, older].map(|at| at.map(|at| place.at(at).api()));
+        Self { customers, total, counted_all, newer, older }
     }
 }
 

@@ -1,15 +1,20 @@
 //! How often a client may guess the password. Values in, values out: the time is told, never read here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
 
 /// So many wrong passwords within the span, and the client has to wait until the span is over.
 const LIMIT: usize = 10;
+/// So many of all strangers together: whoever has many addresses gets no more than that out of them. It is also what keeps the memory
+/// for clients bounded, so that none is forgotten within the span.
+const LIMIT_OF_ALL: usize = 100;
 const SPAN: Duration = Duration::from_secs(60);
-/// However many clients come, only so many are remembered; the one that guessed longest ago is forgotten first.
-const CLIENTS: usize = 4096;
+/// As many clients are known, by the right password; the one that had it longest ago is a stranger again.
+const KNOWN: usize = 64;
+/// As many clients, and those of an earlier span are forgotten.
+const CLIENTS: usize = 1024;
 
 /// What a request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +33,16 @@ pub(super) enum Verdict {
     Wait(Duration),
 }
 
-/// When each client was last wrong: at most [`LIMIT`] times, the oldest first.
+/// When who was wrong: the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(HashMap<Client, Vec<Instant>>);
+pub(super) struct Attempts {
+    /// At most [`LIMIT`] times each.
+    wrong: HashMap<Client, Vec<Instant>>,
+    /// At most [`LIMIT_OF_ALL`] times.
+    of_strangers: VecDeque<Instant>,
+    /// When each was last right. While strangers guess, who belongs here is not kept out.
+    known: HashMap<Client, Instant>,
+}
 
 impl Attempts {
     pub(super) fn judge(&mut self, client: Client, given: Given, now: Instant) -> Verdict {
@@ -38,7 +50,10 @@ impl Attempts {
             return Verdict::Wait(wait);
         }
         match given {
-            Given::Right => Verdict::Pass,
+            Given::Right => {
+                self.know(client, now);
+                Verdict::Pass
+            }
             Given::Nothing => Verdict::Ask,
             Given::Wrong => {
                 self.remember(client, now);
@@ -48,25 +63,36 @@ impl Attempts {
     }
 
     fn wait(&self, client: Client, now: Instant) -> Option<Duration> {
-        let wrong = self.0.get(&client).filter(|wrong| wrong.len() >= LIMIT)?;
-        let wait = (*wrong.first()? + SPAN).saturating_duration_since(now);
+        let own =
+            self.wrong.get(&client).filter(|wrong| wrong.len() >= LIMIT).and_then(|wrong| wrong.first());
+        let all = &self.of_strangers;
+        let all = all.front().filter(|_| all.len() >= LIMIT_OF_ALL && !self.known.contains_key(&client));
+        let wait = (*own.max(all)? + SPAN).saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
-    fn remember(&mut self, client: Client, now: Instant) {
-        if self.0.len() >= CLIENTS && !self.0.contains_key(&client) {
-            self.forget_one();
+    fn know(&mut self, client: Client, now: Instant) {
+        if self.known.len() >= KNOWN && !self.known.contains_key(&client) {
+            let oldest = self.known.iter().min_by_key(|(_, right)| **right).map(|(client, _)| *client);
+            oldest.and_then(|oldest| self.known.remove(&oldest));
         }
-        let wrong = self.0.entry(client).or_default();
-        wrong.retain(|at| now.saturating_duration_since(*at) < SPAN);
-        wrong.push(now);
+        self.known.insert(client, now);
     }
 
-    fn forget_one(&mut self) {
-        let oldest = self.0.iter().min_by_key(|(_, wrong)| wrong.last().copied());
-        if let Some(client) = oldest.map(|(client, _)| *client) {
-            self.0.remove(&client);
+    fn remember(&mut self, client: Client, now: Instant) {
+        let recent = |at: &Instant| now.saturating_duration_since(*at) < SPAN;
+        if !self.known.contains_key(&client) {
+            while self.of_strangers.front().is_some_and(|at| !recent(at)) {
+                self.of_strangers.pop_front();
+            }
+            self.of_strangers.push_back(now);
         }
+        if self.wrong.len() >= CLIENTS {
+            self.wrong.retain(|_, wrong| wrong.last().is_some_and(recent));
+        }
+        let wrong = self.wrong.entry(client).or_default();
+        wrong.retain(recent);
+        wrong.push(now);
     }
 }
 
@@ -123,7 +149,7 @@ mod tests {
             assert_eq!(attempts.judge(client(1), Given::Nothing, now), Verdict::Ask);
         }
         assert_eq!(attempts.judge(client(1), Given::Right, now), Verdict::Pass);
-        assert!(attempts.0.is_empty());
+        assert!(attempts.wrong.is_empty() && attempts.of_strangers.is_empty());
     }
 
     #[test]
@@ -135,7 +161,7 @@ mod tests {
             assert_eq!(verdict, Verdict::Wait(seconds(60 - second)));
         }
         assert_eq!(attempts.judge(client(1), Given::Wrong, start + seconds(60)), Verdict::Ask);
-        assert_eq!(attempts.0[&client(1)].len(), 1);
+        assert_eq!(attempts.wrong[&client(1)].len(), 1);
     }
 
     #[test]
@@ -157,32 +183,52 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_clients_are_remembered_and_the_oldest_goes_first() {
+    fn many_addresses_get_no_more_guesses_than_a_few_and_make_nobody_forgotten() {
         let start = Instant::now();
-        let mut attempts = Attempts::default();
-        for number in 0..5000 {
+        let mut attempts = wrong(10, start);
+        let mut taken = 10;
+        for number in 2..5000 {
             let now = start + Duration::from_millis(number.into());
-            attempts.judge(client(number), Given::Wrong, now);
-            // The first one keeps guessing, so it is never the oldest.
-            if number % 1000 == 0 {
-                attempts.judge(client(0), Given::Wrong, now);
-            }
-            assert!(attempts.0.len() <= 4096);
+            taken += usize::from(attempts.judge(client(number), Given::Wrong, now) == Verdict::Ask);
         }
-        assert_eq!(attempts.0.len(), 4096);
-        assert_eq!(attempts.0[&client(0)].len(), 6);
-        assert!(!attempts.0.contains_key(&client(904)));
-        assert!(attempts.0.contains_key(&client(905)));
+        assert_eq!(taken, 100);
+        assert!(matches!(attempts.judge(client(1), Given::Right, start + seconds(10)), Verdict::Wait(_)));
+        // Not even the right one of another stranger is looked at: it would tell that it is right.
+        let stranger = attempts.judge(client(9999), Given::Right, start + seconds(10));
+        assert_eq!(stranger, Verdict::Wait(seconds(50)));
+        assert_eq!(attempts.judge(client(9999), Given::Right, start + seconds(60)), Verdict::Pass);
     }
+
     #[test]
-    fn a_client_who_is_remembered_takes_no_place_of_another() {
+    fn who_belongs_here_is_not_kept_out_by_strangers_and_has_no_more_guesses() {
         let start = Instant::now();
         let mut attempts = Attempts::default();
-        for number in 0..4096 {
-            attempts.judge(client(number), Given::Wrong, start + Duration::from_millis(number.into()));
+        assert_eq!(attempts.judge(client(1), Given::Right, start), Verdict::Pass);
+        for number in 2..200 {
+            attempts.judge(client(number), Given::Wrong, start);
         }
-        attempts.judge(client(4000), Given::Wrong, start + seconds(5));
-        assert_eq!(attempts.0.len(), 4096);
-        assert!(attempts.0.contains_key(&client(0)));
+        for _ in 0..10 {
+            assert_eq!(attempts.judge(client(1), Given::Right, start), Verdict::Pass);
+            assert_eq!(attempts.judge(client(1), Given::Wrong, start), Verdict::Ask);
+        }
+        assert_eq!(attempts.judge(client(1), Given::Right, start), Verdict::Wait(seconds(60)));
+    }
+
+    #[test]
+    fn memory_is_bounded_however_long_they_guess_and_whoever_is_right() {
+        let start = Instant::now();
+        let mut attempts = Attempts::default();
+        for number in 0..100_000 {
+            let now = start + Duration::from_millis(700) * number;
+            attempts.judge(client(number), Given::Wrong, now);
+            attempts.judge(client(number + 1_000_000), Given::Right, now);
+            assert!(attempts.wrong.len() <= CLIENTS && attempts.known.len() <= KNOWN);
+            assert!(attempts.of_strangers.len() <= LIMIT_OF_ALL);
+        }
+        // The one who had it last is known, and the one of long ago is not.
+        assert!(
+            attempts.known.contains_key(&client(1_099_999))
+                && !attempts.known.contains_key(&client(1_000_000))
+        );
     }
 }

@@ -44,7 +44,7 @@ async fn receive(body: Body, visit: Option<Visit>) -> Result<Bytes, Problem> {
     }
     let over = async {
         match visit {
-            Some(visit) => visit.is_over().await,
+            Some(visit) => visit.over().await,
             None => future::pending().await,
         }
     };

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName};
 
 use super::visit::Visit;
 
@@ -11,10 +12,10 @@ use super::visit::Visit;
 pub(super) struct Client(IpAddr);
 
 impl Client {
-    /// Behind Fly's proxy its header counts, which nobody but the proxy can set there; elsewhere anybody could.
-    pub(super) fn of(request: &Request, on_fly: bool) -> Self {
-        let told = request.headers().get("fly-client-ip").filter(|_| on_fly);
-        let told = told.and_then(|address| address.to_str().ok()?.parse().ok());
+    /// By the header that the proxy in front sets, where one was named; by the other end of the connection elsewhere, for anybody could
+    /// send the header there.
+    pub(super) fn of(request: &Request, header: Option<&HeaderName>) -> Self {
+        let told = header.and_then(|header| told(request.headers(), header));
         let peer = Visit::of(request).map(|visit| visit.peer.ip());
         // Without any address all are one.
         Self::new(told.or(peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
@@ -26,6 +27,12 @@ impl Client {
             address => address,
         })
     }
+}
+
+/// The last address that a header tells: a proxy adds the one it sees to what the client says.
+fn told(headers: &HeaderMap, header: &HeaderName) -> Option<IpAddr> {
+    let last = headers.get_all(header).iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -41,16 +48,16 @@ mod tests {
         Client::new(address.parse().unwrap())
     }
 
-    fn asks(peer: Option<&str>, header: Option<&str>, on_fly: bool) -> Client {
+    fn asks(peer: Option<&str>, headers: &[&str], believed: Option<&str>) -> Client {
         let mut request = Request::new(Body::empty());
-        if let Some(header) = header {
-            request.headers_mut().insert("fly-client-ip", header.parse().unwrap());
+        for header in headers {
+            request.headers_mut().append("x-forwarded-for", header.parse().unwrap());
         }
         if let Some(peer) = peer {
             let (_, stop) = watch::channel(false);
             request.extensions_mut().insert(Visit { peer: peer.parse().unwrap(), stop });
         }
-        Client::of(&request, on_fly)
+        Client::of(&request, believed.map(|name| name.parse().unwrap()).as_ref())
     }
 
     #[test]
@@ -63,17 +70,24 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_fly_counts_only_there() {
-        let (peer, header) = (Some("192.0.2.1:1234"), Some("198.51.100.7"));
-        assert_eq!(asks(peer, header, true), client("198.51.100.7"));
-        assert_eq!(asks(peer, header, false), client("192.0.2.1"));
-        assert_eq!(asks(peer, None, true), client("192.0.2.1"));
-        assert_eq!(asks(peer, Some("nonsense"), true), client("192.0.2.1"));
+    fn only_the_header_that_was_named_counts_and_of_it_what_the_proxy_added() {
+        let (peer, believed) = (Some("192.0.2.1:1234"), Some("x-forwarded-for"));
+        assert_eq!(asks(peer, &["198.51.100.7"], believed), client("198.51.100.7"));
+        assert_eq!(asks(peer, &["203.0.113.1, 198.51.100.7"], believed), client("198.51.100.7"));
+        assert_eq!(asks(peer, &["203.0.113.1", "198.51.100.7"], believed), client("198.51.100.7"));
+        for other in
+            [asks(peer, &["198.51.100.7"], None), asks(peer, &["198.51.100.7"], Some("fly-client-ip"))]
+        {
+            assert_eq!(other, client("192.0.2.1"));
+        }
+        for none in [&[][..], &["nonsense"], &["198.51.100.7, "]] {
+            assert_eq!(asks(peer, none, believed), client("192.0.2.1"));
+        }
     }
 
     #[test]
     fn without_an_address_all_are_one_client() {
-        assert_eq!(asks(None, None, false), asks(None, None, true));
-        assert_ne!(asks(None, None, false), client("192.0.2.1"));
+        assert_eq!(asks(None, &[], None), asks(None, &[], Some("x-forwarded-for")));
+        assert_ne!(asks(None, &[], None), client("192.0.2.1"));
     }
 }

@@ -5,17 +5,16 @@
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::problem::Problem;
 
-pub(super) async fn refused(request: Request, next: Next) -> Response {
+pub(super) fn refusal(request: &Request) -> Option<Response> {
     if reads(request.method()) || is_of_this_site(request.headers()) {
-        return next.run(request).await;
+        return None;
     }
     let text = "Another site asked for this change, so it was refused. Nothing was saved.";
-    Problem::new(StatusCode::FORBIDDEN, "Refused", text).at(request.uri().path())
+    Some(Problem::new(StatusCode::FORBIDDEN, "Refused", text).at(request.uri().path()))
 }
 
 fn reads(method: &Method) -> bool {

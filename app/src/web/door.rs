@@ -7,13 +7,12 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
-use super::headers::with_headers;
 use super::problem::{Problem, is_api};
-use super::{page, request_log};
+use super::request_log::Line;
+use super::{headers, page};
 
 /// One listener from the first request to the last, so that none is turned away in between.
 #[derive(Debug, Clone, Default)]
@@ -31,20 +30,24 @@ impl Door {
         let _ = self.0.set(router);
     }
 
-    pub(crate) fn router(&self) -> Router {
-        let closed = Router::new()
-            .fallback(moment)
-            .layer(map_response(with_headers))
-            .layer(from_fn(request_log::told));
-        let door = self.clone();
-        Router::new().fallback(async move |request: Request| -> Result<Response, Infallible> {
-            door.0.get().unwrap_or(&closed).clone().oneshot(request).await
-        })
+    pub(crate) async fn answer(&self, request: Request) -> Result<Response, Infallible> {
+        match self.0.get() {
+            Some(site) => site.clone().oneshot(request).await,
+            None => Ok(closed(&request)),
+        }
     }
 }
 
+fn closed(request: &Request) -> Response {
+    let line = Line::of(request);
+    let mut response = moment(request.uri());
+    headers::add(&mut response, false);
+    line.write(response.status());
+    response
+}
+
 /// 503 for everything: in a line for whatever watches over the service, as JSON for a program, and as a page for a visitor.
-async fn moment(address: Uri) -> Response {
+fn moment(address: &Uri) -> Response {
     const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
     match address.path() {
         "/healthz" => (STATUS, "not ready: the database is being migrated\n").into_response(),

@@ -4,10 +4,11 @@ use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 
-use super::customers::{Asked, Lenient};
+use super::customers::{Asked, Lenient, redirect};
 use super::form::NamesForm;
+use super::notice::Done;
 use super::place::Place;
 use super::problem::Problem;
 use super::{Site, page};
@@ -50,7 +51,7 @@ pub(super) async fn save(
     match typed.check() {
         Ok(names) => {
             let changed = site.store().write(move |database| customer::change(database, id, &names)).await?;
-            done(changed, &place.told("saved", id))
+            done(changed, Done::Saved(id), &place)
         }
         Err(wrong) => {
             let (customer, form) = (find(&site, id).await?, NamesForm::refused(typed, wrong));
@@ -62,7 +63,7 @@ pub(super) async fn save(
 pub(super) async fn delete(State(site): State<Site>, id: Id, query: Lenient) -> Result<Response, Problem> {
     let (id, place) = (number(id)?, Asked::from(query).place());
     let deleted = site.store().write(move |database| customer::delete(database, id)).await?;
-    done(deleted, &place.told("deleted", id))
+    done(deleted, Done::Deleted(id), &place)
 }
 
 /// Who asks for the deletion's address by hand gets the page that has its button.
@@ -79,6 +80,6 @@ pub(super) async fn find(site: &Site, id: i64) -> Result<Customer, Problem> {
     customer.ok_or_else(Problem::no_customer)
 }
 
-fn done(was_there: bool, next: &str) -> Result<Response, Problem> {
-    if was_there { Ok(Redirect::to(next).into_response()) } else { Err(Problem::no_customer()) }
+fn done(was_there: bool, done: Done, place: &Place) -> Result<Response, Problem> {
+    if was_there { Ok(redirect(done, place)) } else { Err(Problem::no_customer()) }
 }

@@ -9,6 +9,8 @@ use crate::customer::{Customer, Typed, Wrong};
 pub(super) struct NamesForm {
     pub(super) first: Field,
     pub(super) last: Field,
+    /// Whether somebody goes on typing here, from the first field on.
+    pub(super) focus: bool,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +25,7 @@ impl NamesForm {
         Self {
             first: Field { typed: typed.first_name, error: wrong.first_name },
             last: Field { typed: typed.last_name, error: wrong.last_name },
+            focus: false,
         }
     }
 

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,14 +15,16 @@ use serde_json::json;
 
 use super::attempts::{Attempts, Given, Verdict};
 use super::client::Client;
+use super::page;
 use super::problem::{Problem, is_api};
-use super::{Site, page};
 use crate::config::{Config, Fly, Password};
 
 #[derive(Debug)]
 pub(super) struct Gate {
     password: Option<Password>,
     fly: Option<Fly>,
+    /// Which header tells who is in front of the proxy.
+    client_header: Option<HeaderName>,
     attempts: Mutex<Attempts>,
 }
 
@@ -39,15 +40,20 @@ struct ClosedPage<'a> {
 impl Gate {
     pub(super) fn new(config: &Config) -> Self {
         let (password, fly) = (config.password.clone(), config.fly.clone());
-        Self { password, fly, attempts: Mutex::default() }
+        Self { password, fly, client_header: config.client_header.clone(), attempts: Mutex::default() }
     }
 
     pub(super) fn is_on_fly(&self) -> bool {
         self.fly.is_some()
     }
 
+    /// Whether everybody is let in who comes by.
+    pub(super) fn is_open(&self) -> bool {
+        self.password.is_none() && self.fly.is_none()
+    }
+
     /// The answer to who is not let in.
-    fn refusal(&self, request: &Request) -> Option<Response> {
+    pub(super) fn refusal(&self, request: &Request) -> Option<Response> {
         let path = request.uri().path();
         match (&self.password, &self.fly) {
             (Some(password), _) => match self.judge(password, request) {
@@ -61,18 +67,11 @@ impl Gate {
     }
 
     fn judge(&self, password: &Password, request: &Request) -> Verdict {
-        let client = Client::of(request, self.is_on_fly());
+        let client = Client::of(request, self.client_header.as_ref());
         let given = given(password, request.headers());
         // Attempts are whole after every call, also after one that panicked.
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         attempts.judge(client, given, Instant::now())
-    }
-}
-
-pub(super) async fn passed(State(site): State<Site>, request: Request, next: Next) -> Response {
-    match site.0.gate.refusal(&request) {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
     }
 }
 
@@ -102,7 +101,7 @@ fn ask(path: &str) -> Response {
 fn wait(time: Duration, path: &str) -> Response {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     let text = format!(
-        "Too many wrong passwords came from your network. \
+        "Too many wrong passwords came, from your network or from many others. \
          Also the right one is only taken again in {seconds} s."
     );
     let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Please wait", text).at(path);

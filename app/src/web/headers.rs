@@ -1,15 +1,12 @@
 //! What every answer carries, so that a browser keeps a page from what it has no need of.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
-
-use super::Site;
 
 /// Scripts, frames, foreign sources and devices are forbidden: the pages need none.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -34,7 +31,8 @@ const AGAIN: HeaderValue = HeaderValue::from_static("5");
 /// For a year only HTTPS.
 const ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-pub(super) async fn with_headers(mut response: Response) -> Response {
+/// `encrypted` is whether Fly says so: who came there over HTTPS shall not come without it again.
+pub(super) fn add(response: &mut Response, encrypted: bool) {
     let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -45,20 +43,12 @@ pub(super) async fn with_headers(mut response: Response) -> Response {
     if unavailable {
         headers.entry(RETRY_AFTER).or_insert(AGAIN);
     }
-    response
-}
-
-/// Who came to Fly over HTTPS shall not come without it again.
-pub(super) async fn with_https(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let is_encrypted = site.0.gate.is_on_fly() && came_over_https(&request);
-    let mut response = next.run(request).await;
-    if is_encrypted {
-        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
+    if encrypted {
+        headers.insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED);
     }
-    response
 }
 
 /// As a proxy says; only Fly's is known to say the truth.
-fn came_over_https(request: &Request) -> bool {
+pub(super) fn came_over_https(request: &Request) -> bool {
     request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https")
 }

@@ -8,7 +8,7 @@ use super::Site;
 use crate::customer;
 
 pub(super) async fn answer(State(site): State<Site>) -> Response {
-    match site.store().read(customer::probe).await {
+    match site.store().check(customer::probe).await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
     }

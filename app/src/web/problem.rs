@@ -100,6 +100,19 @@ impl From<StoreError> for Problem {
                 "The database is busy",
                 "Another program is writing to it. Nothing was saved; please try again in a moment.",
             ),
+            StoreError::Slow => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This takes too long",
+                "It was not found out in time. Please look for less, or try again in a moment.",
+            ),
+            StoreError::Moved(_) => {
+                error!("nothing is written: {error}");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The database was moved",
+                    "Somebody has moved the database away, so this was not accepted. The log says what to do.",
+                )
+            }
             StoreError::Failed(message) => {
                 error!("a query failed: {message}");
                 Self::of_ours()

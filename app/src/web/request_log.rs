@@ -3,22 +3,29 @@
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{Method, StatusCode};
 use tracing::{Level, debug, error, info, warn};
 
-pub(super) async fn told(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let asked = Instant::now();
-    let response = next.run(request).await;
-    let (status, took) = (response.status(), asked.elapsed().as_millis());
-    // Escaped, for a path may hold what a terminal obeys.
-    tell(
-        level(&path, status),
-        &format!("{method} {}: {} in {took} ms", path.escape_debug(), status.as_u16()),
-    );
-    response
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Line {
+    method: Method,
+    path: String,
+    asked: Instant,
+}
+
+impl Line {
+    pub(super) fn of(request: &Request) -> Self {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        Self { method, path, asked: Instant::now() }
+    }
+
+    pub(super) fn write(self, status: StatusCode) {
+        let (Self { method, path, asked }, code) = (self, status.as_u16());
+        let took = asked.elapsed().as_millis();
+        // Escaped, for a path may hold what a terminal obeys.
+        tell(level(&path, status), &format!("{method} {}: {code} in {took} ms", path.escape_debug()));
+    }
 }
 
 /// Health checks come every few seconds, and whoever asks hears the reason.

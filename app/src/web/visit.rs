@@ -25,7 +25,7 @@ impl Visit {
     }
 
     /// Until it is too late for what is not here yet.
-    pub(super) async fn is_over(mut self) {
+    pub(super) async fn over(mut self) {
         // An error means that nobody can ask any more.
         let _ = self.stop.wait_for(|stop| *stop).await;
         sleep(GRACE).await;

@@ -28,6 +28,10 @@ fn ada() -> Value {
     json!({ "id": 7, "first_name": "Ada", "last_name": "Lovelace" })
 }
 
+fn listed(customers: &Value, total: u64, newer: &Value, older: &Value) -> Value {
+    json!({ "customers": customers, "total": total, "counted_all": true, "newer": newer, "older": older })
+}
+
 #[test]
 fn what_was_added_can_be_read_changed_and_deleted() {
     let project = Project::new();
@@ -61,27 +65,44 @@ fn the_list_is_searched_and_the_latest_come_first() {
     let eva = json!({ "id": 8, "first_name": "Éva", "last_name": "Novák" });
     let all = server.get("/api/customers");
     assert_eq!(all.status, 200);
-    assert_eq!(all.json(), json!({ "customers": [eva, ada()], "total": 2, "page": 1, "pages": 1 }));
+    assert_eq!(all.json(), listed(&json!([eva, ada()]), 2, &Value::Null, &Value::Null));
     let found = server.get("/api/customers?q=%C3%A9VA");
-    assert_eq!(found.json(), json!({ "customers": [eva], "total": 1, "page": 1, "pages": 1 }));
+    assert_eq!(found.json(), listed(&json!([eva]), 1, &Value::Null, &Value::Null));
 }
 
 #[test]
-fn a_page_past_the_end_is_an_empty_list() {
+fn a_long_list_is_read_page_by_page_by_the_addresses_that_it_names() {
     let project = Project::with_ada();
     project.sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
-         INSERT INTO customers (first_name, last_name) SELECT 'Number', i FROM n",
+         INSERT INTO customers (first_name, last_name) SELECT 'É', i FROM n",
     );
     let server = project.serve("serve");
     let first = server.get("/api/customers").json();
     assert_eq!(first["customers"].as_array().unwrap().len(), 50);
-    assert_eq!((&first["total"], &first["pages"]), (&json!(51), &json!(2)));
-    let second = server.get("/api/customers?page=2").json();
-    assert_eq!(second, json!({ "customers": [ada()], "total": 51, "page": 2, "pages": 2 }));
-    let third = server.get("/api/customers?page=3");
-    assert_eq!(third.status, 200);
-    assert_eq!(third.json(), json!({ "customers": [], "total": 51, "page": 3, "pages": 2 }));
+    assert_eq!((&first["total"], &first["newer"]), (&json!(51), &Value::Null));
+    assert_eq!(first["older"], "/api/customers?before=8");
+    let second = server.get("/api/customers?before=8").json();
+    assert_eq!(second, listed(&json!([ada()]), 51, &json!("/api/customers?after=7"), &Value::Null));
+    assert_eq!(server.get("/api/customers?after=7").json(), first);
+    assert_eq!(
+        server.get("/api/customers?before=7").json(),
+        listed(&json!([]), 51, &Value::Null, &Value::Null)
+    );
+    project.sql("INSERT INTO customers (first_name, last_name) VALUES ('É', 'x')");
+    let found = server.get("/api/customers?q=%C3%A9").json();
+    assert_eq!(found["older"], "/api/customers?q=%C3%A9&before=9");
+}
+
+#[test]
+fn no_more_than_a_thousand_are_counted() {
+    let project = Project::with_ada();
+    project.sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+         INSERT INTO customers (first_name, last_name) SELECT 'Number', i FROM n",
+    );
+    let list = project.serve("serve").get("/api/customers").json();
+    assert_eq!((&list["total"], &list["counted_all"]), (&json!(1000), &json!(false)));
 }
 
 #[test]
@@ -89,10 +110,11 @@ fn a_query_that_is_not_understood_is_refused_and_not_guessed_at() {
     let project = Project::with_ada();
     let server = project.serve("serve");
     for (query, reason) in [
-        ("page=0", "page is not a number from 1 on"),
-        ("page=two", "page is not a number from 1 on"),
-        ("search=ada", "unknown field `search`, expected `q` or `page`"),
+        ("before=two", "before: invalid digit found in string"),
+        ("before=1&after=2", "before and after exclude each other"),
+        ("page=2", "unknown field `page`, expected one of `q`, `before`, `after`"),
         ("q=ada&q=grace", "duplicate field `q`"),
+        (&format!("q={}", "x".repeat(201)), "The search has 201 characters; 200 is the most"),
     ] {
         let answer = server.get(&format!("/api/customers?{query}"));
         assert_eq!(answer.status, 400, "{query}");
@@ -237,6 +259,9 @@ fn a_database_that_another_program_writes_to_is_503_and_one_that_breaks_is_500()
     let busy = send(&server, "DELETE", "/api/customers/7", "");
     assert_eq!(busy.status, 503);
     assert!(message(&busy).starts_with("Another program is writing to it."));
+    assert!(busy.head.contains("\r\nretry-after: 5\r\n"), "{}", busy.head);
+    // Health is not behind the lock.
+    assert_eq!(server.get("/healthz").status, 200);
     other.execute_batch("ROLLBACK").unwrap();
 
     project.sql("CREATE TRIGGER t BEFORE DELETE ON customers BEGIN SELECT RAISE(ABORT, 'secret'); END");

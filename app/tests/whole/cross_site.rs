@@ -26,7 +26,7 @@ fn a_write_from_another_site_is_refused_and_changes_nothing() {
     let server = project.serve("serve");
     for headers in [
         "Sec-Fetch-Site: cross-site\r\n",
-        "Sec-Fetch-Site: same-site\r\nOrigin: http://test\r\n",
+        "Sec-Fetch-Site: same-site\r\nOrigin: http://localhost\r\n",
         "Origin: http://elsewhere\r\n",
         "Origin: http://test:81\r\n",
         "Origin: null\r\n",
@@ -43,9 +43,9 @@ fn a_write_of_our_own_pages_of_an_older_browser_and_of_a_program_passes() {
     let project = Project::with_ada();
     let server = project.serve("serve");
     for headers in [
-        "Sec-Fetch-Site: same-origin\r\nOrigin: http://test\r\n",
+        "Sec-Fetch-Site: same-origin\r\nOrigin: http://localhost\r\n",
         "Sec-Fetch-Site: none\r\n",
-        "Origin: https://test\r\n",
+        "Origin: https://localhost\r\n",
         "",
     ] {
         assert_eq!(writes(&server, headers), [303, 303, 201, 200, 404], "{headers}");
@@ -75,7 +75,7 @@ fn a_refusal_is_a_page_or_json_and_waits_for_no_body() {
     let mut unsent = server.connect();
     write!(
         unsent,
-        "POST /customers HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 9\r\n{cross}\r\n"
+        "POST /customers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 9\r\n{cross}\r\n"
     )
     .unwrap();
     assert_eq!(Response::read(&mut unsent).status, 403);

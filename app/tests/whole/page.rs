@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::project::{Project, Server};
+use crate::project::{Project, Response, Server};
 
 #[test]
 fn a_customer_who_was_added_is_still_there_after_a_restart() {
@@ -10,8 +10,8 @@ fn a_customer_who_was_added_is_still_there_after_a_restart() {
     let server = project.serve("start");
     let added = server.post("/customers", "first_name=+Ada+&last_name=Lovelace");
     assert_eq!(added.status, 303);
-    assert!(added.head.contains("location: /?added=1"));
-    assert!(server.get("/?added=1").body.contains("Ada Lovelace was added."));
+    assert!(added.head.contains("location: /\r\n"), "{}", added.head);
+    assert!(told(&server, &added).body.contains("Ada Lovelace was added."));
     assert_eq!(server.stop().0, 0);
 
     assert_eq!(project.customers(), ["1 Ada Lovelace"]);
@@ -19,6 +19,50 @@ fn a_customer_who_was_added_is_still_there_after_a_restart() {
     assert_eq!(page.status, 200);
     assert!(page.body.contains("Ada Lovelace"));
     assert!(!page.body.contains("was added"));
+}
+
+/// The cookie that an answer sets, as a browser brings it along from then on.
+pub(crate) fn cookie(answer: &Response) -> &str {
+    answer.head.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap()
+}
+
+/// The page that a browser is sent to, with its cookie.
+pub(crate) fn told(server: &Server, answer: &Response) -> Response {
+    assert_eq!(answer.status, 303);
+    let to = answer.head.split("location: ").nth(1).unwrap().split("\r\n").next().unwrap();
+    server.request("GET", to, &format!("Cookie: {}\r\n", cookie(answer)), "")
+}
+
+#[test]
+fn what_was_done_is_told_once_and_not_again_on_reload() {
+    let project = Project::with_ada();
+    let server = project.serve("start");
+    let added = server.post("/customers", "first_name=Grace&last_name=Hopper");
+    assert!(added.head.contains("httponly; samesite=strict"), "{}", added.head);
+    let page = told(&server, &added);
+    assert!(page.body.contains("Grace Hopper was added."));
+    // The browser forgets the cookie, so what it asks for next comes without it.
+    assert!(page.head.contains("set-cookie: done=; path=/; max-age=0"), "{}", page.head);
+    let again = server.get("/");
+    assert!(!again.body.contains("was added") && !again.head.contains("set-cookie"));
+}
+
+#[test]
+fn after_adding_somebody_goes_on_typing_in_the_first_field_and_where_he_was() {
+    let project = with_numbers(60);
+    let server = project.serve("serve");
+    let second = server.get("/?before=11").body;
+    assert!(second.contains("action=\"/customers?before=11\""), "{second}");
+    assert!(!second.contains("autofocus"));
+    let added = server.post("/customers?before=11", "first_name=Ada&last_name=Lovelace");
+    assert!(added.head.contains("location: /?before=11\r\n"), "{}", added.head);
+    let page = told(&server, &added).body;
+    assert!(page.contains("Ada Lovelace was added."));
+    let focused = "name=\"first_name\" value=\"\" autocomplete=\"off\" aria-required=\"true\" autofocus>";
+    assert!(page.contains(focused) && page.matches("autofocus").count() == 1, "{page}");
+    let refused = server.post("/customers?q=number&before=11", "first_name=&last_name=x");
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("action=\"/customers?q=number&#38;before=11\""), "{}", refused.body);
 }
 
 #[test]
@@ -74,7 +118,6 @@ fn a_long_list_is_cut_into_pages_and_counted() {
     let page = project.serve("start").get("/");
     assert_eq!(page.body.matches("<li>").count(), 50);
     assert!(page.body.contains("61 customers"));
-    assert!(page.body.contains("page 1 of 2"));
     assert!(page.body.contains("Number 60") && !page.body.contains("Number 10<"));
 }
 
@@ -91,7 +134,7 @@ fn with_numbers(number: u32) -> Project {
 
 /// The customers that a page shows, without their angle brackets.
 fn shown(page: &str) -> Vec<u32> {
-    page.split("<span class=\"name\">Number &#60;")
+    page.split("\">Number &#60;")
         .skip(1)
         .map(|rest| rest.split('&').next().unwrap().parse().unwrap())
         .collect()
@@ -113,30 +156,61 @@ fn pages_link_to_the_newer_and_the_older_one() {
     let (newer, older) = ("<a rel=\"prev\" href=\"", "<a rel=\"next\" href=\"");
     let first = page("/");
     assert_eq!(shown(&first), (52..=101).rev().collect::<Vec<_>>());
-    assert!(first.contains("page 1 of 3") && first.contains(&format!("{older}/?page=2\"")), "{first}");
+    assert!(first.contains("101 customers") && first.contains(&format!("{older}/?before=52\"")), "{first}");
     assert!(!first.contains(newer));
-    let second = page("/?page=2");
+    let second = page("/?before=52");
     assert_eq!(shown(&second), (2..=51).rev().collect::<Vec<_>>());
-    assert!(second.contains(&format!("{newer}/\"")) && second.contains(&format!("{older}/?page=3\"")));
-    let third = page("/?page=3");
+    assert!(
+        second.contains(&format!("{newer}/?after=51\"")) && second.contains(&format!("{older}/?before=2\""))
+    );
+    let third = page("/?before=2");
     assert_eq!(shown(&third), [1]);
-    assert!(third.contains(&format!("{newer}/?page=2\"")) && !third.contains(older));
+    assert!(third.contains(&format!("{newer}/?after=1\"")) && !third.contains(older));
+    assert_eq!(shown(&page("/?after=1")), shown(&second));
 }
 
 #[test]
-fn past_the_end_is_the_last_page_and_nonsense_the_first() {
-    let project = with_numbers(51);
+fn every_page_has_one_address() {
+    let project = with_numbers(101);
     let server = project.serve("serve");
-    for past in ["3", "4294967295", "4294967296", "99999999999999999999"] {
-        let page = server.get(&format!("/?page={past}")).body;
-        assert!(page.contains("page 2 of 2"), "{past}");
-        assert_eq!(shown(&page), [1]);
+    for (path, to) in [
+        // As pages were called once.
+        ("/?page=99", "/"),
+        ("/?q=number&page=2", "/?q=number"),
+        // Past the last one, and the first one by another name.
+        ("/?before=1", "/?after=0"),
+        ("/?q=number&before=-7", "/?q=number&after=0"),
+        ("/?after=51", "/"),
+        ("/?after=9223372036854775807", "/"),
+    ] {
+        let moved = server.get(path);
+        assert_eq!(moved.status, 303, "{path}");
+        assert!(moved.head.contains(&format!("location: {to}\r\n")), "{path}: {}", moved.head);
     }
-    for nonsense in ["0", "-1", "two", "", "1&page=2", "%FF"] {
-        let page = server.get(&format!("/?page={nonsense}"));
-        assert_eq!(page.status, 200);
-        assert!(page.body.contains("page 1 of 2"), "{nonsense}");
+    let last = server.get("/?after=0").body;
+    assert_eq!(shown(&last), (1..=50).rev().collect::<Vec<_>>());
+    assert!(!last.contains("rel=\"next\""), "{last}");
+    for nonsense in ["before=", "before=two", "after=%FF", "before=1&before=2"] {
+        let page = server.get(&format!("/?{nonsense}"));
+        assert_eq!((page.status, shown(&page.body).first()), (200, Some(&101)), "{nonsense}");
     }
+}
+
+#[test]
+fn more_than_a_thousand_are_not_counted() {
+    let server = &with_numbers(1001);
+    let page = server.serve("serve").get("/").body;
+    assert!(page.contains("more than 1000 customers"), "{page}");
+}
+
+#[test]
+fn a_search_that_is_longer_than_any_name_is_refused() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let page = server.get(&format!("/?q={}", "x".repeat(201)));
+    assert_eq!(page.status, 400);
+    assert!(page.body.contains("The search has 201 characters; 200 is the most."), "{}", page.body);
+    assert_eq!(server.get(&format!("/?q={}", "x".repeat(200))).status, 200);
 }
 
 #[test]
@@ -146,7 +220,11 @@ fn a_search_finds_every_letter_case_and_keeps_what_was_typed() {
     let server = project.serve("serve");
     let found = server.get("/?q=+%C3%A9VA+nov%C3%81+").body;
     assert_eq!(found.matches("<li>").count(), 1);
-    assert!(found.contains("<span class=\"name\">Éva Novák</span>") && found.contains("1 found"), "{found}");
+    assert!(
+        found.contains("<a class=\"name\" href=\"/customers/8?q=%C3%A9VA+nov%C3%81\">Éva Novák</a>")
+            && found.contains("1 found"),
+        "{found}"
+    );
     assert!(found.contains("value=\"éVA novÁ\""));
     assert!(found.contains("<a href=\"/\">Show everything</a>"));
     assert_eq!(server.get("/?q=%20").body.matches("<li>").count(), 3);
@@ -170,17 +248,18 @@ fn the_links_between_pages_keep_the_search() {
     let server = project.serve("serve");
     let page = server.get("/?q=n%C3%BA").body;
     assert!(page.contains("Nothing was found"));
-    let page = server.get("/?q=number+%3C&page=2").body;
-    assert!(page.contains("page 2 of 2") && page.contains("href=\"/?q=number+%3C\""), "{page}");
-    assert!(page.contains("href=\"/customers/1?q=number+%3C&#38;page=2\""));
+    let page = server.get("/?q=number+%3C&before=11").body;
+    assert!(page.contains("60 found") && page.contains("href=\"/?q=number+%3C&#38;after=10\""), "{page}");
+    assert!(page.contains("href=\"/customers/1?q=number+%3C&#38;before=11\""));
 }
 
 #[test]
 fn a_notice_is_only_shown_where_it_is_true() {
     let project = Project::with_ada();
     let server = project.serve("serve");
-    for path in ["/?deleted=7", "/?saved=8", "/?added=8", "/?added=x", "/?deleted=%3Cb%3E"] {
-        assert!(!server.get(path).body.contains("role=\"status\""), "{path}");
+    for cookie in ["deleted-7", "saved-8", "added-8", "added-x", "deleted-<b>", ""] {
+        let page = server.request("GET", "/", &format!("Cookie: done={cookie}\r\n"), "");
+        assert!(!page.body.contains("role=\"status\""), "{cookie}");
     }
 }
 

@@ -119,7 +119,8 @@ fn another_address_does_not_have_to_wait() {
     let status = |from: u8, password: &str| {
         let mut connection = server.connect_from(Ipv4Addr::new(127, 0, 0, from));
         let password = basic(password);
-        write!(connection, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{password}\r\n").unwrap();
+        write!(connection, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{password}\r\n")
+            .unwrap();
         Response::read(&mut connection).status
     };
     for _ in 0..10 {
@@ -152,6 +153,40 @@ fn on_fly_each_client_has_its_own_attempts() {
     }
     assert_eq!(from("2001:db8::ffff", PASSWORD), 429);
     assert_eq!(from("2001:db8:0:1::1", PASSWORD), 200);
+    assert_eq!(from("192.0.2.7", PASSWORD), 200);
+}
+
+#[test]
+fn behind_a_proxy_of_ones_own_the_right_password_gets_in_after_wrong_ones_of_others() {
+    let project = Project::with_ada();
+    let mut behind = project.app(&["serve"]);
+    behind.env("APP_PASSWORD", PASSWORD).env("APP_CLIENT_IP_HEADER", "X-Forwarded-For");
+    let server = Server::spawn(&mut behind);
+    let from = |address: &str, password: &str| {
+        let headers = format!("X-Forwarded-For: {address}\r\n{}", basic(password));
+        get(&server, "/", &headers).status
+    };
+    for made_up in 0..10 {
+        // What the client sent itself comes first.
+        assert_eq!(from(&format!("198.51.100.{made_up}, 192.0.2.7"), "wrong"), 401);
+    }
+    assert_eq!(from("192.0.2.7", PASSWORD), 429);
+    assert_eq!(from("192.0.2.8", PASSWORD), 200);
+}
+
+#[test]
+fn guesses_of_any_number_of_addresses_are_bounded_and_keep_nobody_out_who_was_in() {
+    let project = Project::with_ada();
+    let server = Server::spawn(on_fly(&project).env("APP_PASSWORD", PASSWORD));
+    let from = |address: &str, password: &str| {
+        let headers = format!("Fly-Client-IP: {address}\r\n{}", basic(password));
+        get(&server, "/", &headers).status
+    };
+    assert_eq!(from("192.0.2.7", PASSWORD), 200);
+    let guesses: Vec<_> = (0..150).map(|number| from(&format!("198.51.100.{number}"), "wrong")).collect();
+    assert_eq!(guesses.iter().filter(|status| **status == 401).count(), 100);
+    assert!(guesses[100..].iter().all(|status| *status == 429));
+    assert_eq!(from("203.0.113.1", PASSWORD), 429);
     assert_eq!(from("192.0.2.7", PASSWORD), 200);
 }
 

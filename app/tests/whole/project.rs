@@ -215,7 +215,7 @@ impl Server {
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"))
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
     /// Sends a form that is already encoded.
@@ -227,7 +227,7 @@ impl Server {
     pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
         let length = body.len();
         self.ask(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              Content-Length: {length}\r\n{headers}\r\n{body}"
         ))
     }

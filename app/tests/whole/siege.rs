@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use crate::project::{Project, Response, Server};
@@ -197,4 +198,88 @@ fn any_number_that_asks_for_the_version_opens_the_database_once_at_a_time() {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert!(answer.json()["schema"]["live"].is_string(), "{}", answer.body);
     }
+}
+
+#[test]
+fn under_the_lock_of_another_program_nobody_waits_for_those_before() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let other = Connection::open(project.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let body = "{\"first_name\":\"Grace\",\"last_name\":\"Hopper\"}";
+    let length = body.len();
+    let post = format!("{POST}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+    let asked = Instant::now();
+    let waiting: Vec<_> = (0..12).map(|_| begins(&server, &post)).collect();
+    // Neither those who read nor whoever asks whether all is well waits with them.
+    for path in ["/healthz", "/api/customers/7", "/", "/version"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    for mut waited in waiting {
+        let answer = Response::read(&mut waited);
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.head.contains("\r\nretry-after: 5\r\n"), "{}", answer.head);
+    }
+    let took = asked.elapsed();
+    eprintln!("12 posts under a foreign lock were answered within {took:?}");
+    // One after the other they would wait for a minute.
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
+}
+
+#[test]
+fn health_is_not_behind_searches_without_end() {
+    let project = Project::with_ada();
+    project.sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000)
+         INSERT INTO customers (first_name, last_name) SELECT 'Number', i FROM n",
+    );
+    let server = project.serve("serve");
+    let search = "GET /api/customers?q=nobody HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let searching: Vec<_> = (0..24).map(|_| begins(&server, search)).collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(server.get("/healthz").status, 200);
+        longest = longest.max(asked.elapsed());
+    }
+    let asked = Instant::now();
+    let statuses: Vec<_> = searching.into_iter().map(|mut found| Response::read(&mut found).status).collect();
+    eprintln!(
+        "beside 24 searches of 2,000,000 rows healthz took {longest:?} at most; all were answered within {:?}",
+        asked.elapsed()
+    );
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    // Five seconds each, from their arrival, and not one after the other.
+    assert!(asked.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_database_that_was_moved_away_takes_no_row_and_is_not_well() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let away = project.path("away");
+    fs::rename(project.database(), &away).unwrap();
+    for other in [false, true] {
+        if other {
+            fs::copy(&away, project.database()).unwrap();
+        }
+        assert_eq!(server.get("/healthz").status, 503);
+        for (path, form) in [("/customers", "first_name=A&last_name=B"), ("/customers/7/delete", "")] {
+            let refused = server.post(path, form);
+            assert_eq!(refused.status, 503);
+            assert!(refused.body.contains("Somebody has moved the database away"), "{}", refused.body);
+        }
+    }
+    let health = server.get("/healthz").body;
+    assert_eq!(
+        health,
+        "not ready: .data/db is no longer the file that was opened: put it back, or start the service again\n"
+    );
+    fs::rename(&away, project.database()).unwrap();
+    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.post("/customers", "first_name=A&last_name=B").status, 303);
+    drop(server);
+    assert_eq!(project.customers(), ["7 Ada Lovelace", "8 A B"]);
 }

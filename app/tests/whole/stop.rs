@@ -28,7 +28,7 @@ fn sigterm_finishes_the_request_under_way_and_leaves_no_wal() {
     let form = "first_name=Ada&last_name=Lovelace";
     write!(
         slow,
-        "POST /customers HTTP/1.1\r\nHost: test\r\nConnection: close\r\nExpect: 100-continue\r\n\
+        "POST /customers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         form.len()
     )
@@ -54,7 +54,7 @@ fn sigint_stops_although_a_connection_is_kept_open() {
     let project = Project::new();
     let server = project.serve("start");
     let mut idle = server.connect();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut first = [0; 15];
     idle.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200 OK");
