@@ -20,6 +20,7 @@ use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
+use crate::stand_in;
 use crate::stopwatch::Stopwatch;
 use crate::tuning;
 use crate::watch::{Event, Watch};
@@ -138,6 +139,8 @@ impl Apply<'_, '_> {
 
     /// Everything that must be set before BEGIN; what cannot be trusted to have worked is read back.
     fn configure(&self, conn: &Connection) -> rusqlite::Result<()> {
+        stand_in::register_for_its_own(conn)?;
+        stand_in::register_for(conn, &self.execution.declared.schema)?;
         // Off, or a rebuild deletes child rows: DROP TABLE does an implicit DELETE. Inside a transaction this is a silent no-op.
         conn.pragma_update(None, "foreign_keys", false)?;
         let foreign_keys: bool = conn.pragma_query_value(None, "foreign_keys", |row| row.get(0))?;
@@ -198,7 +201,8 @@ impl Apply<'_, '_> {
     /// What was planned must be what is there, now that nobody else can write.
     fn look_again(&self, conn: &Connection) -> Result<()> {
         let execution = self.execution;
-        let now = schema::read(conn, execution.ignore).map_err(|e| self.explain(&e))?;
+        let now = schema::read_for(conn, execution.ignore, &execution.declared.schema)
+            .map_err(|e| self.explain(&e))?;
         if now.rows != execution.origin.rows {
             return Err(self.moved("the schema"));
         }
@@ -275,6 +279,7 @@ impl Apply<'_, '_> {
                 locked(self.path, self.execution.settings.lock_wait)
             }
             Failure::Reading(error) | Failure::Live(error) => self.explain(&error),
+            Failure::Statement { error, .. } if stand_in::is_called(&error) => self.explain(&error),
             Failure::Statement { error, .. } if is_read_only(&error) => self.explain(&error),
             Failure::Statement { object, sql, error } => match error.sqlite_error_code() {
                 Some(ErrorCode::OperationInterrupted | ErrorCode::DiskFull) => self.explain(&error),

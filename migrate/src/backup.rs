@@ -18,6 +18,7 @@ use crate::open::{self, explain, is_busy, is_interrupted, patiently, stop_when_r
 use crate::schema::hex;
 use crate::scrub::{Fault, Scrub};
 use crate::settings::{Interrupt, Settings};
+use crate::stand_in;
 
 /// A consistent copy that was made and checked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub fn backup(
     let scrub = scrub.map(Scrub::parse).transpose()?;
     let copying = Copying { db, to, settings };
     let Some(live) = open::reading(db, settings, &mut ())? else { return Err(copying.missing()) };
+    // VACUUM executes the CREATE statements.
+    let registered = || stand_in::register_for_its_own(&live);
+    patiently(db, settings, &mut (), registered)?;
     copying.refuse_existing()?;
     copying.make_sure_of_room(&live, if scrub.is_some() { 2 } else { 1 })?;
     let copy = match scrub {
@@ -178,7 +182,9 @@ impl Copying<'_> {
         // A lock can only be in the way of its beginning.
         let vacuum = || match from.execute("VACUUM INTO ?1", [file.path.to_string_lossy()]) {
             Err(error) if is_busy(&error) => Err(error),
-            vacuumed => Ok(vacuumed),
+            // It sorts indexes: in whatever order is not the service's, the copy would be damaged.
+            Ok(_) => Ok(stand_in::none_called(from)),
+            vacuumed => Ok(vacuumed.map(drop)),
         };
         patiently(self.db, self.settings, &mut (), vacuum)?.map_err(|error| self.failed(&error))?;
         Ok(file)
@@ -204,6 +210,7 @@ impl Copying<'_> {
                 hook(&copy)?;
             }
             stop_when_raised(&mut copy, &self.settings.interrupt)?;
+            stand_in::register_for_its_own(&copy)?;
             Ok(copy)
         };
         opened().map_err(|error| self.failed(&error))
@@ -211,13 +218,13 @@ impl Copying<'_> {
 
     fn check(&self, copy: &Path, check: Check) -> Result<()> {
         let pragma = match check {
-            Check::Quick => "PRAGMA quick_check(1)",
-            Check::Integrity => "PRAGMA integrity_check(1)",
+            Check::Quick => "quick_check",
+            Check::Integrity => "integrity_check",
         };
-        let verdict: rusqlite::Result<String> = self.open(copy)?.query_row(pragma, [], |row| row.get(0));
-        match verdict.map_err(|error| self.failed(&error))?.as_str() {
-            "ok" => Ok(()),
-            what => Err(self.damaged(what)),
+        let verdict = stand_in::check(&self.open(copy)?, pragma, 1);
+        match verdict.map_err(|error| self.failed(&error))?.iter().find(|line| *line != "ok") {
+            None => Ok(()),
+            Some(what) => Err(self.damaged(what)),
         }
     }
 

@@ -28,7 +28,9 @@ pub fn rows(db: &Path, settings: &Settings) -> Result<Vec<TableRows>> {
     let Some(conn) = open::snapshot(db, settings, &mut ())? else { return Ok(Vec::new()) };
     let count = || -> rusqlite::Result<Vec<TableRows>> {
         let live = schema::read(&conn, &ignore_patterns(settings))?;
-        let names = live.tables.iter().map(|t| &t.name).chain(live.virtual_tables.iter().map(|t| &t.name));
+        let names = live.tables.iter().map(|t| &t.name);
+        // Where the module is not here, nobody can count.
+        let names = names.chain(live.virtual_tables.iter().filter(|t| !t.is_foreign).map(|t| &t.name));
         let counted = names.map(|name| {
             let sql = format!("SELECT count(*) FROM {}", quote(name));
             let rows = conn.query_row(&sql, [], |row| row.get(0))?;

@@ -25,10 +25,11 @@ use crate::expansion::{self, Views};
 use crate::fingerprint;
 use crate::hazard::Edit;
 use crate::object::written;
-use crate::open::{is_interrupted, stop_when_raised};
+use crate::open::{is_interrupted, sqlite_message, stop_when_raised};
 use crate::planner;
-use crate::schema::{self, Schema};
+use crate::schema::{self, Row, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
+use crate::stand_in::{self, Names, Unknown};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 use crate::unusable::{self, Fault};
 
@@ -47,6 +48,8 @@ pub struct Declared {
     pub(crate) rows: Vec<DeclaredRow>,
     /// What of it no statement can use.
     pub(crate) faults: Vec<Fault>,
+    /// What it calls that only the service registers.
+    pub(crate) stand_ins: Names,
     fingerprint: String,
 }
 
@@ -115,18 +118,24 @@ impl Declared {
         let source = Source { files: &files, text };
         let statements = split(&tokens);
         let comments = directive::comments(text, &tokens);
-        let (pristine, order) = execute(&source, &statements, &comments, settings)?;
+        let (pristine, order, mut stand_ins) = execute(&source, &statements, &comments, settings)?;
         // After the statements: where one of them is wrong, the places of directives in it mean nothing.
         let directives = directive::attach(&files, text, &statements, &comments)?;
         let schema = schema::read(&pristine, &[]).map_err(|error| source.internal(&error))?;
-        if let Some(message) = probe::unknown(&pristine, &schema).map_err(|error| source.internal(&error))? {
-            return Err(source.unknown(&tokens, &message));
+        let lacks = || probe::unknown(&pristine, &schema).map_err(|error| source.internal(&error));
+        while let Some(message) = lacks()? {
+            let known = stand_ins.clone();
+            stand_ins.stand_in(&pristine, &message).map_err(|error| source.internal(&error))?;
+            if stand_ins == known {
+                return Err(source.error(0, &message).remedy(CORRECT));
+            }
         }
         for pattern in ignore_patterns(settings) {
             check_hidden(&source, &statements, &pristine, &pattern)?;
         }
         let rows = rows::read(&source, &statements, &schema, &pristine)?;
-        let faults = unusable::faults(&pristine, &schema).map_err(|error| source.internal(&error))?;
+        let mut faults = unusable::faults(&pristine, &schema).map_err(|error| source.internal(&error))?;
+        faults.extend(stand_ins.faults(&schema));
         let sql = order.unwrap_or_else(|| without_rows(text, &comments, &tokens, &statements));
         let plain = plain.into_owned();
         let declared = Self {
@@ -139,6 +148,7 @@ impl Declared {
             directives,
             rows,
             faults,
+            stand_ins,
         };
         contradiction::check(&declared)?;
         Ok(declared)
@@ -309,14 +319,6 @@ impl Source<'_> {
         Error::new(ErrorKind::Schema, self.file(), format!("{}: {error}", self.file()))
     }
 
-    /// An unknown function, collation or module, at its first mention.
-    fn unknown(&self, tokens: &[Token<'_>], message: &str) -> Error {
-        let name = probe::unknown_name(message).unwrap_or_default();
-        let mention = tokens.iter().find(|t| t.name().eq_ignore_ascii_case(name));
-        self.error(mention.map_or(0, |t| t.start), message)
-            .remedy("correct the name; what only the service registers cannot be used in schema.sql")
-    }
-
     /// An error at a place: file, line, column and the line itself.
     fn error(&self, offset: usize, what: &str) -> Error {
         let (line, column) = position(self.text, offset);
@@ -454,7 +456,7 @@ fn execute(
     statements: &[&[Token<'_>]],
     comments: &[directive::Comment],
     settings: &Settings,
-) -> Result<(Connection, Option<String>)> {
+) -> Result<(Connection, Option<String>, Names)> {
     let mut declared = HashMap::new();
     for statement in statements {
         allowed(source, statement)?;
@@ -468,14 +470,14 @@ fn execute(
     stop_when_raised(&mut pristine, &settings.interrupt).map_err(internal)?;
     let denied = authorize(&mut pristine).map_err(internal)?;
     stoppable(source, statements)?;
-    let mut executed = Vec::new();
+    let (mut executed, mut stand_ins) = (Vec::new(), Names::default());
     let mut waiting: Vec<_> =
         statements.iter().filter(|statement| !rows::is_insert(statement)).copied().collect();
     let mut is_in_order = true;
     while !waiting.is_empty() {
         let mut failed = Vec::new();
         for statement in &waiting {
-            match execute_one(source, &pristine, &denied, statement, comments) {
+            match execute_one(source, &pristine, &denied, statement, comments, &mut stand_ins) {
                 Ok(sql) => executed.push(sql),
                 Err((error, true)) => failed.push((*statement, error)),
                 Err((error, false)) => return Err(error),
@@ -489,7 +491,7 @@ fn execute(
         }
     }
     pristine.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(internal)?;
-    Ok((pristine, (!is_in_order).then(|| executed.join(";\n"))))
+    Ok((pristine, (!is_in_order).then(|| executed.join(";\n")), stand_ins))
 }
 
 /// The statement as it was executed; or what is wrong, and whether it may be right once other statements are executed.
@@ -499,6 +501,7 @@ fn execute_one(
     denied: &Denied,
     statement: &[Token<'_>],
     comments: &[directive::Comment],
+    stand_ins: &mut Names,
 ) -> Result<String, (Error, bool)> {
     let (start, end) = (statement[0].start, statement[statement.len() - 1].end());
     let sql = blank(source.text, comments, start..end);
@@ -506,7 +509,7 @@ fn execute_one(
     if let Some(error) = taken(source, pristine, statement) {
         return Err((error, false));
     }
-    let Err(error) = run(pristine, &sql) else { return Ok(sql) };
+    let Err(error) = run_with(pristine, statement, &sql, stand_ins) else { return Ok(sql) };
     let refused = denied.take();
     let may_wait = refused.is_none();
     // Again with the directives in place: then SQLite's offset is the file's.
@@ -571,6 +574,36 @@ fn declared_once(
     }
 }
 
+/// Runs a CREATE, with stand-ins for whatever SQLite lacks for it.
+fn run_with(
+    conn: &Connection,
+    statement: &[Token<'_>],
+    sql: &str,
+    stand_ins: &mut Names,
+) -> rusqlite::Result<()> {
+    loop {
+        let Err(error) = run(conn, sql) else { return Ok(()) };
+        let message = sqlite_message(&error);
+        match (Unknown::in_message(&message), ddl::head(statement)) {
+            (Some(Unknown::Module(_)), Some(head)) => {
+                // As SQLite writes it, from the name on.
+                let name = statement[head.body - 1].start - statement[0].start;
+                let sql = format!("CREATE VIRTUAL TABLE {}", &sql[name..]);
+                let row = Row { kind: "table".to_owned(), table: head.name.clone(), name: head.name, sql };
+                return stand_in::write_virtual_table(conn, &row);
+            }
+            (Some(_), _) => {
+                let known = stand_ins.clone();
+                stand_ins.stand_in(conn, &message)?;
+                if *stand_ins == known {
+                    return Err(error);
+                }
+            }
+            (None, _) => return Err(error),
+        }
+    }
+}
+
 /// Runs one statement, rows or none.
 fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     let mut statement = conn.prepare(sql)?;
@@ -598,9 +631,6 @@ fn explain(
         return source
             .error(start, &format!("{what} has no place in a schema"))
             .remedy("take out the statement; only objects of the main database can be declared");
-    }
-    if probe::unknown_name(&message).is_some() {
-        return source.unknown(statement, &message);
     }
     let at = if offset <= sql.len() && sql.is_char_boundary(offset) { start + offset } else { start };
     match message.as_str() {

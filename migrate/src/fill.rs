@@ -75,7 +75,8 @@ pub(crate) fn fills(live: &Schema, declared: &Declared, settings: &Settings) -> 
     if acting.is_empty() {
         return Ok(Vec::new());
     }
-    let mut scratch = scratch(live, settings).map_err(|error| internal(declared, &error))?;
+    let mut scratch =
+        scratch(live, &declared.schema, settings).map_err(|error| internal(declared, &error))?;
     acting
         .into_iter()
         .map(|(directive, select)| Filling { live, declared, directive, select }.read(&mut scratch))
@@ -95,15 +96,15 @@ pub(crate) fn filled(
     settings: &Settings,
 ) -> Result<Schema> {
     let read = || -> rusqlite::Result<Schema> {
-        let scratch = scratch(live, settings)?;
+        let scratch = scratch(live, &declared.schema, settings)?;
         fills.iter().try_for_each(|fill| scratch.execute_batch(&fill.create))?;
         schema::read(&scratch, &[])
     };
     read().map_err(|error| internal(declared, &error))
 }
 
-fn scratch(live: &Schema, settings: &Settings) -> rusqlite::Result<Connection> {
-    let scratch = replica::memory(settings)?;
+fn scratch(live: &Schema, declared: &Schema, settings: &Settings) -> rusqlite::Result<Connection> {
+    let scratch = replica::beside(declared, settings)?;
     replica::create_all(&scratch, live)?;
     Ok(scratch)
 }

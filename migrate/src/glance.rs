@@ -18,7 +18,7 @@ use crate::open;
 use crate::report::{Outcome, Report};
 use crate::schema;
 use crate::settings::Settings;
-use crate::token::{Kind, Token, fold, is_reserved, quote, tokenize, tokens};
+use crate::token::{Token, quote, tokenize, tokens};
 use crate::watch::Watch;
 
 /// The report on a database that has the very texts of `schema.sql`, whose `text` was read already; `path` is only told.
@@ -55,10 +55,6 @@ struct Created<'t> {
     objects: Vec<Object<'t>>,
     /// An index that has DESC, if any has.
     descending: Option<String>,
-    /// Every collation that is named anywhere, folded.
-    collations: BTreeSet<String>,
-    /// Every function that is called in a table or index, folded.
-    functions: BTreeSet<String>,
 }
 
 impl<'t> Created<'t> {
@@ -97,10 +93,6 @@ impl<'t> Created<'t> {
                 _ => {}
             }
         }
-        if matches!(object.kind, "table" | "index") {
-            self.functions.extend(functions(statement));
-        }
-        self.collations.extend(collations(statement));
         self.objects.push(object);
         Some(())
     }
@@ -134,15 +126,10 @@ impl<'t> Created<'t> {
         conn.query_row(sql, [index], |row| row.get(0))
     }
 
-    /// Whether every function and collation that it needs is there: they may have been when it was made, and be no more.
+    /// Whether views and triggers find what they name. What only the service registers has stand-ins ([`crate::stand_in`]).
     fn can_be_used(&self, conn: &Connection, triggered: &BTreeSet<String>) -> rusqlite::Result<bool> {
-        if !self.functions.is_empty() && !self.functions.is_subset(&known_functions(conn)?) {
-            return Ok(false);
-        }
         let views = self.objects.iter().filter(|object| object.kind == "view");
         let mut uses: Vec<_> = views.map(|view| format!("SELECT 1 FROM {}", quote(&view.name))).collect();
-        // Not asked of pragma_collation_list: it has those that a schema names, too.
-        uses.extend(self.collations.iter().map(|name| format!("SELECT ?1 = ?2 COLLATE {}", quote(name))));
         for table in triggered {
             uses.extend(probe::firing(conn, table)?);
         }
@@ -200,32 +187,4 @@ impl PartialEq<schema::Row> for Object<'_> {
     fn eq(&self, row: &schema::Row) -> bool {
         self.key() == (&*row.kind, &*row.name) && row.sql.strip_prefix(self.words) == Some(self.rest)
     }
-}
-
-fn collations(statement: &[Token<'_>]) -> impl Iterator<Item = String> {
-    statement.windows(2).filter(|pair| pair[0].is("COLLATE")).map(|pair| fold(&pair[1].name()))
-}
-
-/// What stands before a parenthesis and is no keyword, no table's name and no type: those follow certain words, or another name.
-/// A database that is opened has its CHECKs taken away without a word where SQLite does not know a function in them.
-fn functions(statement: &[Token<'_>]) -> impl Iterator<Item = String> {
-    let is_key = |at: &[Token<'_>]| at[1].is("KEY") && (at[0].is("PRIMARY") || at[0].is("FOREIGN"));
-    let is_introduced = |word: &Token<'_>| ["INDEX", "ON", "REFERENCES", "TABLE"].iter().any(|w| word.is(w));
-    let calls = statement.windows(3).filter(move |at| {
-        at[2].is_symbol("(") && is_name(&at[1]) && !is_name(&at[0]) && !is_introduced(&at[0]) && !is_key(at)
-    });
-    calls.map(|at| fold(&at[1].name()))
-}
-
-fn is_name(token: &Token<'_>) -> bool {
-    match token.kind {
-        Kind::Word => !is_reserved(token.text),
-        kind => matches!(kind, Kind::Quoted | Kind::DoubleQuoted),
-    }
-}
-
-fn known_functions(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    let mut statement = conn.prepare("SELECT lower(name) FROM pragma_function_list")?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    names.collect()
 }

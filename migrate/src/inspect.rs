@@ -35,7 +35,8 @@ pub fn inspect(db: &Path, settings: &Settings) -> Result<Live> {
         return Err(Error::new(ErrorKind::Database, &file, format!("there is no database {file}"))
             .remedy("name a database file that exists"));
     };
-    let schema = schema::read(&conn, &ignore_patterns(settings)).map_err(|e| explain(db, &e, settings))?;
+    let schema = schema::read_for(&conn, &ignore_patterns(settings), &Schema::default())
+        .map_err(|e| explain(db, &e, settings))?;
     Ok(Live { fingerprint: fingerprint::of_schema(&schema), sql: text(&schema) })
 }
 

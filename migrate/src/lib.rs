@@ -80,6 +80,7 @@ mod sample;
 mod schema;
 mod scrub;
 mod settings;
+mod stand_in;
 mod stopwatch;
 mod token;
 mod tuning;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{Interrupt, Settings};
+use crate::stand_in;
 use crate::watch::{Event, Watch};
 
 /// Less than this many free bytes make a failure of the disk one of its being full.
@@ -64,6 +65,7 @@ pub(crate) fn snapshot(
 ) -> Result<Option<Connection>> {
     let Some(conn) = reading(path, settings, watch)? else { return Ok(None) };
     begin(&conn, path, settings, watch)?;
+    stand_in::register_for_its_own(&conn).map_err(|error| explain(path, &error, settings))?;
     Ok(Some(conn))
 }
 
@@ -93,7 +95,11 @@ pub(crate) fn at_rest<T>(
     let before = Still::of(path)?;
     let conn =
         connect(&immutable(path)?, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, settings);
-    let found = read(&conn.ok()?).ok()?;
+    let look = |conn: &Connection| {
+        stand_in::register_for_its_own(conn)?;
+        read(conn)
+    };
+    let found = look(&conn.ok()?).ok()?;
     (Still::of(path)? == before).then_some(found)
 }
 
@@ -276,6 +282,11 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
     if let Some(error) = told_already(error) {
         return error;
     }
+    if stand_in::is_called(error) {
+        let why = sqlite_message(error);
+        let message = format!("what is asked of {file} cannot be done here: {why}; nothing was changed");
+        return Error::new(ErrorKind::Hazard, file.to_string(), message).remedy(stand_in::REGISTER);
+    }
     let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {
         let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
@@ -414,7 +425,8 @@ fn told_already(error: &rusqlite::Error) -> Option<Error> {
 /// Whether a statement failed while it ran, on a value of a row, and not for what it says: SQLite tells the place in the text then.
 pub(crate) fn fails_on_a_row(error: &rusqlite::Error) -> bool {
     let rusqlite::Error::SqliteFailure(code, _) = error else { return false };
-    matches!(code.extended_code, ffi::SQLITE_ERROR | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH)
+    !stand_in::is_called(error)
+        && matches!(code.extended_code, ffi::SQLITE_ERROR | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH)
 }
 
 /// SQLite's own words.

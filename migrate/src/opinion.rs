@@ -34,7 +34,8 @@ pub struct Opinion {
 pub fn opinion(db: &Path, declared: &Declared, settings: &Settings) -> Result<Opinion> {
     let ignore = ignore_patterns(settings);
     let live = match open::snapshot(db, settings, &mut ())? {
-        Some(conn) => schema::read(&conn, &ignore).map_err(|error| explain(db, &error, settings))?,
+        Some(conn) => schema::read_for(&conn, &ignore, &declared.schema)
+            .map_err(|error| explain(db, &error, settings))?,
         None => Schema::default(),
     };
     let pending = atlas::pending(&live, declared, settings)?;
@@ -53,7 +54,7 @@ fn consequences(
     declared: &Declared,
     settings: &Settings,
 ) -> rusqlite::Result<Vec<String>> {
-    let mut conn = replica::memory(settings)?;
+    let mut conn = replica::beside(&declared.schema, settings)?;
     replica::create_all(&conn, live)?;
     guard::bound(&mut conn, settings)?;
     pending.iter().try_for_each(|sql| conn.execute_batch(sql))?;

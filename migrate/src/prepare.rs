@@ -36,8 +36,9 @@ use crate::prediction::{Pace, Prediction, Prospect};
 use crate::proof;
 use crate::reader::Reader;
 use crate::report::{Outcome, Report};
-use crate::schema::{self, Schema};
+use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
+use crate::stand_in;
 use crate::token::{fold, quote, tokenize};
 use crate::unusable::{self, Fault, Faults};
 use crate::watch::{Event, Watch};
@@ -225,6 +226,19 @@ fn unusable(fault: &Fault, declared: &Declared, settings: &Settings) -> Hazard {
     hazard
 }
 
+const MAKE: &str =
+    "let the service make it where it loads the module, then run the command again: it stays as it is";
+const MAKE_ANEW: &str = "declare it as it is in the database, or let the service drop it and make it anew, then run the command again";
+const DROP: &str = "declare it as it is in the database, or let the service drop it where it loads the module, then run the command again";
+
+/// Nothing approves it: no statement of this SQLite can do it.
+fn foreign(table: &VirtualTable, what: &str, remedy: &str) -> Hazard {
+    let (name, module) = (&table.name, table.module());
+    let message = format!("virtual table {name} cannot be {what} here: no such module: {module}");
+    let hazard = Hazard::new(HazardName::Unusable, &written(name), message, remedy.to_owned());
+    Hazard { approval: None, ..hazard }
+}
+
 fn already_unusable(fault: &Fault, declared: &Declared) -> String {
     format!("{}, as it is in the database already", declared.tell(fault))
 }
@@ -347,6 +361,11 @@ impl<'g, 'd> Ground<'g, 'd> {
         if report.outcome == Outcome::InSync {
             return Ok((Carry::default(), Start::default()));
         }
+        let foreign = self.foreign_tables();
+        if !foreign.is_empty() {
+            report.hazards.clone_from(&foreign);
+            return Err(refused(self.database, &foreign));
+        }
         let mut hazards = self.hazards(&carry)?;
         hazards.extend(faults.new.iter().map(|fault| unusable(fault, self.declared, self.settings)));
         let start = self.start()?;
@@ -367,9 +386,30 @@ impl<'g, 'd> Ground<'g, 'd> {
             let acted = self.conn().map_or_else(|| Ok(BTreeSet::new()), memory::read)?;
             let (conn, live, declared) = (self.conn(), &self.live, self.declared);
             let due = &self.due;
-            Search { conn, live, declared, carry, settings: self.settings, acted, due }.hazards()
+            let hazards =
+                Search { conn, live, declared, carry, settings: self.settings, acted, due }.hazards()?;
+            self.conn().map_or(Ok(()), stand_in::none_called)?;
+            Ok(hazards)
         };
         found().map_err(|error| self.cannot_plan(&error))
+    }
+
+    /// Virtual tables that would have to be made, changed or dropped without their modules.
+    fn foreign_tables(&self) -> Vec<Hazard> {
+        let (live, declared) = (&self.live, &self.declared.schema);
+        let come = declared.virtual_tables.iter().filter(|table| table.is_foreign).filter_map(|table| {
+            match live.virtual_table(&table.name) {
+                None => Some((table, "made", MAKE)),
+                Some(old) if old.body != table.body => {
+                    Some((table, "made anew with another definition", MAKE_ANEW))
+                }
+                Some(_) => None,
+            }
+        });
+        let replaced = |table: &&VirtualTable| declared.virtual_table(&table.name).is_none();
+        let gone = live.virtual_tables.iter().filter(|table| table.is_foreign).filter(replaced);
+        let found = come.chain(gone.map(|table| (table, "dropped", DROP)));
+        found.map(|(table, what, remedy)| foreign(table, what, remedy)).collect()
     }
 
     fn cannot_plan(&self, error: &rusqlite::Error) -> Error {
@@ -393,7 +433,8 @@ impl<'g, 'd> Ground<'g, 'd> {
     /// What of the declared schema no statement can use.
     fn faults(&self, carry: &Carry) -> Result<Faults<'d>> {
         let live_name = |table: &str| carry.table_to(table).map_or(table.to_owned(), |c| c.from.clone());
-        unusable::told_apart(&self.declared.faults, &self.live, self.settings, live_name)
+        let Declared { faults, stand_ins, .. } = self.declared;
+        unusable::told_apart(faults, stand_ins, &self.live, self.settings, live_name)
             .map_err(|error| self.cannot_plan(&error))
     }
 
@@ -477,7 +518,9 @@ fn found<'d>(
 ) -> rusqlite::Result<(Schema, Due<'d>)> {
     let _snapshot = schema::snapshot(conn)?;
     let live = schema::read_beside(conn, ignore, known)?;
+    stand_in::register_for(conn, &declared.schema)?;
     let due = due(Some(conn), &live, declared, settings)?;
+    stand_in::none_called(conn)?;
     Ok((live, due))
 }
 
@@ -785,10 +828,14 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
             let line: String =
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
             let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
+            let remedy = if stand_in::is_called(&error) { stand_in::REGISTER } else { "" };
             Error::new(kind, object, format!("would fail: {} in `{line}`", sqlite_message(&error)))
+                .remedy(remedy)
         }
         Failure::Reading(error) | Failure::Live(error) => {
+            let remedy = if stand_in::is_called(&error) { stand_in::REGISTER } else { "" };
             Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
+                .remedy(remedy)
         }
         Failure::Found { object, sql } => {
             Error::new(ErrorKind::Hazard, object, format!("would find rows that it must not: `{sql}`"))

@@ -145,6 +145,8 @@ pub(crate) struct VirtualTable {
     pub(crate) columns: Vec<String>,
     /// The table that its rows would be, were it an ordinary one; `None` where it keeps none that can be read back.
     pub(crate) rows: Option<Table>,
+    /// Its module is not here: it can be neither read nor written, made nor dropped.
+    pub(crate) is_foreign: bool,
 }
 
 /// How SQLite stores values in a column (<https://www.sqlite.org/datatype3.html>, section 3.1).
@@ -302,6 +304,38 @@ pub(crate) fn read(conn: &Connection, ignore: &[String]) -> rusqlite::Result<Sch
     Reading::of(conn, &list).read(rows)
 }
 
+/// As [`read`], without what belongs to virtual tables whose modules are not here, as far as `declared` has nothing of it.
+pub(crate) fn read_for(conn: &Connection, ignore: &[String], declared: &Schema) -> rusqlite::Result<Schema> {
+    let _snapshot = snapshot(conn)?;
+    let list = list(conn)?;
+    let mut rows = rows(conn, ignore, &list)?;
+    leave_parts(conn, &mut rows, &list, declared)?;
+    Reading::of(conn, &list).read(rows)
+}
+
+/// Takes out the tables `v_…` that nobody declares beside a virtual table `v` whose module is not here: it may keep its content there,
+/// and only the module knows.
+fn leave_parts(
+    conn: &Connection,
+    rows: &mut Vec<Row>,
+    list: &HashMap<String, ListFacts>,
+    declared: &Schema,
+) -> rusqlite::Result<()> {
+    let mut beginnings = Vec::new();
+    for name in list.iter().filter(|(_, fact)| fact.kind == "virtual").map(|(name, _)| name) {
+        if facts::columns_if_here(conn, name)?.is_none() {
+            beginnings.push(format!("{name}_"));
+        }
+    }
+    rows.retain(|row| {
+        let table = fold(&row.table);
+        let is_ordinary = list.get(&table).is_some_and(|fact| fact.kind == "table");
+        let is_part = is_ordinary && beginnings.iter().any(|beginning| table.starts_with(beginning));
+        !is_part || declared.table(&table).is_some()
+    });
+    Ok(())
+}
+
 /// What SQLite tells of all tables, for which it looks at every view.
 fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
     if let Some(error) = endless(&all_rows(conn)?) {
@@ -427,7 +461,10 @@ impl<'c> Reading<'c> {
                 self.tables.insert(key.clone(), facts);
                 names
             }
-            ("table", _) => folded(&facts::columns(self.conn, &row.name)?),
+            ("table", _) => match facts::columns_if_here(self.conn, &row.name)? {
+                Some(columns) => folded(&columns),
+                None => HashSet::new(),
+            },
             // A view may be there that cannot be read: then nothing is known of its columns.
             ("view", _) => match or_refusal(facts::columns(self.conn, &row.name))? {
                 Ok(columns) => folded(&columns),
@@ -473,7 +510,11 @@ impl<'c> Reading<'c> {
             body: body_of(row, tokens, |tokens| body::virtual_table(&row.sql, tokens)),
             columns: Vec::new(),
             rows: None,
+            is_foreign: facts::columns_if_here(self.conn, &row.name)?.is_none(),
         };
+        if table.is_foreign {
+            return Ok(table);
+        }
         let facts = facts::writable_columns(self.conn, &table)?;
         table.columns = facts.iter().map(|fact| fact.name.clone()).collect();
         table.rows = rows_of(&table, row, &facts);

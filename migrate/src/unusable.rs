@@ -13,6 +13,7 @@ use crate::declared::probe::{Verb, statements};
 use crate::replica;
 use crate::schema::{Schema, Table, Trigger};
 use crate::settings::Settings;
+use crate::stand_in::{Names, Unknown};
 use crate::token::{Token, fold, quote, tokenize};
 
 /// Something that no statement can use.
@@ -29,6 +30,8 @@ pub(crate) struct Fault {
     place: String,
     /// The folded names of tables and views that it uses: one of those may be the cause.
     uses: BTreeSet<String>,
+    /// The part that calls what only the service has: as long as it says the same, it is what it was.
+    text: Option<String>,
 }
 
 /// What of an object it is.
@@ -37,6 +40,7 @@ pub(crate) enum Part {
     /// A foreign key of a table, by its place among those of the CREATE text, from 0.
     ForeignKey(usize),
     Table,
+    Index,
     View,
     Trigger,
 }
@@ -46,6 +50,7 @@ impl Part {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::ForeignKey(_) | Self::Table => "table",
+            Self::Index => "index",
             Self::View => "view",
             Self::Trigger => "trigger",
         }
@@ -53,6 +58,20 @@ impl Part {
 }
 
 impl Fault {
+    /// A part that calls what only the service has; `missing` are SQLite's words.
+    pub(crate) fn missing(object: &str, part: Part, missing: String, text: String) -> Self {
+        let (object, place) = (object.to_owned(), fold(object));
+        Self {
+            object,
+            part,
+            reason: missing.clone(),
+            cause: missing,
+            place,
+            uses: BTreeSet::new(),
+            text: Some(text),
+        }
+    }
+
     /// The name that SQLite could not find, if it names one: `b` of "no such column: t.b".
     pub(crate) fn missing_name(&self) -> Option<&str> {
         let named = self.cause.strip_prefix("no such ")?.split_once(": ")?.1;
@@ -63,7 +82,7 @@ impl Fault {
     fn is(&self, other: &Self, object: &str) -> bool {
         let of_table = |fault: &Self| matches!(fault.part, Part::ForeignKey(_));
         other.object.eq_ignore_ascii_case(object)
-            && self.cause == other.cause
+            && (&self.cause, &self.text) == (&other.cause, &other.text)
             && of_table(self) == of_table(other)
             && self.part.kind() == other.part.kind()
     }
@@ -80,6 +99,7 @@ pub(crate) struct Faults<'f> {
 /// Of those that have one cause, the nearest to it.
 pub(crate) fn told_apart<'f>(
     declared: &'f [Fault],
+    stand_ins: &Names,
     live: &Schema,
     settings: &Settings,
     live_name: impl Fn(&str) -> String,
@@ -90,11 +110,12 @@ pub(crate) fn told_apart<'f>(
     let conn = replica::memory(settings)?;
     replica::create_all(&conn, live)?;
     let mut before = faults(&conn, live)?;
+    before.extend(stand_ins.faults(live));
     // Each of them accounts for one: a second one of its kind is new.
     let is_old = |fault: &&Fault| {
         let object = match fault.part {
             Part::ForeignKey(_) | Part::Table => live_name(&fault.object),
-            Part::View | Part::Trigger => fault.object.clone(),
+            Part::Index | Part::View | Part::Trigger => fault.object.clone(),
         };
         match before.iter().position(|other| fault.is(other, &object)) {
             Some(at) => {
@@ -104,7 +125,9 @@ pub(crate) fn told_apart<'f>(
             None => false,
         }
     };
-    let (old, new) = declared.iter().partition::<Vec<_>, _>(is_old);
+    let (mut old, new) = declared.iter().partition::<Vec<_>, _>(is_old);
+    // Nothing is wrong with it: the service has what is not here.
+    old.retain(|fault| fault.text.is_none());
     Ok(Faults { new: causes(&new), old: causes(&old) })
 }
 
@@ -157,7 +180,7 @@ impl Asked<'_> {
 
     /// A module may look only when rows are asked for at what it is over.
     fn virtual_tables(&mut self) -> rusqlite::Result<()> {
-        for table in &self.schema.virtual_tables {
+        for table in self.schema.virtual_tables.iter().filter(|table| !table.is_foreign) {
             let sql = format!("SELECT * FROM {} LIMIT 1", quote(&table.name));
             let read = || self.conn.prepare(&sql)?.raw_query().next().map(|_| ());
             if let Err(words) = or_refusal(read())? {
@@ -248,6 +271,7 @@ impl Asked<'_> {
                     cause: words.replace(&format!("\"{PROBE}\""), &format!("\"{table}\"")),
                     place: fold(table),
                     uses: BTreeSet::new(),
+                    text: None,
                 });
             }
         }
@@ -269,6 +293,7 @@ impl Asked<'_> {
             cause: words.clone(),
             place: fold(place),
             uses: uses(),
+            text: None,
         }));
     }
 
@@ -276,7 +301,11 @@ impl Asked<'_> {
     fn refused(&self, statements: &[String]) -> rusqlite::Result<BTreeSet<String>> {
         let mut refused = BTreeSet::new();
         for sql in statements {
-            refused.extend(or_refusal(self.conn.prepare(sql))?.err());
+            let words = or_refusal(self.conn.prepare(sql))?.err();
+            // Whoever has the module can use it, for all that is known here.
+            refused.extend(
+                words.filter(|words| !matches!(Unknown::in_message(words), Some(Unknown::Module(_)))),
+            );
         }
         Ok(refused)
     }

@@ -7,6 +7,7 @@ use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{self, explain, is_interrupted};
 use crate::settings::Settings;
+use crate::stand_in;
 
 /// Holds the file `copy` against what was told of it where it was made, and checks it with `integrity_check`. On return it is
 /// on the disk, not only in the system's cache.
@@ -49,8 +50,11 @@ fn integrity(copy: &Path, settings: &Settings) -> Result<String> {
     let Some(conn) = open::reading(copy, settings, &mut ())? else {
         return Ok("it is empty".to_owned());
     };
-    let verdict = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
-    verdict.map_err(|error| match is_interrupted(&error) {
+    let verdict = || -> rusqlite::Result<String> {
+        stand_in::register_for_its_own(&conn)?;
+        Ok(stand_in::check(&conn, "integrity_check", 1)?.into_iter().next().unwrap_or_default())
+    };
+    verdict().map_err(|error| match is_interrupted(&error) {
         true => interrupted(copy),
         false => explain(copy, &error, settings),
     })

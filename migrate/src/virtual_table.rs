@@ -19,6 +19,11 @@ pub(crate) enum Content {
 }
 
 impl VirtualTable {
+    /// The folded name of its module.
+    pub(crate) fn module(&self) -> String {
+        module(&self.sql)
+    }
+
     pub(crate) fn content(&self) -> Content {
         content(&self.sql)
     }

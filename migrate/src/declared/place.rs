@@ -27,14 +27,15 @@ pub(super) fn line_of_fault(text: &str, fault: &Fault) -> Option<usize> {
     let tokens = tokenize(text).ok()?;
     let is_trigger = fault.part == Part::Trigger;
     let declares = |head: ddl::Head| {
-        let is_of_kind = (head.kind == ObjectKind::Trigger) == is_trigger && head.kind != ObjectKind::Index;
+        let is_of_kind = (head.kind == ObjectKind::Trigger) == is_trigger
+            && (head.kind == ObjectKind::Index) == (fault.part == Part::Index);
         is_of_kind && head.name.eq_ignore_ascii_case(&fault.object)
     };
     let statement = split(&tokens).into_iter().find(|s| ddl::head(s).is_some_and(declares))?;
     let named = |name: &str| statement.iter().find(|token| token.name().eq_ignore_ascii_case(name));
     let found = match fault.part {
         Part::ForeignKey(at) => statement.iter().filter(|token| token.is("REFERENCES")).nth(at),
-        Part::Table | Part::View | Part::Trigger => fault.missing_name().and_then(named),
+        Part::Table | Part::Index | Part::View | Part::Trigger => fault.missing_name().and_then(named),
     };
     Some(position(text, found.or(statement.first())?.start).0)
 }

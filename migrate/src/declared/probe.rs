@@ -6,15 +6,8 @@ use rusqlite::Connection;
 
 use crate::answer::or_refusal;
 use crate::schema::Schema;
+use crate::stand_in::Unknown;
 use crate::token::{fold, quote};
-
-/// What SQLite says when a schema needs something that nobody registered.
-const UNKNOWN: [&str; 3] = ["no such function: ", "no such collation sequence: ", "no such module: "];
-
-/// The name in such a message.
-pub(super) fn unknown_name(message: &str) -> Option<&str> {
-    UNKNOWN.iter().find_map(|prefix| message.strip_prefix(prefix))
-}
 
 /// SQLite's message about the first unknown function or collation. Views and triggers that cannot be used for another reason,
 /// such as a missing table, are SQLite's own affair: it allows them.
@@ -34,7 +27,7 @@ pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Op
     }
     for sql in &uses {
         if let Err(message) = or_refusal(conn.prepare(sql))?
-            && unknown_name(&message).is_some()
+            && matches!(Unknown::in_message(&message), Some(Unknown::Function(_) | Unknown::Collation(_)))
         {
             return Ok(Some(message));
         }

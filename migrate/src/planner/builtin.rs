@@ -21,6 +21,7 @@ use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::planner::{Task, failed};
 use crate::replica;
 use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
+use crate::stand_in::{self, Names};
 use crate::token::{Kind, quote, quote_text, tokenize};
 use crate::virtual_table::Content;
 
@@ -41,6 +42,8 @@ struct Builder<'t> {
     task: &'t Task<'t>,
     /// Made of `now` once a step has to run on it.
     scratch: OnceCell<Connection>,
+    /// What both schemas call that nobody has registered here: looked for once, since it takes all their texts.
+    stand_ins: OnceCell<Names>,
     steps: Vec<Step>,
     /// What there is after the steps so far, but for those that ran on the scratch copy since it was read.
     now: Schema,
@@ -49,17 +52,38 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(task: &'t Task<'t>) -> Self {
-        let (scratch, steps) = (OnceCell::new(), Vec::new());
-        Self { task, scratch, steps, now: task.live.clone(), is_stale: false }
+        let (scratch, stand_ins, steps) = (OnceCell::new(), OnceCell::new(), Vec::new());
+        Self { task, scratch, stand_ins, steps, now: task.live.clone(), is_stale: false }
     }
 
     fn scratch(&self) -> rusqlite::Result<&Connection> {
         if let Some(scratch) = self.scratch.get() {
             return Ok(scratch);
         }
-        let scratch = replica::memory(self.task.settings)?;
+        let scratch = self.beside()?;
         replica::create_all(&scratch, &self.now)?;
         Ok(self.scratch.get_or_init(|| scratch))
+    }
+
+    /// Whether the table, as it is or as it is declared, has what only the service registers.
+    fn calls_stand_ins(&self, table: &str) -> bool {
+        let declared = self.task.declared;
+        [&self.now, &declared.schema].iter().any(|schema| declared.stand_ins.are_on(schema, table))
+    }
+
+    /// Another empty database, for a question.
+    fn beside(&self) -> rusqlite::Result<Connection> {
+        let conn = replica::memory(self.task.settings)?;
+        let names = match self.stand_ins.get() {
+            Some(names) => names,
+            None => {
+                let rows = self.task.live.rows.iter().chain(&self.task.declared.schema.rows);
+                let names = stand_in::lacking(&conn, rows.map(|row| row.sql.as_str()))?;
+                self.stand_ins.get_or_init(|| names)
+            }
+        };
+        names.register(&conn)?;
+        Ok(conn)
     }
 
     fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{KeyColumn, Reading, Row, Schema, facts, rows, snapshot};
+use super::{KeyColumn, Reading, Row, Schema, facts, leave_parts, rows, snapshot};
 
 /// As [`read`], of a database that most likely is as `known`: where all texts are the same, nothing is asked twice.
 ///
@@ -12,7 +12,8 @@ use super::{KeyColumn, Reading, Row, Schema, facts, rows, snapshot};
 pub(crate) fn read_beside(conn: &Connection, ignore: &[String], known: &Schema) -> rusqlite::Result<Schema> {
     let _snapshot = snapshot(conn)?;
     let list = super::list(conn)?;
-    let rows = rows(conn, ignore, &list)?;
+    let mut rows = rows(conn, ignore, &list)?;
+    leave_parts(conn, &mut rows, &list, known)?;
     if same_rows(&rows, &known.rows) && same_beyond_text(conn, known)? {
         return Ok(Schema { rows, ..known.clone() });
     }
@@ -33,7 +34,7 @@ fn sorted(rows: &[Row]) -> Vec<&Row> {
 /// What a schema means beyond its texts: what modules tell of virtual tables, and whether the file is of a format that knows DESC, which
 /// none did before 2006 (<https://www.sqlite.org/fileformat2.html#schemaformat>); one index that has it tells for all.
 fn same_beyond_text(conn: &Connection, known: &Schema) -> rusqlite::Result<bool> {
-    for table in &known.virtual_tables {
+    for table in known.virtual_tables.iter().filter(|table| !table.is_foreign) {
         let columns = facts::writable_columns(conn, table)?;
         if !columns.iter().map(|fact| &fact.name).eq(&table.columns) {
             return Ok(false);

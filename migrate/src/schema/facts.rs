@@ -7,6 +7,8 @@ use rusqlite::Connection;
 use super::{Key, KeyColumn, Table, VirtualTable};
 use crate::answer::or_refusal;
 use crate::guard;
+use crate::open::sqlite_message;
+use crate::stand_in::Unknown;
 use crate::token::{canonical_name, fold};
 
 /// One row of `PRAGMA table_list`.
@@ -116,6 +118,17 @@ pub(super) fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<Co
         })
     })?;
     rows.collect()
+}
+
+/// `None` of a virtual table whose module is not here.
+pub(super) fn columns_if_here(conn: &Connection, table: &str) -> rusqlite::Result<Option<Vec<ColumnFacts>>> {
+    match columns(conn, table) {
+        Ok(columns) => Ok(Some(columns)),
+        Err(error) => match Unknown::in_message(&sqlite_message(&error)) {
+            Some(Unknown::Module(_)) => Ok(None),
+            _ => Err(error),
+        },
+    }
 }
 
 /// The columns of a virtual table that hold values: the visible ones, and the language of an FTS4 row.

@@ -338,69 +338,26 @@ mod statements {
 mod unknown {
     use super::*;
 
+    /// The service may have it: the database tells whether it is new.
     #[test]
-    fn function() {
-        assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT CHECK (slug(a) = a)\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:17: no such function: slug
-          a TEXT CHECK (slug(a) = a)
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
-    }
-
-    #[test]
-    fn function_in_a_view() {
-        assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE VIEW v AS\n  SELECT slug(a) FROM t;"), @"
-        [db/schema.sql:3] db/schema.sql:3:10: no such function: slug
-          SELECT slug(a) FROM t;
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
-    }
-
-    #[test]
-    fn function_in_a_trigger() {
-        for event in ["INSERT", "UPDATE OF a", "DELETE"] {
-            let sql = format!(
-                "CREATE TABLE t (a, b AS (a));\nCREATE TRIGGER r AFTER {event} ON t BEGIN\n  SELECT slug(1);\nEND;"
-            );
-            let said = refused(&sql);
-            assert!(said.contains("db/schema.sql:3:10: no such function: slug"), "{said}");
+    fn what_only_the_service_may_have_is_no_error_of_the_text() {
+        for sql in [
+            "CREATE TABLE t (a TEXT CHECK (slug(a) = a))",
+            "CREATE TABLE t (a TEXT, b AS (slug(a)), c DEFAULT (other(1))); CREATE INDEX i ON t (lower(slug(a)))",
+            "CREATE TABLE t (a TEXT CHECK (a REGEXP 'b'))",
+            "CREATE TABLE t (a); CREATE VIEW v AS SELECT slug(a), \"other\"(a) FROM t",
+            "CREATE TABLE t (a, b AS (a)); CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT slug(1); END",
+            "CREATE VIEW v AS SELECT 1 AS a; CREATE TRIGGER r INSTEAD OF UPDATE ON v BEGIN SELECT slug(1); END",
+            "CREATE TABLE t (a TEXT COLLATE german UNIQUE)",
+            "CREATE TABLE t (a); CREATE INDEX i ON t (a COLLATE german)",
+            "CREATE INDEX i ON t (slug(a) COLLATE german); CREATE TABLE t (a)",
+            "CREATE TABLE t (a); CREATE VIEW v AS SELECT a FROM t ORDER BY a COLLATE german",
+            "CREATE VIRTUAL TABLE IF NOT EXISTS main.t USING vec0 (a float[4])",
+            "CREATE VIEW v AS SELECT rowid FROM t; CREATE VIRTUAL TABLE t USING vec0 (a float[4])",
+        ] {
+            let declared = Declared::parse(Path::new("schema.sql"), sql, &Settings::default());
+            declared.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
-    }
-
-    #[test]
-    fn function_in_a_trigger_on_a_view() {
-        assert_snapshot!(refused("CREATE VIEW v AS SELECT 1 AS a;\nCREATE TRIGGER r INSTEAD OF UPDATE ON v BEGIN\n  SELECT slug(1);\nEND;"), @"
-        [db/schema.sql:3] db/schema.sql:3:10: no such function: slug
-          SELECT slug(1);
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
-    }
-
-    #[test]
-    fn collation_of_a_column() {
-        assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT COLLATE german\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:18: no such collation sequence: german
-          a TEXT COLLATE german
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
-    }
-
-    #[test]
-    fn collation_of_an_index() {
-        assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE INDEX i ON t (a COLLATE german);"), @"
-        [db/schema.sql:2] db/schema.sql:2:32: no such collation sequence: german
-          CREATE INDEX i ON t (a COLLATE german);
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
-    }
-
-    #[test]
-    fn module() {
-        assert_snapshot!(refused("CREATE VIRTUAL TABLE t USING vec0 (a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:30: no such module: vec0
-          CREATE VIRTUAL TABLE t USING vec0 (a);
-        correct the name; what only the service registers cannot be used in schema.sql
-        ");
     }
 
     #[test]

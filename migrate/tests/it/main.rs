@@ -41,6 +41,7 @@ mod rules;
 mod schema_files;
 mod scrub;
 mod sequences;
+mod stand_ins;
 mod steps;
 mod support;
 mod unusable;

@@ -5,7 +5,6 @@ use rusqlite::Connection;
 use super::shortcut::Trial;
 use super::{Builder, renames_later};
 use crate::plan::Step;
-use crate::replica;
 use crate::schema::{self, Column, Row, Schema, Table};
 
 /// What came of an attempt to change a table alone.
@@ -62,7 +61,7 @@ impl Builder<'_> {
 
     /// The table with its indexes, beside the parents that its keys are resolved by.
     fn copy_of(&self, old: &Table, new: &Table) -> rusqlite::Result<Connection> {
-        let scratch = replica::memory(self.task.settings)?;
+        let scratch = self.beside()?;
         if self.now.tables.iter().any(|table| table.autoincrement) {
             // SQLite makes `sqlite_sequence` with the first such table, and keeps it.
             scratch.execute_batch(
@@ -71,7 +70,8 @@ impl Builder<'_> {
         }
         let keys = || old.foreign_keys.iter().chain(&new.foreign_keys);
         let is_own = |row: &Row| row.table.eq_ignore_ascii_case(&old.name);
-        let is_parent = |row: &Row| keys().any(|key| key.parent.eq_ignore_ascii_case(&row.name));
+        let names_it = |row: &Row| keys().any(|key| key.parent.eq_ignore_ascii_case(&row.name));
+        let is_parent = |row: &Row| names_it(row) && self.now.virtual_table(&row.name).is_none();
         let tables =
             self.now.rows.iter().filter(|row| row.kind == "table" && (is_own(row) || is_parent(row)));
         let indexes = self.now.rows.iter().filter(|row| row.kind == "index" && is_own(row));

@@ -8,7 +8,6 @@ use super::Builder;
 use super::shortcut::{Trial, auto_indexes};
 use crate::carry::{Rowid, TableCarry};
 use crate::plan::{Cost, Step, StepKind};
-use crate::replica;
 use crate::schema::{Column, Index, Table};
 use crate::settings::FastPath;
 use crate::token::{canonical_name, quote, quote_text};
@@ -18,7 +17,11 @@ impl Builder<'_> {
     pub(super) fn beside_indexes(&self, old: &Table, table: &Table) -> rusqlite::Result<Option<Vec<Step>>> {
         let full = self.task.settings.fast_path == FastPath::Full;
         let carry = self.task.carry.table_to(&table.name);
-        let Some(carry) = carry.filter(|carry| full && may_stay(old, table, carry)) else { return Ok(None) };
+        let Some(carry) =
+            carry.filter(|carry| full && may_stay(old, table, carry) && !self.calls_stand_ins(&old.name))
+        else {
+            return Ok(None);
+        };
         self.tried(table, carry, |trial| trial.copy_beside(old))
     }
 }
@@ -75,7 +78,7 @@ impl Trial<'_, '_> {
 
     /// Whether the indexes that SQLite made for constraints are the ones that the declared text asks for, and hold the same.
     fn constraints_keep_theirs(&self) -> rusqlite::Result<bool> {
-        let pristine = replica::memory(self.builder.task.settings)?;
+        let pristine = self.builder.beside()?;
         pristine.execute_batch(&self.table.sql)?;
         let declared = auto_indexes(&pristine, &self.table.name)?;
         let keys = declared.values().flatten();

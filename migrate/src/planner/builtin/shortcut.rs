@@ -14,7 +14,6 @@ use crate::ddl;
 use crate::difference::{same_table, stand_ins};
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::planner::IMPOSSIBLE;
-use crate::replica;
 use crate::schema::{self, Schema, Table};
 use crate::settings::FastPath;
 use crate::token::{quote, quote_text, tokenize};
@@ -220,6 +219,10 @@ impl Trial<'_, '_> {
         if !stand_ins(&now, &self.builder.task.declared.schema, &old.name).is_empty() {
             return Ok(false);
         }
+        // Nobody here could check what an edit makes of it.
+        if self.builder.calls_stand_ins(&old.name) {
+            return Ok(false);
+        }
         let (carry, all, asked) = (self.carry, &self.builder.now, self.is_asked());
         let change = Change { old, new: self.table, carry, now: &now, all, asked };
         // SQLite looks for the table under the name that its row has.
@@ -291,7 +294,7 @@ impl Trial<'_, '_> {
     fn finds_defaults(&self, needs: &Needs) -> rusqlite::Result<bool> {
         let now = self.now()?;
         let Some(old) = now.table(&self.table.name) else { return Ok(false) };
-        let trial = replica::memory(self.builder.task.settings)?;
+        let trial = self.builder.beside()?;
         for (name, condition) in &needs.widen {
             let columns = old.columns.iter().filter(|column| quote(&column.name) == *name);
             for column in columns {
@@ -362,7 +365,7 @@ impl Trial<'_, '_> {
         text: &str,
         before: &AutoIndexes,
     ) -> rusqlite::Result<Option<Vec<String>>> {
-        let pristine = replica::memory(self.builder.task.settings)?;
+        let pristine = self.builder.beside()?;
         pristine.execute_batch(text)?;
         let after = auto_indexes(&pristine, &self.table.name)?;
         let stays = |(name, key): &(&String, &Vec<_>)| after.get(*name) == Some(*key);
