@@ -6,6 +6,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, stdin};
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use migrate::{Error, ErrorKind};
@@ -17,7 +18,12 @@ use crate::pull::{Pull, State};
 
 /// Starts the process that makes the copy, and hands it the state, held: so there is no moment in which nobody holds it.
 /// Nobody waits for it: this process ends at once.
-pub(crate) fn start(pull: &Pull, state: State, scrub: Option<&Scrub>) -> Result<(), Error> {
+pub(crate) fn start(
+    pull: &Pull,
+    state: State,
+    scrub: Option<&Scrub>,
+    variables: &[(&'static str, PathBuf)],
+) -> Result<(), Error> {
     let spawn = || -> io::Result<()> {
         let mut copier = Command::new(env::current_exe()?);
         copier.args(["backup", "--detached"]);
@@ -25,6 +31,7 @@ pub(crate) fn start(pull: &Pull, state: State, scrub: Option<&Scrub>) -> Result<
             copier.args(["--scrub", &scrub.base64()]);
         }
         copier.arg("--").arg(pull.file());
+        copier.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
         copier.stdin(state.into_file()).stdout(Stdio::null()).stderr(Stdio::null());
         copier.spawn().map(drop)
     };

@@ -10,6 +10,7 @@ mod error;
 mod fly_toml;
 mod highlight;
 mod local;
+mod name;
 mod plain;
 mod project;
 mod release;

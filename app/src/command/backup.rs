@@ -72,7 +72,7 @@ fn here(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<migrate::
 fn detach(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<Status, Failure> {
     let pull = Pull::named(&config.database, file)?;
     config.database.existing()?;
-    let started = detach::start(&pull, pull.claim()?, scrub);
+    let started = detach::start(&pull, pull.claim()?, scrub, &config.for_a_copier);
     started.inspect_err(|_| drop(pull.discard(&config.settings)))?;
     Ok(Status::running(&pull))
 }

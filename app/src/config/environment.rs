@@ -105,6 +105,12 @@ impl Environment<'_> {
         Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
     }
 
+    /// All that the process sees that makes a copy: where the database is, and where files are made.
+    pub(super) fn for_a_copier(&self) -> Vec<(&'static str, PathBuf)> {
+        let names = ["DB_PATH", "SQLITE_TMPDIR", "TMPDIR"];
+        names.into_iter().filter_map(|name| Some((name, self.path(name)?))).collect()
+    }
+
     pub(super) fn is_ci(&self) -> bool {
         self.value("CI").is_some()
     }

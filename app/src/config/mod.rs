@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) client_header: Option<HeaderName>,
     /// The machine's platform, when that is Fly.
     pub(crate) fly: Option<Fly>,
+    /// The variables of the process that makes a copy: no password is among them.
+    pub(crate) for_a_copier: Vec<(&'static str, PathBuf)>,
 }
 
 /// What `start` may do with a database that is not what `schema.sql` says.
@@ -191,6 +193,7 @@ impl Config {
             password: environment.password(),
             client_header: environment.client_header()?,
             fly: environment.fly()?,
+            for_a_copier: environment.for_a_copier(),
         })
     }
 }
@@ -321,6 +324,16 @@ mod tests {
         let config = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap();
         let open = config(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
         assert!(open.password.is_none() && open.fly.is_none());
+        let handed_on = config(&[
+            ("APP_PASSWORD", "x"),
+            ("FLY_API_TOKEN", "x"),
+            ("DB_PATH", "/data/db"),
+            ("SQLITE_TMPDIR", "/data"),
+        ]);
+        assert_eq!(
+            handed_on.for_a_copier,
+            [("DB_PATH", "/data/db".into()), ("SQLITE_TMPDIR", "/data".into())]
+        );
         assert_eq!(config(&[("FLY_MACHINE_ID", "1")]).fly.unwrap().app, "APP");
         let both = config(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
         assert!(both.password.unwrap().is(" pä ".as_bytes()));

@@ -4,6 +4,7 @@
 
 mod api;
 mod boot;
+mod children;
 mod commands;
 mod cross_site;
 mod edit;

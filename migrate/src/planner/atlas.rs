@@ -3,6 +3,8 @@
 //! Atlas never sees the database: it plans against an empty copy of the live schema in a folder of its own, dry
 //! (<https://atlasgo.io/declarative/apply>).
 
+use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
 
@@ -82,8 +84,7 @@ fn run(settings: &Settings, binary: &Path, folder: &Path) -> Result<String> {
     let limit = settings.atlas_limit;
     let handle = duct::cmd(binary, arguments)
         .dir(folder)
-        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
-        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
+        .full_env(environment(env::vars_os()))
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
@@ -109,6 +110,15 @@ fn run(settings: &Settings, binary: &Path, folder: &Path) -> Result<String> {
         return Err(planner::interrupted());
     }
     Err(failed(format!("had no plan within {} seconds", limit.as_secs())))
+}
+
+/// Atlas sees where programs and files are, and no secret of whoever starts it: it asks nobody, and is asked for a plan alone.
+fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    const SEEN: [&str; 7] = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"];
+    let seen = all.filter(|(name, _)| SEEN.iter().any(|known| name == known));
+    // Without these it asks its maker for news.
+    let quiet = ["ATLAS_NO_UPDATE_NOTIFIER", "ATLAS_NO_UPGRADE_SUGGESTIONS"];
+    seen.chain(quiet.map(|name| (name.into(), "1".into()))).collect()
 }
 
 fn first_line(stderr: &[u8], stdout: &[u8], status: std::process::ExitStatus) -> String {

@@ -17,12 +17,16 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::error::{Error, Kind};
+use crate::name::AppName;
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How large Fly makes a volume where fly.toml says nothing, in gigabytes.
 const VOLUME_SIZE: u32 = 1;
+
+/// What a name of an app is made of.
+const APP: &str = "it with letters, digits and -, the first a letter or a digit: app = \"NAME\"";
 
 /// What mends a text that cannot be read.
 const REMEDY: &str = "see: fly config validate";
@@ -31,7 +35,7 @@ const REMEDY: &str = "see: fly config validate";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FlyToml {
     /// The app's name on Fly.
-    pub(crate) app: String,
+    pub(crate) app: AppName,
     /// The variables of `[env]`.
     pub(crate) env: BTreeMap<String, String>,
     /// `DB_PATH` of `[env]`.
@@ -160,10 +164,7 @@ impl FlyToml {
         let group = mount.processes.into_iter().next().unwrap_or_else(|| default_group.clone());
         let checks = of_group(file.checks, &group, &default_group);
         Ok(Self {
-            app: file
-                .app
-                .filter(|app| !app.is_empty())
-                .ok_or_else(|| wrong("fly.toml names no app").remedy("add to it: app = \"NAME\""))?,
+            app: app(file.app.as_deref().unwrap_or_default())?,
             env,
             db_path,
             primary_region: file.primary_region.filter(|region| !region.is_empty()),
@@ -182,6 +183,14 @@ impl FlyToml {
             grace_periods: grace_periods(checks)?,
         })
     }
+}
+
+fn app(name: &str) -> Result<AppName, Error> {
+    if name.is_empty() {
+        return Err(wrong("fly.toml names no app").remedy("add to it: app = \"NAME\""));
+    }
+    AppName::parse(name)
+        .ok_or_else(|| wrong("fly.toml: app is no name that Fly gives").remedy(format!("write {APP}")))
 }
 
 impl File {
@@ -333,6 +342,10 @@ mod tests {
         assert_snapshot!(error("app = 'shop'", ""), @r#"
         fly.toml names no app
         add to it: app = "NAME"
+        "#);
+        assert_snapshot!(error("'shop'", "'--org'"), @r#"
+        fly.toml: app is no name that Fly gives
+        write it with letters, digits and -, the first a letter or a digit: app = "NAME"
         "#);
         assert_snapshot!(error("app =", "app"), @"
         fly.toml:1: key with no value, expected `=`

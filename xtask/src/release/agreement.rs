@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::check::{Check, Verdict, fine, line};
 use super::deployed::{self, Source};
-use super::image::short;
+use crate::name::{AppName, CommitId};
 use crate::text;
 use crate::tool::git;
 
@@ -14,21 +14,21 @@ use crate::tool::git;
 pub(crate) const COMMIT: &str = "deployed commit";
 
 /// The line; none where nothing is deployed yet, or nobody could be asked.
-pub(crate) fn check(root: &Path, app: &str, sources: &[Source]) -> Result<Option<Check>> {
+pub(crate) fn check(root: &Path, app: &AppName, sources: &[Source]) -> Result<Option<Check>> {
     let details = told(sources.iter());
-    let Some((chosen, commit)) = sources.iter().find_map(|s| Some((s, s.commit.as_deref()?))) else {
+    let Some((chosen, commit)) = sources.iter().find_map(|s| Some((s, s.commit.as_ref()?))) else {
         return Ok(nothing_found(sources).map(|check| Check { details, ..check }));
     };
-    let (id, dirty) = deployed::clean(commit);
+    let id = commit.clean();
     let others: Vec<_> = sources.iter().filter(|s| s.commit.is_some() && s.place != chosen.place).collect();
-    if let Some(other) = others.iter().find(|source| source.commit.as_deref() != Some(commit)) {
-        let evidence = format!("{} runs, by {}, and others say otherwise", short(commit), chosen.place);
-        let remedy = remedy_of_disagreement(root, app, other, id)?;
+    if let Some(other) = others.iter().find(|source| source.commit.as_ref() != Some(commit)) {
+        let evidence = format!("{} runs, by {}, and others say otherwise", commit.short(), chosen.place);
+        let remedy = remedy_of_disagreement(root, app, other, &id)?;
         return Ok(Some(Check { details, ..line(COMMIT, Verdict::OutOfSync, evidence, remedy) }));
     }
     let agreed: String = others.iter().map(|source| format!(", and {}", source.place)).collect();
-    let evidence = format!("{} by {}{agreed}{}", short(commit), chosen.place, before_head(root, id)?);
-    if dirty {
+    let evidence = format!("{} by {}{agreed}{}", commit.short(), chosen.place, before_head(root, &id)?);
+    if commit.is_dirty() {
         let evidence = format!("{evidence}; its image holds changes that were never committed");
         let remedy = "commit them, then ship the commit: cargo xtask deploy";
         return Ok(Some(Check { details, ..line(COMMIT, Verdict::OutOfSync, evidence, remedy) }));
@@ -39,8 +39,8 @@ pub(crate) fn check(root: &Path, app: &str, sources: &[Source]) -> Result<Option
 }
 
 /// `, which is HEAD`, `, 3 commits before HEAD`; empty where that cannot be told.
-pub(crate) fn before_head(root: &Path, id: &str) -> Result<String> {
-    let between = git::commits_between(root, id, "HEAD")?;
+pub(crate) fn before_head(root: &Path, id: &CommitId) -> Result<String> {
+    let between = git::commits_since(root, id)?;
     Ok(match between {
         None => String::new(),
         Some(0) => ", which is HEAD".to_owned(),
@@ -48,9 +48,9 @@ pub(crate) fn before_head(root: &Path, id: &str) -> Result<String> {
     })
 }
 
-fn remedy_of_disagreement(root: &Path, app: &str, other: &Source, id: &str) -> Result<String> {
+fn remedy_of_disagreement(root: &Path, app: &AppName, other: &Source, id: &CommitId) -> Result<String> {
     let name = deployed::ref_name(app);
-    if !other.place.starts_with(&name) {
+    if !other.place.starts_with(name.as_str()) {
         return Ok(format!(
             "see whether a deploy is under way, and whose address that is: fly status -a {app}"
         ));
@@ -75,7 +75,7 @@ fn nothing_found(sources: &[Source]) -> Option<Check> {
 /// What each of them told, a line each.
 pub(crate) fn told<'s>(sources: impl Iterator<Item = &'s Source>) -> Vec<String> {
     let line = |Source { place, commit, reason, .. }: &Source| match commit {
-        Some(commit) => format!("{place}: {}", short(commit)),
+        Some(commit) => format!("{place}: {}", commit.short()),
         None => format!("{place}: {reason}"),
     };
     sources.map(line).collect()

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::identity::Identity;
-use super::image::short;
 use super::machine_log;
 use crate::error::{Error, Kind as ErrorKind};
+use crate::name::{AppName, CommitId, RefName, Revision};
 use crate::tool::fly::Volume;
-use crate::tool::git::{self, Origin, Pushed, Swapped};
+use crate::tool::git::{self, Origin, Pushed, Swapped, Tree};
 use crate::{plain, text};
 
 /// How often others may be faster.
@@ -67,9 +67,9 @@ pub(crate) struct Entry {
     /// The app on Fly.
     pub(crate) app: String,
     /// Of the image that production serves now, or that was tried; ends with `-dirty` where its work tree held something else.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
     /// The commit before.
-    pub(crate) from: Option<String>,
+    pub(crate) from: Option<Revision>,
     /// The image: `REPOSITORY@sha256:…`.
     pub(crate) image: String,
     /// The tag that it was pushed under, `REPOSITORY:TAG`; none of an image that was not pushed for this attempt.
@@ -103,7 +103,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Of now, by whoever this is; what there is to say of it is empty yet.
-    pub(crate) fn new(root: &Path, app: &str, kind: Kind, outcome: Outcome) -> Result<Self> {
+    pub(crate) fn new(root: &Path, app: &AppName, kind: Kind, outcome: Outcome) -> Result<Self> {
         let Identity { who, host } = Identity::read(root)?;
         Ok(Self {
             kind,
@@ -111,8 +111,8 @@ impl Entry {
             time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             who,
             host,
-            app: app.to_owned(),
-            commit: String::new(),
+            app: app.to_string(),
+            commit: Revision::default(),
             from: None,
             image: String::new(),
             tag: None,
@@ -136,7 +136,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recorded {
     /// Its commit; another one where it was pushed after others.
-    pub(crate) id: String,
+    pub(crate) id: CommitId,
     /// From 1, the first ever.
     pub(crate) number: usize,
     /// What it says.
@@ -169,13 +169,13 @@ impl Audit {
 
 /// The chain as it is now, here and at `origin` together.
 struct Chain {
-    tip: Option<String>,
+    tip: Option<CommitId>,
     /// What `origin` has, or why that is not known; `None` where there is no `origin`.
-    origin: Option<Result<Option<String>, String>>,
+    origin: Option<Result<Option<CommitId>, String>>,
 }
 
 /// Reads the entries of `app`, with those that `origin` has and this repository has not.
-pub(crate) fn read(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Audit> {
+pub(crate) fn read(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Audit> {
     let chain = joined(root, app, interrupt)?;
     let commits = match &chain.tip {
         Some(tip) => git::history(root, tip)?,
@@ -195,7 +195,7 @@ pub(crate) fn read(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Audi
 }
 
 /// The text of a file that belongs to an entry; `None` where it has none of that name.
-pub(crate) fn file(root: &Path, recorded: &Recorded, name: &str) -> Result<Option<String>> {
+pub(crate) fn file(root: &Path, recorded: &Recorded, name: &'static str) -> Result<Option<String>> {
     git::blob(root, &recorded.id, name)
 }
 
@@ -205,9 +205,9 @@ pub(crate) fn file(root: &Path, recorded: &Recorded, name: &str) -> Result<Optio
 /// When not even this repository can be written to.
 pub(crate) fn append(
     root: &Path,
-    app: &str,
+    app: &AppName,
     entry: &Entry,
-    files: &[(&str, &str)],
+    files: &[(&'static str, &str)],
     interrupt: &Interrupt,
 ) -> Result<Pushed> {
     if git::common_folder(root)?.is_none() {
@@ -228,40 +228,40 @@ pub(crate) fn append(
 /// `None` where others were faster.
 fn try_append(
     root: &Path,
-    app: &str,
+    app: &AppName,
     entry: &Entry,
-    tree: &str,
+    tree: &Tree,
     interrupt: &Interrupt,
 ) -> Result<Option<Pushed>> {
     let Chain { tip, origin } = joined(root, app, interrupt)?;
     let identity = Identity { who: entry.who.clone(), host: entry.host.clone() };
     let (name, address) = identity.author();
-    let commit = git::commit(root, tree, tip.as_deref(), (name, &address), &entry.to_message()?)?;
+    let commit = git::commit(root, tree, tip.as_ref(), (name, &address), &entry.to_message()?)?;
     let pushed = match origin {
         None => Pushed::NoOrigin,
         Some(Err(reason)) => Pushed::OnlyHere(reason),
-        Some(Ok(there)) => match git::swap(root, &ref_name(app), there.as_deref(), Some(&commit))? {
+        Some(Ok(there)) => match git::swap(root, &ref_name(app), there.as_ref(), Some(&commit))? {
             Swapped::Done => Pushed::Everywhere,
             Swapped::Moved(_) => return Ok(None),
             Swapped::Refused(reason) | Swapped::Silent(reason) => Pushed::OnlyHere(reason),
         },
     };
-    let is_set = git::set_ref(root, &ref_name(app), tip.as_deref(), &commit)?;
+    let is_set = git::set_ref(root, &ref_name(app), tip.as_ref(), &commit)?;
     // What is at origin is found there the next time, whatever another process has set here.
     Ok((is_set || pushed == Pushed::Everywhere).then_some(pushed))
 }
 
 /// Brings what `origin` has into this repository, and puts what it has not on top.
-fn joined(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Chain> {
+fn joined(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Chain> {
     let name = ref_name(app);
-    let own = git::rev_parse(root, &name)?;
+    let own = git::named(root, &name)?;
     let there = match git::origin_ref(root, &name, interrupt)? {
         Origin::Nowhere => return Ok(Chain { tip: own, origin: None }),
         Origin::Silent(reason) => return Ok(Chain { tip: own, origin: Some(Err(not_reached(&reason))) }),
         Origin::Answered(None) => return Ok(Chain { tip: own, origin: Some(Ok(None)) }),
         Origin::Answered(Some(there)) => there,
     };
-    if git::rev_parse(root, &there)?.is_none()
+    if !git::has(root, &there)?
         && let Err(reason) = git::fetch_history(root, &name, interrupt)?
     {
         return Ok(Chain { tip: own, origin: Some(Err(not_reached(&reason))) });
@@ -274,7 +274,7 @@ fn joined(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Chain> {
     }
     if own.as_ref() != Some(&tip) {
         // Where another process was faster it has done the same.
-        git::set_ref(root, &name, own.as_deref(), &tip)?;
+        git::set_ref(root, &name, own.as_ref(), &tip)?;
     }
     Ok(Chain { tip: Some(tip), origin: Some(Ok(Some(there))) })
 }
@@ -284,8 +284,8 @@ fn not_reached(reason: &str) -> String {
 }
 
 /// The git ref of the chain of an app.
-pub(crate) fn ref_name(app: &str) -> String {
-    format!("refs/landfall/audit/{app}")
+pub(crate) fn ref_name(app: &AppName) -> RefName {
+    RefName::of("audit", app)
 }
 
 impl Entry {
@@ -325,7 +325,7 @@ impl fmt::Display for Entry {
             Outcome::Stranded => "needs a person",
             Outcome::Shipping => "is shipped",
         };
-        write!(f, "{what} {} to {} by {}: {came}", short(&self.commit), self.app, self.who)
+        write!(f, "{what} {} to {} by {}: {came}", self.commit.short(), self.app, self.who)
     }
 }
 
@@ -338,7 +338,10 @@ mod tests {
     use super::*;
     use crate::tool::git::sandbox::{Sandbox, git};
 
-    const APP: &str = "shop";
+    fn app() -> AppName {
+        AppName::parse("shop").unwrap()
+    }
+
     const REF: &str = "refs/landfall/audit/shop";
 
     fn entry(message: &str) -> Entry {
@@ -348,8 +351,8 @@ mod tests {
             time: "2026-08-01T12:00:00Z".to_owned(),
             who: "ada@example.com".to_owned(),
             host: "laptop".to_owned(),
-            app: APP.to_owned(),
-            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            app: app().to_string(),
+            commit: Revision::parse("0123456789abcdef0123456789abcdef01234567").unwrap(),
             from: None,
             image: "registry.fly.io/shop@sha256:12".to_owned(),
             tag: Some("registry.fly.io/shop:12".to_owned()),
@@ -369,12 +372,12 @@ mod tests {
     }
 
     fn add(root: &Path, message: &str) -> Pushed {
-        append(root, APP, &entry(message), &[], &Interrupt::default()).unwrap()
+        append(root, &app(), &entry(message), &[], &Interrupt::default()).unwrap()
     }
 
     /// Their numbers and messages, the newest first.
     fn all(root: &Path) -> Vec<(usize, String)> {
-        let audit = read(root, APP, &Interrupt::default()).unwrap();
+        let audit = read(root, &app(), &Interrupt::default()).unwrap();
         assert_eq!(audit.reason, None);
         audit.entries.into_iter().map(|recorded| (recorded.number, recorded.entry.message)).collect()
     }
@@ -390,11 +393,11 @@ mod tests {
         let ada = sandbox.clone("ada");
         let files = [("fly.toml", "app = 'shop'\n\n"), ("schema.sql", "")];
         let first = Entry { outcome: Outcome::WentBack, ..entry("it was\nnot well: {\"é\"}") };
-        let pushed = append(&ada, APP, &first, &files, &Interrupt::default()).unwrap();
+        let pushed = append(&ada, &app(), &first, &files, &Interrupt::default()).unwrap();
         assert_eq!(pushed, Pushed::Everywhere);
         assert_eq!(add(&ada, ""), Pushed::Everywhere);
         for bob in [sandbox.clone("bob"), sandbox.shallow_clone("eve")] {
-            let audit = read(&bob, APP, &Interrupt::default()).unwrap();
+            let audit = read(&bob, &app(), &Interrupt::default()).unwrap();
             assert_eq!(audit.reason, None);
             let [newest, oldest] = audit.entries.as_slice() else { panic!("two") };
             assert_eq!((newest.number, &newest.entry), (2, &entry("")));
@@ -424,7 +427,7 @@ mod tests {
             copy: Some("/data/\u{1b}]0;title\u{7}copy".to_owned()),
             ..entry(&format!("exit code 1\u{1b}[2J{log}\nproduction serves nobody"))
         };
-        append(&ada, APP, &entry, &[], &Interrupt::default()).unwrap();
+        append(&ada, &app(), &entry, &[], &Interrupt::default()).unwrap();
         let published = git(&sandbox.origin(), &["log", "-p", REF]);
         for word in ["Lovelace", "sesame", "\u{1b}", "u001b", "title"] {
             assert!(!published.contains(word), "{word}: {published}");
@@ -463,7 +466,7 @@ mod tests {
             let Pushed::OnlyHere(reason) = add(&ada, message) else { panic!("origin is gone") };
             assert!(reason.starts_with("origin was not reached: '"), "{reason}");
         }
-        let audit = read(&ada, APP, &Interrupt::default()).unwrap();
+        let audit = read(&ada, &app(), &Interrupt::default()).unwrap();
         assert_eq!((audit.entries.len(), audit.entries[0].entry.message.as_str()), (3, "three"));
         assert!(audit.reason.unwrap().starts_with("origin was not reached: '"));
 
@@ -495,7 +498,7 @@ mod tests {
         let ada = sandbox.clone("ada");
         let interrupt = Interrupt::default();
         interrupt.raise();
-        let pushed = append(&ada, APP, &entry("one"), &[], &interrupt).unwrap();
+        let pushed = append(&ada, &app(), &entry("one"), &[], &interrupt).unwrap();
         // origin may have been faster.
         let interrupted = Pushed::OnlyHere("origin was not reached: interrupted".to_owned());
         assert!([interrupted, Pushed::Everywhere].contains(&pushed), "{pushed:?}");
@@ -520,7 +523,7 @@ mod tests {
         let ada = sandbox.clone("ada");
         git(&ada, &["push", "--quiet", "origin", &format!("HEAD:{REF}")]);
         add(&ada, "mine");
-        let audit = read(&ada, APP, &Interrupt::default()).unwrap();
+        let audit = read(&ada, &app(), &Interrupt::default()).unwrap();
         assert_eq!((audit.entries.len(), audit.entries[0].number), (1, 2));
         assert_snapshot!(audit.reason.unwrap(), @"1 record cannot be read by this version");
     }

@@ -10,14 +10,13 @@ use serde::Serialize;
 use super::probe::{Probe, Version};
 use super::production::{Production, Trouble};
 use crate::error::{Error, Kind};
+use crate::name::{AppName, CommitId, RefName};
 use crate::project::{self, Project};
 use crate::tool::fly::Machine;
 use crate::tool::git::{self, Origin, Pushed};
 
 /// The label that an image tells its commit by (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>).
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
-/// What a commit ends with whose work tree held something else.
-const DIRTY: &str = "-dirty";
 
 /// A place where the deployed commit was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,7 +24,7 @@ pub(crate) struct Source {
     /// Where: `the image label of machine 148e…`.
     pub(crate) place: String,
     /// The commit that was found there.
-    pub(crate) commit: Option<String>,
+    pub(crate) commit: Option<CommitId>,
     /// Why none was; empty where one was.
     pub(crate) reason: String,
     /// What mends it, where it is a failure.
@@ -33,13 +32,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn found(place: impl Into<String>, commit: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            commit: Some(commit.into()),
-            reason: String::new(),
-            remedy: String::new(),
-        }
+    fn found(place: impl Into<String>, commit: CommitId) -> Self {
+        Self { commit: Some(commit), ..Self::none(place, "") }
     }
 
     fn none(place: impl Into<String>, reason: impl Into<String>) -> Self {
@@ -56,14 +50,17 @@ impl Source {
     }
 }
 
-/// The commit that is written on a machine's image.
-pub(crate) fn revision(machine: &Machine) -> Option<&str> {
-    machine.label(REVISION)
+/// The commit that is written on a machine's image; none where nothing is, or what is no commit.
+pub(crate) fn revision(machine: &Machine) -> Option<CommitId> {
+    machine.label(REVISION).and_then(CommitId::parse)
 }
 
+/// With what all refs begin that record what is deployed.
+pub(crate) const REFS: &str = "refs/landfall/deployed/";
+
 /// The git ref that records what is deployed of an app.
-pub(crate) fn ref_name(app: &str) -> String {
-    format!("refs/landfall/deployed/{app}")
+pub(crate) fn ref_name(app: &AppName) -> RefName {
+    RefName::of("deployed", app)
 }
 
 /// Records a commit as deployed: in this repository, and at `origin` where that answers. The mark of a work tree that held something
@@ -71,28 +68,28 @@ pub(crate) fn ref_name(app: &str) -> String {
 ///
 /// # Errors
 /// When this repository does not have the commit and cannot get it.
-pub(crate) fn record(root: &Path, app: &str, commit: &str, interrupt: &Interrupt) -> Result<Pushed> {
+pub(crate) fn record(root: &Path, app: &AppName, commit: &CommitId, interrupt: &Interrupt) -> Result<Pushed> {
     if git::common_folder(root)?.is_none() {
         return Ok(Pushed::Nowhere);
     }
-    let (name, (commit, _)) = (ref_name(app), clean(commit));
-    if let Err(reason) = make_available(root, commit, interrupt)? {
+    let (name, commit) = (ref_name(app), commit.clean());
+    if let Err(reason) = make_available(root, &commit, interrupt)? {
         let message =
             format!("commit {commit} is not in this repository, so that {name} was not set: {reason}");
         let remedy = format!("bring it here, then set it: git update-ref {name} {commit}");
         return Err(Error::new(Kind::Failed, name, message).remedy(remedy).into());
     }
-    git::set_ref(root, &name, git::rev_parse(root, &name)?.as_deref(), commit)?;
+    git::set_ref(root, &name, git::named(root, &name)?.as_ref(), &commit)?;
     if !git::has_origin(root)? {
         return Ok(Pushed::NoOrigin);
     }
-    Ok(git::put(root, &name, commit)?.map_or_else(Pushed::OnlyHere, |()| Pushed::Everywhere))
+    Ok(git::put(root, &name, &commit)?.map_or_else(Pushed::OnlyHere, |()| Pushed::Everywhere))
 }
 
 /// All places, the most trusted first: what really runs, what was recorded, what the service says.
 pub(crate) fn sources(
     project: &Project,
-    app: &str,
+    app: &AppName,
     production: &Production,
     answer: &Answer,
     interrupt: &Interrupt,
@@ -124,9 +121,13 @@ fn label(production: &Production) -> Source {
     match production {
         Production::Machine(machine) => {
             let place = format!("the image of machine {}", machine.id);
-            match revision(machine) {
-                Some(commit) => Source::found(place, commit),
-                None => Source::none(place, format!("it has no label {REVISION}")),
+            match (revision(machine), machine.label(REVISION)) {
+                (Some(commit), _) => Source::found(place, commit),
+                (None, Some(_)) => Source {
+                    remedy: "ship a commit: cargo xtask deploy".to_owned(),
+                    ..Source::none(place, format!("its label {REVISION} is no commit"))
+                },
+                (None, None) => Source::none(place, format!("it has no label {REVISION}")),
             }
         }
         Production::Absent(reason) | Production::NotAsked(reason) => Source::none(PLACE, reason),
@@ -135,9 +136,9 @@ fn label(production: &Production) -> Source {
 }
 
 /// The ref at `origin`, where every deploy pushes it; this repository's own where `origin` does not answer, or there is none.
-fn recorded(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Source> {
+fn recorded(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Source> {
     let name = ref_name(app);
-    let own = git::rev_parse(root, &name)?;
+    let own = git::named(root, &name)?;
     let from_own = |place: String| match own {
         Some(commit) => Source::found(place, commit),
         None => Source::none(place, "there is no such ref"),
@@ -146,13 +147,16 @@ fn recorded(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Source> {
         Origin::Answered(Some(commit)) => Source::found(format!("{name} of origin"), commit),
         Origin::Answered(None) => from_own(format!("{name} (origin has none)")),
         Origin::Silent(reason) => from_own(format!("{name} (origin was not reached: {reason})")),
-        Origin::Nowhere => from_own(name),
+        Origin::Nowhere => from_own(name.into()),
     })
 }
 
 fn answered(Answer { place, version }: &Answer) -> Source {
     match version {
-        Ok(version) => Source::found(place, version.commit.as_str()),
+        Ok(version) => match version.commit.commit() {
+            Some(commit) => Source::found(place, commit.clone()),
+            None => Source::none(place, "it was built of no commit"),
+        },
         Err(reason) => Source::none(place, reason),
     }
 }
@@ -161,21 +165,20 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A commit without the mark of a work tree that held something else, and whether it had it.
-pub(crate) fn clean(commit: &str) -> (&str, bool) {
-    commit.strip_suffix(DIRTY).map_or((commit, false), |commit| (commit, true))
-}
-
 /// Sees to it that a commit is in this repository; from `origin` where it is not. Why it cannot be had.
-pub(crate) fn make_available(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
-    if git::rev_parse(root, commit)?.is_some() {
+pub(crate) fn make_available(
+    root: &Path,
+    commit: &CommitId,
+    interrupt: &Interrupt,
+) -> Result<Result<(), String>> {
+    if git::has(root, commit)? {
         return Ok(Ok(()));
     }
     git::fetch(root, commit, interrupt)
 }
 
 /// The schema of a commit, from the files that it had there.
-pub(crate) fn schema(project: &Project, commit: &str) -> Result<Option<Files>> {
+pub(crate) fn schema(project: &Project, commit: &CommitId) -> Result<Option<Files>> {
     let there = schema_path(project, commit)?;
     for path in there.into_iter().chain([project.schema_in_root.clone()]) {
         if let Some(files) = files(&project.root, commit, &path)? {
@@ -186,7 +189,7 @@ pub(crate) fn schema(project: &Project, commit: &str) -> Result<Option<Files>> {
 }
 
 /// A file of a commit, those of a folder, or several; `None` where one is not there.
-fn files(root: &Path, commit: &str, path: &Path) -> Result<Option<Files>> {
+fn files(root: &Path, commit: &CommitId, path: &Path) -> Result<Option<Files>> {
     let mut texts = Vec::new();
     for named in env::split_paths(path) {
         let mut children = git::children(root, commit, &named)?;
@@ -201,7 +204,7 @@ fn files(root: &Path, commit: &str, path: &Path) -> Result<Option<Files>> {
 }
 
 /// Where that commit's own configuration says that its schema is.
-fn schema_path(project: &Project, commit: &str) -> Result<Option<PathBuf>> {
+fn schema_path(project: &Project, commit: &CommitId) -> Result<Option<PathBuf>> {
     let manifest = git::show(&project.root, commit, Path::new("Cargo.toml"))?;
     let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
     let configured = manifest
@@ -214,7 +217,7 @@ fn schema_path(project: &Project, commit: &str) -> Result<Option<PathBuf>> {
 }
 
 /// The version of the crate that compiles SQLite in, as a commit's Cargo.lock has it.
-pub(crate) fn sqlite_crate(project: &Project, commit: &str) -> Result<Option<String>> {
+pub(crate) fn sqlite_crate(project: &Project, commit: &CommitId) -> Result<Option<String>> {
     let lock = git::show(&project.root, commit, Path::new("Cargo.lock"))?;
     Ok(lock.and_then(|text| sqlite_in(&text)))
 }
@@ -234,10 +237,8 @@ mod tests {
     use super::*;
     use crate::tool::git::sandbox::{self, Sandbox};
 
-    #[test]
-    fn a_commit_is_told_apart_from_its_mark() {
-        assert_eq!(clean("0123abcd"), ("0123abcd", false));
-        assert_eq!(clean("0123abcd-dirty"), ("0123abcd", true));
+    fn app() -> AppName {
+        AppName::parse("shop").unwrap()
     }
 
     #[test]
@@ -256,7 +257,7 @@ mod tests {
         sandbox::git(&ada, &["add", "."]);
         sandbox::git(&ada, &["commit", "--quiet", "--message", "schemas"]);
         let tables = |path: &str| {
-            let files = files(&ada, "HEAD", Path::new(path)).unwrap()?;
+            let files = files(&ada, &git::head(&ada).unwrap().unwrap(), Path::new(path)).unwrap()?;
             assert_eq!(files.path(), Path::new(path));
             Some(files.text().matches("CREATE TABLE").count())
         };
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(tables("schema.sql:db"), Some(3));
         assert_eq!(tables("schema.sql:db/none.sql"), None);
         assert_eq!(tables("none"), None);
-        let folder = files(&ada, "HEAD", Path::new("db")).unwrap().unwrap();
+        let folder = files(&ada, &git::head(&ada).unwrap().unwrap(), Path::new("db")).unwrap().unwrap();
         assert_eq!(folder.place(1).0, Path::new("db/a é.sql"));
     }
 
@@ -280,31 +281,33 @@ mod tests {
     #[test]
     fn what_is_deployed_is_recorded_here_and_at_origin_without_its_mark() {
         let sandbox = Sandbox::new();
-        let (ada, name) = (sandbox.clone("ada"), ref_name("shop"));
-        let head = git::rev_parse(&ada, "HEAD").unwrap().unwrap();
-        let record = |commit: &str| record(&ada, "shop", commit, &Interrupt::default());
-        assert_eq!(record(&format!("{head}-dirty")).unwrap(), Pushed::Everywhere);
+        let (ada, name) = (sandbox.clone("ada"), ref_name(&app()));
+        let head = git::head(&ada).unwrap().unwrap();
+        let record = |commit: &CommitId| record(&ada, &app(), commit, &Interrupt::default());
+        assert_eq!(record(&head.clone().dirty()).unwrap(), Pushed::Everywhere);
         assert_eq!(
-            (git::rev_parse(&ada, &name).unwrap(), sandbox.named(&name)),
-            (Some(head.clone()), Some(head))
+            (git::named(&ada, &name).unwrap(), sandbox.named(&name)),
+            (Some(head.clone()), Some(head.to_string()))
         );
         // Backwards, or to another branch, too; and what was made here goes along.
         sandbox::git(&ada, &["commit", "--quiet", "--amend", "--allow-empty", "--message", "another"]);
-        let other = git::rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let other = git::head(&ada).unwrap().unwrap();
         assert_eq!(record(&other).unwrap(), Pushed::Everywhere);
-        assert_eq!(sandbox.named(&name), Some(other.clone()));
+        assert_eq!(sandbox.named(&name), Some(other.to_string()));
         sandbox.origin_goes();
         assert!(matches!(record(&other).unwrap(), Pushed::OnlyHere(_)));
-        let unknown = record("0123456789abcdef0123456789abcdef01234567").unwrap_err().to_string();
+        let unknown = record(&CommitId::parse("0123456789abcdef0123456789abcdef01234567").unwrap())
+            .unwrap_err()
+            .to_string();
         assert!(
             unknown.starts_with("commit 0123456789abcdef0123456789abcdef01234567 is not in this repository")
         );
         let alone = sandbox.alone("alone");
         sandbox::git(&alone, &["fetch", "--quiet", ada.to_str().unwrap(), "HEAD"]);
-        let recorded = super::record(&alone, "shop", &other, &Interrupt::default()).unwrap();
+        let recorded = super::record(&alone, &app(), &other, &Interrupt::default()).unwrap();
         assert_eq!(recorded, Pushed::NoOrigin);
         let folder = tempfile::tempdir().unwrap();
-        let recorded = super::record(folder.path(), "shop", &other, &Interrupt::default()).unwrap();
+        let recorded = super::record(folder.path(), &app(), &other, &Interrupt::default()).unwrap();
         assert_eq!(recorded, Pushed::Nowhere);
     }
 }

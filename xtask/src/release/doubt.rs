@@ -10,22 +10,20 @@ use super::agreement::COMMIT;
 use super::check::{Check, Verdict, line};
 use super::production::Production;
 use super::{audit, deployed};
+use crate::name::{AppName, RefName};
 use crate::tool::fly::{Failure, Fly, Reason};
 use crate::tool::git;
-
-/// All refs of Landfall's.
-const REFS: &str = "refs/landfall/";
 
 /// What speaks against it, as the line about the deployed commit; none where it is certain.
 pub(crate) fn of(
     root: &Path,
-    app: &str,
+    app: &AppName,
     fly: &Result<Fly<'_>, Failure>,
     production: &Production,
     interrupt: &Interrupt,
 ) -> Result<Option<Check>> {
     let unknown = |evidence: String, remedy: String| Some(line(COMMIT, Verdict::Unknown, evidence, remedy));
-    let names = git::ref_names(root, REFS, interrupt)?;
+    let names = git::refs(root, interrupt)?;
     if names.contains(&audit::ref_name(app)) {
         return Ok(unknown(
             format!("releases of {app} are written down, and none of them as deployed"),
@@ -34,8 +32,8 @@ pub(crate) fn of(
             ),
         ));
     }
-    let recorded = deployed::ref_name("");
-    let others: Vec<_> = names.iter().filter_map(|name| name.strip_prefix(&recorded)).collect();
+    let recorded = names.iter().filter(|name| name.starts_with(deployed::REFS));
+    let others: Vec<_> = recorded.map(RefName::app).collect();
     if !others.is_empty() {
         return Ok(unknown(
             format!("nothing is written down of {app}, and there is of {}", others.join(", ")),
@@ -47,7 +45,7 @@ pub(crate) fn of(
     let (Ok(fly), Production::Absent(_)) = (fly, production) else { return Ok(None) };
     Ok(match fly.machines() {
         Err(failure) if failure.reason == Reason::NoApp => {
-            let is_there = fly.apps()?.iter().any(|known| known.name == app);
+            let is_there = fly.apps()?.iter().any(|known| *app == *known.name);
             is_there.then(|| line(COMMIT, Verdict::Unknown, failure.message.as_str(), failure.remedy()))
         }
         Err(failure) => Some(line(COMMIT, Verdict::Unknown, failure.message.as_str(), failure.remedy())),

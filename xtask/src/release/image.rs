@@ -11,6 +11,7 @@ use super::build_log::{BuildLog, Stage, Step, Told};
 use crate::cli::Bases;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::Revision;
 use crate::project::Project;
 use crate::text;
 use crate::tool::run::Answer;
@@ -28,7 +29,7 @@ pub(crate) struct Built {
     /// Its id: a digest over its configuration and its layers. A registry adds a digest of its own when it is pushed.
     pub(crate) digest: String,
     /// What `/version` is to say: the commit, with `-dirty` where the work tree held something else.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
     /// The declared schema's fingerprint.
     pub(crate) schema: String,
     /// The user and the group that it runs as; root's where `USER` is not in numbers.
@@ -89,12 +90,8 @@ fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
 }
 
 /// The commit of the work tree, with `-dirty` where it holds something else.
-pub(crate) fn commit(project: &Project) -> Result<String> {
-    Ok(match git::head(&project.root)? {
-        Some(commit) if commit.dirty => format!("{}-dirty", commit.id),
-        Some(commit) => commit.id,
-        None => "unknown".to_owned(),
-    })
+pub(crate) fn commit(project: &Project) -> Result<Revision> {
+    Ok(git::head(&project.root)?.into())
 }
 
 /// A commit as a tag has it.
@@ -159,7 +156,7 @@ fn line(step: &Step) -> String {
     format!("{}: {}", step.place, text::cut(&words, 80))
 }
 
-fn described(tag: String, commit: String, schema: String, log: &BuildLog) -> Result<Built> {
+fn described(tag: String, commit: Revision, schema: String, log: &BuildLog) -> Result<Built> {
     let image = docker::inspect(&tag)?;
     if image.platform() != docker::PLATFORM {
         let message = format!(
@@ -248,9 +245,12 @@ fn failed(message: impl Into<String>) -> Error {
 impl fmt::Display for Built {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", text::title("Image"))?;
-        for (name, value) in
-            [("tag", &self.tag), ("digest", &self.digest), ("commit", &self.commit), ("schema", &self.schema)]
-        {
+        for (name, value) in [
+            ("tag", self.tag.as_str()),
+            ("digest", &self.digest),
+            ("commit", &self.commit),
+            ("schema", &self.schema),
+        ] {
             writeln!(f, "  {name:8} {value}")?;
         }
         writeln!(f, "  {:8} {}", "size", text::size(self.size))?;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
+use crate::name::Revision;
 use crate::plain;
 
 /// How long one answer may take, from the question about its address to its last byte.
@@ -18,7 +19,7 @@ const SIZE: u64 = 64 * 1024;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Version {
     /// The commit that it was built from.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
     /// Fingerprints of its schemas.
     pub(crate) schema: Schemas,
     /// The SQLite that it was built with.

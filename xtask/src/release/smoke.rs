@@ -164,16 +164,16 @@ impl Smoke<'_> {
         let version = Probe::new(format!("http://{}", container.address()?)).version()?;
         let Built { commit, schema, .. } = self.built;
         let told = [
-            ("commit", Some(&version.commit), commit),
-            ("declared schema", version.schema.declared.as_ref(), schema),
-            ("live schema", version.schema.live.as_ref(), schema),
+            ("commit", Some(&*version.commit), &**commit),
+            ("declared schema", version.schema.declared.as_deref(), schema),
+            ("live schema", version.schema.live.as_deref(), schema),
         ];
-        match told.iter().find(|(_, told, built)| *told != Some(*built)) {
+        match told.iter().find(|(_, told, built)| *told != Some(built)) {
             None => Ok(()),
             Some((what, told, built)) => {
                 let version = told.filter(|told| likeness(told, built) == Likeness::Incomparable);
                 let why = version.map_or("", |_| ": by another version of Landfall, they cannot be compared");
-                let told = told.map_or("nothing", |told| told.as_str());
+                let told = told.unwrap_or("nothing");
                 Err(self.failed(
                     container,
                     &format!("/version tells of the {what} {told}, and {built} was built{why}"),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use migrate::{Check, Declared, ErrorKind, Settings, TableRows};
 
 use super::deployed;
+use crate::name::AppName;
 use crate::project::Project;
 use crate::tool::git;
 
@@ -43,7 +44,7 @@ pub(super) struct Trials<'a> {
     /// The workspace.
     pub(super) project: &'a Project,
     /// The app's name on Fly.
-    pub(super) app: &'a str,
+    pub(super) app: &'a AppName,
     /// What the engine is told, here as there.
     pub(super) settings: Settings,
     /// Where databases are made.
@@ -75,7 +76,7 @@ impl Trials<'_> {
 
     fn deployed(&self, declared: &Declared) -> Result<Found> {
         const ON: &str = "the last deployed schema";
-        let Some(commit) = git::rev_parse(&self.project.root, &deployed::ref_name(self.app))? else {
+        let Some(commit) = git::named(&self.project.root, &deployed::ref_name(self.app))? else {
             return Ok(Err((ON, "no commit is deployed yet".to_owned())));
         };
         let Some(files) = deployed::schema(self.project, &commit)? else {

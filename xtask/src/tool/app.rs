@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{self, Path};
 
 use anyhow::{Context as _, Result};
-use duct::Expression;
 use migrate::Interrupt;
 
+use super::child::{Child, Program};
 use super::run::{self, Ended, Timed};
 use crate::local::Local;
 use crate::project;
@@ -20,8 +20,7 @@ pub(crate) fn serve(
     interrupt: &Interrupt,
     tick: impl FnMut(),
 ) -> Result<Ended> {
-    let command = duct::cmd!(binary, "serve")
-        .stdin_null()
+    let command = Child::new(Program::App, binary, ["serve"])
         .env("DB_PATH", path::absolute(&local.db)?)
         .env(
             "SCHEMA_PATH",
@@ -48,30 +47,34 @@ pub(crate) struct Change<'a> {
 
 /// Brings a database to a schema as a boot does, and times that; stdout is its JSON document.
 pub(crate) fn migrate(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
-    timed(&on(change, duct::cmd!(binary, "migrate", "--format", "json")), binary, interrupt)
+    timed(&on(change, own(binary, &["migrate", "--format", "json"])), binary, interrupt)
 }
 
 /// As [`migrate()`], and stdout is for people: without a document nobody needs the fingerprints that are in it.
 pub(crate) fn migrate_in_words(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
-    timed(&on(change, duct::cmd!(binary, "migrate")), binary, interrupt)
+    timed(&on(change, own(binary, &["migrate"])), binary, interrupt)
 }
 
 /// What the last change of a database did; stdout is its JSON document.
 pub(crate) fn last_change(binary: &Path, change: &Change<'_>, interrupt: &Interrupt) -> Result<Timed> {
-    timed(&on(change, duct::cmd!(binary, "last-change", "--format", "json")), binary, interrupt)
+    timed(&on(change, own(binary, &["last-change", "--format", "json"])), binary, interrupt)
 }
 
 /// Starts, says its help, and ends.
 pub(crate) fn help(binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
-    timed(&duct::cmd!(binary, "--help"), binary, interrupt)
+    timed(&own(binary, &["--help"]), binary, interrupt)
 }
 
-fn timed(command: &Expression, binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
+fn own(binary: &Path, args: &[&'static str]) -> Child {
+    Child::new(Program::App, binary, args)
+}
+
+fn timed(command: &Child, binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
     run::timed(command, interrupt).with_context(|| format!("cannot run {}", binary.display()))
 }
 
 /// In an environment that says nothing else of it: what is empty counts as unset.
-fn on(change: &Change<'_>, command: Expression) -> Expression {
+fn on(change: &Change<'_>, command: Child) -> Child {
     let unset = ["LANDFALL_ALLOW", "LANDFALL_ALLOW_FOR", "LANDFALL_IGNORE", "LANDFALL_SCHEMA"];
     let command = unset.into_iter().fold(command, |command, name| command.env(name, ""));
     command

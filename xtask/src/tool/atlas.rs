@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{self, Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use duct::Expression;
 use migrate::Interrupt;
 
+use super::child::{Child, Program};
 use super::run::{self, Reply, Timed};
 use crate::error::Error;
 
@@ -44,7 +44,7 @@ fn is_program(file: &Path) -> bool {
 
 /// The version of this binary, such as `1.2.3`; what it says where that holds none.
 pub(crate) fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
-    let command = quiet(&duct::cmd!(file, "version"));
+    let command = quiet(&Child::new(Program::Atlas, file, ["version"]));
     Ok(run::question(&command, interrupt)?.map(|text| number(&text).to_owned()))
 }
 
@@ -52,13 +52,13 @@ pub(crate) fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
 pub(crate) fn apply(file: &Path, db: &Path, schema: &Path, interrupt: &Interrupt) -> Result<Timed> {
     let (url, to) = (format!("sqlite://{}?_fk=1", db.display()), format!("file://{}", schema.display()));
     let dev = "sqlite://dev?mode=memory";
-    let command =
-        duct::cmd!(file, "schema", "apply", "--url", url, "--to", to, "--dev-url", dev, "--auto-approve");
-    run::timed(&quiet(&command), interrupt).with_context(|| format!("cannot run {}", file.display()))
+    let args = ["schema", "apply", "--url", &url, "--to", &to, "--dev-url", dev, "--auto-approve"];
+    run::timed(&quiet(&Child::new(Program::Atlas, file, args)), interrupt)
+        .with_context(|| format!("cannot run {}", file.display()))
 }
 
 /// Without these it asks its maker for news.
-fn quiet(command: &Expression) -> Expression {
+fn quiet(command: &Child) -> Child {
     command.env("ATLAS_NO_UPDATE_NOTIFIER", "1").env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
 }
 

@@ -1,27 +1,27 @@
 //! cargo: what the workspace is, the app's build, the checks.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Message, Metadata, MetadataCommand};
-use duct::Expression;
 use migrate::Interrupt;
 
+use super::child::{Child, Program};
 use super::run::{self, Answer, Ended};
 use crate::error::{Error, Kind};
 
 /// What cargo knows of the workspace around the folder `here`. Reads no registry.
 pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
-    let mut command = MetadataCommand::new();
-    command.cargo_path(cargo()).current_dir(here).no_deps().other_options(["--offline".to_owned()]);
-    command.exec().map_err(|error| match error {
-        cargo_metadata::Error::Io(error) => not_started(&error),
-        cargo_metadata::Error::CargoMetadata { stderr } => not_read(&stderr),
-        other => not_read(&other.to_string()),
-    })
+    let asked = command(here, &["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let output = run::ended(&asked).map_err(|error| not_started(&error))?;
+    if !output.status.success() {
+        return Err(not_read(&String::from_utf8_lossy(&output.stderr)));
+    }
+    MetadataCommand::parse(String::from_utf8_lossy(&output.stdout))
+        .map_err(|error| not_read(&error.to_string()))
 }
 
 fn not_started(error: &io::Error) -> anyhow::Error {
@@ -47,8 +47,8 @@ fn not_read(reason: &str) -> anyhow::Error {
 
 /// Whether a component such as `clippy` is installed.
 pub(crate) fn has(component: &str) -> Result<bool> {
-    let asked = duct::cmd!(cargo(), component, "--version").stdout_null().stderr_null().unchecked().run();
-    Ok(asked.map_err(|error| not_started(&error))?.status.success())
+    let asked = Child::new(Program::Cargo, cargo(), [component, "--version"]);
+    Ok(run::ended(&asked).map_err(|error| not_started(&error))?.status.success())
 }
 
 /// Runs `cargo` and hands on each line of its output; an error tells its code.
@@ -60,7 +60,7 @@ pub(crate) fn check(
     line: impl FnMut(&str),
 ) -> Result<()> {
     let command = env.iter().fold(command(root, args), |command, (name, value)| command.env(name, value));
-    let ended = run::lines(command, None, interrupt, line).map_err(|error| not_started(&error))?;
+    let ended = run::lines(&command, None, interrupt, line).map_err(|error| not_started(&error))?;
     let ended = match ended {
         Answer::Exited(output) => Ended::Exited(output),
         Answer::Stopped | Answer::Late => Ended::Stopped,
@@ -71,7 +71,7 @@ pub(crate) fn check(
 /// Builds the binary `name` of the package `package`; where it is now.
 pub(crate) fn build(root: &Path, package: &str, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
     let args = ["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"];
-    let stdout = finished(&args, to_end(&command(root, &args).stdout_capture(), interrupt)?)?;
+    let stdout = finished(&args, to_end(&command(root, &args).kept(), interrupt)?)?;
     executable(&stdout, name).with_context(|| format!("cargo built {package} and named no binary {name}"))
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn build_release(root: &Path, names: [&str; 2], interrupt: &Interrupt
     let [first, second] = names;
     let mut args = vec!["build", "--workspace", "--bin", first, "--bin", second];
     args.extend(["--release", "--message-format", "json-render-diagnostics"]);
-    let stdout = finished(&args, to_end(&command(root, &args).stdout_capture(), interrupt)?)?;
+    let stdout = finished(&args, to_end(&command(root, &args).kept(), interrupt)?)?;
     let binary = |name: &str| {
         executable(&stdout, name)
             .with_context(|| format!("cargo built the workspace and named no binary {name}"))
@@ -110,12 +110,12 @@ fn finished(args: &[&str], ended: Ended) -> Result<Vec<u8>> {
     }
 }
 
-fn to_end(command: &Expression, interrupt: &Interrupt) -> Result<Ended> {
+fn to_end(command: &Child, interrupt: &Interrupt) -> Result<Ended> {
     run::to_end(command, interrupt, || ()).map_err(|error| not_started(&error))
 }
 
-fn command(root: &Path, args: &[&str]) -> Expression {
-    duct::cmd(cargo(), args.iter().map(OsStr::new)).dir(root)
+fn command(root: &Path, args: &[&str]) -> Child {
+    Child::new(Program::Cargo, cargo(), args).dir(root)
 }
 
 /// The cargo that runs us, so that the same toolchain is used.

@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result};
 use migrate::Interrupt;
 use serde::Deserialize;
 use tempfile::NamedTempFile;
-use xshell::{Shell, cmd};
 
+use super::child::{Child, Program};
 use super::run::{self, Answer, Reply};
 use crate::error::{Error, Kind};
 use crate::plain;
@@ -79,9 +79,7 @@ pub(crate) const EMULATION: &str = "let it run programs of linux/amd64: docker r
 
 /// Refuses a machine without a client, without a daemon that answers, or with one that cannot build for Fly's machines.
 pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
-    let (sh, format) = (Shell::new()?, "{{json .Server}}");
-    let asked = cmd!(sh, "docker version --format {format}").quiet().ignore_status();
-    let Ok(output) = asked.output() else {
+    let Ok(output) = run::ended(&docker(&["version", "--format", "{{json .Server}}"])) else {
         return Err(failed("docker was not found; nothing was built")
             .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
             .into());
@@ -109,7 +107,7 @@ pub(crate) fn builds(platform: &str, interrupt: &Interrupt) -> Result<bool> {
     if platform == PLATFORM {
         return Ok(true);
     }
-    let asked = run::question(&duct::cmd!("docker", "buildx", "inspect"), interrupt)?;
+    let asked = run::question(&docker(&["buildx", "inspect"]), interrupt)?;
     let Reply::Said(text) = asked else { return Ok(false) };
     let listed = text.lines().find_map(|line| line.strip_prefix("Platforms:"));
     let mut platforms = listed.into_iter().flat_map(|list| list.split(','));
@@ -136,8 +134,8 @@ pub(crate) fn build(
     let args = args.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
     let fixed = ["build", "--platform", PLATFORM, "--progress=plain", "--tag", tag].map(str::to_owned);
     let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
-    let command = duct::cmd("docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
-    run::lines(command, None, interrupt, line).context("cannot run docker build")
+    let command = Child::new(Program::Docker, "docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
+    run::lines(&command, None, interrupt, line).context("cannot run docker build")
 }
 
 /// What the daemon knows of an image.
@@ -196,14 +194,14 @@ impl Container {
         let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
         let archive = archive(file, name, user).with_context(|| format!("cannot read {}", file.display()))?;
         let target = format!("{}:{folder}/", self.name);
-        let put = duct::cmd!("docker", "cp", "-", target).stdin_path(archive.path()).unchecked();
-        checked(&put.stdout_capture().stderr_capture().run()?).map(drop)
+        let put = docker(&["cp", "-", &target]).input_file(archive.path());
+        checked(&run::ended(&put)?).map(drop)
     }
 
     /// Takes a file out of it; false where there is none.
     pub(crate) fn take(&self, from: &str, to: &Path) -> Result<bool> {
-        let (sh, container) = (Shell::new()?, &self.name);
-        let output = cmd!(sh, "docker cp {container}:{from} {to}").quiet().ignore_status().output()?;
+        let args = ["cp".into(), format!("{}:{from}", self.name).into(), to.as_os_str().to_owned()];
+        let output = run::ended(&Child::new(Program::Docker, "docker", args))?;
         let said = said(&output);
         if said.contains("No such container:path") || said.contains("Could not find the file") {
             return Ok(false);
@@ -239,8 +237,7 @@ impl Container {
 
     /// The last lines of its log.
     pub(crate) fn log(&self, lines: usize) -> Result<String> {
-        let (sh, container, lines) = (Shell::new()?, &self.name, lines.to_string());
-        let output = cmd!(sh, "docker logs --tail {lines} {container}").quiet().ignore_status().output()?;
+        let output = run::ended(&docker(&["logs", "--tail", &lines.to_string(), &self.name]))?;
         Ok(plain::text(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
             .trim_end()
             .to_owned())
@@ -279,7 +276,7 @@ impl Daemon {
 
 /// The client's version, such as `28.2.2`. The daemon is not asked.
 pub(crate) fn client(interrupt: &Interrupt) -> Result<Reply> {
-    let told = run::question(&duct::cmd!("docker", "--version"), interrupt)?;
+    let told = run::question(&docker(&["--version"]), interrupt)?;
     Ok(told.map(|text| {
         let version = text.trim_start_matches("Docker version ");
         version.split(',').next().unwrap_or(version).to_owned()
@@ -288,25 +285,25 @@ pub(crate) fn client(interrupt: &Interrupt) -> Result<Reply> {
 
 /// What the daemon says of itself: [`Daemon::read`] reads it.
 pub(crate) fn daemon(interrupt: &Interrupt) -> Result<Reply> {
-    Ok(run::question(&duct::cmd!("docker", "version", "--format", "{{json .Server}}"), interrupt)?)
+    Ok(run::question(&docker(&["version", "--format", "{{json .Server}}"]), interrupt)?)
 }
 
 /// The context in use and the address of its daemon, as in `default unix:///var/run/docker.sock`. The daemon is not asked.
 pub(crate) fn context(interrupt: &Interrupt) -> Result<Reply> {
     let format = "{{.Name}} {{.Endpoints.docker.Host}}";
-    Ok(run::question(&duct::cmd!("docker", "context", "inspect", "--format", format), interrupt)?)
+    Ok(run::question(&docker(&["context", "inspect", "--format", format]), interrupt)?)
 }
 
 /// Whether it can build with BuildKit. Clients before 23 have it in themselves, and later ones refuse even this question without
 /// buildx (seen with 20.10.24 and 28.2.2).
 pub(crate) fn buildkit(interrupt: &Interrupt) -> Result<Reply> {
-    let build = duct::cmd!("docker", "build", "--help").env("DOCKER_BUILDKIT", "1");
+    let build = docker(&["build", "--help"]).env("DOCKER_BUILDKIT", "1");
     Ok(run::question(&build, interrupt)?)
 }
 
 /// The version of buildx, such as `v0.12.1`; where there is none it fails.
 pub(crate) fn buildx(interrupt: &Interrupt) -> Result<Reply> {
-    let told = run::question(&duct::cmd!("docker", "buildx", "version"), interrupt)?;
+    let told = run::question(&docker(&["buildx", "version"]), interrupt)?;
     Ok(told.map(|text| text.split_whitespace().nth(1).unwrap_or(&text).to_owned()))
 }
 
@@ -330,9 +327,11 @@ fn archive(file: &Path, name: &str, user: (u64, u64)) -> io::Result<NamedTempFil
 
 /// What docker prints; an error is in its own words.
 fn ask(args: &[&str]) -> Result<String> {
-    let sh = Shell::new()?;
-    let output = cmd!(sh, "docker {args...}").quiet().ignore_status().output()?;
-    checked(&output)
+    checked(&run::ended(&docker(args))?)
+}
+
+fn docker(args: &[&str]) -> Child {
+    Child::new(Program::Docker, "docker", args)
 }
 
 fn checked(output: &Output) -> Result<String> {

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
-use duct::Expression;
 use migrate::Interrupt;
 use semver::Version;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::child::{Child, Program};
 use super::run::{self, Answer};
 use crate::error::{Error, Kind};
 use crate::plain;
@@ -261,25 +261,25 @@ impl<'a> Fly<'a> {
     }
 
     /// What it prints on stdout, and on stderr.
-    fn run(&self, command: &Expression, line: &str, limit: Duration) -> Result<[String; 2], Failure> {
+    fn run(&self, command: &Child, line: &str, limit: Duration) -> Result<[String; 2], Failure> {
         printed(line, self.outcome(command, line, limit)?)
     }
 
-    fn outcome(&self, command: &Expression, line: &str, limit: Duration) -> Result<Output, Failure> {
+    fn outcome(&self, command: &Child, line: &str, limit: Duration) -> Result<Output, Failure> {
         let limit = limit.min(self.longest);
         let late = format!("had no answer within {} s", limit.as_secs());
         outcome(line, run::within(command, limit, self.interrupt), &late)
     }
 
     /// Always with `-a`: FLY_APP in the environment is stronger than fly.toml.
-    fn command<'w>(&'w self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
+    fn command<'w>(&'w self, words: impl Iterator<Item = &'w OsStr>) -> Child {
         self.bare_command(words.chain([OsStr::new("-a"), OsStr::new(self.app)]))
     }
 
-    /// The token goes by the environment, which is passed on.
-    fn bare_command<'w>(&self, words: impl Iterator<Item = &'w OsStr>) -> Expression {
+    /// The token goes by the environment.
+    fn bare_command<'w>(&self, words: impl Iterator<Item = &'w OsStr>) -> Child {
         let words = words.map(OsString::from);
-        duct::cmd(&self.binary, words).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
+        Child::new(Program::Fly, &self.binary, words).env("NO_COLOR", "1").env("FLY_NO_UPDATE_CHECK", "1")
     }
 }
 

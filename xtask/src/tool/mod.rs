@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod atlas;
 pub(crate) mod cargo;
+mod child;
 pub(crate) mod docker;
 pub(crate) mod fly;
 pub(crate) mod git;

@@ -7,11 +7,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use duct::Handle;
 use duct::unix::HandleExt as _;
-use duct::{Expression, Handle};
 use migrate::Interrupt;
 use signal_hook::consts::SIGTERM;
 
+use super::child::Child;
 use crate::error::{Error, Kind};
 
 /// How often the request to stop is looked at.
@@ -64,12 +65,12 @@ pub(crate) enum Answer {
 }
 
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
-pub(crate) fn within(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
+pub(crate) fn within(command: &Child, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
     while_it_moves(command, limit, interrupt, || 0)
 }
 
 /// Asks a program about itself, or about this machine. An error is a request to stop.
-pub(crate) fn question(command: &Expression, interrupt: &Interrupt) -> Result<Reply, Error> {
+pub(crate) fn question(command: &Child, interrupt: &Interrupt) -> Result<Reply, Error> {
     Ok(match within(command, QUESTION_LIMIT, interrupt) {
         Ok(Answer::Exited(output)) if output.status.success() => {
             Reply::Said(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
@@ -91,28 +92,15 @@ pub(crate) fn question(command: &Expression, interrupt: &Interrupt) -> Result<Re
 /// Runs it to its end, which may take as long as it needs while it gets on: it is late once `reached`, asked several times a
 /// second, has told of nothing new for `limit`. What it prints is kept.
 pub(crate) fn while_it_moves(
-    command: &Expression,
-    limit: Duration,
-    interrupt: &Interrupt,
-    reached: impl FnMut() -> u64,
-) -> io::Result<Answer> {
-    watched(&command.stdin_null(), limit, interrupt, reached)
-}
-
-/// As [`within`], for a command that is given something to read.
-pub(crate) fn fed(command: &Expression, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
-    watched(command, limit, interrupt, || 0)
-}
-
-fn watched(
-    command: &Expression,
+    command: &Child,
     limit: Duration,
     interrupt: &Interrupt,
     mut reached: impl FnMut() -> u64,
 ) -> io::Result<Answer> {
     // Into files: a pipe stays open for as long as any program holds it that this one started, and is not ours to end.
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let command = command.stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
+    let command =
+        command.listed().stdin_null().stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
     let running = command.unchecked().start()?;
     let (mut before, mut moved) = (0, Instant::now());
     loop {
@@ -150,11 +138,11 @@ pub(crate) struct Timed {
 }
 
 /// Runs it to its end, and times that. A request to stop is an error.
-pub(crate) fn timed(command: &Expression, interrupt: &Interrupt) -> anyhow::Result<Timed> {
+pub(crate) fn timed(command: &Child, interrupt: &Interrupt) -> anyhow::Result<Timed> {
     const LOOK: Duration = Duration::from_millis(10);
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let command = command.stdin_null().stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
-    let command = command.unchecked();
+    let command = command.listed().stdin_null();
+    let command = command.stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?).unchecked();
     let begun = Instant::now();
     let running = command.start()?;
     let mut peak = None;
@@ -180,13 +168,14 @@ fn high_water(pid: u32) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
+/// Runs it to its end, which it comes to by itself; what it prints is kept.
+pub(crate) fn ended(command: &Child) -> io::Result<Output> {
+    command.listed().stdin_null().stdout_capture().stderr_capture().unchecked().run()
+}
+
 /// Runs it to its end. `tick` is called several times a second meanwhile.
-pub(crate) fn to_end(
-    command: &Expression,
-    interrupt: &Interrupt,
-    mut tick: impl FnMut(),
-) -> io::Result<Ended> {
-    let running = command.unchecked().start()?;
+pub(crate) fn to_end(command: &Child, interrupt: &Interrupt, mut tick: impl FnMut()) -> io::Result<Ended> {
+    let running = command.listed().unchecked().start()?;
     while !interrupt.is_raised() {
         if let Some(output) = running.wait_timeout(TICK)? {
             // A Ctrl-C goes to both of us, and it may have been the faster one.
@@ -203,16 +192,15 @@ pub(crate) fn to_end(
 /// Runs it to its end, which has to come within `limit` where there is one, and hands on each line of its output as it comes,
 /// whichever of the two it was written to.
 pub(crate) fn lines(
-    command: Expression,
+    command: &Child,
     limit: Option<Duration>,
     interrupt: &Interrupt,
     mut line: impl FnMut(&str),
 ) -> io::Result<Answer> {
     let begun = Instant::now();
     let (output, ours) = io::pipe()?;
-    let running = command.stdin_null().stderr_to_stdout().stdout_file(ours).unchecked().start()?;
-    // It holds our end of the pipe: reading would never end.
-    drop(command);
+    // Not kept: it holds our end of the pipe, and reading would never end.
+    let running = command.listed().stdin_null().stderr_to_stdout().stdout_file(ours).unchecked().start()?;
     let (send, lines) = mpsc::channel();
     thread::spawn(move || {
         for text in BufReader::new(output).split(b'\n').map_while(Result::ok) {
@@ -249,9 +237,14 @@ fn stop(running: &Handle) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::child::Program;
+
+    fn sh(script: &str) -> Child {
+        Child::new(Program::Atlas, "sh", ["-c", script])
+    }
 
     fn answer(script: &str, limit: Duration, interrupt: &Interrupt) -> Answer {
-        within(&duct::cmd!("sh", "-c", script), limit, interrupt).unwrap()
+        within(&sh(script), limit, interrupt).unwrap()
     }
 
     #[test]
@@ -283,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_gets_on_may_take_longer_than_its_limit_and_what_stands_still_may_not() {
-        let (command, limit) = (duct::cmd!("sleep", "60"), Duration::from_millis(400));
+        let (command, limit) = (sh("exec sleep 60"), Duration::from_millis(400));
         let (interrupt, mut looks) = (Interrupt::default(), 0);
         let ended = while_it_moves(&command, limit, &interrupt, || {
             looks += 1;
@@ -297,7 +290,7 @@ mod tests {
     #[test]
     fn what_is_timed_tells_its_time_its_memory_and_what_it_printed() {
         let script = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); sleep 0.1; echo ${#x}; exit 3";
-        let timed = timed(&duct::cmd!("sh", "-c", script), &Interrupt::default()).unwrap();
+        let timed = timed(&sh(script), &Interrupt::default()).unwrap();
         assert_eq!(
             (timed.output.stdout.as_slice(), timed.output.status.code()),
             (&b"30000000\n"[..], Some(3))
@@ -310,32 +303,31 @@ mod tests {
     fn what_is_timed_is_stopped_on_request() {
         let interrupt = Interrupt::default();
         interrupt.raise();
-        let ended = timed(&duct::cmd!("sleep", "60"), &interrupt);
+        let ended = timed(&sh("exec sleep 60"), &interrupt);
         assert_eq!(ended.err().map(|error| error.to_string()).as_deref(), Some("interrupted"));
     }
 
     #[test]
     fn ends_by_itself_with_its_code() {
-        let ended = to_end(&duct::cmd!("sh", "-c", "exit 7"), &Interrupt::default(), || ()).unwrap();
+        let ended = to_end(&sh("exit 7"), &Interrupt::default(), || ()).unwrap();
         assert!(matches!(ended, Ended::Exited(output) if output.status.code() == Some(7)));
     }
 
     #[test]
     fn its_lines_come_as_they_are_written_and_its_code_at_the_end() {
         let mut seen = Vec::new();
-        let command = duct::cmd!("sh", "-c", "echo one; echo two >&2; printf three; exit 7");
-        let ended = lines(command, None, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
+        let command = sh("echo one; echo two >&2; printf three; exit 7");
+        let ended = lines(&command, None, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
         assert!(matches!(ended, Answer::Exited(output) if output.status.code() == Some(7)));
         assert_eq!(seen, ["one", "two", "three"]);
     }
 
     #[test]
     fn a_request_to_stop_reaches_what_prints_lines() {
-        let (interrupt, command) =
-            (Interrupt::default(), || duct::cmd!("sh", "-c", "echo one; exec sleep 60"));
-        let ended = lines(command(), None, &interrupt, |_| interrupt.raise());
+        let (interrupt, command) = (Interrupt::default(), sh("echo one; exec sleep 60"));
+        let ended = lines(&command, None, &interrupt, |_| interrupt.raise());
         assert!(matches!(ended, Ok(Answer::Stopped)));
-        let ended = lines(command(), Some(Duration::from_millis(200)), &Interrupt::default(), |_| ());
+        let ended = lines(&command, Some(Duration::from_millis(200)), &Interrupt::default(), |_| ());
         assert!(matches!(ended, Ok(Answer::Late)));
     }
 
@@ -343,7 +335,7 @@ mod tests {
     fn a_request_to_stop_reaches_it() {
         let interrupt = Interrupt::default();
         let begun = Instant::now();
-        let ended = to_end(&duct::cmd!("sleep", "60"), &interrupt.clone(), || {
+        let ended = to_end(&sh("exec sleep 60"), &interrupt.clone(), || {
             interrupt.raise();
         })
         .unwrap();

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use migrate::Interrupt;
 
+use super::child::{Child, Program};
 use super::run::{self, Timed};
 
 /// Brings a database to a schema as a person does, in the workspace `root`, and times that; stdout is its JSON document.
@@ -15,8 +16,16 @@ pub(crate) fn migrate(
     schema: &Path,
     interrupt: &Interrupt,
 ) -> Result<Timed> {
-    let command =
-        duct::cmd!(binary, "migrate", "--db", db, "--schema", schema, "--auto-approve", "--format", "json");
-    let timed = run::timed(&command.dir(root), interrupt);
+    let args = [
+        "migrate".as_ref(),
+        "--db".as_ref(),
+        db.as_os_str(),
+        "--schema".as_ref(),
+        schema.as_os_str(),
+        "--auto-approve".as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ];
+    let timed = run::timed(&Child::new(Program::Xtask, binary, args).dir(root), interrupt);
     timed.with_context(|| format!("cannot run {}", binary.display()))
 }

@@ -9,6 +9,7 @@ mod drift;
 mod front;
 #[path = "../support/git.rs"]
 mod git;
+mod hostile;
 mod production;
 mod pull;
 mod rehearse;

@@ -26,7 +26,7 @@ case "$4" in
   "app backup "*" --discard"*) rm -f "$file" ;;
 esac
 if [ "$1 $2" = "ssh sftp" ] && [ -x "$FLYSIM_DIR/get" ]; then exec "$FLYSIM_DIR/get" "$FLYSIM_DIR/rootfs$7" "$8"; fi
-exec "$FLYSIM_HOME/shim/fly" "$@"
+exec "$FLY" "$@"
 "#;
 
 /// A machine with a database of three customers, and a workspace that may pull from it.
@@ -54,9 +54,11 @@ impl Production {
         let sim = Sim::start(home, &scenario);
         fs::create_dir_all(sim.folder().join("rootfs/data")).unwrap();
         fs::rename(folder.path().join("db"), sim.folder().join("rootfs/data/db")).unwrap();
-        let world = connected(shop(), &sim).with_env("FLYSIM_HOME", home);
+        let world = connected(shop(), &sim);
         let production = Self { world, sim, made };
-        production.program("bin/fly", FLY);
+        let (folder, fly) = (production.sim.folder().display(), production.sim.fly());
+        let known = format!("#!/bin/sh\nexport FLYSIM_DIR='{folder}' FLY='{}'\n", fly.display());
+        production.program("bin/fly", &FLY.replace("#!/bin/sh\n", &known));
         let path = production.sim.environment()[0].1.clone();
         let folders = [production.sim.folder().join("bin")].into_iter().chain(std::env::split_paths(&path));
         let path = std::env::join_paths(folders).unwrap();

@@ -284,7 +284,7 @@ fn lock(scene: &Scene) {
     let root = scene.world.path("");
     let since = humantime::format_rfc3339_seconds(SystemTime::now() - Duration::from_secs(600)).to_string();
     let holder = json!({
-        "app": "simapp", "holder": "grace@example.com", "host": "desk", "pid": 4711, "commit": "0123456789abcdef",
+        "app": "simapp", "holder": "grace@example.com", "host": "desk", "pid": 4711, "commit": "0123456789abcdef0123456789abcdef01234567",
         "command": "deploy", "since": since, "expires": since,
     });
     let tree = git(&root, &["write-tree"]);

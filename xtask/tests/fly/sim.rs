@@ -1,5 +1,6 @@
 //! The simulator of Fly's API, started for one test.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -32,13 +33,32 @@ impl Sim {
         let started = run.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
         assert!(started.success());
         let port = fs::read_to_string(folder.path().join("port")).unwrap();
-        Self { home: home.to_owned(), folder, url: format!("http://127.0.0.1:{}", port.trim()) }
+        let sim = Self { home: home.to_owned(), folder, url: format!("http://127.0.0.1:{}", port.trim()) };
+        sim.write_fly();
+        sim
+    }
+
+    /// A `fly` that knows this simulator by itself: xtask hands on no variable that it does not know.
+    fn write_fly(&self) {
+        let (file, folder) = (self.fly(), self.folder().display());
+        let text = format!(
+            "#!/bin/sh\nexport FLYSIM_DIR='{folder}'\nexec '{}/shim/fly' \"$@\"\n",
+            self.home.display()
+        );
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The `fly` that talks to it.
+    pub(crate) fn fly(&self) -> PathBuf {
+        self.folder().join("shim/fly")
     }
 
     /// What a command needs in its environment to talk to it, and to nothing else.
     pub(crate) fn environment(&self) -> [(&'static str, std::ffi::OsString); 3] {
         let path = env::var_os("PATH").unwrap_or_default();
-        let folders = [self.home.join("shim")].into_iter().chain(env::split_paths(&path));
+        let folders = [self.folder().join("shim")].into_iter().chain(env::split_paths(&path));
         [
             ("PATH", env::join_paths(folders.filter(|folder| !folder.join("atlas").exists())).unwrap()),
             ("FLYSIM_DIR", self.folder.path().into()),

@@ -142,7 +142,7 @@ fn append(world: &World, entry: &Value) {
 fn hold(world: &World, until: SystemTime) {
     let root = world.path("");
     let holder = json!({
-        "app": "simapp", "holder": "grace@example.com", "host": "desk", "pid": 4711, "commit": "0123456789abcdef",
+        "app": "simapp", "holder": "grace@example.com", "host": "desk", "pid": 4711, "commit": "0123456789abcdef0123456789abcdef01234567",
         "command": "deploy", "since": "2026-08-01T12:00:00Z",
         "expires": humantime::format_rfc3339_seconds(until).to_string(),
     });

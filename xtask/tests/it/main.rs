@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod changes;
 mod checks;
+mod children;
 mod configuration;
 mod doctor;
 #[path = "../support/git.rs"]

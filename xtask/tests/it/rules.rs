@@ -35,6 +35,35 @@ fn only_tool_starts_processes() {
     assert_eq!(offenders(&words, "tool"), [] as [PathBuf; 0]);
 }
 
+/// Every child gets its environment there.
+#[test]
+fn what_is_started_is_started_by_run_with_what_child_lists() {
+    let makes = ["duct::cmd", "cmd!(", "Command::new", "MetadataCommand::new", "full_env("];
+    assert_eq!(offenders(&makes, "tool/child.rs"), [] as [PathBuf; 0]);
+    let starts = [
+        ".start()",
+        ".run()?",
+        ".run()\n",
+        ".run();",
+        ".spawn()",
+        ".output()",
+        ".read()?",
+        ".status()?",
+        ".exec()",
+    ];
+    let src = Path::new(ROOT).join("src/tool");
+    let starting: Vec<_> = sources(&src)
+        .into_iter()
+        .filter(|file| starts.iter().any(|word| code(file).contains(word)))
+        .collect();
+    assert_eq!(starting, [src.join("run.rs")]);
+    let listed: Vec<_> = sources(&src).into_iter().filter(|file| code(file).contains(".listed()")).collect();
+    assert_eq!(listed, [src.join("run.rs")]);
+    // Each of them begins with the list.
+    let run = code(&src.join("run.rs"));
+    assert_eq!(run.matches(".unchecked()").count(), run.matches(".listed()").count());
+}
+
 #[test]
 fn only_main_calls_commands_and_no_command_calls_another() {
     let words = ["command::", "super::dev", "super::migrate", "super::ci"];

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Lint;
 use crate::fly_toml::table::{Entry, Table};
-use crate::fly_toml::{KILL_TIMEOUT, time};
+use crate::fly_toml::{APP, KILL_TIMEOUT, time};
+use crate::name::AppName;
 
 /// The signals at which the service ends in order: a migration is rolled back, requests under way end.
 const SIGNALS: [&str; 2] = ["SIGINT", "SIGTERM"];
@@ -34,7 +35,9 @@ impl<'a> Lint<'a> {
     fn app(&mut self) {
         match self.file.get("app") {
             Some(app) if !app.is_empty() => {
-                self.is_string(app);
+                if self.is_string(app) && AppName::parse(app.plain()).is_none() {
+                    self.refuse(app.line, "app is no name that Fly gives", format!("write {APP}"));
+                }
             }
             given => {
                 let line = given.map_or(1, |entry| entry.line);

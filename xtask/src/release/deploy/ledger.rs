@@ -46,7 +46,7 @@ impl Run<'_> {
             rows: report.rows.clone(),
             seconds: report.phases.seconds(),
             message: message.to_owned(),
-            ..Entry::new(&self.shipping.project.root, &report.app, Kind::Deploy, outcome)?
+            ..Entry::new(&self.shipping.project.root, &self.shipping.fly_toml.app, Kind::Deploy, outcome)?
         })
     }
 

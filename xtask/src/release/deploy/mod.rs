@@ -37,6 +37,7 @@ use crate::cli::Bases;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::{self, FlyToml};
+use crate::name::Revision;
 use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
@@ -84,9 +85,9 @@ pub(crate) struct Deploy {
     /// The app on Fly.
     pub(crate) app: String,
     /// The commit that ran before, where it is known.
-    pub(crate) from: Option<String>,
+    pub(crate) from: Option<Revision>,
     /// The commit that is shipped.
-    pub(crate) to: String,
+    pub(crate) to: Revision,
     /// In their order.
     pub(crate) phases: Phases,
     /// What the boot changes, as the engine tells it.
@@ -132,7 +133,7 @@ pub(crate) fn run(
         // The lint has told of it, with all else.
         Err(error) => return Err(Problem::refuse(&problems).err().unwrap_or(error).into()),
     };
-    report.app.clone_from(&fly_toml.app);
+    report.app = fly_toml.app.to_string();
     let fly = match Fly::of(&fly_toml.app, interrupt) {
         Ok(fly) => fly,
         Err(failure) => {
@@ -278,7 +279,8 @@ impl Run<'_> {
         let Shipping { ui, .. } = self.shipping;
         let begun = Instant::now();
         report.from.clone_from(&standing.commit);
-        report.serves = standing.commit.clone().filter(|_| standing.machine.state == "started");
+        let is_served = standing.machine.state == "started";
+        report.serves = standing.commit.as_ref().filter(|_| is_served).map(Revision::to_string);
         let running = earlier::running(&self.shipping, standing, audit)?;
         let running = running.as_ref().and_then(|running| running.declared.as_ref());
         let mut gate = gate::pass(&self.shipping, standing, self.declared, running, self.wanted, report)?;
@@ -535,7 +537,7 @@ impl Run<'_> {
     /// It serves: written down, and told.
     fn finish(&self, volume: &str, config: &str, proved: Proved, report: &mut Deploy) {
         let begun = Instant::now();
-        report.serves = Some(report.to.clone());
+        report.serves = Some(report.to.to_string());
         report.machine = Some(proved.machine.id);
         report.rows = proved.status.map(|status| status.tables).unwrap_or_default();
         let found = self.written(Some(volume), config, report, audit::Outcome::Served, "");

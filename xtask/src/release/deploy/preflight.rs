@@ -7,7 +7,6 @@ use super::Wanted;
 use crate::error::Told;
 use crate::fly_toml::lint::{self, Severity};
 use crate::project::Project;
-use crate::release::image::short;
 use crate::release::shipping::Problem;
 use crate::tool::docker;
 use crate::tool::fly::{Fly, KNOWN, UPGRADE};
@@ -62,7 +61,7 @@ fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
         return Ok(vec![Problem::usage("there is no commit to deploy", remedy)]);
     };
     let mut problems = Vec::new();
-    if head.dirty {
+    if head.is_dirty() {
         let files = git::changed_files(&project.root)?;
         let more = files.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -72,10 +71,10 @@ fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
             format!("commit or stash it; {AS_IT_IS}"),
         ));
     }
-    match git::is_pushed(&project.root, &head.id, interrupt)? {
+    match git::is_pushed(&project.root, &head, interrupt)? {
         Pushedness::Yes | Pushedness::NoOrigin => {}
         Pushedness::No => problems.push(Problem::usage(
-            format!("commit {} is on no branch of origin: nobody else could find it", short(&head.id)),
+            format!("commit {} is on no branch of origin: nobody else could find it", head.clean().short()),
             format!("git push origin HEAD; {AS_IT_IS}"),
         )),
         Pushedness::Unknown(reason) => {

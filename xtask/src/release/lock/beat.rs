@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::holder::Holder;
 use super::{Timing, ref_name, whose};
+use crate::name::{CommitId, RefName};
 use crate::release::identity::Identity;
 use crate::tool::git::{self, Swapped};
 
@@ -41,9 +42,9 @@ impl Term {
 #[derive(Debug)]
 struct Own {
     /// The commit of ours that it names.
-    commit: String,
+    commit: CommitId,
     /// Those that it may name instead: there was no answer when they were pushed.
-    pushed: Vec<String>,
+    pushed: Vec<CommitId>,
     /// Until when it counts.
     term: Term,
     /// Why it is not ours any more.
@@ -64,7 +65,7 @@ pub(super) struct Beat {
 
 impl Writer {
     /// A commit of ours that counts from now on, and until when.
-    pub(super) fn commit(&self) -> Result<(String, Term)> {
+    pub(super) fn commit(&self) -> Result<(CommitId, Term)> {
         let term = Term::from_now(self.timing.expiry);
         let expiry = Some(humantime::format_rfc3339(term.told).to_string());
         let message = Holder { expires: expiry, ..self.holder.clone() }.message()?;
@@ -73,7 +74,7 @@ impl Writer {
         Ok((git::commit(&self.root, &tree, None, (name, &address), &message)?, term))
     }
 
-    pub(super) fn ref_name(&self) -> String {
+    pub(super) fn ref_name(&self) -> RefName {
         ref_name(&self.holder.app)
     }
 
@@ -100,7 +101,7 @@ impl Writer {
         false
     }
 
-    fn not_renewed(&self, own: &Mutex<Own>, commit: String, swapped: Swapped) {
+    fn not_renewed(&self, own: &Mutex<Own>, commit: CommitId, swapped: Swapped) {
         match swapped {
             Swapped::Refused(reason) => look(own).trouble = reason,
             Swapped::Silent(reason) => {
@@ -110,7 +111,7 @@ impl Writer {
             }
             Swapped::Moved(Some(now)) if look(own).pushed.contains(&now) => look(own).commit = now,
             Swapped::Moved(now) => {
-                let lost = lost(&self.root, now.as_deref());
+                let lost = lost(&self.root, now.as_ref());
                 look(own).lost = Some(lost);
             }
             Swapped::Done => {}
@@ -139,7 +140,7 @@ impl Writer {
 
 impl Beat {
     /// Of this commit, which the ref names now.
-    pub(super) fn start(writer: Writer, commit: String, term: Term) -> Self {
+    pub(super) fn start(writer: Writer, commit: CommitId, term: Term) -> Self {
         let own = Own { commit, term, pushed: Vec::new(), lost: None, trouble: String::new() };
         let own = Arc::new(Mutex::new(own));
         let (now, asked) = mpsc::channel();
@@ -176,7 +177,7 @@ impl Beat {
         if own.lost.is_some() {
             return Ok(());
         }
-        let remove = |commit: &str| {
+        let remove = |commit: &CommitId| {
             let swapped = git::swap(&self.writer.root, &self.writer.ref_name(), Some(commit), None);
             swapped.unwrap_or_else(|error| Swapped::Silent(error.to_string()))
         };
@@ -197,7 +198,7 @@ impl Beat {
     }
 }
 
-fn lost(root: &Path, now: Option<&str>) -> String {
+fn lost(root: &Path, now: Option<&CommitId>) -> String {
     match now {
         None => "somebody broke it".to_owned(),
         Some(commit) => format!("{} has it now", whose(root, commit)),

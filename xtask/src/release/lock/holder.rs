@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::mark;
-use crate::release::image::short;
+use crate::name::{AppName, Revision};
 
 /// What is done under a lock. Its name in JSON is the kebab-case of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) enum Work {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holder {
     /// The app on Fly.
-    pub(crate) app: String,
+    pub(crate) app: AppName,
     /// Who.
     pub(crate) holder: String,
     /// On which machine.
@@ -30,7 +30,7 @@ pub(crate) struct Holder {
     /// In which process there.
     pub(crate) pid: u32,
     /// The commit that production is to serve afterwards.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
     /// What is done.
     pub(crate) command: Work,
     /// When it began, as in RFC 3339, so exactly that no other holder has the same.
@@ -78,7 +78,7 @@ impl Holder {
             Work::Deploy => "deploys",
             Work::Rollback => "rolls back to",
         };
-        format!("{does} {} since {}", short(&self.commit), to_the_second(&self.since))
+        format!("{does} {} since {}", self.commit.short(), to_the_second(&self.since))
     }
 
     /// `the lock expires at 2026-08-01T12:02:00Z unless it is renewed`.

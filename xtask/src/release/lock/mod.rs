@@ -24,6 +24,7 @@ use self::local::{Held, Local};
 pub(crate) use self::status::{State, Status, status};
 use super::identity::Identity;
 use crate::error::{Error, Kind};
+use crate::name::{AppName, CommitId, RefName, Revision};
 use crate::project::Project;
 use crate::tool::git::{self, Origin, Swapped};
 use crate::ui::Ui;
@@ -69,7 +70,7 @@ pub(crate) struct What {
     /// What is done.
     pub(crate) command: Work,
     /// The commit that production is to serve afterwards.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
 }
 
 /// What there is to tell while it is taken.
@@ -94,7 +95,7 @@ impl Told {
 /// Held until it is given back or dropped; a process that is killed gives it back by its expiry.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    app: String,
+    app: AppName,
     /// What holds it at `origin`, where there is one.
     beat: Option<Beat>,
     _local: Local,
@@ -107,7 +108,7 @@ impl Lock {
     /// When somebody else holds it for longer than that, when `origin` does not answer or take it, when we are asked to stop.
     pub(crate) fn take(
         project: &Project,
-        app: &str,
+        app: &AppName,
         what: &What,
         wait: Duration,
         interrupt: &Interrupt,
@@ -166,7 +167,7 @@ impl Drop for Lock {
 
 /// What the ref names at `origin`.
 struct Seen {
-    commit: String,
+    commit: CommitId,
     /// `None` where what it says is not understood.
     holder: Option<Holder>,
 }
@@ -180,12 +181,12 @@ struct Place {
 }
 
 impl Place {
-    fn of(project: &Project, app: &str) -> Result<Self> {
+    fn of(project: &Project, app: &AppName) -> Result<Self> {
         Self::at(&project.root, project.target(), app)
     }
 
     /// The file is where no work tree shows it, and all of them share it.
-    fn at(root: &Path, target: &Path, app: &str) -> Result<Self> {
+    fn at(root: &Path, target: &Path, app: &AppName) -> Result<Self> {
         let folder = git::common_folder(root)?.unwrap_or_else(|| target.to_owned());
         let file = folder.join("landfall").join(format!("lock-{app}"));
         Ok(Self { root: root.to_owned(), file, has_origin: git::has_origin(root)? })
@@ -193,8 +194,8 @@ impl Place {
 }
 
 /// The git ref that is the lock of an app.
-fn ref_name(app: &str) -> String {
-    format!("refs/landfall/lock/{app}")
+fn ref_name(app: &AppName) -> RefName {
+    RefName::of("lock", app)
 }
 
 /// A lock that is about to be taken.
@@ -212,7 +213,7 @@ struct Taking<'a, T> {
 impl<'a, T: FnMut(Told)> Taking<'a, T> {
     fn new(
         place: &'a Place,
-        app: &str,
+        app: &AppName,
         what: &What,
         timing: Timing,
         wait: Duration,
@@ -221,7 +222,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
     ) -> Result<Self> {
         let identity = Identity::read(&place.root)?;
         let holder = Holder {
-            app: app.to_owned(),
+            app: app.clone(),
             holder: identity.who.clone(),
             host: identity.host.clone(),
             pid: process::id(),
@@ -300,7 +301,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
     }
 
     /// `None` where somebody else was faster.
-    fn try_push(&self, expected: Option<&str>) -> Result<Option<Beat>> {
+    fn try_push(&self, expected: Option<&CommitId>) -> Result<Option<Beat>> {
         let (commit, term) = self.writer.commit()?;
         let (root, name) = (&self.place.root, self.writer.ref_name());
         match git::swap(root, &name, expected, Some(&commit))? {
@@ -344,7 +345,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
         Ok(())
     }
 
-    fn app(&self) -> &str {
+    fn app(&self) -> &AppName {
         &self.writer.holder.app
     }
 }
@@ -353,7 +354,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
 #[derive(Debug)]
 struct Watch {
     /// What the ref names.
-    commit: String,
+    commit: CommitId,
     /// Since when it is seen to name that.
     since: Instant,
     /// Whether it was seen to be renewed.
@@ -362,7 +363,7 @@ struct Watch {
 
 impl Watch {
     /// The next look shows this commit.
-    fn at(earlier: Option<Self>, commit: String) -> Self {
+    fn at(earlier: Option<Self>, commit: CommitId) -> Self {
         match earlier {
             Some(earlier) if earlier.commit == commit => earlier,
             earlier => Self { commit, since: Instant::now(), is_alive: earlier.is_some() },
@@ -387,7 +388,7 @@ impl Watch {
 }
 
 /// Who holds the lock at `origin`; `None` where there is no such ref. Why it cannot be read, where it cannot.
-fn look(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Result<Option<Seen>, String>> {
+fn look(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Result<Option<Seen>, String>> {
     let mut trouble = String::new();
     for _ in 0..LOOKS {
         let commit = match git::origin_ref(root, &ref_name(app), interrupt)? {
@@ -409,13 +410,13 @@ fn look(root: &Path, app: &str, interrupt: &Interrupt) -> Result<Result<Option<S
 }
 
 /// Who holds the lock with this commit, as far as that can be told at once.
-fn whose(root: &Path, commit: &str) -> String {
+fn whose(root: &Path, commit: &CommitId) -> String {
     let holder = fetched(root, commit).ok().flatten();
     holder.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string())
 }
 
 /// Who holds the lock with this commit of `origin`; `None` where it cannot be had any more, or says something else.
-fn fetched(root: &Path, commit: &str) -> Result<Option<Holder>> {
+fn fetched(root: &Path, commit: &CommitId) -> Result<Option<Holder>> {
     if git::message(root, commit)?.is_none() && git::fetch(root, commit, &Interrupt::default())?.is_err() {
         return Ok(None);
     }
@@ -430,7 +431,7 @@ fn told(holder: Option<&Holder>) -> String {
     }
 }
 
-fn held(app: &str, holder: Option<&Holder>, waited: Duration) -> Error {
+fn held(app: &AppName, holder: Option<&Holder>, waited: Duration) -> Error {
     let ends = holder.map_or_else(String::new, |holder| format!("; {}", holder.ends()));
     let waited = match waited.as_secs() {
         0 => String::new(),
@@ -453,12 +454,12 @@ fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "", "interrupted; nothing was changed")
 }
 
-fn not_read(app: &str, reason: &str) -> Error {
+fn not_read(app: &AppName, reason: &str) -> Error {
     let message = format!("the lock of {app} cannot be read at origin: {reason}; nothing was changed");
     Error::new(Kind::Failed, app, message).remedy("see whether origin answers: git ls-remote origin")
 }
 
-fn refused(app: &str, what: &str, reason: &str) -> Error {
+fn refused(app: &AppName, what: &str, reason: &str) -> Error {
     let name = ref_name(app);
     let message = format!("origin does not let you {what} {name}: {reason}; nothing was changed");
     Error::new(Kind::Failed, app, message).remedy(
@@ -466,7 +467,7 @@ fn refused(app: &str, what: &str, reason: &str) -> Error {
     )
 }
 
-fn unanswered(app: &str, reason: &str, left_until: Option<SystemTime>) -> Error {
+fn unanswered(app: &AppName, reason: &str, left_until: Option<SystemTime>) -> Error {
     let left = left_until.map_or_else(String::new, |time| {
         let time = humantime::format_rfc3339_seconds(time);
         format!("; if it was taken all the same, it expires at {time}")
@@ -493,7 +494,10 @@ mod tests {
     use crate::error;
     use crate::tool::git::sandbox::{self, Sandbox};
 
-    const APP: &str = "shop";
+    fn app() -> AppName {
+        AppName::parse("shop").unwrap()
+    }
+
     const REF: &str = "refs/landfall/lock/shop";
     /// Where a process that is started by a test works.
     const CLONE: &str = "LANDFALL_TEST_CLONE";
@@ -508,11 +512,14 @@ mod tests {
     const SOON: Duration = Duration::from_secs(20);
 
     fn what() -> What {
-        What { command: Work::Deploy, commit: "0123456789abcdef0123456789abcdef01234567-dirty".to_owned() }
+        What {
+            command: Work::Deploy,
+            commit: Revision::parse("0123456789abcdef0123456789abcdef01234567-dirty").unwrap(),
+        }
     }
 
     fn place(root: &Path) -> Place {
-        Place::at(root, &root.join("target"), APP).unwrap()
+        Place::at(root, &root.join("target"), &app()).unwrap()
     }
 
     fn take_with(
@@ -522,7 +529,7 @@ mod tests {
         interrupt: &Interrupt,
         tell: impl FnMut(Told),
     ) -> Result<Lock> {
-        Taking::new(&place(root), APP, &what(), timing, wait, interrupt, tell)?.run()
+        Taking::new(&place(root), &app(), &what(), timing, wait, interrupt, tell)?.run()
     }
 
     fn take(root: &Path, wait: Duration) -> Result<Lock> {
@@ -561,14 +568,14 @@ mod tests {
 
     fn writer(root: &Path) -> Writer {
         let (place, interrupt) = (place(root), Interrupt::default());
-        Taking::new(&place, APP, &what(), SHORT, NOW, &interrupt, |_| ()).unwrap().writer
+        Taking::new(&place, &app(), &what(), SHORT, NOW, &interrupt, |_| ()).unwrap().writer
     }
 
     /// A lock whose holder has died, in the place of whatever was there.
     fn leave_behind(sandbox: &Sandbox, root: &Path) {
         let (commit, _) = writer(root).commit().unwrap();
         sandbox::git(root, &["push", "--quiet", "--force", "origin", &format!("{commit}:{REF}")]);
-        assert_eq!(sandbox.named(REF), Some(commit));
+        assert_eq!(sandbox.named(REF), Some(commit.to_string()));
     }
 
     #[test]
@@ -596,7 +603,7 @@ mod tests {
         let message = sandbox::git(&sandbox.origin(), &["log", "-1", "--format=%B", REF]);
         assert_snapshot!(normal(message.lines().next().unwrap()), @"ada@example.com on [HOST] (process [PID]) deploys 0123456789ab-dirty since [TIME], until [TIME]");
         let holder = Holder::parse(&message).unwrap();
-        assert_eq!((holder.app.as_str(), holder.holder.as_str()), (APP, "ada@example.com"));
+        assert_eq!((holder.app.as_str(), holder.holder.as_str()), ("shop", "ada@example.com"));
         assert_eq!((holder.pid, holder.commit), (process::id(), what().commit));
         lock.release().unwrap();
         assert_eq!(sandbox.named(REF), None);

@@ -11,6 +11,7 @@ use super::holder::to_the_second;
 use super::local::{self, Held};
 use super::{Holder, Place, Seen, TIMING, fetched, interrupted, look, not_read, ref_name, refused, told};
 use crate::error::{Error, Kind};
+use crate::name::{AppName, CommitId};
 use crate::project::Project;
 use crate::tool::git::{self, Swapped};
 
@@ -41,7 +42,7 @@ pub(crate) enum Where {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Status {
     /// The app on Fly.
-    pub(crate) app: String,
+    pub(crate) app: AppName,
     /// In which state it is.
     pub(crate) state: State,
     /// Who holds it, or held it; `None` where nobody does, or what is written there is not understood.
@@ -50,16 +51,16 @@ pub(crate) struct Status {
     pub(crate) place: Where,
     /// The commit that says so at `origin`.
     #[serde(skip)]
-    commit: Option<String>,
+    commit: Option<CommitId>,
 }
 
 /// Looks at the lock of `app`: at `origin` first, where there is one.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn status(project: &Project, app: &str, interrupt: &Interrupt) -> Result<Status> {
+pub(crate) fn status(project: &Project, app: &AppName, interrupt: &Interrupt) -> Result<Status> {
     let place = Place::of(project, app)?;
-    let app = app.to_owned();
+    let app = app.clone();
     let found = look(&place.root, &app, interrupt)?
         .map_err(|reason| if interrupt.is_raised() { interrupted() } else { not_read(&app, &reason) })?;
     if let Some(Seen { commit, holder }) = found {
@@ -116,7 +117,7 @@ impl Status {
         }
     }
 
-    fn moved(&self, root: &Path, now: &str) -> Result<Error> {
+    fn moved(&self, root: &Path, now: &CommitId) -> Result<Error> {
         let holder = fetched(root, now)?;
         let is_same = matches!((&self.holder, &holder), (Some(a), Some(b)) if a.is_same(b));
         let (what, remedy) = if is_same {

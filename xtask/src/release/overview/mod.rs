@@ -25,6 +25,7 @@ use super::shipping::snapshot;
 use super::shipping::standing::{self, Status};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::CommitId;
 use crate::project::Project;
 use crate::tool::fly::{Failure, Fly, Machine, Snapshot, Volume};
 use crate::ui::Ui;
@@ -37,7 +38,7 @@ pub(crate) struct Overview {
     /// Whether there may have been a deploy; false where it is certain that there was none.
     pub(crate) deployed: bool,
     /// The commit that production runs.
-    commit: Option<String>,
+    commit: Option<CommitId>,
     /// Its image, by digest.
     image: Option<String>,
     /// The number of the entry of the audit that has this image.
@@ -247,11 +248,11 @@ impl Seen<'_> {
         self.audit.entries.iter().find(|recorded| recorded.entry.outcome == Outcome::Served)
     }
 
-    fn overview(&self, commit: Option<String>, lock: Option<lock::State>, checks: Vec<Check>) -> Overview {
+    fn overview(&self, commit: Option<CommitId>, lock: Option<lock::State>, checks: Vec<Check>) -> Overview {
         let machine = self.production.machine();
         let disk = self.status().map(|status| status.disk);
         Overview {
-            app: self.fly_toml.app.clone(),
+            app: self.fly_toml.app.to_string(),
             deployed: self.deployed,
             commit,
             image: machine.and_then(Machine::pinned_image),

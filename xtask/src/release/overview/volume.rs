@@ -60,7 +60,7 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
     let snapshot = snapshot::last(&fly.snapshots(id)?).map(|last| last.created_at.clone());
     let Volume { region, size_gb, attached_machine_id, .. } = &volume;
     Ok(Held {
-        app: fly_toml.app.clone(),
+        app: fly_toml.app.to_string(),
         volume: id.to_owned(),
         region: region.clone(),
         size_gb: *size_gb,

@@ -22,6 +22,7 @@ use super::production;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::CommitId;
 use crate::project::Project;
 use crate::text;
 use crate::tool::fly::{Failure, Fly, Machine, Reason};
@@ -58,7 +59,7 @@ pub(crate) struct Record {
     /// When the pull began, as in RFC 3339: it has what was committed before, and some of what came after.
     pub(crate) time: String,
     /// The commit of the image that made it, where its label says so.
-    pub(crate) commit: Option<String>,
+    pub(crate) commit: Option<CommitId>,
     /// Its size in bytes.
     pub(crate) bytes: u64,
     /// SHA-256 of the file, in hexadecimal.
@@ -180,10 +181,10 @@ impl Pull<'_> {
     /// Writes down what is known of it, and gives both their names.
     fn finish(&self, begun: Unfinished, made: Backup) -> Result<Pulled> {
         let record = Record {
-            app: self.fly_toml.app.clone(),
+            app: self.fly_toml.app.to_string(),
             machine: self.machine.id.clone(),
             time: begun.time(),
-            commit: self.machine.label(deployed::REVISION).map(str::to_owned),
+            commit: deployed::revision(self.machine),
             bytes: made.bytes,
             sha256: made.sha256,
             seconds: made.seconds,

@@ -23,6 +23,7 @@ use super::{deployed, image};
 use crate::cli::Bases;
 use crate::fly_toml::FlyToml;
 use crate::local;
+use crate::name::{CommitId, Revision};
 use crate::project::Project;
 use crate::text;
 use crate::tool::fly::{Failure, Fly};
@@ -61,9 +62,9 @@ pub(crate) enum On {
 #[derive(Debug, Serialize)]
 pub(crate) struct Rehearsal {
     /// The deployed commit, where it is known.
-    pub(crate) from: Option<String>,
+    pub(crate) from: Option<CommitId>,
     /// The commit that is rehearsed, with `-dirty` where the work tree holds something else.
-    pub(crate) to: String,
+    pub(crate) to: Revision,
     /// On which data, in words.
     pub(crate) data: String,
     /// Where, in words.
@@ -241,15 +242,15 @@ impl Stage<'_> {
     }
 
     /// The deployed commit and its `schema.sql`, as far as they are known here.
-    fn deployed(&self) -> Result<(Option<String>, Option<String>)> {
-        let label = self.production.machine().and_then(deployed::revision).map(str::to_owned);
+    fn deployed(&self) -> Result<(Option<CommitId>, Option<String>)> {
+        let label = self.production.machine().and_then(deployed::revision);
         let name = deployed::ref_name(&self.fly_toml.app);
         let commit = match label {
             Some(commit) => Some(commit),
-            None => git::rev_parse(&self.project.root, &name)?,
+            None => git::named(&self.project.root, &name)?,
         };
         let Some(commit) = commit else { return Ok((None, None)) };
-        let schema = deployed::schema(self.project, deployed::clean(&commit).0)?;
+        let schema = deployed::schema(self.project, &commit)?;
         Ok((Some(commit), schema.map(|files| files.text().to_owned())))
     }
 }

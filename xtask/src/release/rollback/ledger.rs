@@ -44,7 +44,7 @@ impl Run<'_> {
             set_aside: report.set_aside.clone(),
             seconds: report.phases.seconds(),
             message: message.to_owned(),
-            ..Entry::new(&self.shipping.project.root, &report.app, kind, outcome)?
+            ..Entry::new(&self.shipping.project.root, &self.shipping.fly_toml.app, kind, outcome)?
         })
     }
 }

@@ -40,6 +40,7 @@ use super::shipping::{Problem, Shipping, permit};
 use crate::cli::Data;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::{AppName, Revision};
 use crate::project::Project;
 use crate::tool::fly::{Fly, Machine, Volume};
 use crate::ui::Ui;
@@ -78,7 +79,7 @@ pub(crate) struct Rollback {
     /// The app on Fly.
     pub(crate) app: String,
     /// The commit that ran before, where it is known.
-    pub(crate) from: Option<String>,
+    pub(crate) from: Option<Revision>,
     /// The release that is brought back.
     pub(crate) to: Option<Release>,
     /// In their order.
@@ -153,7 +154,7 @@ pub(crate) fn run(
     // Nothing is planned but a schema in an empty database: no Atlas is needed for it, nor may one that is missing stop it.
     let settings = Settings { planner: PlannerChoice::Builtin, ..project.settings(interrupt) };
     let fly_toml = FlyToml::read(&project.root)?;
-    report.app.clone_from(&fly_toml.app);
+    report.app = fly_toml.app.to_string();
     let fly = Fly::of(&fly_toml.app, interrupt)?;
     let shipping = Shipping {
         project,
@@ -170,7 +171,7 @@ pub(crate) fn run(
     Run { shipping, wanted, audit: &audit }.preflight(begun, report)
 }
 
-fn read(project: &Project, app: &str, interrupt: &Interrupt, ui: &Ui) -> Result<Audit> {
+fn read(project: &Project, app: &AppName, interrupt: &Interrupt, ui: &Ui) -> Result<Audit> {
     let audit = audit::read(&project.root, app, interrupt)?;
     if let Some(reason) = &audit.reason {
         ui.note(format!("there may be more releases: {reason}"));
@@ -317,7 +318,7 @@ impl Run<'_> {
     fn go(&self, lock: Option<&Lock>, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
         let Shipping { ui, .. } = self.shipping;
         report.from.clone_from(&way.standing.commit);
-        report.serves.clone_from(&way.standing.commit);
+        report.serves = way.standing.commit.as_ref().map(Revision::to_string);
         report.data = match &way.goal.data {
             Back::Stays => None,
             Back::Copy(copy) => Some(copy.file.clone()),
@@ -498,7 +499,7 @@ impl Run<'_> {
 impl Rollback {
     /// What production is now.
     fn served(&mut self, goal: &Goal<'_>, proved: &Proved) {
-        self.serves = Some(goal.target.entry.commit.clone());
+        self.serves = Some(goal.target.entry.commit.to_string());
         self.machine = Some(proved.machine.id.clone());
         self.rows = proved.status.as_ref().map(|status| status.tables.clone()).unwrap_or_default();
     }

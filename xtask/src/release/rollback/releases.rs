@@ -6,6 +6,7 @@ use migrate::fingerprint;
 use serde::Serialize;
 
 use crate::error::{Error, Kind as ErrorKind};
+use crate::name::Revision;
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
 use crate::release::shipping::earlier::is_of;
@@ -22,7 +23,7 @@ pub(crate) struct Release {
     /// Who brought it.
     pub(crate) who: String,
     /// Of its image.
-    pub(crate) commit: String,
+    pub(crate) commit: Revision,
     /// The fingerprint of its image's own schema.
     pub(crate) declared: Option<String>,
     /// The fingerprint of the schema that the database had under it.
@@ -187,18 +188,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::name::CommitId;
 
     fn recorded(number: usize, outcome: &str, commit: &str, digest: &str) -> Recorded {
         let entry = json!({
             "kind": "deploy", "outcome": outcome, "time": "2026-08-01T10:00:00Z", "who": "ada", "host": "laptop", "app": "shop",
-            "commit": commit, "from": null, "image": format!("r/shop@sha256:{digest}"), "declared": null, "live": null,
+            "commit": format!("{commit:0<40}"), "from": null, "image": format!("r/shop@sha256:{digest}"), "declared": null, "live": null,
             "machine": null, "volume": null, "snapshot": null, "copy": null, "plan": null, "steps": [], "rows": [],
             "set_aside": [], "seconds": 1.0, "message": "",
         });
         Recorded {
-            id: String::new(),
+            id: CommitId::parse(&"0".repeat(40)).unwrap(),
             number,
-            entry: serde_json::from_value::<crate::release::audit::Entry>(entry).unwrap(),
+            entry: serde_json::from_value(entry).unwrap(),
         }
     }
 

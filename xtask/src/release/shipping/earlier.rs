@@ -5,6 +5,7 @@ use migrate::Declared;
 
 use super::standing::Standing;
 use super::{Shipping, is_same_image};
+use crate::name::Revision;
 use crate::release::audit::{self, Audit, Outcome, Recorded};
 use crate::release::deployed;
 use crate::release::image::short;
@@ -14,7 +15,7 @@ use crate::tool::git;
 #[derive(Debug)]
 pub(crate) struct Earlier {
     /// Its commit, as its image says; none of an image that Landfall did not make.
-    pub(crate) commit: Option<String>,
+    pub(crate) commit: Option<Revision>,
     /// Its image, by digest.
     pub(crate) image: String,
     /// The text of its fly.toml.
@@ -104,15 +105,15 @@ pub(crate) fn is_of(recorded: &Recorded, image: &str) -> bool {
 fn from(
     shipping: &Shipping<'_>,
     recorded: Option<&Recorded>,
-    commit: Option<String>,
+    commit: Option<Revision>,
     image: String,
 ) -> Result<Earlier> {
     let root = &shipping.project.root;
     let file = |name| recorded.map_or(Ok(None), |recorded| audit::file(root, recorded, name));
-    let clean = commit.as_deref().map(|commit| deployed::clean(commit).0.to_owned());
+    let built_of = commit.as_ref().and_then(Revision::commit);
     let mut fly_toml = file("fly.toml")?;
     let mut schema = file("schema.sql")?;
-    if let (Some(commit), true) = (&clean, fly_toml.is_none() || schema.is_none())
+    if let (Some(commit), true) = (built_of, fly_toml.is_none() || schema.is_none())
         && deployed::make_available(root, commit, shipping.interrupt)?.is_ok()
     {
         fly_toml =
@@ -144,6 +145,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::name::CommitId;
 
     fn recorded(number: usize, outcome: &str, digest: &str) -> Recorded {
         let entry = json!({
@@ -152,7 +154,11 @@ mod tests {
             "machine": null, "volume": null, "snapshot": null, "copy": null, "plan": null, "steps": [], "rows": [],
             "set_aside": [], "seconds": 1.0, "message": "",
         });
-        Recorded { id: String::new(), number, entry: serde_json::from_value(entry).unwrap() }
+        Recorded {
+            id: CommitId::parse(&"0".repeat(40)).unwrap(),
+            number,
+            entry: serde_json::from_value(entry).unwrap(),
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::tool::git::Pushed;
 impl Shipping<'_> {
     /// Writes the attempt down with its files, and the commit where it serves; where to, in a sentence. What cannot be written is
     /// told, and changes nothing of what was done.
-    pub(crate) fn written(&self, entry: Result<Entry>, files: &[(&str, &str)]) -> String {
+    pub(crate) fn written(&self, entry: Result<Entry>, files: &[(&'static str, &str)]) -> String {
         entry.and_then(|entry| self.write(&entry, files)).unwrap_or_else(|error| {
             self.ui.note(format!("it was not written down: {error:#}"));
             "not written down".to_owned()
@@ -29,7 +29,7 @@ impl Shipping<'_> {
         Ok(serde_json::to_string_pretty(&config)? + "\n")
     }
 
-    fn write(&self, entry: &Entry, files: &[(&str, &str)]) -> Result<String> {
+    fn write(&self, entry: &Entry, files: &[(&'static str, &str)]) -> Result<String> {
         let (root, app) = (&self.project.root, &self.fly_toml.app);
         // A Ctrl-C that came too late for the attempt must not come too early for its record.
         let never = Interrupt::default();
@@ -42,7 +42,10 @@ impl Shipping<'_> {
         if entry.outcome != Outcome::Served {
             return Ok(format!("{chain}, {}", told(&audit)));
         }
-        let recorded = deployed::record(root, app, &entry.commit, &never)?;
+        let Some(commit) = entry.commit.commit() else {
+            return Ok(format!("{chain}, {}; it was built of no commit", told(&audit)));
+        };
+        let recorded = deployed::record(root, app, commit, &never)?;
         let name = deployed::ref_name(app);
         self.tell(&name, &recorded, &format!("git push --force origin {name}"));
         let commit = format!("{name} is {}, {}", short(&entry.commit), told(&recorded));

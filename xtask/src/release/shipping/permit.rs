@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Shipping;
 use crate::error::{Error, Kind};
+use crate::name::Revision;
 use crate::release::lock::{Lock, What, Work};
 use crate::release::phase::Phases;
 use crate::ui::Ui;
@@ -40,10 +41,16 @@ impl Shipping<'_> {
     }
 
     /// Takes the lock of the app; `commit` is what production is to serve afterwards.
-    pub(crate) fn lock(&self, work: Work, commit: &str, wait: Duration, phases: &mut Phases) -> Result<Lock> {
+    pub(crate) fn lock(
+        &self,
+        work: Work,
+        commit: &Revision,
+        wait: Duration,
+        phases: &mut Phases,
+    ) -> Result<Lock> {
         let Self { project, fly_toml, interrupt, ui, .. } = self;
         let begun = Instant::now();
-        let what = What { command: work, commit: commit.to_owned() };
+        let what = What { command: work, commit: commit.clone() };
         let lock = Lock::take(project, &fly_toml.app, &what, wait, interrupt, |told| told.show(ui))?;
         phases.done(ui, "Lock", begun, format!("of {} is held", fly_toml.app));
         Ok(lock)

@@ -360,7 +360,7 @@ impl Shipping<'_> {
     fn version(&self, machine: &str, commit: &str, schema: Option<&str>) -> Result<Version, Obstacle> {
         let version = self.says(machine).map_err(Obstacle::Unread)?;
         let other = |message| Err(Obstacle::Final(Sick::new(message)));
-        if version.commit != commit {
+        if version.commit != *commit {
             return other(format!(
                 "/version tells of commit {}, and {} was shipped",
                 image::short(&version.commit),

@@ -3,7 +3,6 @@
 use super::patience::ASKING;
 use super::{Shipping, standing};
 use crate::release::deployed;
-use crate::release::image::short;
 use crate::release::probe::{Health, Version};
 use crate::release::production::{self, Trouble};
 use crate::tool::fly::{Fly, Machine};
@@ -100,12 +99,12 @@ impl Shipping<'_> {
     fn seen_in_public(&self, machine: &Machine) -> Result<(), String> {
         let version = self.probe.version().map_err(|error| format!("{error:#}"))?;
         match deployed::revision(machine) {
-            Some(label) if label != version.commit => Err(format!(
+            Some(label) if version.commit != *label.as_str() => Err(format!(
                 "{}/version tells of commit {}, and machine {} runs {}",
                 self.probe.address(),
-                short(&version.commit),
+                version.commit.short(),
                 machine.id,
-                short(label)
+                label.short()
             )),
             _ => Ok(()),
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Shipping;
 use super::patience::ASKING;
+use crate::name::Revision;
 use crate::release::audit::Audit;
 use crate::release::deployed;
 use crate::release::image::short;
@@ -61,7 +62,7 @@ pub(crate) struct Standing {
     /// Its volume.
     pub(crate) volume: Volume,
     /// The commit of its image: by its label, else by what the service says.
-    pub(crate) commit: Option<String>,
+    pub(crate) commit: Option<Revision>,
     /// Its live schema, or why it was not read.
     pub(crate) live: Result<Live, Trouble>,
     /// Its rows and its room, or why they were not read.
@@ -95,7 +96,7 @@ impl Shipping<'_> {
             self.on_a_fork(&machine, &volume, audit, ask)
                 .unwrap_or_else(|trouble| (Err(trouble.clone()), Err(trouble)))
         };
-        let label = deployed::revision(&machine).map(str::to_owned);
+        let label = deployed::revision(&machine).map(|commit| Revision::from(Some(commit)));
         // A name for sentences: none is none.
         let said = || runs.then(|| self.probe.version().ok()).flatten().map(|version| version.commit);
         Standing { commit: label.or_else(said), machine, volume, live, status }

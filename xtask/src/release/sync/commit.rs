@@ -6,6 +6,7 @@ use anyhow::Result;
 use migrate::{Declared, Files};
 
 use super::{Fresh, Sync, fine, line, not_read};
+use crate::name::CommitId;
 use crate::release::agreement::{self, COMMIT};
 use crate::release::check::{Check, Verdict};
 use crate::release::deployed::{self, Answer, Source};
@@ -23,9 +24,9 @@ impl Sync<'_> {
         &self,
         production: &Production,
         answer: &Answer,
-    ) -> Result<(Option<String>, Vec<Source>, Check)> {
+    ) -> Result<(Option<CommitId>, Vec<Source>, Check)> {
         if let Some(given) = &self.wanted.commit {
-            let id = git::rev_parse(&self.project.root, given)?;
+            let id = git::typed(&self.project.root, given)?;
             let check = match &id {
                 Some(id) => fine(
                     COMMIT,
@@ -62,7 +63,7 @@ impl Sync<'_> {
     /// A database from that commit's `schema.sql`; the line about it, and the text.
     pub(super) fn fresh_database(
         &self,
-        commit: Option<&str>,
+        commit: Option<&CommitId>,
         found: &Check,
     ) -> Result<(Option<Fresh>, Check, Option<String>)> {
         let Some(commit) = commit else {
@@ -73,7 +74,7 @@ impl Sync<'_> {
             let fresh = Fresh { commit: None, declared, database: self.folder.path().join("fresh") };
             return Ok((Some(fresh), fine(FRESH, "empty"), None));
         };
-        let (id, _) = deployed::clean(commit);
+        let id = &commit.clean();
         if let Err(reason) = deployed::make_available(&self.project.root, id, self.interrupt)? {
             let evidence = format!("commit {} is not in this repository: {reason}", short(id));
             let remedy = format!("git fetch origin {id}");
@@ -95,7 +96,7 @@ impl Sync<'_> {
         })
     }
 
-    fn make(&self, id: &str, files: Files) -> migrate::Result<(Fresh, Check)> {
+    fn make(&self, id: &CommitId, files: Files) -> migrate::Result<(Fresh, Check)> {
         let path = files.path().display().to_string();
         let declared = Declared::of(files, &self.settings)?;
         let database = self.folder.path().join("fresh");

@@ -24,6 +24,7 @@ use super::probe::Probe;
 use super::production::Production;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::CommitId;
 use crate::project::Project;
 use crate::tool::atlas;
 use crate::tool::fly::{Failure, Fly};
@@ -33,7 +34,7 @@ use crate::ui::Ui;
 #[derive(Debug, Serialize)]
 pub(crate) struct Found {
     /// The deployed commit; none before the first deploy, or where it is not known.
-    pub(crate) commit: Option<String>,
+    pub(crate) commit: Option<CommitId>,
     /// Where it was looked for.
     pub(crate) sources: Vec<Source>,
     /// Line by line.
@@ -146,7 +147,7 @@ impl Sync<'_> {
         let answer = deployed::ask(&production, &self.probe);
         let (commit, sources, commit_check) = self.deployed_commit(&production, &answer)?;
         activity.goes_on("making a database from it");
-        let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_deref(), &commit_check)?;
+        let (fresh, fresh_check, deployed_schema) = self.fresh_database(commit.as_ref(), &commit_check)?;
         let mut checks = vec![commit_check, fresh_check, self.local_database(fresh.as_ref(), &today)];
         activity.goes_on("reading production's schema");
         let live = self.live_schema(fresh.as_ref(), &production, ui)?;
@@ -161,7 +162,7 @@ impl Sync<'_> {
             checks.push(self.change_there(&self.live_database(), &today)?);
         }
         checks.push(opinion);
-        checks.push(self.sqlite(commit.as_deref(), &answer)?);
+        checks.push(self.sqlite(commit.as_ref(), &answer)?);
         if self.interrupt.is_raised() {
             // What was asked last did not answer for that reason alone.
             return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());

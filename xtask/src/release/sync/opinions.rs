@@ -6,6 +6,7 @@ use anyhow::Result;
 use migrate::{Declared, ErrorKind, Opinion};
 
 use super::{Fresh, Sync, fine, not_read};
+use crate::name::CommitId;
 use crate::release::check::{Check, Verdict};
 use crate::release::deployed::{self, Answer};
 use crate::text;
@@ -32,12 +33,12 @@ impl Sync<'_> {
     }
 
     /// The version of the crate that has SQLite in it, then and now; and what the service says.
-    pub(super) fn sqlite(&self, commit: Option<&str>, answer: &Answer) -> Result<Check> {
+    pub(super) fn sqlite(&self, commit: Option<&CommitId>, answer: &Answer) -> Result<Check> {
         let here = migrate::sqlite_version();
         let lock = fs::read_to_string(self.project.root.join("Cargo.lock")).unwrap_or_default();
         let now = deployed::sqlite_in(&lock);
         let then = match commit {
-            Some(commit) => deployed::sqlite_crate(self.project, deployed::clean(commit).0)?,
+            Some(commit) => deployed::sqlite_crate(self.project, commit)?,
             None => None,
         };
         let there =

@@ -92,7 +92,7 @@ impl Fly<'_> {
         let limit = *wait_timeout * 2 + DEPLOY_SLACK;
         let mut said = String::new();
         let mut line = line;
-        let ended = run::lines(command, Some(limit), self.interrupt, |text| {
+        let ended = run::lines(&command, Some(limit), self.interrupt, |text| {
             line(text);
             said.push_str(text);
             said.push('\n');
@@ -142,8 +142,8 @@ impl Fly<'_> {
     /// Sets a secret, from the next release on. Its value goes by standard input: what is in a command line others can read.
     pub(crate) fn stage_secret(&self, name: &str, value: &str) -> Result<(), Failure> {
         let words = ["secrets", "import", "--stage"];
-        let command = self.command(words.iter().map(OsStr::new)).stdin_bytes(format!("{name}={value}\n"));
-        let ended = run::fed(&command, LIMIT, self.interrupt);
+        let command = self.command(words.iter().map(OsStr::new)).input(format!("{name}={value}\n"));
+        let ended = run::within(&command, LIMIT, self.interrupt);
         let late = format!("had no answer within {} s", LIMIT.as_secs());
         printed("fly secrets import", outcome("fly secrets import", ended, &late)?).map(drop)
     }

@@ -6,39 +6,32 @@ mod origin;
 pub(crate) mod sandbox;
 
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use duct::Expression;
 use migrate::Interrupt;
-use xshell::{Shell, cmd};
 
-pub(crate) use self::object::{blob, commit, commits_only_in, history, message, reparent, set_ref, tree};
+pub(crate) use self::object::{
+    Tree, blob, commit, commits_only_in, history, message, reparent, set_ref, tree,
+};
 pub(crate) use self::origin::{
-    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, ref_names, swap,
+    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, origin_ref, put, refs, swap,
 };
 pub(crate) use self::origin::{Pushedness, is_pushed};
+use super::child::{Child, Program};
 use super::run::{self, Reply};
+use crate::error::{Error, Kind};
+use crate::name::{CommitId, RefName};
 
 /// How many changed files are told.
 const TOLD: usize = 5;
 
-/// The commit that is checked out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Commit {
-    /// All of its name.
-    pub(crate) id: String,
-    /// Whether the work tree holds something else.
-    pub(crate) dirty: bool,
-}
-
-/// The commit of a work tree; `None` where there is no git, no repository, or no commit yet.
-pub(crate) fn head(root: &Path) -> Result<Option<Commit>> {
+/// The commit of a work tree, with its mark where that holds something else; `None` where there is no git, no repository, or no commit
+/// yet.
+pub(crate) fn head(root: &Path) -> Result<Option<CommitId>> {
     let Some(id) = rev_parse(root, "HEAD")? else { return Ok(None) };
-    let sh = Shell::new()?;
-    let changed = cmd!(sh, "git -C {root} status --porcelain").quiet().read()?;
-    Ok(Some(Commit { id, dirty: !changed.is_empty() }))
+    let changed = status(root)?;
+    Ok(Some(if changed.is_empty() { id } else { id.dirty() }))
 }
 
 /// Where the repository is published, without the credentials that an address may carry; `None` where it is not.
@@ -53,34 +46,63 @@ pub(crate) fn prefix(root: &Path) -> Result<PathBuf> {
 }
 
 /// The commit that a ref names; `None` where there is no such ref.
-pub(crate) fn rev_parse(root: &Path, name: &str) -> Result<Option<String>> {
-    ask(root, &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])
+pub(crate) fn named(root: &Path, name: &RefName) -> Result<Option<CommitId>> {
+    rev_parse(root, name)
+}
+
+/// The commit that somebody typed, in whatever way git knows it by; `None` where it knows none.
+pub(crate) fn typed(root: &Path, revision: &str) -> Result<Option<CommitId>> {
+    rev_parse(root, revision)
+}
+
+/// Whether a commit is in this repository.
+pub(crate) fn has(root: &Path, commit: &CommitId) -> Result<bool> {
+    Ok(rev_parse(root, commit.object())?.is_some())
+}
+
+/// What is not committed, a line each. What git cannot tell is no clean work tree.
+fn status(root: &Path) -> Result<String> {
+    let output = run::ended(&git(root, &["status", "--porcelain"]))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let message = format!("`git status` failed: {}", last_line(&output.stderr));
+    Err(Error::new(Kind::Failed, "git", message).remedy("see what it says: git status").into())
+}
+
+fn rev_parse(root: &Path, name: &str) -> Result<Option<CommitId>> {
+    let told =
+        ask(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])?;
+    Ok(told.and_then(|told| CommitId::parse(&told)))
 }
 
 /// A file of the workspace as it is in a commit; `None` where it is not.
-pub(crate) fn show(root: &Path, commit: &str, file: &Path) -> Result<Option<String>> {
-    ask(root, &["show", &format!("{commit}:./{}", file.display())])
+pub(crate) fn show(root: &Path, commit: &CommitId, file: &Path) -> Result<Option<String>> {
+    let commit = commit.object();
+    ask(root, &["show", "--end-of-options", &format!("{commit}:./{}", file.display())])
 }
 
 /// The files of a folder of the workspace as they are in a commit, in order; none where there is no such folder.
-pub(crate) fn children(root: &Path, commit: &str, folder: &Path) -> Result<Vec<PathBuf>> {
-    let names = ask(root, &["ls-tree", "-z", "--name-only", commit, &format!("{}/", folder.display())])?;
+pub(crate) fn children(root: &Path, commit: &CommitId, folder: &Path) -> Result<Vec<PathBuf>> {
+    let folder = format!("{}/", folder.display());
+    let names = ask(root, &["ls-tree", "-z", "--name-only", "--end-of-options", commit.object(), &folder])?;
     let names = names.unwrap_or_default();
     Ok(names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
 }
 
-/// How many commits lie between two of which the second holds the first; `None` where it does not, or nobody knows.
-pub(crate) fn commits_between(root: &Path, older: &str, newer: &str) -> Result<Option<u32>> {
-    if ask(root, &["merge-base", "--is-ancestor", older, newer])?.is_none() {
+/// How many commits HEAD has on top of this one; `None` where it does not hold it, or nobody knows.
+pub(crate) fn commits_since(root: &Path, older: &CommitId) -> Result<Option<u32>> {
+    let older = older.object();
+    if ask(root, &["merge-base", "--is-ancestor", "--end-of-options", older, "HEAD"])?.is_none() {
         return Ok(None);
     }
-    let count = ask(root, &["rev-list", "--count", &format!("{older}..{newer}")])?;
+    let count = ask(root, &["rev-list", "--count", "--end-of-options", &format!("{older}..HEAD")])?;
     Ok(count.and_then(|count| count.parse().ok()))
 }
 
 /// The value of a key of git's configuration; `None` where it has none.
-pub(crate) fn config(root: &Path, key: &str) -> Result<Option<String>> {
-    ask(root, &["config", "--get", key])
+pub(crate) fn config(root: &Path, key: &'static str) -> Result<Option<String>> {
+    ask(root, &["config", "--get", "--end-of-options", key])
 }
 
 /// The folder of the repository that all its work trees share; `None` where there is no repository.
@@ -120,23 +142,15 @@ fn told_without_credentials(line: &str) -> String {
     format!("{before}://{}", &rest[host..])
 }
 
-/// git in the repository around `root`, in a process group of its own: no Ctrl-C reaches it, so that what it writes is written whole.
-fn apart(root: &Path, args: &[&str]) -> Expression {
-    duct::cmd("git", words(root, args)).before_spawn(|command| {
-        command.process_group(0);
-        Ok(())
-    })
-}
-
-fn words<'a>(root: &'a Path, args: &'a [&'a str]) -> Vec<&'a OsStr> {
-    ["-C".as_ref(), root.as_os_str()].into_iter().chain(args.iter().map(AsRef::as_ref)).collect()
+/// In the repository around `root`.
+fn git(root: &Path, args: &[&str]) -> Child {
+    let words = ["-C".as_ref(), root.as_os_str()].into_iter().chain(args.iter().map(AsRef::<OsStr>::as_ref));
+    Child::new(Program::Git, "git", words)
 }
 
 /// What git answers; `None` where it has no answer, or there is no git.
 fn ask(root: &Path, args: &[&str]) -> Result<Option<String>> {
-    let sh = Shell::new()?;
-    let asked = cmd!(sh, "git -C {root} {args...}").quiet().ignore_status().ignore_stderr();
-    let Ok(output) = asked.output() else { return Ok(None) };
+    let Ok(output) = run::ended(&git(root, args)) else { return Ok(None) };
     let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
     Ok(output.status.success().then_some(text))
 }
@@ -154,7 +168,7 @@ fn without_credentials(address: &str) -> String {
 
 /// git's version, such as `2.39.5`.
 pub(crate) fn version(interrupt: &Interrupt) -> Result<Reply> {
-    let told = run::question(&duct::cmd!("git", "--version"), interrupt)?;
+    let told = run::question(&Child::new(Program::Git, "git", ["--version"]), interrupt)?;
     Ok(told.map(|text| text.trim_start_matches("git version ").to_owned()))
 }
 
@@ -175,8 +189,7 @@ pub(crate) fn origin_address(root: &Path, interrupt: &Interrupt) -> Result<Reply
 }
 
 fn question(root: &Path, args: &[&str], interrupt: &Interrupt) -> Result<Reply> {
-    let words = ["-C".as_ref(), root.as_os_str()].into_iter().chain(args.iter().map(AsRef::as_ref));
-    Ok(run::question(&duct::cmd("git", words), interrupt)?)
+    Ok(run::question(&git(root, args), interrupt)?)
 }
 
 #[cfg(test)]
@@ -216,7 +229,7 @@ mod tests {
         assert_eq!(changed_files(&root).unwrap(), ["\"a b\""]);
         ["c", "d", "e", "f", "g", "h"].iter().for_each(|name| std::fs::write(root.join(name), "").unwrap());
         assert_eq!(changed_files(&root).unwrap(), ["\"a b\"", "c", "d", "e", "f", "and 2 more"]);
-        assert!(head(&root).unwrap().unwrap().dirty);
+        assert!(head(&root).unwrap().unwrap().is_dirty());
     }
 
     #[test]

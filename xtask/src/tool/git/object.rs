@@ -5,41 +5,57 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{apart, ask, last_line, rev_parse};
+use super::{ask, git, last_line, named};
 use crate::error::{Error, Kind};
+use crate::name::{CommitId, RefName};
+use crate::tool::child::Child;
+use crate::tool::run;
+
+/// A tree of files that is in this repository.
+#[derive(Debug)]
+pub(crate) struct Tree(String);
 
 /// A tree of these files, each with its text.
-pub(crate) fn tree(root: &Path, files: &[(&str, &str)]) -> Result<String> {
+pub(crate) fn tree(root: &Path, files: &[(&'static str, &str)]) -> Result<Tree> {
     let mut entries = String::new();
     for (name, text) in files {
         let blob = write(root, &["hash-object", "-w", "--stdin"], text)?;
         entries += &format!("100644 blob {blob}\t{name}\n");
     }
-    write(root, &["mktree"], &entries)
+    Ok(Tree(write(root, &["mktree"], &entries)?))
 }
 
 /// A commit of a tree, on top of `parent` if there is one, by `name` with this address.
 pub(crate) fn commit(
     root: &Path,
-    tree: &str,
-    parent: Option<&str>,
+    tree: &Tree,
+    parent: Option<&CommitId>,
     (name, address): (&str, &str),
     message: &str,
-) -> Result<String> {
+) -> Result<CommitId> {
     let mut args =
         vec!["-c", "commit.gpgSign=false", "-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign"];
-    args.extend(parent.into_iter().flat_map(|parent| ["-p", parent]));
-    args.extend(["-F", "-", tree]);
-    let command = ["AUTHOR", "COMMITTER"].iter().fold(apart(root, &args), |command, role| {
-        command.env(format!("GIT_{role}_NAME"), name).env(format!("GIT_{role}_EMAIL"), address)
+    args.extend(parent.into_iter().flat_map(|parent| ["-p", parent.object()]));
+    args.extend(["-F", "-", "--end-of-options", &tree.0]);
+    let command = ["AUTHOR", "COMMITTER"].iter().fold(git(root, &args), |command, role| {
+        command.env(&format!("GIT_{role}_NAME"), name).env(&format!("GIT_{role}_EMAIL"), address)
     });
-    run(&command, "commit-tree", message)
+    made(&wrote(&command, "commit-tree", message)?)
 }
 
 /// The same commit on top of another one.
-pub(crate) fn reparent(root: &Path, commit: &str, parent: &str) -> Result<String> {
-    let text = run(&apart(root, &["cat-file", "commit", commit]), "cat-file", "")?;
-    write(root, &["hash-object", "-t", "commit", "-w", "--stdin"], &with_parent(&text, parent))
+pub(crate) fn reparent(root: &Path, commit: &CommitId, parent: &CommitId) -> Result<CommitId> {
+    let read = git(root, &["cat-file", "--end-of-options", "commit", commit.object()]);
+    let text = with_parent(&wrote(&read, "cat-file", "")?, parent.object());
+    made(&write(root, &["hash-object", "-t", "commit", "-w", "--stdin"], &text)?)
+}
+
+fn made(told: &str) -> Result<CommitId> {
+    let untold = || {
+        let remedy = "check the repository: git fsck";
+        Error::new(Kind::Failed, "git", "git did not tell which commit it made").remedy(remedy)
+    };
+    Ok(CommitId::parse(told).ok_or_else(untold)?)
 }
 
 /// Its header is `tree`, then any `parent`, then the rest; it ends with an empty line.
@@ -52,30 +68,32 @@ fn with_parent(text: &str, parent: &str) -> String {
 }
 
 /// Makes a ref of this repository name `new` where it names `old`, or is not there without one. Whether it does now.
-pub(crate) fn set_ref(root: &Path, name: &str, old: Option<&str>, new: &str) -> Result<bool> {
-    let set = write(root, &["update-ref", name, new, old.unwrap_or_default()], "");
+pub(crate) fn set_ref(root: &Path, name: &RefName, old: Option<&CommitId>, new: &CommitId) -> Result<bool> {
+    let before = old.map(CommitId::object).unwrap_or_default();
+    let set = write(root, &["update-ref", "--end-of-options", name, new.object(), before], "");
     match set {
-        Err(error) if rev_parse(root, name)?.as_deref() == old => Err(error),
+        Err(error) if named(root, name)?.as_ref() == old => Err(error),
         set => Ok(set.is_ok()),
     }
 }
 
 /// What a commit says; `None` where it is not in this repository.
-pub(crate) fn message(root: &Path, commit: &str) -> Result<Option<String>> {
-    Ok(log(root, &["-1", commit, "--"])?.and_then(|commits| Some(commits.into_iter().next()?.1)))
+pub(crate) fn message(root: &Path, commit: &CommitId) -> Result<Option<String>> {
+    Ok(log(root, &["-1"], commit)?.and_then(|commits| Some(commits.into_iter().next()?.1)))
 }
 
 /// All commits that a commit stands on, itself first, each with what it says.
-pub(crate) fn history(root: &Path, tip: &str) -> Result<Vec<(String, String)>> {
-    Ok(log(root, &[tip, "--"])?.unwrap_or_default())
+pub(crate) fn history(root: &Path, tip: &CommitId) -> Result<Vec<(CommitId, String)>> {
+    Ok(log(root, &[], tip)?.unwrap_or_default())
 }
 
 /// The commits that `tip` stands on and `base` does not, the oldest first; those of the same files are the same.
-pub(crate) fn commits_only_in(root: &Path, tip: &str, base: &str) -> Result<Vec<String>> {
-    let trees = |commit: &str| -> Result<Vec<(String, String)>> {
-        let text = ask(root, &["log", "--no-color", "--no-show-signature", "--format=%T %H", commit, "--"])?;
+pub(crate) fn commits_only_in(root: &Path, tip: &CommitId, base: &CommitId) -> Result<Vec<CommitId>> {
+    let trees = |commit: &CommitId| -> Result<Vec<(String, CommitId)>> {
+        let how = ["log", "--no-color", "--no-show-signature", "--format=%T %H"];
+        let text = ask(root, &[&how, ["--end-of-options", commit.object(), "--"].as_slice()].concat())?;
         let lines = text.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once(' '));
-        Ok(lines.map(|(tree, commit)| (tree.to_owned(), commit.to_owned())).collect())
+        Ok(lines.filter_map(|(tree, commit)| Some((tree.to_owned(), CommitId::parse(commit)?))).collect())
     };
     let known: HashSet<_> = trees(base)?.into_iter().map(|(tree, _)| tree).collect();
     let own = trees(tip)?.into_iter().rev().filter(|(tree, _)| !known.contains(tree));
@@ -83,33 +101,29 @@ pub(crate) fn commits_only_in(root: &Path, tip: &str, base: &str) -> Result<Vec<
 }
 
 /// Whatever the configuration says of colours, signatures and encodings.
-fn log(root: &Path, args: &[&str]) -> Result<Option<Vec<(String, String)>>> {
+fn log(root: &Path, args: &[&'static str], from: &CommitId) -> Result<Option<Vec<(CommitId, String)>>> {
     let how = ["log", "-z", "--no-color", "--no-show-signature", "--encoding=UTF-8", "--format=%H%n%B"];
-    let text = ask(root, &[&how, args].concat())?;
+    let text = ask(root, &[&how, args, &["--end-of-options", from.object(), "--"]].concat())?;
     let commit = |text: &str| {
         let (id, message) = text.split_once('\n').unwrap_or((text, ""));
-        (id.to_owned(), message.trim_end().to_owned())
+        Some((CommitId::parse(id)?, message.trim_end().to_owned()))
     };
-    Ok(text.map(|text| text.split('\0').filter(|text| !text.is_empty()).map(commit).collect()))
+    Ok(text.map(|text| text.split('\0').filter_map(commit).collect()))
 }
 
 /// The text of a file of a commit, as it was written; `None` where it has none of that name.
-pub(crate) fn blob(root: &Path, commit: &str, name: &str) -> Result<Option<String>> {
-    let output = apart(root, &["cat-file", "blob", &format!("{commit}:{name}")])
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .run()?;
+pub(crate) fn blob(root: &Path, commit: &CommitId, name: &'static str) -> Result<Option<String>> {
+    let file = format!("{}:{name}", commit.object());
+    let output = run::ended(&git(root, &["cat-file", "--end-of-options", "blob", &file]).apart())?;
     Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 fn write(root: &Path, args: &[&str], input: &str) -> Result<String> {
-    run(&apart(root, args), args[0], input)
+    wrote(&git(root, args), args[0], input)
 }
 
-fn run(command: &duct::Expression, name: &str, input: &str) -> Result<String> {
-    let output = command.stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?;
+fn wrote(command: &Child, name: &str, input: &str) -> Result<String> {
+    let output = run::ended(&command.apart().input(input))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
     }

@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use duct::Expression;
 use migrate::Interrupt;
 
-use super::{apart, ask, last_line, told_without_credentials, words};
+use super::{ask, git, last_line, told_without_credentials};
+use crate::name::{CommitId, RefName};
+use crate::tool::child::Child;
 use crate::tool::run::{self, Answer};
 
 /// How long `origin` may take to answer.
@@ -26,7 +27,7 @@ pub(crate) enum Origin {
     /// There is none.
     Nowhere,
     /// It answered, with the commit that the ref names there, if any.
-    Answered(Option<String>),
+    Answered(Option<CommitId>),
     /// It did not answer; why.
     Silent(String),
 }
@@ -37,7 +38,7 @@ pub(crate) enum Swapped {
     /// The ref is what it was to become.
     Done,
     /// It was something else; what it is now.
-    Moved(Option<String>),
+    Moved(Option<CommitId>),
     /// `origin` does not take it; why.
     Refused(String),
     /// No answer, so that nobody knows whether it was done; why.
@@ -76,56 +77,69 @@ pub(crate) fn has_origin(root: &Path) -> Result<bool> {
 }
 
 /// The commit that a ref names at `origin`.
-pub(crate) fn origin_ref(root: &Path, name: &str, interrupt: &Interrupt) -> Result<Origin> {
+pub(crate) fn origin_ref(root: &Path, name: &RefName, interrupt: &Interrupt) -> Result<Origin> {
     if !has_origin(root)? {
         return Ok(Origin::Nowhere);
     }
-    named(&duct::cmd("git", words(root, &["ls-remote", "origin", name])), interrupt)
+    named(&git(root, &["ls-remote", "--end-of-options", "origin", name]), interrupt)
 }
 
-/// The names of all refs that begin so, here and at `origin` where that answers.
-pub(crate) fn ref_names(root: &Path, begin: &str, interrupt: &Interrupt) -> Result<BTreeSet<String>> {
-    let own = ask(root, &["for-each-ref", "--format=%(refname)", begin])?.unwrap_or_default();
-    let pattern = format!("{begin}*");
+/// All refs of Landfall's, here and at `origin` where that answers.
+pub(crate) fn refs(root: &Path, interrupt: &Interrupt) -> Result<BTreeSet<RefName>> {
+    let own = ask(root, &["for-each-ref", "--format=%(refname)", "refs/landfall/"])?.unwrap_or_default();
     let there = if has_origin(root)? {
-        ask_origin(&duct::cmd("git", words(root, &["ls-remote", "origin", &pattern])), interrupt)?
+        let asked = ["ls-remote", "--end-of-options", "origin", "refs/landfall/*"];
+        ask_origin(&git(root, &asked), interrupt)?
     } else {
         Ok(String::new())
     };
     let there = there.unwrap_or_default();
     let there = there.lines().filter_map(|line| Some(line.split_once('\t')?.1));
-    Ok(own.lines().chain(there).filter(|name| name.starts_with(begin)).map(str::to_owned).collect())
+    Ok(own.lines().chain(there).filter_map(RefName::parse).collect())
 }
 
-fn named(command: &Expression, interrupt: &Interrupt) -> Result<Origin> {
+fn named(command: &Child, interrupt: &Interrupt) -> Result<Origin> {
     Ok(match ask_origin(command, interrupt)? {
-        Ok(text) => Origin::Answered(text.split_whitespace().next().map(str::to_owned)),
+        Ok(text) => match text.split_whitespace().next().map(CommitId::parse) {
+            None => Origin::Answered(None),
+            Some(Some(commit)) => Origin::Answered(Some(commit)),
+            Some(None) => Origin::Silent("it answered something else than a commit".to_owned()),
+        },
         Err(reason) => Origin::Silent(reason),
     })
 }
 
 /// Brings a commit of `origin` into this repository, and nothing else: neither a branch nor a file of the work tree changes. Why
 /// not, where it cannot be had.
-pub(crate) fn fetch(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
+pub(crate) fn fetch(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Result<(), String>> {
     // Only in a clone that is shallow already: elsewhere it would cut history off.
     let shallow = ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true");
-    fetch_with(root, if shallow { &["--depth=1"] } else { &[] }, commit, interrupt)
+    fetch_with(root, if shallow { &["--depth=1"] } else { &[] }, commit.object(), interrupt)
 }
 
 /// The same of a ref, with all that it stands on.
-pub(crate) fn fetch_history(root: &Path, name: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
+pub(crate) fn fetch_history(
+    root: &Path,
+    name: &RefName,
+    interrupt: &Interrupt,
+) -> Result<Result<(), String>> {
     fetch_with(root, &[], name, interrupt)
 }
 
 fn fetch_with(root: &Path, depth: &[&str], what: &str, interrupt: &Interrupt) -> Result<Result<(), String>> {
-    let args =
-        [&["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"], depth, &["origin", what]].concat();
-    Ok(ask_origin(&duct::cmd("git", words(root, &args)), interrupt)?.map(drop))
+    let how = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
+    let args = [&how, depth, &["--end-of-options", "origin", what]].concat();
+    Ok(ask_origin(&git(root, &args), interrupt)?.map(drop))
 }
 
 /// Makes a ref of `origin` name `new` where it names `expected`; none is a ref that is not there. It cannot be interrupted: who
 /// asks has to know what came of it.
-pub(crate) fn swap(root: &Path, name: &str, expected: Option<&str>, new: Option<&str>) -> Result<Swapped> {
+pub(crate) fn swap(
+    root: &Path,
+    name: &RefName,
+    expected: Option<&CommitId>,
+    new: Option<&CommitId>,
+) -> Result<Swapped> {
     for _ in 1..TRIES {
         match swap_once(root, name, expected, new)? {
             Swapped::Refused(reason) if is_being_written(&reason) => thread::sleep(MOMENT),
@@ -135,19 +149,25 @@ pub(crate) fn swap(root: &Path, name: &str, expected: Option<&str>, new: Option<
     swap_once(root, name, expected, new)
 }
 
-fn swap_once(root: &Path, name: &str, expected: Option<&str>, new: Option<&str>) -> Result<Swapped> {
-    let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
-    let refspec = format!("{}:{name}", new.unwrap_or_default());
-    let reason = match push(root, &[&lease, "origin", &refspec])? {
+fn swap_once(
+    root: &Path,
+    name: &RefName,
+    expected: Option<&CommitId>,
+    new: Option<&CommitId>,
+) -> Result<Swapped> {
+    let object = |commit: Option<&CommitId>| commit.map(|commit| commit.object().to_owned());
+    let lease = format!("--force-with-lease={name}:{}", object(expected).unwrap_or_default());
+    let refspec = format!("{}:{name}", object(new).unwrap_or_default());
+    let reason = match push(root, &lease, &refspec)? {
         Ok(()) => return Ok(Swapped::Done),
         Err(NotPushed::Late) => return Ok(Swapped::Silent(late())),
         Err(NotPushed::Failed(reason)) => reason,
     };
     // Neither a rejection nor a connection that broke says what the ref is now.
-    let asked = named(&apart(root, &["ls-remote", "origin", name]), &Interrupt::default())?;
-    Ok(match asked {
-        Origin::Answered(now) if now.as_deref() == new => Swapped::Done,
-        Origin::Answered(now) if now.as_deref() == expected => Swapped::Refused(reason),
+    let ask = git(root, &["ls-remote", "--end-of-options", "origin", name]).apart();
+    Ok(match named(&ask, &Interrupt::default())? {
+        Origin::Answered(now) if now.as_ref() == new => Swapped::Done,
+        Origin::Answered(now) if now.as_ref() == expected => Swapped::Refused(reason),
         Origin::Answered(now) => Swapped::Moved(now),
         Origin::Silent(_) | Origin::Nowhere => Swapped::Silent(reason),
     })
@@ -161,8 +181,9 @@ fn is_being_written(reason: &str) -> bool {
 }
 
 /// Makes a ref of `origin` name this commit, whatever it was. Why not, where it does not.
-pub(crate) fn put(root: &Path, name: &str, commit: &str) -> Result<Result<(), String>> {
-    Ok(push(root, &["--force", "origin", &format!("{commit}:{name}")])?.map_err(|failed| match failed {
+pub(crate) fn put(root: &Path, name: &RefName, commit: &CommitId) -> Result<Result<(), String>> {
+    let refspec = format!("{}:{name}", commit.object());
+    Ok(push(root, "--force", &refspec)?.map_err(|failed| match failed {
         NotPushed::Late => late(),
         NotPushed::Failed(reason) => reason,
     }))
@@ -170,7 +191,8 @@ pub(crate) fn put(root: &Path, name: &str, commit: &str) -> Result<Result<(), St
 
 /// Whether a commit is published: where this repository saw `origin` last, else where a ref there names it (a tag is checked out
 /// without its branch).
-pub(crate) fn is_pushed(root: &Path, commit: &str, interrupt: &Interrupt) -> Result<Pushedness> {
+pub(crate) fn is_pushed(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Pushedness> {
+    let commit = commit.object();
     if !has_origin(root)? {
         return Ok(Pushedness::NoOrigin);
     }
@@ -181,7 +203,7 @@ pub(crate) fn is_pushed(root: &Path, commit: &str, interrupt: &Interrupt) -> Res
     let names = |line: &str| {
         line.split_once('\t').is_some_and(|(id, name)| id == commit && !name.starts_with("refs/landfall/"))
     };
-    Ok(match ask_origin(&duct::cmd("git", words(root, &["ls-remote", "origin"])), interrupt)? {
+    Ok(match ask_origin(&git(root, &["ls-remote", "origin"]), interrupt)? {
         Ok(text) if text.lines().any(names) => Pushedness::Yes,
         Ok(_) => Pushedness::No,
         Err(reason) => Pushedness::Unknown(reason),
@@ -194,10 +216,11 @@ enum NotPushed {
 }
 
 /// No hook of this machine, no signature and no other ref takes part.
-fn push(root: &Path, args: &[&str]) -> Result<Result<(), NotPushed>> {
+fn push(root: &Path, force: &str, refspec: &str) -> Result<Result<(), NotPushed>> {
     let how = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"];
-    let command = [&["-c", "push.gpgSign=false", "push"], how.as_slice(), args].concat();
-    let command = unattended(&apart(root, &command));
+    let to = [force, "--end-of-options", "origin", refspec];
+    let command = [["-c", "push.gpgSign=false", "push"].as_slice(), &how, &to].concat();
+    let command = unattended(&git(root, &command).apart());
     Ok(match run::within(&command, LIMIT, &Interrupt::default())? {
         Answer::Exited(output) if output.status.success() => Ok(()),
         Answer::Exited(output) => Err(NotPushed::Failed(refusal(&output))),
@@ -220,7 +243,7 @@ fn refusal(Output { stdout, stderr, .. }: &Output) -> String {
 }
 
 /// Git itself never asks for a password: there may be nobody to answer. What ssh asks for has the same deadline.
-fn ask_origin(command: &Expression, interrupt: &Interrupt) -> Result<Result<String, String>> {
+fn ask_origin(command: &Child, interrupt: &Interrupt) -> Result<Result<String, String>> {
     Ok(match run::within(&unattended(command), LIMIT, interrupt)? {
         Answer::Exited(output) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -237,7 +260,7 @@ fn ask_origin(command: &Expression, interrupt: &Interrupt) -> Result<Result<Stri
 }
 
 /// In git's own words, which are looked at.
-fn unattended(command: &Expression) -> Expression {
+fn unattended(command: &Child) -> Child {
     command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C")
 }
 
@@ -251,10 +274,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::tool::child::Program;
     use crate::tool::git::rev_parse;
     use crate::tool::git::sandbox::{Sandbox, git};
 
     const NAME: &str = "refs/landfall/test/a";
+
+    fn name() -> RefName {
+        RefName::parse(NAME).unwrap()
+    }
 
     fn pushedness(root: &Path) -> Pushedness {
         let head = rev_parse(root, "HEAD").unwrap().unwrap();
@@ -299,12 +327,13 @@ mod tests {
         let a = rev_parse(&ada, "HEAD").unwrap().unwrap();
         commit(&ada);
         let b = rev_parse(&ada, "HEAD").unwrap().unwrap();
-        let swap = |expected: Option<&str>, new: Option<&str>| swap(&ada, NAME, expected, new).unwrap();
-        let (a, b) = (Some(a.as_str()), Some(b.as_str()));
+        let swap =
+            |expected: Option<&CommitId>, new: Option<&CommitId>| swap(&ada, &name(), expected, new).unwrap();
+        let (a, b) = (Some(&a), Some(&b));
         assert_eq!(swap(None, a), Swapped::Done);
-        assert_eq!(swap(None, b), Swapped::Moved(a.map(str::to_owned)));
+        assert_eq!(swap(None, b), Swapped::Moved(a.cloned()));
         assert_eq!(swap(a, b), Swapped::Done);
-        assert_eq!(swap(a, None), Swapped::Moved(b.map(str::to_owned)));
+        assert_eq!(swap(a, None), Swapped::Moved(b.cloned()));
         assert_eq!(swap(b, a), Swapped::Done, "backwards, too");
         assert_eq!(swap(a, None), Swapped::Done);
         assert_eq!(swap(a, b), Swapped::Moved(None));
@@ -318,6 +347,34 @@ mod tests {
         fs::remove_file(held).unwrap();
         sandbox.origin_goes();
         assert!(matches!(swap(None, a), Swapped::Silent(_)));
+    }
+
+    #[test]
+    fn what_origin_names_that_is_no_commit_is_no_answer() {
+        let told = |said: &str| {
+            named(&Child::new(Program::Git, "printf", ["%s", said]), &Interrupt::default()).unwrap()
+        };
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        assert!(matches!(told(&format!("{id}\t{NAME}\n")), Origin::Answered(Some(commit)) if commit == id));
+        assert!(matches!(told(""), Origin::Answered(None)));
+        let huge = "a".repeat(200_000);
+        for hostile in
+            ["--upload-pack=touch", "+refs/heads/evil:refs/landfall/deployed/other", &huge[..65], "HEAD"]
+        {
+            assert!(matches!(told(&format!("{hostile}\t{NAME}\n")), Origin::Silent(_)), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_ref_of_origin_whose_name_is_none_of_ours_is_left_out() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        for name in ["deployed/shop", "deployed/--all", "deployed/a=b", "audit/shop", "odd"] {
+            git(&ada, &["push", "--quiet", "origin", &format!("HEAD:refs/landfall/{name}")]);
+        }
+        let found = refs(&ada, &Interrupt::default()).unwrap();
+        let found: Vec<_> = found.iter().map(RefName::as_str).collect();
+        assert_eq!(found, ["refs/landfall/audit/shop", "refs/landfall/deployed/shop"]);
     }
 
     #[test]
@@ -335,7 +392,7 @@ mod tests {
             git(&ada, &["config", key, value]);
         }
         let head = rev_parse(&ada, "HEAD").unwrap().unwrap();
-        assert_eq!(swap(&ada, NAME, None, Some(&head)).unwrap(), Swapped::Done);
-        put(&ada, NAME, &head).unwrap().unwrap();
+        assert_eq!(swap(&ada, &name(), None, Some(&head)).unwrap(), Swapped::Done);
+        put(&ada, &name(), &head).unwrap().unwrap();
     }
 }

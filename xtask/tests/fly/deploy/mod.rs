@@ -145,7 +145,7 @@ impl Ship {
             world = world.with_env(name, *value);
         }
         if !begin.fly.is_empty() {
-            world = with_fly(world, home, &sim, begin.fly);
+            world = with_fly(world, &sim, begin.fly);
         }
         let mut ship =
             Self { world, origin, sim, front, old, new, volumes: Vec::new(), machines: Vec::new() };
@@ -352,8 +352,8 @@ impl Drop for Ship {
 }
 
 /// With a `fly` of its own first on PATH.
-fn with_fly(world: World, home: &Path, sim: &Sim, script: &str) -> World {
-    let real = home.join("shim/fly");
+fn with_fly(world: World, sim: &Sim, script: &str) -> World {
+    let real = sim.fly();
     world.write("target/bin/fly", format!("#!/bin/sh\nFLY={}\nURL={}\n{script}", real.display(), sim.url));
     fs::set_permissions(world.path("target/bin/fly"), fs::Permissions::from_mode(0o755)).unwrap();
     let path = sim.environment()[0].1.clone();

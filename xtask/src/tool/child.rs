@@ -1,0 +1,238 @@
+//! Another program, and what it sees of our environment: what is listed here for it. Secrets reach the one that needs them.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+
+use duct::Expression;
+
+/// A program that is started here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// The service, from this workspace.
+    App,
+    Atlas,
+    Cargo,
+    Docker,
+    Fly,
+    Git,
+    /// This one, from this workspace.
+    Xtask,
+}
+
+/// Where programs and files are, and how text is written.
+const ALL: &[&str] = &[
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TERM", "TMPDIR", "TZ", "XDG_*",
+    "NO_COLOR",
+];
+/// The way out of this machine.
+const NETWORK: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSH_AUTH_SOCK",
+];
+/// What a compiler is told, and what the tests of this workspace need to find their tools.
+const BUILD: &[&str] = &[
+    "CARGO",
+    "CARGO_*",
+    "RUSTUP_*",
+    "RUST*",
+    "CC",
+    "CC_*",
+    "CXX",
+    "CXX_*",
+    "AR",
+    "AR_*",
+    "CFLAGS",
+    "CFLAGS_*",
+    "CPPFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG*",
+    "LIBSQLITE3_*",
+    "LD_LIBRARY_PATH",
+    "SDKROOT",
+    "MACOSX_DEPLOYMENT_TARGET",
+    "INSTA_*",
+    "CI",
+    "COLUMNS",
+    "ATLAS",
+    "FLYSIM",
+    "LANDFALL_*",
+];
+const DOCKER: &[&str] = &["DOCKER_*", "BUILDKIT_*", "BUILDX_*"];
+/// A token of GitHub's is git's where its helper for credentials asks for it.
+const GIT: &[&str] = &[
+    "GIT_*",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_HOST",
+    "SSH_ASKPASS",
+    "SSH_ASKPASS_REQUIRE",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "GNUPGHOME",
+];
+
+impl Program {
+    /// What it sees: names, and beginnings of names that end with `*`.
+    fn sees(self) -> Vec<&'static str> {
+        match self {
+            // Its own variables, by which it is set up beside those that it is given.
+            Self::App => [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "SQLITE_TMPDIR", "CI"]].concat(),
+            Self::Atlas => ALL.to_vec(),
+            Self::Cargo | Self::Xtask => [ALL, NETWORK, BUILD, DOCKER, &["GIT_*"]].concat(),
+            Self::Docker => [ALL, NETWORK, DOCKER].concat(),
+            // It pushes the image through Docker.
+            Self::Fly => [ALL, NETWORK, DOCKER, &["FLY_*", "FLYCTL_*", "CI"]].concat(),
+            Self::Git => [ALL, NETWORK, GIT].concat(),
+        }
+    }
+
+    fn environment(self, all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+        let sees = self.sees();
+        let is_seen = |name: &OsStr| sees.iter().any(|known| matches(name, known));
+        all.filter(|(name, _)| is_seen(name)).collect()
+    }
+}
+
+fn matches(name: &OsStr, known: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(begin) => name.to_str().is_some_and(|name| name.starts_with(begin)),
+        None => name == known,
+    }
+}
+
+/// A program with its arguments, that is not started yet: `run` does that.
+#[derive(Debug, Clone)]
+pub(crate) struct Child {
+    program: Program,
+    call: Expression,
+}
+
+impl Child {
+    /// `binary` is where the program is, or its name on PATH.
+    pub(super) fn new<A: Into<OsString>>(
+        program: Program,
+        binary: impl Into<OsString>,
+        args: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        Self { program, call: duct::cmd(binary.into(), args) }
+    }
+
+    fn with(&self, call: Expression) -> Self {
+        Self { program: self.program, call }
+    }
+
+    /// In this folder.
+    pub(super) fn dir(&self, folder: &Path) -> Self {
+        self.with(self.call.dir(folder))
+    }
+
+    /// Beside what it sees of our own.
+    pub(super) fn env(&self, name: &str, value: impl Into<OsString>) -> Self {
+        self.with(self.call.env(name, value.into()))
+    }
+
+    /// This is what it reads.
+    pub(super) fn input(&self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.with(self.call.stdin_bytes(bytes))
+    }
+
+    /// A file is what it reads.
+    pub(super) fn input_file(&self, file: &Path) -> Self {
+        self.with(self.call.stdin_path(file))
+    }
+
+    /// What it prints on stdout is kept.
+    pub(super) fn kept(&self) -> Self {
+        self.with(self.call.stdout_capture())
+    }
+
+    /// In a process group of its own: no Ctrl-C reaches it, so that what it writes is written whole.
+    pub(super) fn apart(&self) -> Self {
+        self.with(self.call.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        }))
+    }
+
+    /// With nothing in its environment but what is listed and what it was given.
+    pub(super) fn listed(&self) -> Expression {
+        // The outermost comes first in duct: what it was given is put on top of this.
+        self.call.full_env(self.program.environment(env::vars_os()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: [Program; 7] = [
+        Program::App,
+        Program::Atlas,
+        Program::Cargo,
+        Program::Docker,
+        Program::Fly,
+        Program::Git,
+        Program::Xtask,
+    ];
+
+    fn sees(program: Program, name: &str) -> bool {
+        !program.environment([(name.into(), "x".into())].into_iter()).is_empty()
+    }
+
+    #[test]
+    fn a_secret_reaches_the_one_that_needs_it() {
+        let who = |name: &str| EVERY.into_iter().filter(|program| sees(*program, name)).collect::<Vec<_>>();
+        assert_eq!(who("APP_PASSWORD"), [Program::App]);
+        assert_eq!(who("FLY_API_TOKEN"), [Program::Fly]);
+        assert_eq!(who("FLY_ACCESS_TOKEN"), [Program::Fly]);
+        assert_eq!(who("GH_TOKEN"), [Program::Git]);
+        for name in [
+            "AWS_SECRET_ACCESS_KEY",
+            "ATLAS_TOKEN",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+            "LD_PRELOAD",
+            "SECRET",
+            "PATHS",
+            "path",
+        ] {
+            assert_eq!(who(name), [], "{name}");
+        }
+        assert_eq!(who("PATH"), EVERY);
+        assert_eq!(who("LC_ALL"), EVERY);
+        // cargo's own tokens are cargo's, and those of this workspace's tools.
+        assert_eq!(who("CARGO_REGISTRY_TOKEN"), [Program::Cargo, Program::Xtask]);
+    }
+
+    #[test]
+    fn what_a_child_is_given_is_on_top_of_what_it_sees() {
+        let script = "env -0 | tr '\\0' '\\n' | grep -v -e ^PWD= -e ^SHLVL= -e ^_=";
+        let child = Child::new(Program::Atlas, "sh", ["-c", script])
+            .env("HOME", "/given")
+            .env("SECRET_OF_OURS", "given");
+        let printed = child.listed().stdout_capture().run().unwrap().stdout;
+        let printed = String::from_utf8(printed).unwrap();
+        let expected = Program::Atlas.environment(env::vars_os()).into_iter();
+        let mut names: Vec<_> = expected.map(|(name, _)| name.into_string().unwrap()).collect();
+        names.retain(|name| name != "HOME" && name != "SECRET_OF_OURS");
+        names.extend(["HOME", "SECRET_OF_OURS"].map(str::to_owned));
+        let mut seen: Vec<_> =
+            printed.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect();
+        names.sort();
+        seen.sort();
+        assert_eq!(seen, names);
+        assert!(printed.lines().any(|line| line == "HOME=/given"));
+    }
+}
