@@ -12,6 +12,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
+use crate::expansion::Views;
 use crate::open::sqlite_message;
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::replica;
@@ -140,6 +141,13 @@ impl Filling<'_> {
             return Err(self.wrong(
                 &format!("cannot act: {name} is something else in the database"),
                 "make two changes, one after the other: the first drops what has the name",
+            ));
+        }
+        let views = Views::of_rows(&self.live.rows);
+        if let Some(copies) = views.excess(&tokenize(self.select).unwrap_or_default()) {
+            return Err(self.wrong(
+                &format!("cannot be read: SQLite would copy what it names {copies} times over, which nobody can stop"),
+                "name the tables in the SELECT, in place of views that are made of views",
             ));
         }
         let (columns, seen) = self.prepared(scratch)?;

@@ -235,6 +235,25 @@ fn what_cannot_be_read_or_may_differ_is_refused_with_its_line() {
     "#);
 }
 
+/// Each of the views can be used, and what names them as often as this cannot: it is known before SQLite is asked.
+#[test]
+fn views_that_double_are_counted_before_sqlite_reads_the_select() {
+    let doubles = |n: u32| format!("CREATE VIEW v{n} AS SELECT a.id FROM v{0} a, v{0} b", n - 1);
+    let views: Vec<_> = (1..=9).map(doubles).collect();
+    let views = format!("CREATE VIEW v0 AS SELECT id FROM people; {}", views.join("; "));
+    let people = PEOPLE.split(';').next().unwrap();
+    let new = |select: &str| {
+        format!("{people};\n{views};\n-- @from {select}\nCREATE TABLE copies (id INTEGER PRIMARY KEY);")
+    };
+    let bench = Bench::new(&format!("{PEOPLE}; {views}"));
+    let named: Vec<_> = ('a'..='z').map(|alias| format!("v9 {alias}")).collect();
+    let error = bench.refuses(&new(&format!("SELECT a.id FROM {}", named.join(", "))));
+    assert!(error.message.contains("cannot be read: SQLite would copy what it names"), "{error}");
+    assert!(error.message.contains("schema.sql:3: @from"), "{error}");
+    bench.reaches(&new("SELECT id FROM v1 GROUP BY id"));
+    assert_eq!(bench.query("SELECT * FROM copies"), "1\n2\n7");
+}
+
 #[test]
 fn another_place_is_refused_with_its_line() {
     for text in [
