@@ -8,6 +8,7 @@ mod children;
 mod commands;
 mod cross_site;
 mod edit;
+mod endless;
 mod headers;
 mod host;
 mod in_sync;

@@ -10,6 +10,7 @@ mod checks;
 mod children;
 mod configuration;
 mod doctor;
+mod endless;
 #[path = "../support/git.rs"]
 mod git;
 mod lock;
