@@ -177,46 +177,46 @@ mod tests {
         ]), @r#"
         [checked]
           [checked.health]
-          Told fly.toml:27: Fly does not know checked, and ignores it
+          Told fly.toml:28: Fly does not know checked, and ignores it
             did you mean checks?
-          Refused fly.toml:40: no check asks /healthz: a deploy could not see whether the service is well
+          Refused fly.toml:41: no check asks /healthz: a deploy could not see whether the service is well
             add [checks.health] with type = "http", port = 8080, path = "/healthz"
 
         path = "/"
-          Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+          Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
             add [checks.health] with type = "http", port = 8080, path = "/healthz"
-          Told fly.toml:32: the check health asks /, which may want a password; a deploy waits for it
+          Told fly.toml:33: the check health asks /, which may want a password; a deploy waits for it
             write: path = "/healthz"
 
         without path = "/healthz"
-          Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+          Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
             add [checks.health] with type = "http", port = 8080, path = "/healthz"
-          Told fly.toml:28: the check health asks /, which may want a password; a deploy waits for it
+          Told fly.toml:29: the check health asks /, which may want a password; a deploy waits for it
             write: path = "/healthz"
 
         type = "tcp"
             processes = ["app"]
             port = 8080
             path
-          Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+          Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
             add [checks.health] with type = "http", port = 8080, path = "/healthz"
 
         without type = "http"
-          Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
-            add [checks.health] with type = "http", port = 8080, path = "/healthz"
-          Refused fly.toml:28: the check health is neither http nor tcp
-            write: type = "http"
-
-        "https"
-            processes
-          Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+          Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
             add [checks.health] with type = "http", port = 8080, path = "/healthz"
           Refused fly.toml:29: the check health is neither http nor tcp
             write: type = "http"
 
+        "https"
+            processes
+          Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
+            add [checks.health] with type = "http", port = 8080, path = "/healthz"
+          Refused fly.toml:30: the check health is neither http nor tcp
+            write: type = "http"
+
         port = 9090
             path
-          Refused fly.toml:31: the check health asks port 9090, and the service listens on 8080
+          Refused fly.toml:32: the check health asks port 9090, and the service listens on 8080
             write: port = 8080
 
         without port = 8080
@@ -224,15 +224,15 @@ mod tests {
 
         type = "http"
             processes = ["web"]
-          Refused fly.toml:30: the check health is for web, and app is what serves
+          Refused fly.toml:31: the check health is for web, and app is what serves
             write: processes = ["app"]
 
         type = "http"
             protocol = "https"
             method = "post"
-          Refused fly.toml:30: the check health speaks https, and the service http
+          Refused fly.toml:31: the check health speaks https, and the service http
             write: protocol = "http"
-          Refused fly.toml:31: the check health asks with post, which changes things
+          Refused fly.toml:32: the check health asks with post, which changes things
             write: method = "GET"
 
         [checks.page]
@@ -240,7 +240,7 @@ mod tests {
           path = "/api"
           port = 8080
         [[vm]]
-          Told fly.toml:39: the check page asks /api, which may want a password; a deploy waits for it
+          Told fly.toml:40: the check page asks /api, which may want a password; a deploy waits for it
             write: path = "/healthz"
 
         [checks.port]
@@ -251,13 +251,13 @@ mod tests {
 
         [[checks]]
             name = "health"
-          Refused fly.toml:27: [checks] is a list
+          Refused fly.toml:28: [checks] is a list
             give each a name, as in: [checks.health]
 
         [[machine_checks]]
           command = ["curl"]
         [[vm]]
-          Told fly.toml:37: machine_checks start one more machine in the middle of a deploy, without the volume
+          Told fly.toml:38: machine_checks start one more machine in the middle of a deploy, without the volume
             take them out; [checks] look at the machine itself
         "#);
     }
@@ -274,30 +274,30 @@ mod tests {
             ("timeout = \"5s\"", "timeout = 5"),
         ]), @r#"
         60
-          Refused fly.toml:35: grace_period = 60 is 60 milliseconds
+          Refused fly.toml:36: grace_period = 60 is 60 milliseconds
             write: grace_period = "60s"
 
         60000
           fine
 
         "5m"
-          Told fly.toml:35: Fly cuts a grace_period to 60 s; how long a migration may take is what --wait-timeout says
+          Told fly.toml:36: Fly cuts a grace_period to 60 s; how long a migration may take is what --wait-timeout says
             write: grace_period = "60s"
 
         "1s"
-          Refused fly.toml:33: Fly takes no interval below 2 s
+          Refused fly.toml:34: Fly takes no interval below 2 s
             write: interval = "15s"
 
         timeout = "2m"
-          Refused fly.toml:34: Fly takes no timeout above 60 s
+          Refused fly.toml:35: Fly takes no timeout above 60 s
             write: timeout = "5s"
 
         timeout = "soon"
-          Refused fly.toml:34: timeout = "soon" is no time
+          Refused fly.toml:35: timeout = "soon" is no time
             write it as in: timeout = "15s"
 
         timeout = 5
-          Refused fly.toml:34: timeout = 5 is 5 milliseconds
+          Refused fly.toml:35: timeout = 5 is 5 milliseconds
             write: timeout = "5s"
         "#);
     }

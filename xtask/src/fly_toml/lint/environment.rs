@@ -108,7 +108,7 @@ mod tests {
 
         without [env]
           DB_PATH = "/data/db"
-          Refused fly.toml:38: [env] has no DB_PATH
+          Refused fly.toml:39: [env] has no DB_PATH
             write below [env]: DB_PATH = "/data/db"
 
         "/var/db"

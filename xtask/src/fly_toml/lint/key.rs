@@ -88,42 +88,42 @@ mod tests {
         [[mount]]
           Told fly.toml:13: mount is an old spelling
             write: [[mounts]]
-          Refused fly.toml:40: there is no [[mounts]]: data would be gone with the machine
+          Refused fly.toml:41: there is no [[mounts]]: data would be gone with the machine
             add one with source = "data" and destination = "/data"
 
         [[compute]]
-          Told fly.toml:37: compute is an old spelling
+          Told fly.toml:38: compute is an old spelling
             write: [[vm]]
 
         [http-service]
           Told fly.toml:18: Fly does not know http-service, and ignores it
             did you mean http_service?
-          Refused fly.toml:40: there is no [http_service]: nobody would reach the service
+          Refused fly.toml:41: there is no [http_service]: nobody would reach the service
             add it, with the port that the service listens on: internal_port = 8080
 
         auto_stop_machine
-          Told fly.toml:22: Fly does not know auto_stop_machine, and ignores it
+          Told fly.toml:23: Fly does not know auto_stop_machine, and ignores it
             did you mean auto_stop_machines?
 
         grace
-          Told fly.toml:35: Fly does not know grace, and ignores it
+          Told fly.toml:36: Fly does not know grace, and ignores it
             did you mean grace_period?
 
         [deploy]
           stratgy = 'rolling'
         [checks]
-          Told fly.toml:28: Fly does not know stratgy, and ignores it
+          Told fly.toml:29: Fly does not know stratgy, and ignores it
             did you mean strategy?
 
         [scale]
           count = 2
         [checks]
-          Told fly.toml:27: Fly does not know scale, and ignores it
+          Told fly.toml:28: Fly does not know scale, and ignores it
             take it out; what there is: https://fly.io/docs/reference/configuration/
 
         count = 2
           size =
-          Told fly.toml:39: Fly does not know count, and ignores it
+          Told fly.toml:40: Fly does not know count, and ignores it
             take it out; what there is: https://fly.io/docs/reference/configuration/
         "#);
     }

@@ -222,9 +222,9 @@ mod tests {
           add to it: source = "data"
         Told fly.toml:14: Fly does not know volume, and ignores it
           take it out; what there is: https://fly.io/docs/reference/configuration/
-        Refused fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+        Refused fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
           add [checks.health] with type = "http", port = 8080, path = "/healthz"
-        Told fly.toml:32: the check health asks /, which may want a password; a deploy waits for it
+        Told fly.toml:33: the check health asks /, which may want a password; a deploy waits for it
           write: path = "/healthz"
         "#);
     }

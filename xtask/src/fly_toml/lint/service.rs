@@ -149,7 +149,7 @@ mod tests {
           processes = ["app"]
           Told fly.toml:18: Fly does not know old_service, and ignores it
             did you mean services?
-          Refused fly.toml:40: there is no [http_service]: nobody would reach the service
+          Refused fly.toml:41: there is no [http_service]: nobody would reach the service
             add it, with the port that the service listens on: internal_port = 8080
 
         without internal_port = 8080
@@ -169,7 +169,7 @@ mod tests {
           processes = ["app"]
           internal_port = 9090
           auto_start_machines = false
-          Refused fly.toml:27: internal_port = 9090, and the service listens on 8080 alone
+          Refused fly.toml:28: internal_port = 9090, and the service listens on 8080 alone
             write: internal_port = 8080
 
         [http_service]
@@ -199,7 +199,7 @@ mod tests {
         min_machines_running = 1
         [[http_service.checks]]
           path = "/healthz"
-          Refused fly.toml:25: a check of [http_service]: while it fails, the proxy hides the page that says "back in a moment"
+          Refused fly.toml:26: a check of [http_service]: while it fails, the proxy hides the page that says "back in a moment"
             move it to [checks.health], which the proxy does not look at
 
         [[services]]
@@ -220,7 +220,7 @@ mod tests {
         min_machines_running = 1
         [[http_service.machine_checks]]
           command = ["curl"]
-          Told fly.toml:25: machine_checks start one more machine in the middle of a deploy, without the volume
+          Told fly.toml:26: machine_checks start one more machine in the middle of a deploy, without the volume
             take them out; [checks] look at the machine itself
         "#);
     }
@@ -236,19 +236,19 @@ mod tests {
             ("min_machines_running = 1\n", "min_machines_running = 2\n"),
         ]), @r#"
         "stop"
-          Told fly.toml:22: the proxy stops a machine that nobody visits, in the middle of a migration, too
+          Told fly.toml:23: the proxy stops a machine that nobody visits, in the middle of a migration, too
             write: auto_stop_machines = "off"
 
         "suspend"
-          Told fly.toml:22: the proxy stops a machine that nobody visits, in the middle of a migration, too
+          Told fly.toml:23: the proxy stops a machine that nobody visits, in the middle of a migration, too
             write: auto_stop_machines = "off"
 
         true
-          Told fly.toml:22: the proxy stops a machine that nobody visits, in the middle of a migration, too
+          Told fly.toml:23: the proxy stops a machine that nobody visits, in the middle of a migration, too
             write: auto_stop_machines = "off"
 
         auto_start_machines = true
-          Told fly.toml:23: the proxy starts the machine at the next visit, even where it was stopped to put data back
+          Told fly.toml:24: the proxy starts the machine at the next visit, even where it was stopped to put data back
             write: auto_start_machines = false
 
         without auto_start_machines = false
@@ -256,7 +256,7 @@ mod tests {
             add to [http_service]: auto_start_machines = false
 
         min_machines_running = 2
-          Told fly.toml:24: min_machines_running = 2, and there is one: that of the volume
+          Told fly.toml:25: min_machines_running = 2, and there is one: that of the volume
             write: min_machines_running = 1
         "#);
     }

@@ -132,7 +132,7 @@ mod tests {
           source = "data"
           destination = "/data"
           processes = ["app"]
-          Refused fly.toml:36: there is no [[mounts]]: data would be gone with the machine
+          Refused fly.toml:37: there is no [[mounts]]: data would be gone with the machine
             add one with source = "data" and destination = "/data"
 
         [mounts]

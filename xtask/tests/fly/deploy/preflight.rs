@@ -79,7 +79,7 @@ fn what_stands_against_it_is_told_all_at_once() {
         mend it: commit or stash it; or deploy it as it is: --allow-dirty
       commit [HEAD] is on no branch of origin: nobody else could find it
         mend it: git push origin HEAD; or deploy it as it is: --allow-dirty
-      fly.toml:27: no check asks /healthz: a deploy could not see whether the service is well
+      fly.toml:28: no check asks /healthz: a deploy could not see whether the service is well
         mend it: add [checks.health] with type = "http", port = 8080, path = "/healthz"
       there is a second volume named data, [VOLUME] in iad: no machine has it, and machine [MACHINE] has another one
         mend it: see what it holds, and how it is removed: cargo xtask status --volume [VOLUME]; if it has the data, stop here and ask who attached the other one
