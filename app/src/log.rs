@@ -1,15 +1,19 @@
 //! The log, on stderr: stdout belongs to what a command was asked for.
 
-use std::io;
+mod lines;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use migrate::{Event, Watch};
 use tracing::info;
 
+use lines::Lines;
+pub(crate) use lines::behind;
+
 /// Prints without times: whoever keeps the log (Fly, Docker, journald) adds them.
 pub(crate) fn init() {
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).without_time();
+    let log = tracing_subscriber::fmt().with_writer(|| Lines).with_target(false).without_time();
     // A line that cannot be written is lost: told on stderr, as by default, that would be a panic in the middle of whatever logs.
     log.log_internal_errors(false).init();
 }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::failure::Failure;
 use crate::lock::Lock;
+use crate::log;
 use crate::stop::Stop;
 use crate::web::{Door, Site};
 use crowd::Crowd;
@@ -66,6 +67,7 @@ pub(crate) fn run(
     prepare: impl FnOnce() -> Result<Ready, Failure> + Send + 'static,
 ) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|error| failed(&error))?;
+    let _behind = log::behind();
     let ended = runtime.block_on(async {
         let (listener, address) = listening(listener).map_err(|error| failed(&error))?;
         let crowd = Crowd::new(crowd::most().map_err(|error| too_few_files(&error))?);

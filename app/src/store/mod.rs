@@ -168,7 +168,9 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn checkpoint(writer: Connection) -> Result<(), StoreError> {
+fn checkpoint(mut writer: Connection) -> Result<(), StoreError> {
+    // The last query's deadline is not this one's.
+    writer.progress_handler(0, None::<fn() -> bool>)?;
     let blocked: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     writer.close().map_err(|(_, error)| error)?;
     if blocked { Err(StoreError::Busy) } else { Ok(()) }

@@ -56,12 +56,14 @@ fn half_requests(server: &Server) -> [TcpStream; 4] {
     let mut first = [0; 15];
     (&idle).read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200 OK");
-    [
-        begins(server, ""),
-        begins(server, "GET / HTTP/1.1\r\nHost: local"),
-        begins(server, &format!("{POST}Content-Length: 50\r\n\r\n{{\"first_name\":")),
-        idle,
-    ]
+    // Once its body is asked for, the request has begun.
+    let mut half = begins(server, &format!("{POST}Expect: 100-continue\r\nContent-Length: 50\r\n\r\n"));
+    const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut asked = [0; CONTINUE.len()];
+    half.read_exact(&mut asked).unwrap();
+    assert_eq!(asked, CONTINUE);
+    half.write_all(b"{\"first_name\":").unwrap();
+    [begins(server, ""), begins(server, "GET / HTTP/1.1\r\nHost: local"), half, idle]
 }
 
 /// In KiB.

@@ -1,0 +1,124 @@
+//! Lines on their way to stderr. While the service serves, a thread of their own writes them, as many at once as came meanwhile: nobody
+//! waits for whoever reads the log, and many requests cost one call of the system.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// As many bytes wait to be written; what comes then is lost, and told.
+const MOST: usize = 1 << 20;
+/// How long the last lines may take at the end.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// `None` while each line is written by whoever logs it.
+static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
+static CAME: Condvar = Condvar::new();
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    lost: u64,
+}
+
+/// Where the log writes a line.
+#[derive(Debug)]
+pub(super) struct Lines;
+
+/// As long as it lives, lines are written by a thread of their own.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    ended: Receiver<()>,
+}
+
+/// From now on nobody who logs waits.
+pub(crate) fn behind() -> Behind {
+    *queue() = Some(Queue::default());
+    let (end, ended) = channel::<()>();
+    thread::spawn(move || {
+        while let Some(batch) = next() {
+            batch.write();
+        }
+        drop(end);
+    });
+    Behind { ended }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        let rest = queue().take();
+        CAME.notify_one();
+        // Always an error: it ended, or nobody reads the log.
+        let _ = self.ended.recv_timeout(LIMIT);
+        rest.unwrap_or_default().write();
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(queue) = &mut *queue() {
+            queue.push(line);
+            CAME.notify_one();
+            return Ok(line.len());
+        }
+        io::stderr().write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Queue {
+    fn push(&mut self, line: &[u8]) {
+        if self.bytes.len() + line.len() > MOST {
+            self.lost += 1;
+        } else {
+            self.bytes.extend_from_slice(line);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.lost == 0
+    }
+
+    /// A line that cannot be written is lost.
+    fn write(mut self) {
+        if self.lost > 0 {
+            self.bytes
+                .extend_from_slice(format!("WARN {} lines of the log were lost\n", self.lost).as_bytes());
+        }
+        let _ = io::stderr().write_all(&self.bytes);
+    }
+}
+
+/// What came meanwhile; `None` once nothing is to be written here any more.
+fn next() -> Option<Queue> {
+    let waited = CAME.wait_while(queue(), |queue| queue.as_ref().is_some_and(Queue::is_empty));
+    waited.unwrap_or_else(PoisonError::into_inner).as_mut().map(mem::take)
+}
+
+fn queue() -> MutexGuard<'static, Option<Queue>> {
+    // It is whole after every call.
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_lost_at_a_bound_and_told() {
+        let mut queue = Queue::default();
+        for _ in 0..MOST {
+            queue.push(b"a line\n");
+        }
+        assert!(queue.bytes.len() <= MOST && queue.bytes.ends_with(b"a line\n"));
+        let taken = u64::try_from(queue.bytes.len() / 7).unwrap_or_default();
+        assert_eq!(queue.lost + taken, MOST as u64);
+        assert!(!queue.is_empty() && Queue::default().is_empty());
+    }
+}
