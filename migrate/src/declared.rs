@@ -203,12 +203,13 @@ impl Declared {
 
     /// `schema.sql:3: view v cannot be used: no such table: nowhere`
     pub(crate) fn tell(&self, fault: &Fault) -> String {
-        let Fault { object, part, reason, .. } = fault;
+        let Fault { object, part, reason, is_quiet, .. } = fault;
         let place = match place::line_of_fault(&self.plain, fault).map(|line| self.files.place(line)) {
             Some((file, line)) => format!("{}:{line}", file.display()),
             None => self.path.display().to_string(),
         };
-        format!("{place}: {} {} cannot be used: {reason}", part.kind(), written(object))
+        let wrong = if *is_quiet { "means something else" } else { "cannot be used" };
+        format!("{place}: {} {} {wrong}: {reason}", part.kind(), written(object))
     }
 
     /// Whether rows of a table can be read and written.

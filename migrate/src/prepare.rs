@@ -88,9 +88,18 @@ pub fn prepare<'d>(
 /// As [`prepare`], without the planners'.
 pub fn check(db: &Path, declared: &Declared, settings: &Settings, watch: &mut dyn Watch) -> Result<Report> {
     let ground = Ground::look(db, declared, settings, watch)?;
+    let mut report = ground.report();
     // A directive that cannot act is a matter of the change, not of the comparison.
-    let idle_directives = carry(&ground.live, declared).map(|carry| carry.idle).unwrap_or_default();
-    Ok(Report { idle_directives, ..ground.report() })
+    let carry = carry(&ground.live, declared).unwrap_or_default();
+    let faults = ground.faults(&carry)?;
+    report.notes.extend(faults.old.iter().map(|fault| already_unusable(fault, declared)));
+    report.notes.extend(faults.new.iter().map(|fault| {
+        let hazard = unusable(fault, declared, settings);
+        let approved = if hazard.approved.is_some() { ", which is approved" } else { "" };
+        format!("{} (UNUSABLE:{}{approved})", hazard.message, hazard.object)
+    }));
+    report.idle_directives = carry.idle;
+    Ok(report)
 }
 
 /// Only reads and compares: whether a release that declares this schema can serve `db` as it is. Never writes to `db`.
@@ -434,7 +443,8 @@ impl<'g, 'd> Ground<'g, 'd> {
     fn faults(&self, carry: &Carry) -> Result<Faults<'d>> {
         let live_name = |table: &str| carry.table_to(table).map_or(table.to_owned(), |c| c.from.clone());
         let Declared { faults, stand_ins, .. } = self.declared;
-        unusable::told_apart(faults, stand_ins, &self.live, self.settings, live_name)
+        let schemas = (&self.live, &self.declared.schema);
+        unusable::told_apart(faults, stand_ins, schemas, self.settings, live_name)
             .map_err(|error| self.cannot_plan(&error))
     }
 

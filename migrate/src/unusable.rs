@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::answer::or_refusal;
 use crate::ddl;
@@ -14,7 +15,7 @@ use crate::replica;
 use crate::schema::{Schema, Table, Trigger};
 use crate::settings::Settings;
 use crate::stand_in::{Names, Unknown};
-use crate::token::{Token, fold, quote, tokenize};
+use crate::token::{Kind, Token, fold, quote, tokenize};
 
 /// Something that no statement can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct Fault {
     uses: BTreeSet<String>,
     /// The part that calls what only the service has: as long as it says the same, it is what it was.
     text: Option<String>,
+    /// SQLite reads a name as a text where no column is called so, and says nothing (<https://www.sqlite.org/quirks.html#dblquote>).
+    pub(crate) is_quiet: bool,
 }
 
 /// What of an object it is.
@@ -69,12 +72,16 @@ impl Fault {
             place,
             uses: BTreeSet::new(),
             text: Some(text),
+            is_quiet: false,
         }
     }
 
     /// The name that SQLite could not find, if it names one: `b` of "no such column: t.b".
     pub(crate) fn missing_name(&self) -> Option<&str> {
         let named = self.cause.strip_prefix("no such ")?.split_once(": ")?.1;
+        if let Some((name, _)) = named.strip_prefix('"').and_then(|named| named.split_once("\" - should")) {
+            return Some(name);
+        }
         Some(named.rsplit_once('.').map_or(named, |(_, name)| name))
     }
 
@@ -100,7 +107,7 @@ pub(crate) struct Faults<'f> {
 pub(crate) fn told_apart<'f>(
     declared: &'f [Fault],
     stand_ins: &Names,
-    live: &Schema,
+    (live, new): (&Schema, &Schema),
     settings: &Settings,
     live_name: impl Fn(&str) -> String,
 ) -> rusqlite::Result<Faults<'f>> {
@@ -125,10 +132,19 @@ pub(crate) fn told_apart<'f>(
             None => false,
         }
     };
-    let (mut old, new) = declared.iter().partition::<Vec<_>, _>(is_old);
-    // Nothing is wrong with it: the service has what is not here.
-    old.retain(|fault| fault.text.is_none());
-    Ok(Faults { new: causes(&new), old: causes(&old) })
+    let (mut old, mut new_faults) = declared.iter().partition::<Vec<_>, _>(is_old);
+    // Nothing is wrong with it: the service has what is not here, or a text is meant.
+    old.retain(|fault| fault.text.is_none() && !fault.is_quiet);
+    let has = |table: &Table, name: &str| table.column(name).is_some();
+    // A text is meant, too, where no column goes that was called so.
+    let goes = |name: &str| {
+        let stays = |was: &Table| {
+            new.tables.iter().any(|is| live_name(&is.name).eq_ignore_ascii_case(&was.name) && has(is, name))
+        };
+        live.tables.iter().any(|was| has(was, name) && !stays(was))
+    };
+    new_faults.retain(|fault| !fault.is_quiet || fault.missing_name().is_some_and(goes));
+    Ok(Faults { new: causes(&new_faults), old: causes(&old) })
 }
 
 /// Those that do not fail because of another one. Of some that fail because of each other, all.
@@ -153,12 +169,56 @@ pub(crate) fn faults(conn: &Connection, schema: &Schema) -> rusqlite::Result<Vec
         conn.execute_batch("COMMIT")?;
     }
     conn.pragma_update(None, "foreign_keys", true)?;
-    let mut asked = Asked { conn, schema, own: BTreeMap::new(), found: Vec::new() };
-    asked.views()?;
-    asked.virtual_tables()?;
-    asked.tables()?;
-    asked.triggers()?;
-    Ok(asked.found)
+    let mut found = Asked::all(conn, schema)?;
+    found.extend(quiet(conn, schema, &found)?);
+    leave_functions(&mut found, schema);
+    Ok(found)
+}
+
+/// What of views and triggers SQLite takes for a text, in whatever it does not refuse anyway.
+fn quiet(conn: &Connection, schema: &Schema, found: &[Fault]) -> rusqlite::Result<Vec<Fault>> {
+    let quotes =
+        |sql: &String| tokenize(sql).unwrap_or_default().iter().any(|t| t.kind == Kind::DoubleQuoted);
+    if !texts(schema).any(|(_, sql)| quotes(sql)) {
+        return Ok(Vec::new());
+    }
+    let quirk = |on: bool| conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, on);
+    quirk(false)?;
+    let asked = Asked::all(conn, schema);
+    quirk(true)?;
+    let is_told = |fault: &Fault| found.iter().any(|other| other.is(fault, &fault.object));
+    let mut quiet = asked?;
+    quiet.retain(|fault| matches!(fault.part, Part::View | Part::Trigger) && !is_told(fault));
+    for fault in &mut quiet {
+        let name = fault.missing_name().unwrap_or_default();
+        fault.reason = format!("no column is called {name}, so that SQLite reads \"{name}\" as a text");
+        fault.is_quiet = true;
+    }
+    Ok(quiet)
+}
+
+/// What a view or trigger calls in place of a table is a function that only the service may have: as long as the text is the same, nothing is
+/// wrong with it.
+fn leave_functions(found: &mut [Fault], schema: &Schema) {
+    let tokens: Vec<_> = texts(schema).map(|(_, sql)| tokenize(sql).unwrap_or_default()).collect();
+    let is_called = |name: &str| {
+        let calls = |pair: &[Token<'_>]| pair[0].name().eq_ignore_ascii_case(name) && pair[1].is_symbol("(");
+        tokens.iter().any(|tokens| tokens.windows(2).any(calls))
+    };
+    for fault in found.iter_mut().filter(|fault| fault.cause.starts_with("no such table: ")) {
+        let Some(name) = fault.missing_name().filter(|name| is_called(name)).map(str::to_owned) else {
+            continue;
+        };
+        let text = texts(schema).find(|(object, _)| object.eq_ignore_ascii_case(&fault.object));
+        fault.text = text.map(|(_, sql)| crate::token::verbatim(&tokenize(sql).unwrap_or_default()));
+        fault.reason = format!("no such table-valued function: {name}");
+    }
+}
+
+/// The names and texts of views and triggers.
+fn texts(schema: &Schema) -> impl Iterator<Item = (&String, &String)> {
+    let views = schema.views.iter().map(|view| (&view.name, &view.sql));
+    views.chain(schema.triggers.iter().map(|trigger| (&trigger.name, &trigger.sql)))
 }
 
 struct Asked<'a> {
@@ -169,7 +229,16 @@ struct Asked<'a> {
     found: Vec<Fault>,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn all(conn: &'a Connection, schema: &'a Schema) -> rusqlite::Result<Vec<Fault>> {
+        let mut asked = Self { conn, schema, own: BTreeMap::new(), found: Vec::new() };
+        asked.views()?;
+        asked.virtual_tables()?;
+        asked.tables()?;
+        asked.triggers()?;
+        Ok(asked.found)
+    }
+
     fn views(&mut self) -> rusqlite::Result<()> {
         for view in &self.schema.views {
             let refused = self.refused(&[format!("SELECT * FROM {}", quote(&view.name))])?;
@@ -272,6 +341,7 @@ impl Asked<'_> {
                     place: fold(table),
                     uses: BTreeSet::new(),
                     text: None,
+                    is_quiet: false,
                 });
             }
         }
@@ -294,6 +364,7 @@ impl Asked<'_> {
             place: fold(place),
             uses: uses(),
             text: None,
+            is_quiet: false,
         }));
     }
 

@@ -270,6 +270,53 @@ fn a_fault_that_the_database_has_already_is_a_note_and_stops_nothing() {
 }
 
 #[test]
+fn a_check_names_what_the_plan_would_refuse() {
+    for case in CASES {
+        let bench = bench(case, FastPath::Full);
+        let declared = bench.declared(case.new).unwrap();
+        let checked = migrate::check(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
+        for (object, said) in case.refused {
+            let names =
+                |note: &&String| note.contains(said) && note.ends_with(&format!("(UNUSABLE:{object})"));
+            assert!(checked.notes.iter().any(|note| names(&note)), "{}: {:?}", case.name, checked.notes);
+        }
+    }
+}
+
+/// SQLite says nothing of such a view: it shows the name itself, row by row.
+#[test]
+fn a_quoted_name_whose_column_goes_would_be_a_text_and_is_refused() {
+    let old = "CREATE TABLE customers (id INTEGER PRIMARY KEY, nme TEXT, kind TEXT); INSERT INTO customers VALUES (1, 'Ada', 'a');
+        CREATE TABLE log (what TEXT)";
+    let view = "CREATE VIEW names AS SELECT \"nme\" AS name FROM customers WHERE kind <> \"none\"";
+    let trigger = "CREATE TRIGGER logged AFTER UPDATE ON customers BEGIN INSERT INTO log SELECT \"nme\" FROM customers; END";
+    let new = |column: &str, use_: &str| {
+        format!(
+            "CREATE TABLE customers (id INTEGER PRIMARY KEY, {column}, kind TEXT);\nCREATE TABLE log (what TEXT);\n{use_}"
+        )
+    };
+    for (object, kind, use_) in [("names", "view", view), ("logged", "trigger", trigger)] {
+        for mode in MODES {
+            let bench = Bench::new(&format!("{old}; {use_}")).with(|s| s.fast_path = mode);
+            let renamed = new("name TEXT -- @renamed from=nme\n", use_);
+            let error = bench.refuses(&renamed);
+            assert_eq!(error.kind, ErrorKind::Hazard, "{error}");
+            let said = format!(
+                "{kind} {object} means something else: no column is called nme, so that SQLite reads \"nme\" as a text"
+            );
+            assert!(error.message.contains(&said), "{error}");
+            // A text in double quotes that never was a column is a text as before.
+            bench.reaches(&new("nme TEXT, more TEXT", use_));
+            let allow = vec![format!("UNUSABLE:{object}").parse().unwrap()];
+            let bench =
+                Bench::new(&format!("{old}; {use_}")).with(|s| (s.fast_path, s.allow) = (mode, allow));
+            bench.reaches(&renamed);
+            bench.with(|s| s.allow.clear()).reaches(&renamed.replace("kind TEXT)", "kind TEXT, more TEXT)"));
+        }
+    }
+}
+
+#[test]
 fn a_sound_schema_has_no_faults_whatever_is_in_it() {
     let sound = "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b, c AS (a || b), UNIQUE (b, a));
         CREATE TABLE w (k TEXT PRIMARY KEY COLLATE NOCASE) WITHOUT ROWID;
