@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use migrate::{Alone, Check, Error, ErrorKind, TableRows};
+use migrate::{Alone, Check, Counted, Error, ErrorKind};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -37,7 +37,8 @@ pub(crate) struct Restored {
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
     /// What is in the database now.
-    pub(crate) tables: Vec<TableRows>,
+    #[serde(flatten)]
+    pub(crate) rows: Counted,
 }
 
 /// Puts `copy` in the place of the database, which nobody may use meanwhile. `copy` stays.
@@ -60,18 +61,18 @@ pub(crate) fn restore(config: &Config, copy: &Path) -> Result<Restored, Error> {
     let new = database.beside(RESTORING);
     let made = migrate::backup(copy, &new, None, Check::Integrity, settings)?;
     let put = || {
-        let tables = migrate::rows(&new, settings)?;
+        let rows = migrate::rows(&new, settings)?;
         resemble(&new, &database.path).map_err(|error| cannot_put(database, &error))?;
-        Ok((tables, put(config, &new)?))
+        Ok((rows, put(config, &new)?))
     };
-    let (tables, aside) = put().inspect_err(|_| remove(&new)).map_err(in_use)?;
+    let (rows, aside) = put().inspect_err(|_| remove(&new)).map_err(in_use)?;
     Ok(Restored {
         database: database.path.display().to_string(),
         from: copy.display().to_string(),
         set_aside: aside.map(|aside| aside.display().to_string()),
         bytes: made.bytes,
         seconds: started.elapsed().as_secs_f64(),
-        tables,
+        rows,
     })
 }
 

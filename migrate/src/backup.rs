@@ -3,12 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::raw::c_int;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, backup as online, ffi};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -49,13 +50,16 @@ const PARTIAL: &str = ".partial";
 const UNSCRUBBED: &str = ".unscrubbed";
 /// What SQLite adds to the name of a database for files of its own.
 const SQLITES_OWN: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+/// How many pages are copied between two looks at whether we were asked to stop.
+const PAGES: c_int = 1_000;
 /// What is read at once.
 const CHUNK: usize = 1 << 16;
 
 /// Makes a consistent copy of a live database into the new file `to` (mode 0600), and checks it.
 ///
 /// The copy is made by VACUUM INTO (<https://www.sqlite.org/lang_vacuum.html#vacuuminto>): one read transaction, so that a
-/// service may go on writing. `cp` of a live WAL database loses commits. It gets the name `to` when it is complete, checked and on
+/// service may go on writing. Where that would have to sort or compute what only the service can, every page is copied as it is
+/// (<https://www.sqlite.org/backup.html>), in one read transaction, too. `cp` of a live WAL database loses commits. It gets the name `to` when it is complete, checked and on
 /// the disk; until then the names of [`partials`] are used.
 ///
 /// `scrub` are SQL statements that run on the copy alone. Old values of the rows that they change are nowhere in `to`: triggers do
@@ -65,6 +69,7 @@ const CHUNK: usize = 1 << 16;
 /// # Errors
 /// [`ErrorKind::Database`] when `db` is missing or cannot be read, when `to` exists or cannot be made, or when the copy is
 /// damaged; [`ErrorKind::Usage`] when `scrub` does more than change rows, [`ErrorKind::Apply`] when it fails;
+/// [`ErrorKind::Hazard`] when a copy that is scrubbed would take what only the service can sort or compute;
 /// [`ErrorKind::Space`] when there is too little room; [`ErrorKind::Interrupted`]. Then nothing is left behind.
 pub fn backup(
     db: &Path,
@@ -83,7 +88,7 @@ pub fn backup(
     copying.refuse_existing()?;
     copying.make_sure_of_room(&live, if scrub.is_some() { 2 } else { 1 })?;
     let copy = match scrub {
-        None => copying.vacuum_into(&live, PARTIAL)?,
+        None => copying.copied(&live)?,
         Some(scrub) => copying.scrubbed(&live, &scrub)?,
     };
     copying.check(&copy.path, check)?;
@@ -165,6 +170,13 @@ impl Drop for Unfinished {
     }
 }
 
+/// What came of VACUUM INTO.
+enum Vacuumed {
+    Copy(Unfinished),
+    /// SQLite's words about what it would have to call, and only the service has.
+    Calls(String),
+}
+
 struct Copying<'a> {
     db: &'a Path,
     to: &'a Path,
@@ -172,27 +184,74 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    fn vacuum_into(&self, from: &Connection, suffix: &str) -> Result<Unfinished> {
-        let path = longer(self.to, suffix);
-        let file = Unfinished::create(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => self
-                .exists(&path, "wait for the copy that is being made there, or remove what is left of one"),
-            _ => self.cannot_make(&error),
-        })?;
+    fn copied(&self, live: &Connection) -> Result<Unfinished> {
+        match self.vacuum_into(live, PARTIAL)? {
+            Vacuumed::Copy(copy) => Ok(copy),
+            Vacuumed::Calls(_) => self.pages_of(live),
+        }
+    }
+
+    fn vacuum_into(&self, from: &Connection, suffix: &str) -> Result<Vacuumed> {
+        let file = self.create(suffix)?;
         // A lock can only be in the way of its beginning.
         let vacuum = || match from.execute("VACUUM INTO ?1", [file.path.to_string_lossy()]) {
             Err(error) if is_busy(&error) => Err(error),
-            // It sorts indexes: in whatever order is not the service's, the copy would be damaged.
-            Ok(_) => Ok(stand_in::none_called(from)),
-            vacuumed => Ok(vacuumed.map(drop)),
+            vacuumed => Ok(vacuumed),
         };
-        patiently(self.db, self.settings, &mut (), vacuum)?.map_err(|error| self.failed(&error))?;
+        let vacuumed = patiently(self.db, self.settings, &mut (), vacuum)?;
+        // It sorts indexes: in whatever order is not the service's, the copy would be damaged.
+        let called = patiently(self.db, self.settings, &mut (), || stand_in::called(from))?;
+        match (called.into_iter().next(), vacuumed) {
+            (Some(called), _) => Ok(Vacuumed::Calls(called)),
+            (None, Ok(_)) => Ok(Vacuumed::Copy(file)),
+            (None, Err(error)) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Every page as it is, free ones too: nothing is sorted or computed. One read transaction keeps all commits out of it meanwhile.
+    fn pages_of(&self, live: &Connection) -> Result<Unfinished> {
+        open::begin(live, self.db, self.settings, &mut ())?;
+        let number = |pragma: &str| live.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
+        let needed = number("page_count").and_then(|pages| Ok(pages * number("page_size")?));
+        self.make_sure_of(needed.map_err(|error| self.failed(&error))?)?;
+        let file = self.create(PARTIAL)?;
+        let copied = self.copy_pages(live, &file.path);
+        let ended = live.execute_batch("ROLLBACK");
+        copied.and(ended).map_err(|error| self.failed(&error))?;
         Ok(file)
+    }
+
+    fn copy_pages(&self, live: &Connection, to: &Path) -> rusqlite::Result<()> {
+        let mut copy = Connection::open(to)?;
+        let pages = online::Backup::new(live, &mut copy)?;
+        while pages.step(PAGES)? != online::StepResult::Done {
+            if self.settings.interrupt.is_raised() {
+                let interrupted = ffi::Error::new(ffi::SQLITE_INTERRUPT);
+                return Err(rusqlite::Error::SqliteFailure(interrupted, None));
+            }
+        }
+        drop(pages);
+        // Of a database in WAL mode it would be one, too: a copy is all in its one file.
+        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+    }
+
+    fn create(&self, suffix: &str) -> Result<Unfinished> {
+        let path = longer(self.to, suffix);
+        Unfinished::create(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => self
+                .exists(&path, "wait for the copy that is being made there, or remove what is left of one"),
+            _ => self.cannot_make(&error),
+        })
     }
 
     /// The rows of a copy that was scrubbed, in a file that never held another value.
     fn scrubbed(&self, live: &Connection, scrub: &Scrub<'_>) -> Result<Unfinished> {
-        let unscrubbed = self.vacuum_into(live, UNSCRUBBED)?;
+        // Not page by page: no page of what is scrubbed may ever have held an old value.
+        let vacuumed = |from: &Connection, suffix| match self.vacuum_into(from, suffix)? {
+            Vacuumed::Copy(copy) => Ok(copy),
+            Vacuumed::Calls(missing) => Err(self.cannot_scrub(&missing)),
+        };
+        let unscrubbed = vacuumed(live, UNSCRUBBED)?;
         let mut copy = self.open(&unscrubbed.path)?;
         scrub.run(&mut copy).map_err(|fault| match fault {
             Fault::Told(error) => error,
@@ -200,7 +259,7 @@ impl Copying<'_> {
         })?;
         // The statements may have made it larger.
         self.make_sure_of_room(&copy, 1)?;
-        self.vacuum_into(&copy, PARTIAL)
+        vacuumed(&copy, PARTIAL)
     }
 
     fn open(&self, copy: &Path) -> Result<Connection> {
@@ -251,7 +310,10 @@ impl Copying<'_> {
     fn make_sure_of_room(&self, conn: &Connection, copies: u64) -> Result<()> {
         let number = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
         let used = || Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?);
-        let needed = copies * patiently(self.db, self.settings, &mut (), used)?;
+        self.make_sure_of(copies * patiently(self.db, self.settings, &mut (), used)?)
+    }
+
+    fn make_sure_of(&self, needed: u64) -> Result<()> {
         open::make_sure_of_room(self.to, &format!("a copy of {}", self.db.display()), needed)
     }
 
@@ -266,6 +328,15 @@ impl Copying<'_> {
                 .remedy("free some space there and run the command again");
         }
         explain(self.db, error, self.settings)
+    }
+
+    fn cannot_scrub(&self, why: &str) -> Error {
+        let db = self.db.display().to_string();
+        let message = format!(
+            "a scrubbed copy of {db} cannot be made here: {why}, which only the service registers; nothing was copied"
+        );
+        Error::new(ErrorKind::Hazard, db, message)
+            .remedy("make the copy without a scrub, and scrub it where the service registers that")
     }
 
     fn interrupted(&self) -> Error {

@@ -95,7 +95,7 @@ use std::path::Path;
 
 pub use alone::{Alone, logs};
 pub use backup::{Backup, Check, backup, partial_of, partials};
-pub use count::{TableRows, rows};
+pub use count::{Counted, TableRows, rows};
 pub use declared::{Counts, Declared, Files, is_sql};
 pub use difference::{Difference, DifferenceKind};
 pub use error::{Error, ErrorKind, Result};

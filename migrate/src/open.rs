@@ -285,7 +285,7 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
     if stand_in::is_called(error) {
         let why = sqlite_message(error);
         let message = format!("what is asked of {file} cannot be done here: {why}; nothing was changed");
-        return Error::new(ErrorKind::Hazard, file.to_string(), message).remedy(stand_in::REGISTER);
+        return Error::new(ErrorKind::Hazard, file.to_string(), message).remedy(stand_in::remedy(error));
     }
     let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {

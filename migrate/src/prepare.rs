@@ -838,14 +838,12 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
             let line: String =
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
             let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
-            let remedy = if stand_in::is_called(&error) { stand_in::REGISTER } else { "" };
             Error::new(kind, object, format!("would fail: {} in `{line}`", sqlite_message(&error)))
-                .remedy(remedy)
+                .remedy(stand_in::remedy(&error))
         }
         Failure::Reading(error) | Failure::Live(error) => {
-            let remedy = if stand_in::is_called(&error) { stand_in::REGISTER } else { "" };
             Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
-                .remedy(remedy)
+                .remedy(stand_in::remedy(&error))
         }
         Failure::Found { object, sql } => {
             Error::new(ErrorKind::Hazard, object, format!("would find rows that it must not: `{sql}`"))

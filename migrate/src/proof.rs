@@ -27,7 +27,10 @@ const SAMPLE: u64 = 600;
 ///
 /// `database` is where the sample comes from; `None` when there is none yet.
 pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) -> Result<(), Failure> {
-    let mut conn = replica::beside(&execution.declared.schema, execution.settings)?;
+    let mut conn = replica::memory(execution.settings)?;
+    let rows = execution.origin.rows.iter().chain(&execution.declared.schema.rows);
+    let stand_ins = stand_in::lacking(&conn, rows.map(|row| row.sql.as_str()))?;
+    stand_ins.answer(&conn)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     replica::create_tables(&conn, execution.origin)?;
     // Rows of the user's that break a CHECK are rows all the same.
@@ -38,8 +41,7 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
         sampler.parents_of_fills(execution)?;
     }
     drop(sampler);
-    // Of the sample alone, in a database of our own, where bytes are as good an order as any.
-    stand_in::called(&conn)?;
+    stand_ins.register(&conn)?;
     conn.pragma_update(None, "ignore_check_constraints", false)?;
     guard::bound(&mut conn, execution.settings)?;
     stoppable(execution)?;

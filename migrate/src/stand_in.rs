@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::functions::FunctionFlags;
+use rusqlite::types::Value;
 use rusqlite::{Connection, ffi};
 
 use crate::answer::or_refusal;
@@ -25,9 +26,17 @@ const LONGEST: usize = 200;
 
 const ONLY_THE_SERVICE: &str = "which only the service registers";
 
-/// What to do about a change that would have to call one.
-pub(crate) const REGISTER: &str =
-    "take what calls it out of this change, or make the change where the service registers it";
+/// What to do about a change that would have to call one; nothing of any other error.
+pub(crate) fn remedy(error: &rusqlite::Error) -> String {
+    let message = sqlite_message(error);
+    let named = message.split_once(": ").and_then(|(_, named)| named.split_once(", "));
+    match named.filter(|_| is_called(error)) {
+        Some((name, _)) => format!(
+            "keep every definition that calls {name} as the database has it, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
+        ),
+        None => String::new(),
+    }
+}
 
 /// Functions and collations by their folded names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -225,6 +234,19 @@ impl Names {
         self.collations.iter().try_for_each(|name| collation(conn, name))?;
         // Without them SQLite has read the schema already, and left out what it did not know.
         conn.execute_batch("PRAGMA writable_schema = RESET")
+    }
+
+    /// As [`Names::register`], while rows are put into a database of our own, where whatever an index or a column holds is as good as
+    /// anything: a function gives what it is given first.
+    pub(crate) fn answer(&self, conn: &Connection) -> rusqlite::Result<()> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        self.collations.iter().try_for_each(|name| collation(conn, name))?;
+        self.functions.iter().try_for_each(|name| {
+            conn.create_scalar_function(name.as_str(), -1, flags, |context| match context.len() {
+                0 => Ok(Value::Null),
+                _ => context.get::<Value>(0),
+            })
+        })
     }
 
     /// Registers what SQLite says that it lacks, and keeps its name.

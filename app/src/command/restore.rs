@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::TableRows;
+use migrate::{Counted, TableRows};
 
 use crate::config::Config;
 use crate::ending::Ending;
@@ -19,7 +19,7 @@ pub(crate) fn run(config: &Config, copy: &Path) -> Ending<Restored> {
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database, from, set_aside, bytes, seconds, tables } = self;
+        let Self { database, from, set_aside, bytes, seconds, rows: Counted { tables, uncounted } } = self;
         writeln!(
             f,
             "{database} is now a copy of {from}: {bytes} bytes in {seconds:.3} s, integrity checked"
@@ -31,6 +31,8 @@ impl fmt::Display for Restored {
         for TableRows { table, rows } in tables {
             writeln!(f, "rows of {table}: {rows}")?;
         }
-        Ok(())
+        uncounted
+            .iter()
+            .try_for_each(|table| writeln!(f, "rows of {table}: not counted, its module is not here"))
     }
 }

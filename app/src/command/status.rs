@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::{Error, ErrorKind, Room, TableRows};
+use migrate::{Counted, Error, ErrorKind, Room, TableRows};
 use serde::Serialize;
 
 use crate::about;
@@ -19,7 +19,8 @@ const MIB: u64 = 1 << 20;
 pub(crate) struct Status {
     file: String,
     bytes: u64,
-    tables: Vec<TableRows>,
+    #[serde(flatten)]
+    rows: Counted,
     /// The fingerprint of its schema.
     schema: String,
     disk: Room,
@@ -67,7 +68,7 @@ fn of_another(config: &Config, file: &Path) -> Result<Status, Error> {
 fn read(config: &Config, file: &Path) -> Result<Status, Error> {
     let settings = &config.settings;
     let schema = about::live(file, config.declared_if_readable().as_ref(), settings)?;
-    let tables = migrate::rows(file, settings)?;
+    let rows = migrate::rows(file, settings)?;
     let asked = file.metadata().and_then(|facts| Ok((facts.len(), migrate::room(file)?)));
     let (bytes, disk) = asked.map_err(|error| {
         let shown = file.display().to_string();
@@ -75,7 +76,7 @@ fn read(config: &Config, file: &Path) -> Result<Status, Error> {
         Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
     })?;
     let file = file.display().to_string();
-    Ok(Status { file, bytes, tables, schema, disk, copies: Vec::new(), set_aside: Vec::new() })
+    Ok(Status { file, bytes, rows, schema, disk, copies: Vec::new(), set_aside: Vec::new() })
 }
 
 /// One that was removed meanwhile is left out.
@@ -88,25 +89,29 @@ fn beside(files: Vec<Stamped>) -> Vec<Beside> {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, bytes, tables, schema, disk, copies, set_aside } = self;
+        let Self { file, bytes, rows, schema, disk, copies, set_aside } = self;
         writeln!(f, "database  {file}")?;
         writeln!(f, "size      {bytes} bytes")?;
         writeln!(f, "disk      {} of {} MiB free", disk.free / MIB, disk.total / MIB)?;
         writeln!(f, "schema    {schema}")?;
-        write_tables(f, tables)?;
+        write_tables(f, rows)?;
         write_beside(f, "copies, made before a change", copies)?;
         write_beside(f, "set aside, when a copy was put back", set_aside)
     }
 }
 
-fn write_tables(f: &mut fmt::Formatter<'_>, tables: &[TableRows]) -> fmt::Result {
-    if tables.is_empty() {
+fn write_tables(f: &mut fmt::Formatter<'_>, Counted { tables, uncounted }: &Counted) -> fmt::Result {
+    if tables.is_empty() && uncounted.is_empty() {
         return writeln!(f, "\nno tables");
     }
-    let name = tables.iter().map(|table| table.table.chars().count()).max().unwrap_or_default();
+    let names = tables.iter().map(|table| &table.table).chain(uncounted);
+    let name = names.map(|name| name.chars().count()).max().unwrap_or_default();
     let number = tables.iter().map(|table| table.rows.to_string().len()).max().unwrap_or_default();
     writeln!(f, "\nrows")?;
-    tables.iter().try_for_each(|TableRows { table, rows }| writeln!(f, "  {table:name$}  {rows:>number$}"))
+    tables
+        .iter()
+        .try_for_each(|TableRows { table, rows }| writeln!(f, "  {table:name$}  {rows:>number$}"))?;
+    uncounted.iter().try_for_each(|table| writeln!(f, "  {table:name$}  not counted: its module is not here"))
 }
 
 fn write_beside(f: &mut fmt::Formatter<'_>, title: &str, files: &[Beside]) -> fmt::Result {

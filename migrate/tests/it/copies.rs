@@ -163,9 +163,9 @@ fn rows_are_counted_by_table_and_a_missing_database_has_none() {
     let bench =
         Bench::new(&format!("{OLD} CREATE TABLE \"empty one\" (a); CREATE VIRTUAL TABLE f USING fts5 (a);"));
     let rows = migrate::rows(&bench.db(), &bench.settings).unwrap();
-    let rows: Vec<_> = rows.iter().map(|t| (t.table.as_str(), t.rows)).collect();
+    let rows: Vec<_> = rows.tables.iter().map(|t| (t.table.as_str(), t.rows)).collect();
     assert_eq!(rows, [("t", 2), ("empty one", 0), ("f", 0)]);
-    assert!(migrate::rows(&bench.db().with_file_name("missing"), &bench.settings).unwrap().is_empty());
+    assert!(migrate::rows(&bench.db().with_file_name("missing"), &bench.settings).unwrap().tables.is_empty());
 }
 
 #[test]

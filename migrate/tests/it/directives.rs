@@ -431,7 +431,7 @@ mod dropped {
         let live = migrate::inspect(&bench.db(), &bench.settings).unwrap();
         assert_eq!(live.sql, "CREATE TABLE t (id INTEGER PRIMARY KEY);\n");
         let rows = migrate::rows(&bench.db(), &bench.settings).unwrap();
-        assert_eq!(rows.iter().map(|t| t.table.as_str()).collect::<Vec<_>>(), ["t"]);
+        assert_eq!(rows.tables.iter().map(|t| t.table.as_str()).collect::<Vec<_>>(), ["t"]);
         // Without the directives nothing is left to keep.
         bench.reaches("CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT);");
         assert_eq!(bench.query("SELECT count(*) FROM _landfall_dropped"), "0");

@@ -73,7 +73,7 @@ impl<'a> Race<'a> {
         let schema = written("", &work.declared(size))?;
         let schema_to_atlas = written("-atlas", &work.declared_to_atlas(size))?;
         let declared = Declared::read(&schema, &Settings::default())?;
-        let rows = migrate::rows(base, &Settings::default())?;
+        let rows = migrate::rows(base, &Settings::default())?.tables;
         Ok(Self { track, work, size, base, schema, schema_to_atlas, declared, rows })
     }
 
@@ -178,7 +178,7 @@ impl<'a> Race<'a> {
     /// What is not as it has to be afterwards.
     fn look(&self, file: &Path) -> Result<Left> {
         let settings = Settings::default();
-        let after = migrate::rows(file, &settings)?;
+        let after = migrate::rows(file, &settings)?.tables;
         let mut undone = Vec::new();
         for TableRows { table, rows } in &self.rows {
             let left = after.iter().find(|after| after.table == *table).map_or(0, |after| after.rows);

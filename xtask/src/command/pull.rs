@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use migrate::{Interrupt, TableRows};
+use migrate::{Counted, Interrupt, TableRows};
 use serde::Serialize;
 
 use crate::cli;
@@ -17,15 +17,16 @@ use crate::ui::Ui;
 struct Report {
     #[serde(flatten)]
     pulled: Pulled,
-    tables: Vec<TableRows>,
+    #[serde(flatten)]
+    rows: Counted,
 }
 
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, args: &cli::Pull, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
     let wanted = Wanted { scrub: args.scrub, keep: args.keep };
     let pulled = pull::run(project, &wanted, interrupt, ui)?;
-    let tables = migrate::rows(&pulled.file, &project.settings(interrupt))?;
-    let report = Report { pulled, tables };
+    let rows = migrate::rows(&pulled.file, &project.settings(interrupt))?;
+    let report = Report { pulled, rows };
     ui.keep(&report);
     ui.result(&text(&report));
     ui.status("Pulled", report.pulled.file.display());
@@ -33,11 +34,15 @@ pub(crate) fn run(project: &Project, args: &cli::Pull, interrupt: &Interrupt, ui
 }
 
 /// Of the rows their number alone.
-fn text(Report { pulled, tables }: &Report) -> String {
+fn text(Report { pulled, rows: Counted { tables, uncounted } }: &Report) -> String {
     let mut text = format!("{pulled}\n{}\n", text::title("Rows"));
-    let width = tables.iter().map(|table| table.table.chars().count()).max().unwrap_or_default();
+    let names = tables.iter().map(|table| &table.table).chain(uncounted);
+    let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
     for TableRows { table, rows } in tables {
         let _ = writeln!(text, "  {table:width$}  {:>12}", text::grouped(*rows));
+    }
+    for table in uncounted {
+        let _ = writeln!(text, "  {table:width$}  not counted: its module is not here");
     }
     text
 }

@@ -106,7 +106,7 @@ impl Trials<'_> {
         let migrated = migrate::migrate(here, declared, &self.settings, &mut ());
         let limit = IDLE + begun.elapsed() * SLOWER;
         let expected = match migrated {
-            Ok(_) => Expected::Rows(migrate::rows(here, &self.settings)?),
+            Ok(_) => Expected::Rows(migrate::rows(here, &self.settings)?.tables),
             Err(error) if error.kind == ErrorKind::Hazard => {
                 let hazards = error.report.iter().flat_map(|report| report.hazards()).filter(|h| h.stops());
                 let hazards = hazards.map(|hazard| format!("{}: {}", hazard.name, hazard.message));

@@ -138,7 +138,11 @@ fn counted(status: &Status) -> String {
         tables.iter().take(NAMED).map(|t| format!("{} {}", t.table, text::grouped(t.rows))).collect();
     let more = tables.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    if named.is_empty() { told } else { format!("{told}: {}{more}", named.join(", ")) }
+    let told = if named.is_empty() { told } else { format!("{told}: {}{more}", named.join(", ")) };
+    match status.uncounted.as_slice() {
+        [] => told,
+        uncounted => format!("{told}; not counted: {}", uncounted.join(", ")),
+    }
 }
 
 #[cfg(test)]

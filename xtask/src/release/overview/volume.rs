@@ -94,6 +94,9 @@ impl fmt::Display for Held {
         for table in &database.tables {
             writeln!(f, "  rows      {} {}", table.table, text::grouped(table.rows))?;
         }
+        for table in &database.uncounted {
+            writeln!(f, "  rows      {table} is not counted: its module is not there")?;
+        }
         for (what, files) in [("copy", &database.copies), ("set aside", &database.set_aside)] {
             for File { file, bytes, time } in files {
                 writeln!(f, "  {what:8}  {file} of {time}, {}", text::size(*bytes))?;

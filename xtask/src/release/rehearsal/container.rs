@@ -34,7 +34,7 @@ impl Stage<'_> {
         let container = self.container(&built, data, prepared.report().plan.as_ref())?;
         self.ui.status("Booting", format!("{} on {}", built.tag, data.what));
         let ready = self.boot(&container)?;
-        let before = migrate::rows(&data.file, self.settings)?;
+        let before = migrate::rows(&data.file, self.settings)?.tables;
         let stopping = Instant::now();
         container.stop(self.fly_toml.kill_timeout.as_secs())?;
         let stopped = stopping.elapsed().as_secs_f64();
@@ -43,7 +43,7 @@ impl Stage<'_> {
         let last = self.record(&container, data)?;
         let idle = self.boot(&container)?;
         let mut report = last.as_ref().map_or_else(|| prepared.report().clone(), |last| last.report.clone());
-        with_untouched(&mut report.evidence, &before, &migrate::rows(&fetched, self.settings)?);
+        with_untouched(&mut report.evidence, &before, &migrate::rows(&fetched, self.settings)?.tables);
         // All that a boot without a change does not take is the change's.
         let change = last.as_ref().map_or(0.0, |last| last.seconds.max(ready - idle));
         Ok(Tried {

@@ -14,7 +14,7 @@ use crate::release::downtime::Measured;
 impl Stage<'_> {
     /// Plans, proves, guards, applies, and looks whether anything is left to do.
     pub(super) fn here(&self, data: &Data, recorded: &Recorded) -> Result<Tried> {
-        let before = migrate::rows(&data.file, self.settings)?;
+        let before = migrate::rows(&data.file, self.settings)?.tables;
         let begun = Instant::now();
         let prepared = migrate::prepare(&data.file, self.declared, self.settings, &mut self.ui.progress());
         let planned = begun.elapsed().as_secs_f64();
@@ -30,7 +30,7 @@ impl Stage<'_> {
             report = prepared.apply(&mut self.ui.progress())?;
             self.refuse_endless(data)?;
         }
-        with_untouched(&mut report.evidence, &before, &migrate::rows(&data.file, self.settings)?);
+        with_untouched(&mut report.evidence, &before, &migrate::rows(&data.file, self.settings)?.tables);
         // A boot makes it at this point. Here it was made before: it is what was changed.
         let copy = report.plan.as_ref().is_some_and(|plan| plan.wants_copy()).then_some(data.copied);
         let seconds = planned + copy.map_or(0.0, |copy| copy.seconds) + report.seconds.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::release::image::short;
 use crate::release::shipping::Shipping;
 use crate::release::shipping::back::KEEP;
 use crate::release::shipping::data::Copy;
-use crate::release::shipping::standing::Standing;
+use crate::release::shipping::standing::{Standing, Status};
 use crate::text;
 use crate::tool::fly::Volume;
 
@@ -144,13 +144,21 @@ fn lost_by_copy(standing: &Standing, copy: &Copy) -> String {
         copy.time, copy.file
     );
     match &standing.status {
-        Ok(status) => out.push_str(&compared(&status.tables, &copy.status.tables)),
+        Ok(status) => {
+            out.push_str(&compared(&status.tables, &copy.status.tables));
+            out.push_str(&uncounted(status));
+        }
         Err(trouble) => {
             let _ = writeln!(out, "  What is in it now is not known: {}", trouble.message);
         }
     }
     out.push('\n');
     out
+}
+
+fn uncounted(status: &Status) -> String {
+    let line = |table: &String| format!("  {table} is not counted: its module is not there\n");
+    status.uncounted.iter().map(line).collect()
 }
 
 fn lost_by_snapshot(standing: &Standing, source: &Source) -> String {
@@ -162,9 +170,12 @@ fn lost_by_snapshot(standing: &Standing, source: &Source) -> String {
         source.time, source.id, standing.volume.id
     );
     match &standing.status {
-        Ok(status) => status.tables.iter().for_each(|TableRows { table, rows }| {
-            let _ = writeln!(out, "  {table} has {} now", text::count(*rows, "row"));
-        }),
+        Ok(status) => {
+            for TableRows { table, rows } in &status.tables {
+                let _ = writeln!(out, "  {table} has {} now", text::count(*rows, "row"));
+            }
+            out.push_str(&uncounted(status));
+        }
         Err(trouble) => {
             let _ = writeln!(out, "  What is in it now is not known: {}", trouble.message);
         }

@@ -22,6 +22,9 @@ pub(crate) struct Status {
     pub(crate) bytes: u64,
     /// The rows of every table.
     pub(crate) tables: Vec<TableRows>,
+    /// The virtual tables whose module only the service has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) uncounted: Vec<String>,
     /// The fingerprint of its schema.
     pub(crate) schema: String,
     /// The volume's room.
