@@ -2,8 +2,10 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::bench;
+use crate::release::deploy::machine::APPROVAL;
 use crate::release::pull::KEEP;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -426,6 +428,26 @@ pub(crate) struct Bases {
     pub(crate) base_image: Option<String>,
 }
 
+/// What a deploy may do that it does not do unasked.
+#[derive(Debug, Clone)]
+pub(crate) enum Allowed {
+    /// A hazard of the engine's.
+    Hazard(Approval),
+    /// Less of something for the machine: `memory`, `env.NAME`.
+    Machine(String),
+}
+
+impl FromStr for Allowed {
+    type Err = migrate::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix(APPROVAL).and_then(|rest| rest.strip_prefix(':')) {
+            Some(what) if !what.is_empty() => Ok(Self::Machine(what.to_owned())),
+            _ => text.parse().map(Self::Hazard),
+        }
+    }
+}
+
 /// Flags of `cargo xtask deploy`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are")]
@@ -438,9 +460,14 @@ pub(crate) struct Deploy {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Approve a hazard on an object: table, table.column or * (repeatable)
+    /// Approve a hazard on an object: table, table.column or *; or less for the machine, as in `CHANGES_MACHINE:memory`, :cpus,
+    /// :env.NAME (repeatable)
     #[arg(long, value_name = "HAZARD:OBJECT")]
-    pub(crate) allow: Vec<Approval>,
+    pub(crate) allow: Vec<Allowed>,
+
+    /// Deploy a commit that does not have what production runs
+    #[arg(long)]
+    pub(crate) allow_older: bool,
 
     /// Make what a first deploy needs: app, volume, machine, APP_PASSWORD
     #[arg(long)]

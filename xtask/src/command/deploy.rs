@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use crate::cli;
+use crate::cli::{self, Allowed};
 use crate::project::Project;
 use crate::release::deploy::{self, Deploy, Wanted};
 use crate::ui::Ui;
@@ -20,8 +20,17 @@ pub(crate) fn run(project: &Project, args: cli::Deploy, interrupt: &Interrupt, u
 }
 
 fn wanted(args: cli::Deploy) -> Wanted {
+    let (mut allow, mut allow_machine) = (Vec::new(), Vec::new());
+    for allowed in args.allow {
+        match allowed {
+            Allowed::Hazard(approval) => allow.push(approval),
+            Allowed::Machine(what) => allow_machine.push(what),
+        }
+    }
     Wanted {
-        allow: args.allow,
+        allow,
+        allow_machine,
+        allow_older: args.allow_older,
         auto_approve: args.auto_approve,
         dry_run: args.dry_run,
         allow_dirty: args.allow_dirty,

@@ -2,6 +2,7 @@
 //! depend on, and what is wrong with it.
 
 mod group;
+mod guest;
 pub(crate) mod lint;
 mod size;
 mod table;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Kind};
 use crate::name::AppName;
+use crate::tool::fly::Guest;
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,8 +62,12 @@ pub(crate) struct FlyToml {
     pub(crate) memory: String,
     /// Whether Fly's proxy stops a machine that nobody visits.
     pub(crate) auto_stop: bool,
-    /// How many health checks of its own the machine has.
-    pub(crate) checks: usize,
+    /// How large the machine is made; none where it keeps what it has, or that is not known here.
+    pub(crate) guest: Option<Guest>,
+    /// The ports in the machine that its services lead to, in order.
+    pub(crate) ports: Vec<u16>,
+    /// The names of the health checks that the machine has of its own, in order.
+    pub(crate) checks: Vec<String>,
     /// How long each health check overlooks that it fails after a start, by the check's name.
     pub(crate) grace_periods: BTreeMap<String, Duration>,
 }
@@ -83,7 +89,7 @@ struct File {
     #[serde(default)]
     checks: BTreeMap<String, Check>,
     #[serde(default)]
-    vm: OneOrMany<Vm>,
+    vm: OneOrMany<guest::Vm>,
 }
 
 /// Fly takes a table for a list of one.
@@ -115,12 +121,6 @@ struct Check {
 struct Service {
     internal_port: Option<u16>,
     auto_stop_machines: Option<toml::Value>,
-}
-
-#[derive(Deserialize)]
-struct Vm {
-    memory: Option<toml::Value>,
-    memory_mb: Option<u32>,
 }
 
 impl FlyToml {
@@ -157,12 +157,15 @@ impl FlyToml {
             .remedy(format!("let the database lie on the volume: DB_PATH = \"{volume}/db\"")));
         }
         let services: Vec<_> = file.http_service.into_iter().chain(all(file.services)).collect();
+        let mut ports: Vec<_> = services.iter().filter_map(|service| service.internal_port).collect();
+        ports.sort_unstable();
         let port = services.first().and_then(|service| service.internal_port).ok_or_else(|| {
             wrong("fly.toml has no [http_service] with an internal_port")
                 .remedy("add it, with the port that the service listens on: internal_port = 8080")
         })?;
         let group = mount.processes.into_iter().next().unwrap_or_else(|| default_group.clone());
         let checks = of_group(file.checks, &group, &default_group);
+        let vm = all(file.vm).into_iter().find(|vm| vm.is_for(&group));
         Ok(Self {
             app: app(file.app.as_deref().unwrap_or_default())?,
             env,
@@ -177,9 +180,11 @@ impl FlyToml {
             kill_timeout: file
                 .kill_timeout
                 .map_or(Ok(KILL_TIMEOUT), |value| duration("kill_timeout", &value, time::SECOND))?,
-            memory: one(file.vm).and_then(memory).unwrap_or_else(|| "256mb".to_owned()),
+            memory: vm.as_ref().and_then(guest::Vm::memory).unwrap_or_else(|| "256mb".to_owned()),
+            guest: vm.as_ref().and_then(guest::Vm::guest),
+            ports,
             auto_stop: services.iter().any(Service::stops),
-            checks: checks.len(),
+            checks: checks.keys().cloned().collect(),
             grace_periods: grace_periods(checks)?,
         })
     }
@@ -245,14 +250,6 @@ fn of_group(mut checks: BTreeMap<String, Check>, group: &str, default: &str) -> 
     checks
 }
 
-fn memory(vm: Vm) -> Option<String> {
-    let given = vm.memory.map(|value| match value {
-        toml::Value::Integer(megabytes) => format!("{megabytes}mb"),
-        other => plain(&other),
-    });
-    given.or_else(|| vm.memory_mb.map(|megabytes| format!("{megabytes}mb")))
-}
-
 fn grace_periods(checks: BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
     let given = checks.into_iter().filter_map(|(name, check)| Some((name, check.grace_period?)));
     let read = |value: &toml::Value| duration("grace_period", value, time::MILLISECOND);
@@ -307,7 +304,7 @@ mod tests {
              [processes]\nweb = ''\n[mounts]\nprocesses = ['web']",
         );
         let read = FlyToml::parse(&checked).unwrap();
-        assert_eq!((read.group.as_str(), read.checks), ("web", 2));
+        assert_eq!((read.group.as_str(), read.checks.join(" ")), ("web", "a b".to_owned()));
         assert_eq!(read.grace_periods, BTreeMap::from([("a".to_owned(), Duration::from_secs(60))]));
         let times = GOOD.replace("[mounts]", "[checks.a]\ngrace_period = 1500\n[mounts]");
         assert_eq!(FlyToml::parse(&times).unwrap().grace_periods["a"], Duration::from_millis(1500));
@@ -320,7 +317,7 @@ mod tests {
     fn what_a_deploy_depends_on_is_read() {
         let read = FlyToml::parse(GOOD).unwrap();
         assert_eq!(
-            (read.source.as_str(), read.primary_region, read.auto_stop, read.checks),
+            (read.source.as_str(), read.primary_region, read.auto_stop, read.checks.len()),
             ("data", None, false, 0)
         );
         let more =

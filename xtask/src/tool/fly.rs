@@ -28,7 +28,7 @@ mod json;
 mod release;
 
 pub(crate) use json::{
-    App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Snapshot, Volume,
+    App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Secret, Snapshot, Volume,
 };
 pub(crate) use release::{NewVolume, Pushed, Shipment};
 

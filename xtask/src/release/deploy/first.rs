@@ -18,7 +18,7 @@ use crate::release::shipping::prove::{Expected, Unproved};
 use crate::release::shipping::ship::Candidate;
 use crate::release::shipping::{Problem, Shipping};
 use crate::text;
-use crate::tool::fly::{NewVolume, Pushed};
+use crate::tool::fly::{Guest, NewVolume, Pushed};
 
 /// The secret that the page asks for.
 const PASSWORD: &str = "APP_PASSWORD";
@@ -111,7 +111,7 @@ impl Run<'_> {
             }
             return Ok(Password::Given(given));
         }
-        if missing.has_app && self.shipping.fly.secrets()?.iter().any(|name| name == PASSWORD) {
+        if missing.has_app && self.shipping.fly.secrets()?.iter().any(|secret| secret.name == PASSWORD) {
             return Ok(Password::Set);
         }
         if environment::is_ci() {
@@ -164,6 +164,7 @@ impl Run<'_> {
                     size_gb: fly_toml.volume_size,
                     snapshot_retention: fly_toml.snapshot_retention,
                     snapshot: None,
+                    guest: &fly_toml.guest.clone().unwrap_or_else(Guest::small),
                 };
                 Ok(fly.create_volume(&new)?.id)
             }

@@ -4,6 +4,7 @@
 mod first;
 mod gate;
 mod ledger;
+pub(crate) mod machine;
 mod preflight;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use self::gate::Gate;
 use super::audit::{self, Audit};
+use super::deployed;
 use super::downtime::Downtime;
 use super::image::{self, Built, short};
 use super::lock::{Lock, Work};
@@ -42,6 +44,7 @@ use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
 use crate::tool::fly::{Fly, Machine, Pushed, Volume};
+use crate::tool::git;
 use crate::ui::Ui;
 
 /// What is asked for on the command line.
@@ -49,6 +52,10 @@ use crate::ui::Ui;
 pub(crate) struct Wanted {
     /// Hazards that are approved.
     pub(crate) allow: Vec<Approval>,
+    /// What the machine may have less of: `memory`, `cpus`, `env.NAME`.
+    pub(crate) allow_machine: Vec<String>,
+    /// A commit that lacks what production runs.
+    pub(crate) allow_older: bool,
     /// Without the question.
     pub(crate) auto_approve: bool,
     /// Nothing is changed; what would be done is told.
@@ -281,6 +288,9 @@ impl Run<'_> {
         report.from.clone_from(&standing.commit);
         let is_served = standing.machine.state == "started";
         report.serves = standing.commit.as_ref().filter(|_| is_served).map(Revision::to_string);
+        self.refuse_older(standing)?;
+        machine::pass(&self.shipping, &standing.machine, self.wanted)?;
+        self.tell_secrets();
         let running = earlier::running(&self.shipping, standing, audit)?;
         let running = running.as_ref().and_then(|running| running.declared.as_ref());
         let mut gate = gate::pass(&self.shipping, standing, self.declared, running, self.wanted, report)?;
@@ -300,6 +310,61 @@ impl Run<'_> {
         self.agree(standing, report)?;
         let (pushed, before) = self.prepared(lock, (standing, earlier), audit, report).map_err(unchanged)?;
         self.ship(&before, &gate, &pushed, report)
+    }
+
+    /// What production runs has to be in what is shipped: who deploys from a clone that is behind takes back what others shipped.
+    fn refuse_older(&self, standing: &Standing) -> Result<()> {
+        let Shipping { project, interrupt, .. } = self.shipping;
+        let Some(commit) = standing.commit.as_ref().and_then(Revision::commit) else { return Ok(()) };
+        if self.wanted.allow_older || git::commits_since(&project.root, commit)?.is_some() {
+            return Ok(());
+        }
+        let name = commit.clean().short();
+        let (message, remedy) = match deployed::make_available(&project.root, commit, interrupt)? {
+            Err(reason) => (
+                format!("production runs commit {name}, which cannot be had here: {reason}"),
+                "bring it here: git fetch origin".to_owned(),
+            ),
+            Ok(()) if git::is_shallow(&project.root)? => (
+                format!(
+                    "production runs commit {name}, and this clone is too shallow to tell whether HEAD has it"
+                ),
+                "bring its history: git fetch --unshallow origin".to_owned(),
+            ),
+            Ok(()) => (
+                format!(
+                    "production runs commit {name}, which HEAD does not have: this deploy would take it back"
+                ),
+                format!("bring it into HEAD: git merge {name}"),
+            ),
+        };
+        Err(Error::usage("--allow-older", format!("{message}; nothing was changed"))
+            .remedy(format!("{remedy}; or deploy without it: --allow-older"))
+            .into())
+    }
+
+    /// They reach the machine with this release, whoever set them.
+    fn tell_secrets(&self) {
+        let Shipping { fly_toml, ui, .. } = self.shipping;
+        match self.shipping.asked(|fly| fly.secrets()) {
+            Ok(secrets) => {
+                let waiting: Vec<_> = secrets
+                    .iter()
+                    .filter(|secret| secret.waits())
+                    .map(|secret| secret.name.as_str())
+                    .collect();
+                if !waiting.is_empty() {
+                    ui.note(format!(
+                        "this deploy brings secrets to the machine that were set and not deployed: {}",
+                        waiting.join(", ")
+                    ));
+                }
+            }
+            Err(failure) => ui.note(format!(
+                "whether secrets wait for this deploy is not known ({failure}): fly secrets list -a {}",
+                fly_toml.app
+            )),
+        }
     }
 
     /// All that comes before anything is changed.

@@ -168,12 +168,14 @@ impl Run<'_> {
         let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         let Back::Snapshot(source) = &way.goal.data else { return Err(sick("no snapshot was chosen")) };
         let (begun, old, region) = (Instant::now(), &way.standing, self.region(&way.standing.volume));
+        let guest = old.machine.guest();
         let wanted = NewVolume {
             name: &new.volume,
             region: &region,
             size_gb: old.volume.size_gb,
             snapshot_retention: fly_toml.snapshot_retention,
             snapshot: Some(&source.id),
+            guest: &guest,
         };
         let made = fly.create_volume(&wanted).map_err(said)?;
         fly.wait_for_volume(&made.id).map_err(said)?;

@@ -136,6 +136,7 @@ impl Run<'_> {
                 size_gb: size,
                 snapshot_retention: fly_toml.snapshot_retention,
                 snapshot: Some(&source.id),
+                guest: &old.machine.guest(),
             })
             .map_err(said)?;
         fly.wait_for_volume(&made.id).map_err(said)?;

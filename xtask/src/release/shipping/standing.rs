@@ -102,6 +102,7 @@ impl Shipping<'_> {
         let label = deployed::revision(&machine).map(|commit| Revision::from(Some(commit)));
         // A name for sentences: none is none.
         let said = || runs.then(|| self.probe.version().ok()).flatten().map(|version| version.commit);
+        let said = || said().filter(|revision| revision.commit().is_some());
         Standing { commit: label.or_else(said), machine, volume, live, status }
     }
 

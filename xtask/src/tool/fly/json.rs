@@ -84,6 +84,37 @@ pub(crate) struct MachineConfig {
     /// Its variables; secrets are not among them.
     #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
+    /// What of it is reached from outside.
+    #[serde(default)]
+    pub(crate) services: Vec<MachineService>,
+    /// Its health checks, by name.
+    #[serde(default)]
+    pub(crate) checks: BTreeMap<String, serde_json::Value>,
+}
+
+/// A service of a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct MachineService {
+    /// The port in the machine.
+    #[serde(default)]
+    pub(crate) internal_port: u16,
+}
+
+/// A secret of an app, as `fly secrets list --json` tells of it: never its value.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Secret {
+    /// Its name.
+    pub(crate) name: String,
+    /// `Deployed`, `Staged`, `Partial` or `Unknown`.
+    #[serde(default)]
+    pub(crate) status: String,
+}
+
+impl Secret {
+    /// Whether it was set, and not all machines have it.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.status.as_str(), "Staged" | "Partial")
+    }
 }
 
 /// A volume of a machine.
@@ -97,7 +128,7 @@ pub(crate) struct Mount {
 }
 
 /// The size of a machine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Guest {
     /// `shared` or `performance`.
     #[serde(default)]
@@ -159,6 +190,12 @@ impl Machine {
     /// How it is run, as far as it is known.
     pub(crate) fn config(&self) -> MachineConfig {
         self.config.clone().or_else(|| self.incomplete_config.clone()).unwrap_or_default()
+    }
+
+    /// How large it is; Fly's smallest where that is not told.
+    pub(crate) fn guest(&self) -> Guest {
+        let guest = self.config().guest;
+        if guest.cpus == 0 { Guest::small() } else { guest }
     }
 
     /// Whether its host answers.

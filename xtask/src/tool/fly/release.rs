@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::json::SET_ASIDE_RETENTION;
-use super::{App, Failure, Fly, LIMIT, RUN_LIMIT, Reason, Snapshot, Volume, outcome, printed};
+use super::{App, Failure, Fly, Guest, LIMIT, RUN_LIMIT, Reason, Secret, Snapshot, Volume, outcome, printed};
 use crate::tool::run;
 
 /// How long an image may take to its registry.
@@ -44,6 +44,8 @@ pub(crate) struct NewVolume<'a> {
     pub(crate) snapshot_retention: Option<u32>,
     /// The id of the snapshot that it is made of.
     pub(crate) snapshot: Option<&'a str>,
+    /// The machine that is to have it: a volume stays on the host where it was made, and that has to have room for both.
+    pub(crate) guest: &'a Guest,
 }
 
 /// An image that the machine is to run, and how.
@@ -133,10 +135,9 @@ impl Fly<'_> {
         self.run(&self.bare_command(words.iter().map(OsStr::new)), "fly apps create", LIMIT).map(drop)
     }
 
-    /// The names of the app's secrets; their values Fly never tells.
-    pub(crate) fn secrets(&self) -> Result<Vec<String>, Failure> {
-        let secrets: Vec<Value> = self.json(&["secrets", "list", "--json"], LIMIT)?;
-        Ok(secrets.iter().filter_map(|secret| secret["name"].as_str().map(str::to_owned)).collect())
+    /// The app's secrets; their values Fly never tells.
+    pub(crate) fn secrets(&self) -> Result<Vec<Secret>, Failure> {
+        self.json(&["secrets", "list", "--json"], LIMIT)
     }
 
     /// Sets a secret, from the next release on. Its value goes by standard input: what is in a command line others can read.
@@ -150,10 +151,12 @@ impl Fly<'_> {
 
     /// Makes a volume, empty or as a snapshot has it.
     pub(crate) fn create_volume(&self, new: &NewVolume<'_>) -> Result<Volume, Failure> {
-        let NewVolume { name, region, size_gb, snapshot_retention, snapshot } = new;
+        let NewVolume { name, region, size_gb, snapshot_retention, snapshot, guest } = new;
         let (size, days) = ((*size_gb).max(1).to_string(), snapshot_retention.map(|days| days.to_string()));
         let mut words =
             vec!["volumes", "create", name, "--region", region, "--size", &size, "--yes", "--json"];
+        let (cpus, memory) = (guest.cpus.to_string(), guest.memory_mb.to_string());
+        words.extend(["--vm-cpu-kind", &guest.cpu_kind, "--vm-cpus", &cpus, "--vm-memory", &memory]);
         words.extend(days.iter().flat_map(|days| ["--snapshot-retention", days]));
         words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
         self.json(&words, LIMIT)

@@ -113,8 +113,12 @@ fn named(command: &Child, interrupt: &Interrupt) -> Result<Origin> {
 /// not, where it cannot be had.
 pub(crate) fn fetch(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Result<(), String>> {
     // Only in a clone that is shallow already: elsewhere it would cut history off.
-    let shallow = ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true");
-    fetch_with(root, if shallow { &["--depth=1"] } else { &[] }, commit.object(), interrupt)
+    fetch_with(root, if is_shallow(root)? { &["--depth=1"] } else { &[] }, commit.object(), interrupt)
+}
+
+/// Whether this clone has not all that its commits stand on.
+pub(crate) fn is_shallow(root: &Path) -> Result<bool> {
+    Ok(ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
 }
 
 /// The same of a ref, with all that it stands on.

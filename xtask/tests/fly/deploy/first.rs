@@ -80,13 +80,24 @@ fn the_volume_is_made_as_fly_toml_says() {
     let ship = Ship::begin(&home, begin(&[("APP_PASSWORD", PASSWORD)], Says::default()));
     let fly_toml = fs::read_to_string(ship.world.path("fly.toml")).unwrap();
     let mounts = "[[mounts]]\n  initial_size = \"3GB\"\n  snapshot_retention = 14";
-    ship.world.write("fly.toml", fly_toml.replace("[[mounts]]", mounts));
+    let fly_toml = fly_toml.replace("[[mounts]]", mounts).replace("shared-cpu-1x", "shared-cpu-2x");
+    ship.world.write("fly.toml", fly_toml.replace("256mb", "1gb"));
     let said = ship.deploy(&["--create", "--allow-dirty"], &[]);
     assert_eq!(said.exit, 0, "{said}");
     assert!(said.stdout.contains("data, 3 GB in iad"), "{said}");
     let app = ship.sim.app();
     let volume = app["volumes"].as_object().unwrap().values().next().unwrap();
     assert_eq!((&volume["size_gb"], &volume["snapshot_retention"]), (&json!(3), &json!(14)));
+    // Where the machine has room, too.
+    let log = ship.sim.control("log");
+    let asked = log.as_array().unwrap().iter().find(|entry| {
+        entry["method"] == "POST" && entry["path"].as_str().is_some_and(|path| path.ends_with("/volumes"))
+    });
+    let compute = &asked.unwrap()["body"]["compute"];
+    assert_eq!(
+        (&compute["cpu_kind"], &compute["cpus"], &compute["memory_mb"]),
+        (&json!("shared"), &json!(2), &json!(1024))
+    );
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod faults;
 mod first;
 mod flyctl;
 mod lock;
+mod machine;
 mod preflight;
 mod scenarios;
 mod signals;
