@@ -6,7 +6,8 @@
 use std::fmt;
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The mark of a commit whose work tree held something else.
 const DIRTY: &str = "-dirty";
@@ -222,6 +223,21 @@ impl fmt::Display for Revision {
     }
 }
 
+/// Reads the id of something at Fly: nothing that a command line could take for something else. Empty is none yet.
+pub(crate) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() || is_word(&text) { Ok(text) } else { Err(D::Error::custom("an id that is none")) }
+}
+
+/// The same where there may be none.
+pub(crate) fn maybe_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    match text {
+        Some(text) if !text.is_empty() && !is_word(&text) => Err(D::Error::custom("an id that is none")),
+        text => Ok(text),
+    }
+}
+
 /// As git writes the name of an object.
 fn is_object(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
@@ -294,6 +310,26 @@ mod tests {
         let name = RefName::of("deployed", &app);
         assert_eq!((name.as_str(), name.app()), ("refs/landfall/deployed/shop", "shop"));
         assert_eq!(RefName::parse(&name).as_ref(), Some(&name));
+    }
+
+    #[test]
+    fn an_id_of_fly_is_no_option_and_no_list() {
+        #[derive(Deserialize)]
+        struct Made {
+            #[serde(deserialize_with = "id")]
+            id: String,
+            #[serde(default, deserialize_with = "maybe_id")]
+            other: Option<String>,
+        }
+        let read = |id: &str, other: &str| {
+            let document = serde_json::json!({"id": id, "other": other});
+            serde_json::from_value::<Made>(document).map(|made| (made.id, made.other))
+        };
+        assert_eq!(read("148e", "vol_1a2b").unwrap(), ("148e".to_owned(), Some("vol_1a2b".to_owned())));
+        assert!(serde_json::from_str::<Made>(r#"{"id": ""}"#).unwrap().other.is_none());
+        for hostile in HOSTILE {
+            assert!(read(hostile, "a").is_err() && read("a", hostile).is_err(), "{hostile}");
+        }
     }
 
     #[test]

@@ -80,10 +80,13 @@ pub(crate) struct Entry {
     /// The fingerprint of the schema of the database.
     pub(crate) live: Option<String>,
     /// The machine.
+    #[serde(default, deserialize_with = "crate::name::maybe_id")]
     pub(crate) machine: Option<String>,
     /// Its volume.
+    #[serde(default, deserialize_with = "crate::name::maybe_id")]
     pub(crate) volume: Option<String>,
     /// The snapshot of the volume that was taken before.
+    #[serde(default, deserialize_with = "crate::name::maybe_id")]
     pub(crate) snapshot: Option<String>,
     /// The copy of the database that was pulled before.
     pub(crate) copy: Option<String>,

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::name;
+
 /// A machine, as `fly machine list --json` tells of it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Machine {
     /// Its id.
+    #[serde(deserialize_with = "name::id")]
     pub(crate) id: String,
     /// What somebody called it.
     #[serde(default)]
@@ -18,7 +21,7 @@ pub(crate) struct Machine {
     #[serde(default)]
     pub(crate) instance_id: String,
     /// Where it runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name::id")]
     pub(crate) region: String,
     /// The image that it runs.
     #[serde(default)]
@@ -121,6 +124,7 @@ impl Secret {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Mount {
     /// The volume's id.
+    #[serde(deserialize_with = "name::id")]
     pub(crate) volume: String,
     /// Where it is mounted.
     #[serde(default)]
@@ -257,6 +261,7 @@ impl Machine {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Volume {
     /// Its id.
+    #[serde(deserialize_with = "name::id")]
     pub(crate) id: String,
     /// Its name, which several may have.
     #[serde(default)]
@@ -265,13 +270,13 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) state: String,
     /// Where it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name::id")]
     pub(crate) region: String,
     /// In gigabytes.
     #[serde(default)]
     pub(crate) size_gb: u32,
     /// The machine that has it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name::maybe_id")]
     pub(crate) attached_machine_id: Option<String>,
     /// For how many days its snapshots are kept.
     #[serde(default)]
@@ -296,7 +301,7 @@ impl Volume {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Snapshot {
     /// Its id; empty until it is made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name::id")]
     pub(crate) id: String,
     /// `waiting`, `running`, `created`.
     #[serde(default)]
