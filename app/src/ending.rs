@@ -1,7 +1,9 @@
 //! How a command ends: one text or one JSON document on stdout, an error on stderr, an exit code.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -18,8 +20,8 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Of the document's form: another one once a field means something else, or is gone.
-const VERSION: u32 = 1;
+/// Of the protocol: another one once a field means something else or is gone, or there is a command or a flag more.
+const VERSION: u32 = 2;
 
 /// What a command found, and whether it failed; a refused migration has both.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Ending<T> {
     exit: u8,
     report: Option<T>,
     failure: Option<Failure>,
+    /// Whether the text is to be kept: into a file it is written as it is.
+    is_exact: bool,
 }
 
 #[derive(Serialize)]
@@ -40,16 +44,21 @@ struct Document<'a, T> {
 
 impl<T> Ending<T> {
     pub(crate) fn done(report: T) -> Self {
-        Self { exit: 0, report: Some(report), failure: None }
+        Self { exit: 0, report: Some(report), failure: None, is_exact: false }
     }
 
     pub(crate) fn failed(failure: Failure) -> Self {
-        Self { exit: failure.exit, report: None, failure: Some(failure) }
+        Self { exit: failure.exit, report: None, failure: Some(failure), is_exact: false }
     }
 
     /// The same ending, together with the report of what was found before it.
     pub(crate) fn with(self, report: T) -> Self {
         Self { report: Some(report), ..self }
+    }
+
+    /// The same ending, of a text that is to be kept.
+    pub(crate) fn exactly(self) -> Self {
+        Self { is_exact: true, ..self }
     }
 
     /// The same ending under another exit code.
@@ -72,7 +81,7 @@ impl<T: Serialize + Display> Ending<T> {
     pub(crate) fn print(&self, command: &str, format: Format) -> ExitCode {
         let report = self.report.as_ref().map(ToString::to_string);
         let written = match format {
-            Format::Text => report.as_ref().map_or(Ok(()), |report| write_line(io::stdout(), report)),
+            Format::Text => report.as_ref().map_or(Ok(()), |report| self.write(report)),
             Format::Json => self.document(command).and_then(|document| write_line(io::stdout(), &document)),
         };
         let failure = self.failure.as_ref().map(ToString::to_string);
@@ -81,15 +90,16 @@ impl<T: Serialize + Display> Ending<T> {
         exit(self.exit, first_line, written.and(told))
     }
 
+    fn write(&self, report: &str) -> io::Result<()> {
+        if self.is_exact && stdout_is_a_file() {
+            return write_exactly(io::stdout(), report);
+        }
+        write_line(io::stdout(), report)
+    }
+
     fn document(&self, command: &str) -> io::Result<String> {
-        let Self { exit, report, failure } = self;
-        Ok(serde_json::to_string_pretty(&Document {
-            version: VERSION,
-            command,
-            exit: *exit,
-            report,
-            error: failure,
-        })?)
+        let Self { exit, report, failure, .. } = self;
+        Ok(migrate::json(&Document { version: VERSION, command, exit: *exit, report, error: failure })?)
     }
 }
 
@@ -108,7 +118,18 @@ pub(crate) fn exit(code: u8, first_line: Option<&str>, written: io::Result<()>) 
     }
 }
 
-fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
+/// Whether stdout is a file on a disk: no terminal, and no log.
+pub(crate) fn stdout_is_a_file() -> bool {
+    let file = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|facts| facts.is_file())
+}
+
+/// As it may be shown.
+fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
+    write_exactly(stream, &migrate::shown(text))
+}
+
+fn write_exactly(mut stream: impl Write, text: &str) -> io::Result<()> {
     writeln!(stream, "{}", text.trim_end())?;
     stream.flush()
 }

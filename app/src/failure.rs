@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use migrate::ErrorKind;
+use migrate::{Changed, ErrorKind, shown, shown_in_line};
 use serde::{Deserialize, Serialize};
 
 /// Something went wrong. Printed as its message and, on the next line, the remedy.
@@ -14,6 +14,9 @@ pub(crate) struct Failure {
     kind: Kind,
     object: String,
     message: String,
+    /// What was changed before it.
+    #[serde(default)]
+    changed: Changed,
     remedy: String,
 }
 
@@ -30,28 +33,29 @@ impl Failure {
         Self {
             exit: 1,
             kind: Kind::App("serving".into()),
-            object: object.into(),
-            message: message.into(),
+            object: shown_in_line(&object.into()).into_owned(),
+            message: shown(&message.into()).into_owned(),
+            changed: Changed::Unknown,
             remedy: String::new(),
         }
     }
 
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = remedy.into();
+        self.remedy = shown(&remedy.into()).into_owned();
         self
     }
 }
 
 impl From<migrate::Error> for Failure {
     fn from(error: migrate::Error) -> Self {
-        let migrate::Error { kind, object, message, remedy, .. } = error;
-        Self { exit: kind.exit_code(), kind: Kind::Engine(kind), object, message, remedy }
+        let migrate::Error { kind, object, message, changed, remedy, .. } = error;
+        Self { exit: kind.exit_code(), kind: Kind::Engine(kind), object, message, changed, remedy }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "error: {}", self.changed.told(&self.message))?;
         if !self.remedy.is_empty() {
             write!(f, "\n{}", self.remedy)?;
         }

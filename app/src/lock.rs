@@ -64,24 +64,22 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn held(database: &Path, limit: Duration) -> Error {
     let shown = database.display().to_string();
-    let message = format!(
-        "another process has served {shown} for more than {} s; nothing was changed",
-        limit.as_secs()
-    );
+    let message = format!("another process has served {shown} for more than {} s", limit.as_secs());
     Error::new(ErrorKind::Locked, shown, message)
+        .unchanged()
         .remedy("stop that one first: a service migrates when it starts")
 }
 
 fn interrupted(database: &Path) -> Error {
     let shown = database.display().to_string();
-    let message =
-        format!("the wait for another process that serves {shown} was interrupted; nothing was changed");
-    Error::new(ErrorKind::Interrupted, shown, message).remedy("run the command again")
+    let message = format!("the wait for another process that serves {shown} was interrupted");
+    Error::new(ErrorKind::Interrupted, shown, message).unchanged().remedy("run the command again")
 }
 
 fn cannot_lock(path: &Path, error: &io::Error) -> Error {
     let shown = path.display().to_string();
-    let message = format!("the lock {shown} cannot be taken: {error}; nothing was changed");
+    let message = format!("the lock {shown} cannot be taken: {error}");
     Error::new(ErrorKind::Database, &shown, message)
+        .unchanged()
         .remedy(format!("check the rights of its folder; what is no lock of ours goes away with: rm {shown}"))
 }

@@ -5,7 +5,7 @@ mod lines;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use migrate::{Event, Watch};
+use migrate::{Event, Watch, written};
 use tracing::info;
 
 use lines::Lines;
@@ -38,8 +38,8 @@ impl Watch for Narrator {
                 let sql = first_line(&step.sql);
                 info!("step {number} of {total}: {sql}");
             }
-            Event::Rows { table, done, total } => self.rows(table, *done, *total),
-            Event::Checking { table } => info!("checking {table}"),
+            Event::Rows { table, done, total } => self.rows(&written(table), *done, *total),
+            Event::Checking { table } => info!("checking {}", written(table)),
             _ => {}
         }
     }

@@ -61,7 +61,7 @@ fn run(config: Config, started: Instant) -> ExitCode {
         Command::Migrate(mode, format) => {
             command::migrate::run(&config, mode, format).print("migrate", format)
         }
-        Command::Inspect(format) => command::inspect::run(&config).print("inspect", format),
+        Command::Inspect(format) => command::inspect::run(&config, format).print("inspect", format),
         Command::Backup(backup, format) => command::backup::run(&config, &backup).print("backup", format),
         Command::Restore(copy, format) => command::restore::run(&config, &copy).print("restore", format),
         Command::Discard(file, format) => command::discard::run(&config, &file).print("discard", format),

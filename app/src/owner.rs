@@ -48,15 +48,13 @@ fn refuse_links(database: &Database) -> Result<(), Error> {
 
 fn is_a_link(path: &Path, owner: u32) -> Error {
     let shown = path.display().to_string();
-    let message = format!(
-        "{shown} is a link of {}, and root follows none to a database; nothing was changed",
-        named(Uid::from_raw(owner))
-    );
+    let message =
+        format!("{shown} is a link of {}, and root follows none to a database", named(Uid::from_raw(owner)));
     let remedy = match path.canonicalize() {
         Ok(target) => format!("if it is yours, name what it points to with DB_PATH: {}", target.display()),
         Err(_) => "name the file itself with DB_PATH".to_owned(),
     };
-    Error::new(ErrorKind::Database, shown, message).remedy(remedy)
+    Error::new(ErrorKind::Database, shown, message).unchanged().remedy(remedy)
 }
 
 /// Refuses a database of which a file, or the folder, cannot be written by this user.
@@ -82,7 +80,7 @@ fn not_ours(config: &Config, file: &Path, facts: &Metadata) -> Error {
     let (file, folder) = (file.display().to_string(), config.database.folder().display());
     let (ours, group) = (geteuid(), nix::unistd::getegid());
     let message = format!(
-        "{file} belongs to {}, and this process, {}, cannot write it; nothing was changed",
+        "{file} belongs to {}, and this process, {}, cannot write it",
         named(Uid::from_raw(facts.uid())),
         named(ours)
     );
@@ -94,23 +92,21 @@ fn not_ours(config: &Config, file: &Path, facts: &Metadata) -> Error {
         ),
         None => format!("as root, where the volume is: {command}"),
     };
-    Error::new(ErrorKind::Database, file, message).remedy(remedy)
+    Error::new(ErrorKind::Database, file, message).unchanged().remedy(remedy)
 }
 
 fn cannot_write(file: &Path, error: Errno) -> Error {
     let file = file.display().to_string();
-    let message = format!("{file} cannot be written: {}; nothing was changed", error.desc());
-    Error::new(ErrorKind::Database, file, message).remedy("check how its file system is mounted")
+    let message = format!("{file} cannot be written: {}", error.desc());
+    Error::new(ErrorKind::Database, file, message).unchanged().remedy("check how its file system is mounted")
 }
 
 fn cannot_become(database: &Path, user: Uid, error: Errno) -> Error {
     let file = database.display().to_string();
-    let message = format!(
-        "run as root, and cannot become {}, the owner of {file}: {}; nothing was changed",
-        named(user),
-        error.desc()
-    );
+    let message =
+        format!("run as root, and cannot become {}, the owner of {file}: {}", named(user), error.desc());
     Error::new(ErrorKind::Database, file, message)
+        .unchanged()
         .remedy("run it as that user, or with the capabilities SETUID and SETGID")
 }
 

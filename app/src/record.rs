@@ -125,6 +125,7 @@ impl fmt::Display for Record {
             writeln!(f, "copied before: {bytes} bytes, in {seconds:.3} s of them")?;
         }
         for Evidence { table, rows_before, rows_after, sampled, .. } in self.evidence() {
+            let table = migrate::written(&table);
             match sampled {
                 true => writeln!(f, "rows of {table}: a sample of {rows_before} by key, equal")?,
                 false => writeln!(f, "rows of {table}: {rows_before} before, {rows_after} after")?,
@@ -136,7 +137,8 @@ impl fmt::Display for Record {
 
 fn unreadable(file: &Path, error: &dyn fmt::Display) -> Error {
     let file = file.display().to_string();
-    let message =
-        format!("the record of the last change, {file}, cannot be read: {error}; nothing was changed");
-    Error::new(ErrorKind::Database, file, message).remedy("remove it: the next change writes a new one")
+    let message = format!("the record of the last change, {file}, cannot be read: {error}");
+    Error::new(ErrorKind::Database, file, message)
+        .unchanged()
+        .remedy("remove it: the next change writes a new one")
 }

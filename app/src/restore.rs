@@ -98,8 +98,10 @@ fn refuse_unfit(database: &Database, copy: &Path) -> Result<(), Error> {
     database.refuse_elsewhere(copy)?;
     let shown = copy.display().to_string();
     let refused = |kind: ErrorKind, why: &str| {
-        let message = format!("{shown} {why}; nothing was changed");
-        Err(Error::new(kind, &shown, message).remedy("name a complete copy: app status lists them"))
+        let message = format!("{shown} {why}");
+        Err(Error::new(kind, &shown, message)
+            .unchanged()
+            .remedy("name a complete copy: app status lists them"))
     };
     if migrate::partial_of(copy).is_some() {
         return refused(ErrorKind::Usage, "is a part of a copy that was never complete");
@@ -119,11 +121,10 @@ fn refuse_unfit(database: &Database, copy: &Path) -> Result<(), Error> {
 fn refuse_strange(database: &Database) -> Result<(), Error> {
     if database.path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
         let shown = database.path.display().to_string();
-        let message =
-            format!("{shown} is not a file of its own, and cannot be set aside; nothing was changed");
-        return Err(
-            Error::new(ErrorKind::Database, shown, message).remedy("name the file itself with DB_PATH")
-        );
+        let message = format!("{shown} is not a file of its own, and cannot be set aside");
+        return Err(Error::new(ErrorKind::Database, shown, message)
+            .unchanged()
+            .remedy("name the file itself with DB_PATH"));
     }
     Ok(())
 }
@@ -213,10 +214,7 @@ fn in_use(error: Error) -> Error {
 
 fn unusable(error: Error) -> Error {
     match error.kind {
-        ErrorKind::Database => {
-            let message = format!("{}; nothing was changed", error.message);
-            Error { message, ..error }.remedy("name another copy: app status lists them")
-        }
+        ErrorKind::Database => error.unchanged().remedy("name another copy: app status lists them"),
         _ => error,
     }
 }
@@ -227,10 +225,11 @@ fn not_folded(database: &Database, error: Error) -> Error {
         Some(log) if error.kind == ErrorKind::Database => {
             let (shown, log) = (database.path.display().to_string(), log.display());
             let message = format!(
-                "{shown} cannot be set aside: what is in {log} cannot be moved into it; nothing was changed\n  {}",
+                "{shown} cannot be set aside: what is in {log} cannot be moved into it\n  {}",
                 error.message
             );
             Error::new(ErrorKind::Database, shown, message)
+                .unchanged()
                 .remedy("move both away together, and run the command again")
         }
         _ => error,
@@ -240,8 +239,10 @@ fn not_folded(database: &Database, error: Error) -> Error {
 /// SQLite would take it for a part of whatever database has the name.
 fn stray(log: &Path) -> Error {
     let shown = log.display().to_string();
-    let message = format!("{shown} is a part of a database that is gone; nothing was changed");
-    Error::new(ErrorKind::Database, shown, message).remedy("move it away, and run the command again")
+    let message = format!("{shown} is a part of a database that is gone");
+    Error::new(ErrorKind::Database, shown, message)
+        .unchanged()
+        .remedy("move it away, and run the command again")
 }
 
 fn cannot_set_aside(database: &Database, error: &io::Error) -> Error {
@@ -254,7 +255,8 @@ fn cannot_put(database: &Database, error: &io::Error) -> Error {
 
 fn cannot(database: &Database, what: &str, error: &io::Error) -> Error {
     let shown = database.path.display().to_string();
-    Error::new(ErrorKind::Database, shown, format!("{what}: {error}; nothing was changed"))
+    Error::new(ErrorKind::Database, shown, format!("{what}: {error}"))
+        .unchanged()
         .remedy("check the rights of the files and of their folder, and its file system")
 }
 

@@ -49,9 +49,10 @@ fn refuse_missing_folder(database: &Database) -> Result<(), Error> {
         return Ok(());
     }
     let shown = database.path.display().to_string();
-    let message =
-        format!("the database {shown} cannot be opened: its folder does not exist; nothing was changed");
-    Err(Error::new(ErrorKind::Database, shown, message).remedy("make the folder first, or name another file"))
+    let message = format!("the database {shown} cannot be opened: its folder does not exist");
+    Err(Error::new(ErrorKind::Database, shown, message)
+        .unchanged()
+        .remedy("make the folder first, or name another file"))
 }
 
 /// What lies on the root's own file system is gone with the machine.
@@ -64,10 +65,8 @@ fn refuse_missing_mount(database: &Database, fly: &Fly) -> Result<(), Error> {
         return Ok(());
     }
     let shown = folder.display().to_string();
-    let message = format!(
-        "no volume is mounted at {shown}: what is written there goes with the machine; nothing was changed"
-    );
-    Err(Error::new(ErrorKind::Database, &shown, message).remedy(format!(
+    let message = format!("no volume is mounted at {shown}: what is written there goes with the machine");
+    Err(Error::new(ErrorKind::Database, &shown, message).unchanged().remedy(format!(
         "give fly.toml a [[mounts]] with destination = \"{shown}\", and look at: fly volumes list -a {}",
         fly.app
     )))
@@ -83,7 +82,7 @@ fn refuse_missing_database(database: &Database, fly: &Fly) -> Result<(), Error> 
     let copies = copy::copies(database).into_iter().map(|copy| ("there is a copy", copy.file));
     let files: Vec<_> = aside.chain(copies).collect();
     let told: String = files.iter().map(|(what, file)| format!("\n  {what}: {}", file.display())).collect();
-    let message = format!("there is no database at {shown} on this volume; nothing was changed{told}");
+    let message = format!("there is no database at {shown} on this volume{told}");
     let remedy = match files.first() {
         Some((_, file)) => format!(
             "put one back with: app restore {}; if none is wanted, start once with LANDFALL_CREATE=1; else",
@@ -92,5 +91,6 @@ fn refuse_missing_database(database: &Database, fly: &Fly) -> Result<(), Error> 
         None => "if there never was one, start once with LANDFALL_CREATE=1; else".to_owned(),
     };
     Err(Error::new(ErrorKind::Database, &shown, message)
+        .unchanged()
         .remedy(format!("{remedy} find the volume that has it: fly volumes list -a {}", fly.app)))
 }

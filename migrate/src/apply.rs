@@ -20,6 +20,7 @@ use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
+use crate::shown::shown_in_line;
 use crate::stand_in;
 use crate::stopwatch::Stopwatch;
 use crate::tuning;
@@ -161,8 +162,8 @@ impl Apply<'_, '_> {
         let folder = open::folder_of(self.path);
         let folder = folder.canonicalize().unwrap_or(folder);
         let free = open::free_bytes(self.path).map_err(|e| {
-            let message = format!("free space cannot be read: {e}; nothing was changed");
-            Error::new(ErrorKind::Space, folder.display().to_string(), message)
+            let message = format!("free space cannot be read: {e}");
+            Error::new(ErrorKind::Space, folder.display().to_string(), message).unchanged()
         })?;
         let needed = patiently(self.path, self.execution.settings, watch, || self.bytes_needed(conn, free))?;
         if free < needed {
@@ -223,10 +224,8 @@ impl Apply<'_, '_> {
 
     fn moved(&self, what: &str) -> Error {
         let file = self.path.display().to_string();
-        let message = format!(
-            "another connection changed {what} of {file} after the plan was made; nothing was changed by this one"
-        );
-        Error::new(ErrorKind::Moved, file, message).remedy("run the command again")
+        let message = format!("another connection changed {what} of {file} after the plan was made");
+        Error::new(ErrorKind::Moved, file, message).unchanged().remedy("run the command again")
     }
 
     /// A reader's snapshot can stand in the way of COMMIT, which may be tried again.
@@ -246,8 +245,8 @@ impl Apply<'_, '_> {
 
     fn interrupted(&self) -> Error {
         let file = self.path.display().to_string();
-        let message = format!("the migration of {file} was interrupted and rolled back; nothing was changed");
-        Error::new(ErrorKind::Interrupted, file, message).remedy("run the command again")
+        let message = format!("the migration of {file} was interrupted and rolled back");
+        Error::new(ErrorKind::Interrupted, file, message).unchanged().remedy("run the command again")
     }
 
     fn explain(&self, error: &rusqlite::Error) -> Error {
@@ -255,10 +254,9 @@ impl Apply<'_, '_> {
             Some(ErrorCode::OperationInterrupted) => self.interrupted(),
             Some(ErrorCode::DiskFull) => {
                 let file = self.path.display().to_string();
-                let message = format!(
-                    "the disk of {file} is full; the migration was rolled back and nothing was changed"
-                );
+                let message = format!("the disk of {file} is full; the migration was rolled back");
                 Error::new(ErrorKind::Space, file, message)
+                    .unchanged()
                     .remedy("free some space there and run the command again")
             }
             _ => explain(self.path, error, self.execution.settings),
@@ -272,7 +270,6 @@ impl Apply<'_, '_> {
 
     fn failed(&self, failure: Failure) -> Error {
         let file = self.path.display();
-        let rolled_back = "it was rolled back and nothing was changed";
         match failure {
             // Inside the transaction SQLite itself has waited.
             Failure::Statement { error, .. } | Failure::Reading(error) if is_busy(&error) => {
@@ -287,34 +284,38 @@ impl Apply<'_, '_> {
                     ErrorKind::Hazard,
                     file.to_string(),
                     format!(
-                        "VIOLATED_CONSTRAINT: rows of {file} break a constraint of schema.sql: {}; {rolled_back}\n  {}",
-                        sqlite_message(&error),
+                        "VIOLATED_CONSTRAINT: rows of {file} break a constraint of schema.sql: {}; it was rolled back\n  {}",
+                        shown_in_line(&sqlite_message(&error)),
                         first_line(&sql)
                     ),
                 )
+                .unchanged()
                 .remedy("correct those rows first, or declare what they are"),
                 _ if fails_on_a_row(&error) && self.meets_rows(&sql) => {
-                    let message = format!("{}; {rolled_back}\n  {}", row_fails(&object, &error), first_line(&sql));
-                    Error::new(ErrorKind::Hazard, object, message).remedy(MEND_THE_ROW)
+                    let message = format!("{}; it was rolled back\n  {}", row_fails(&object, &error), first_line(&sql));
+                    Error::new(ErrorKind::Hazard, object, message).unchanged().remedy(MEND_THE_ROW)
                 }
                 _ => Error::new(
                     ErrorKind::Apply,
                     file.to_string(),
-                    format!("a statement failed in {file}: {}; {rolled_back}\n  {}", sqlite_message(&error), first_line(&sql)),
-                ),
+                    format!("a statement failed in {file}: {}; it was rolled back\n  {}", shown_in_line(&sqlite_message(&error)), first_line(&sql)),
+                )
+                .unchanged(),
             },
-            Failure::Found { object, .. } => self.moved(&format!("rows of {object}")),
+            Failure::Found { object, .. } => self.moved(&shown_in_line(&format!("rows of {object}"))),
             Failure::ForeignKey { object, clause } => Error::new(
                 ErrorKind::Hazard,
                 object,
-                format!("VIOLATED_CONSTRAINT: the change {clause}; {rolled_back}"),
+                format!("VIOLATED_CONSTRAINT: the change {}; it was rolled back", shown_in_line(&clause)),
             )
+            .unchanged()
             .remedy("correct those rows first, or declare what they are"),
             Failure::Evidence { object, clause } => Error::new(
                 ErrorKind::Apply,
                 object,
-                format!("the {} plan {clause}; {rolled_back}", self.plan.planner),
+                format!("the {} plan {}; it was rolled back", self.plan.planner, shown_in_line(&clause)),
             )
+            .unchanged()
             .remedy("please report this: the proof on sample rows did not see it"),
         }
     }
@@ -334,7 +335,8 @@ fn is_read_only(error: &rusqlite::Error) -> bool {
 /// What is told where a statement fails on a row, as it would not without rows.
 pub(crate) fn row_fails(object: &str, error: &rusqlite::Error) -> String {
     let (name, why) = (HazardName::ViolatedConstraint, sqlite_message(error));
-    format!("{name}: an expression of {object} fails on a row that is there: {why}")
+    shown_in_line(&format!("{name}: an expression of {object} fails on a row that is there: {why}"))
+        .into_owned()
 }
 
 /// What to do then.

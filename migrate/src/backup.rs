@@ -341,8 +341,8 @@ impl Copying<'_> {
 
     fn interrupted(&self) -> Error {
         let db = self.db.display().to_string();
-        let message = format!("the copy of {db} was interrupted; nothing was changed");
-        Error::new(ErrorKind::Interrupted, db, message).remedy("run the command again")
+        let message = format!("the copy of {db} was interrupted");
+        Error::new(ErrorKind::Interrupted, db, message).unchanged().remedy("run the command again")
     }
 
     fn damaged(&self, what: &str) -> Error {

@@ -29,6 +29,7 @@ use crate::open::{is_interrupted, sqlite_message, stop_when_raised};
 use crate::planner;
 use crate::schema::{self, Row, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
+use crate::shown::shown_in_line;
 use crate::stand_in::{self, Names, Unknown};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 use crate::unusable::{self, Fault};
@@ -262,7 +263,8 @@ fn not_utf8(file: &str, before: &[u8], bytes: &[u8]) -> Error {
         false => (before.iter().filter(|byte| **byte == b'\n').count() + 1, "this is not valid UTF-8"),
     };
     let place = format!("{file}:{line}");
-    Error::new(ErrorKind::Schema, &place, format!("{place}: {what}; nothing was changed"))
+    Error::new(ErrorKind::Schema, &place, format!("{place}: {what}"))
+        .unchanged()
         .remedy("save the file as UTF-8")
 }
 
@@ -287,7 +289,7 @@ fn check_hidden(
 }
 
 /// What to do about text that SQLite cannot read.
-const CORRECT: &str = "correct the statement; nothing was changed";
+const CORRECT: &str = "correct the statement";
 
 /// The built-in ignore patterns and the configured ones.
 pub(crate) fn ignore_patterns(settings: &Settings) -> Vec<String> {
@@ -323,7 +325,7 @@ impl Source<'_> {
     /// An error at a place: file, line, column and the line itself.
     fn error(&self, offset: usize, what: &str) -> Error {
         let (line, column) = position(self.text, offset);
-        let place = self.files.place_text(line);
+        let (place, what) = (self.files.place_text(line), shown_in_line(what));
         let shown = line_at(self.text, offset);
         let shown: String = if shown.chars().count() > 200 {
             shown.chars().take(200).chain(['…']).collect()
@@ -331,6 +333,7 @@ impl Source<'_> {
             shown.to_owned()
         };
         Error::new(ErrorKind::Schema, &place, format!("{place}:{column}: {what}\n  {}", shown.trim()))
+            .unchanged()
     }
 }
 
@@ -528,7 +531,7 @@ fn taken(source: &Source<'_>, pristine: &Connection, statement: &[Token<'_>]) ->
         Ok(true) => {
             let what = format!("a virtual table makes a table {} for itself", head.name);
             let error = source.error(statement[0].start, &what);
-            Some(error.remedy("rename one of the two; nothing was changed"))
+            Some(error.remedy("rename one of the two"))
         }
         Err(error) => Some(source.internal(&error)),
     }
@@ -639,7 +642,7 @@ fn explain(
             .error(at, "the statement that begins here does not end")
             .remedy("close its parentheses, and write END at the end of a trigger"),
         missing if missing.starts_with("no such table") => {
-            source.error(at, missing).remedy("declare the table, or correct its name; nothing was changed")
+            source.error(at, missing).remedy("declare the table, or correct its name")
         }
         _ => source.error(at, &message).remedy(CORRECT),
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::object::{of_column, written};
 use crate::schema::{Column, ForeignKey, Index, Key, Schema, Table};
 use crate::settings::ColumnOrder;
+use crate::shown::in_line;
 use crate::token::{canonical_name, fold};
 
 /// Which kind of difference. Its name in JSON is the kebab-case of the variant.
@@ -108,7 +109,7 @@ fn changed(object: String, message: String, found: &mut Vec<Difference>) {
 }
 
 fn push(found: &mut Vec<Difference>, kind: DifferenceKind, object: String, message: String) {
-    found.push(Difference { kind, object, message });
+    found.push(Difference { kind, object, message: in_line(message) });
 }
 
 fn compare_tables(old: &Table, new: &Table, stand_ins: &[&Index], found: &mut Vec<Difference>) {
@@ -274,7 +275,7 @@ fn compare_order(old: &Table, new: &Table, order: ColumnOrder, comparison: &mut 
         is.join(", ")
     );
     match order {
-        ColumnOrder::Report => comparison.notes.push(message),
+        ColumnOrder::Report => comparison.notes.push(in_line(message)),
         ColumnOrder::Exact => changed(written(&new.name), message, &mut comparison.differences),
     }
 }

@@ -7,6 +7,7 @@ use crate::ddl::{self, ObjectKind};
 use crate::declared::Files;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{self, of_column, quote_in_line, unquote_in_line};
+use crate::shown::shown_in_line;
 use crate::token::{Token, fold, line_at, position, tokenize};
 use crate::using::Using;
 
@@ -89,7 +90,11 @@ impl fmt::Display for Action {
 
 /// A name as a directive takes it.
 pub(crate) fn written(name: &str) -> String {
-    if is_name(name) && !is_quoted(name) { name.to_owned() } else { quote_in_line(name) }
+    if is_name(name) && !is_quoted(name) && shown_in_line(name) == name {
+        name.to_owned()
+    } else {
+        quote_in_line(name)
+    }
 }
 
 const WORDS: [&str; 4] = ["renamed", "using", "from", "dropped"];
@@ -364,5 +369,5 @@ fn wrong(files: &Files, text: &str, comment: &Comment, what: &str) -> Error {
     let place = files.place_text(line);
     let shown = line_at(text, comment.start).trim();
     let message = format!("{place}:{column}: the directive @{} {what}\n  {shown}", comment.word);
-    Error::new(ErrorKind::Schema, place, message)
+    Error::new(ErrorKind::Schema, place, message).unchanged()
 }

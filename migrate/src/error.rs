@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::changed::Changed;
 use crate::report::Report;
+use crate::shown::{shown, shown_in_line};
 
 /// The way in which something failed. Its name in JSON is the kebab-case of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,15 +50,18 @@ impl ErrorKind {
 
 /// An error that a person can act on.
 ///
-/// Displayed as the message and, where there is one, the remedy on the next line.
+/// Displayed as the message with what was changed and, where there is one, the remedy on the next line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Error {
     /// In which way it failed.
     pub kind: ErrorKind,
     /// The file, table or `table.column` that it is about; empty when there is none.
     pub object: String,
-    /// What happened, and what was (not) changed. Begins in lower case.
+    /// What happened, and below it why. Begins in lower case.
     pub message: String,
+    /// What was changed before it.
+    #[serde(default)]
+    pub changed: Changed,
     /// What to do or to type next; empty when there is nothing.
     pub remedy: String,
     /// What was found before it failed; `None` where nothing was compared yet.
@@ -70,14 +75,41 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of this kind about this object.
     pub fn new(kind: ErrorKind, object: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, object: object.into(), message: message.into(), remedy: String::new(), report: None }
+        Self {
+            kind,
+            object: shown_in_line(&object.into()).into_owned(),
+            message: shown(&message.into()).into_owned(),
+            changed: Changed::Unknown,
+            remedy: String::new(),
+            report: None,
+        }
     }
 
     /// The same error with the line that says what to do next.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = remedy.into();
+        self.remedy = shown(&remedy.into()).into_owned();
         self
+    }
+
+    /// The same error of something that left all as it was.
+    #[must_use]
+    pub fn unchanged(mut self) -> Self {
+        self.changed = Changed::Nothing;
+        self
+    }
+
+    /// The same error of something that changed this, as a clause.
+    #[must_use]
+    pub fn changed(mut self, what: impl Into<String>) -> Self {
+        self.changed = Changed::What(what.into());
+        self
+    }
+
+    /// What happened, and what was changed.
+    #[must_use]
+    pub fn told(&self) -> String {
+        self.changed.told(&self.message)
     }
 
     /// The same error with what was found before it; the first report stays.
@@ -90,7 +122,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&self.told())?;
         if !self.remedy.is_empty() {
             write!(f, "\n{}", self.remedy)?;
         }

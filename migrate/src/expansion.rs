@@ -9,13 +9,15 @@ use std::iter;
 use std::ops::Range;
 
 use crate::ddl::{self, ObjectKind};
+use crate::object::written;
 use crate::schema::Row;
 use crate::token::{Kind, Token, closing, fold, is_reserved, tokenize};
 
 /// What is told of a view or trigger that takes too many.
 pub(crate) fn told(kind: &str, name: &str, copies: u64) -> String {
+    let name = written(name);
     format!(
-        "{kind} {name} cannot be used: SQLite would copy what it names {copies} times over, which nobody can stop; nothing was changed"
+        "{kind} {name} cannot be used: SQLite would copy what it names {copies} times over, which nobody can stop"
     )
 }
 

@@ -13,11 +13,13 @@ use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expansion::Views;
+use crate::object::written;
 use crate::open::sqlite_message;
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::replica;
 use crate::schema::{self, Schema, Table};
 use crate::settings::Settings;
+use crate::shown::shown_in_line;
 use crate::token::{Kind, fold, quote, tokenize};
 
 /// Functions of time, which tell another one each time they are asked for now: without an argument, or with `'now'`.
@@ -112,7 +114,7 @@ fn scratch(live: &Schema, declared: &Schema, settings: &Settings) -> rusqlite::R
 
 fn internal(declared: &Declared, error: &rusqlite::Error) -> Error {
     let file = declared.path.display().to_string();
-    Error::new(ErrorKind::Schema, &file, format!("{file}: @from: {error}; nothing was changed"))
+    Error::new(ErrorKind::Schema, &file, format!("{file}: @from: {error}")).unchanged()
 }
 
 /// A directive on its way to a fill.
@@ -197,7 +199,7 @@ impl Filling<'_> {
         for name in names {
             let Some(column) = table.column(&name).filter(|column| column.generated.is_none()) else {
                 return Err(self.wrong(
-                    &format!("gives a column {name}, which {} has not", table.name),
+                    &format!("gives a column {name}, which {} has not", written(&table.name)),
                     &format!(
                         "name each column of the SELECT as the column that it fills, such as `{name} AS {}`",
                         table.columns.first().map_or("name", |column| column.name.as_str())
@@ -205,7 +207,9 @@ impl Filling<'_> {
                 ));
             };
             if found.contains(&column.name) {
-                return Err(self.wrong(&format!("gives {} twice", column.name), "keep one of the two"));
+                return Err(
+                    self.wrong(&format!("gives {} twice", written(&column.name)), "keep one of the two")
+                );
             }
             found.push(column.name.clone());
         }
@@ -228,8 +232,8 @@ impl Filling<'_> {
 
     fn wrong(&self, what: &str, remedy: &str) -> Error {
         let place = self.declared.place_of(self.directive);
-        let message = format!("{place}: {} {what}; nothing was changed", self.directive.action);
-        Error::new(ErrorKind::Schema, self.directive.object(), message).remedy(remedy)
+        let message = format!("{place}: {} {}", self.directive.action, shown_in_line(what));
+        Error::new(ErrorKind::Schema, self.directive.object(), message).unchanged().remedy(remedy)
     }
 }
 

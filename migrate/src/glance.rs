@@ -45,7 +45,7 @@ pub fn glance(
             None => false,
         },
     };
-    Ok(found.then(|| Report::of(Outcome::InSync, db, path)))
+    Ok(found.then(|| Report::of(Outcome::InSync, settings.name_of(db), path)))
 }
 
 /// What the statements of a `schema.sql` leave in `sqlite_schema`.

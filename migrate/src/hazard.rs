@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object;
+use crate::shown::{in_line, shown, shown_in_line};
 
 /// A named way in which a plan may cost data or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -140,12 +141,17 @@ pub struct Hazard {
 impl Hazard {
     /// Not approved yet, and without rows.
     #[must_use]
-    pub fn new(name: HazardName, object: &str, message: String, remedy: String) -> Self {
+    pub fn new(
+        name: HazardName,
+        object: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self {
             name,
             object: object.to_owned(),
-            message,
-            remedy,
+            message: in_line(message.into()),
+            remedy: shown(&remedy.into()).into_owned(),
             approval: name.is_approvable().then(|| Approval::of(name, object)),
             edit: None,
             query: None,
@@ -163,9 +169,11 @@ impl Hazard {
         }
     }
 
-    /// With the SELECT that finds the rows.
+    /// With the SELECT that finds the rows. One that names what nobody can type is not offered to be typed.
     pub(crate) fn found_by(mut self, query: String) -> Self {
-        self.remedy.push_str(&format!("\nto see them: {query};"));
+        if shown_in_line(&query) == query {
+            self.remedy.push_str(&format!("\nto see them: {query};"));
+        }
         self.query = Some(query);
         self
     }

@@ -35,6 +35,7 @@ mod backup;
 mod calibration;
 mod carry;
 mod catalogue;
+mod changed;
 mod checksum;
 mod conversion;
 mod count;
@@ -80,6 +81,7 @@ mod sample;
 mod schema;
 mod scrub;
 mod settings;
+mod shown;
 mod stand_in;
 mod stopwatch;
 mod token;
@@ -95,6 +97,7 @@ use std::path::Path;
 
 pub use alone::{Alone, logs};
 pub use backup::{Backup, Check, backup, partial_of, partials};
+pub use changed::Changed;
 pub use count::{Counted, TableRows, rows};
 pub use declared::{Counts, Declared, Files, is_sql};
 pub use difference::{Difference, DifferenceKind};
@@ -113,6 +116,7 @@ pub use report::{Disk, Evidence, IdleDirective, Outcome, Part, Report, Timing};
 pub use settings::{
     BUILTIN_IGNORE, ColumnOrder, FastPath, Hook, Interrupt, PlannerChoice, ProofLevel, Settings,
 };
+pub use shown::{json, shown, shown_in_line};
 pub use verify::{intact, verify};
 pub use watch::{Event, Watch};
 

@@ -10,13 +10,14 @@ use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Directive, written};
 use crate::due::Due;
-use crate::hazard::{Approval, ApprovedBy, Hazard, HazardName};
+use crate::hazard::{Approval, ApprovedBy, Edit, Hazard, HazardName};
 use crate::memory;
 use crate::object::{self, of_column};
 use crate::plan::plural;
 use crate::rows::Rows;
 use crate::schema::{Column, Schema, Table, VirtualTable};
 use crate::settings::Settings;
+use crate::shown::shown;
 use crate::token::{fold, quote};
 use crate::virtual_table::Content;
 
@@ -137,8 +138,10 @@ impl Search<'_> {
                 format!("if not, write {dropped}; the next run says which rows are left without a parent")
             }
         };
-        let is = edit.as_ref().map(|edit| format!("if it was renamed, {}\n", edit.as_advice()));
-        hazard.remedy = is.unwrap_or_default() + &not;
+        let is = edit
+            .as_ref()
+            .map(|edit| format!("if it was renamed, {}\n", advice(edit, column.is_some(), from)));
+        hazard.remedy = shown(&(is.unwrap_or_default() + &not)).into_owned();
         hazard.edit = edit;
     }
 
@@ -367,6 +370,15 @@ impl Search<'_> {
             format!("if nothing refers to them, approve RENUMBERS_ROWIDS:{name}"),
         ));
     }
+}
+
+/// Lines with what nobody can type are not offered to be pasted: the directive alone is.
+fn advice(edit: &Edit, is_column: bool, from: &str) -> String {
+    if shown(&edit.text) == edit.text {
+        return edit.as_advice();
+    }
+    let place = if is_column { "behind the column on" } else { "above" };
+    format!("write `-- @renamed from={}` {place} line {} of {}", written(from), edit.first, edit.file)
 }
 
 /// What a `@dropped` says of a loss.

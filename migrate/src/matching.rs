@@ -8,9 +8,10 @@ use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fill;
 use crate::loss::distance;
-use crate::object::of_column;
+use crate::object::{of_column, written};
 use crate::report::IdleDirective;
 use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};
+use crate::shown::shown_in_line;
 use crate::token::{fold, quote, tokenize};
 use crate::using::{self, ColumnOf, Turn};
 use crate::virtual_table::Content;
@@ -93,12 +94,13 @@ impl<'m> Matching<'m> {
         };
         match (live.base_table(from), live.has_table(&new.name)) {
             (Some(old), false) => Ok(Some(old)),
-            (Some(_), true) => Err(self.both_exist(directive, "table", from, &new.name)),
+            (Some(_), true) => Err(self.both_exist(directive, "table", &written(from), &written(&new.name))),
             (None, true) => Ok(live.base_table(&new.name)),
             // Whatever is made in an empty database is made as declared.
             (None, false) if live.base_tables().next().is_none() => Ok(None),
             (None, false) => {
-                let why = format!("there is neither a table {from} nor a table {}", new.name);
+                let why =
+                    format!("there is neither a table {} nor a table {}", written(from), written(&new.name));
                 let left = live.base_tables().map(|table| table.name.as_str());
                 let left = left.filter(|name| !self.declared.schema.has_table(name));
                 Err(self.misnamed(directive, &why, from, "tables", &left.collect::<Vec<_>>()))
@@ -280,10 +282,10 @@ impl<'m> Matching<'m> {
                 let place = self.declared.place_of_line(row.line);
                 let object = of_column(&row.table, column);
                 let message = format!(
-                    "{place}: the row of {} is found by {object}, whose values or comparison the same change replaces; nothing was changed",
-                    row.table
+                    "{place}: the row of {} is found by {object}, whose values or comparison the same change replaces",
+                    written(&row.table)
                 );
-                return Err(Error::new(ErrorKind::Schema, object, message).remedy(
+                return Err(Error::new(ErrorKind::Schema, object, message).unchanged().remedy(
                     "make two changes, one after the other: first without the INSERT, then with it",
                 ));
             }
@@ -367,7 +369,8 @@ impl<'m> Matching<'m> {
         match using {
             None => Ok(()),
             Some(directive) => {
-                Err(self.cannot_act(directive, &format!("table {} is new and has no rows", new.name)))
+                Err(self
+                    .cannot_act(directive, &format!("table {} is new and has no rows", written(&new.name))))
             }
         }
     }
@@ -410,8 +413,9 @@ impl<'m> Matching<'m> {
 
     fn cannot_act(&self, directive: &Directive, why: &str) -> Error {
         let place = self.declared.place_of(directive);
-        let message = format!("{place}: {} cannot act: {why}; nothing was changed", directive.action);
+        let message = format!("{place}: {} cannot act: {}", directive.action, shown_in_line(why));
         Error::new(ErrorKind::Schema, directive.object(), message)
+            .unchanged()
             .remedy("correct the name, or take out the directive")
     }
 
@@ -421,6 +425,7 @@ impl<'m> Matching<'m> {
         match left.iter().min_by_key(|name| distance(name, from)) {
             Some(nearest) => {
                 let action = Action::Renamed { from: (*nearest).to_owned() };
+                let left: Vec<_> = left.iter().map(|name| written(name)).collect();
                 let others = if left.len() == 1 {
                     String::new()
                 } else {
@@ -453,7 +458,7 @@ impl<'m> Matching<'m> {
         let lines: Vec<_> = names.iter().map(|name| format!("`-- @using {expression}{name}`")).collect();
         let type_ = using::shown(&was.column.type_);
         let message = format!(
-            "{place}: {} may have acted already: {} is there, of type {type_}, and values must not change twice; nothing was changed",
+            "{place}: {} may have acted already: {} is there, of type {type_}, and values must not change twice",
             directive.action,
             directive.object(),
         );
@@ -461,7 +466,7 @@ impl<'m> Matching<'m> {
             [] => format!("if it has, take it out; if not, write `-- @using {expression} from={type_}`"),
             lines => format!("if it has, take it out; if not, name what it acts on: {}", lines.join(" or ")),
         };
-        Error::new(ErrorKind::Schema, directive.object(), message).remedy(remedy)
+        Error::new(ErrorKind::Schema, directive.object(), message).unchanged().remedy(remedy)
     }
 }
 

@@ -1,13 +1,15 @@
 //! How objects are written in hazards, differences, approvals and directives: `table`, or `table.column`, on one line and never
 //! to be taken for another.
 
+use crate::shown::shown_in_line;
 use crate::token::quote;
 
 /// A table, an index, a view or a trigger: its name, in double quotes where it would read as something else.
 #[must_use]
 pub fn written(name: &str) -> String {
-    let special = |c: char| matches!(c, '.' | ',' | '"' | '\\') || c.is_control();
+    let special = |c: char| matches!(c, '.' | ',' | '"' | '\\');
     let is_plain = !name.is_empty() && name != "*" && name.trim() == name && !name.contains(special);
+    let is_plain = is_plain && shown_in_line(name) == name;
     if is_plain { name.to_owned() } else { quote_in_line(name) }
 }
 
@@ -70,38 +72,73 @@ fn length_of_name(text: &str) -> usize {
     dot()
 }
 
-/// In double quotes on one line: `\n` and `\r` are the ends of a line, `\\` is a backslash.
+/// In double quotes on one line, of which all can be seen: `\n` ends a line, `\\` is a backslash, `\u{1b}` is that character.
 pub(crate) fn quote_in_line(name: &str) -> String {
-    quote(&name.replace('\\', r"\\").replace('\n', r"\n").replace('\r', r"\r"))
+    quote(&shown_in_line(&name.replace('\\', r"\\")))
 }
 
 /// What stands between such quotes.
 pub(crate) fn unquote_in_line(text: &str) -> String {
     let mut name = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let next = chars.peek().copied();
-        let escaped = match (c, next) {
-            ('\\', Some('n')) => Some('\n'),
-            ('\\', Some('r')) => Some('\r'),
-            ('\\', Some('\\')) | ('"', Some('"')) => next,
-            _ => None,
-        };
-        if escaped.is_some() {
-            chars.next();
-        }
-        name.push(escaped.unwrap_or(c));
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (c, length) = escaped(rest).unwrap_or((c, c.len_utf8()));
+        name.push(c);
+        rest = &rest[length..];
     }
     name
+}
+
+/// The character that is written here in another way, and how long that is.
+fn escaped(text: &str) -> Option<(char, usize)> {
+    if text.starts_with("\"\"") {
+        return Some(('"', 2));
+    }
+    let written = text.strip_prefix('\\')?;
+    match written.chars().next()? {
+        'n' => Some(('\n', 2)),
+        'r' => Some(('\r', 2)),
+        't' => Some(('\t', 2)),
+        '\\' => Some(('\\', 2)),
+        'u' => {
+            let digits = written.strip_prefix("u{")?.split_once('}')?.0;
+            let number =
+                digits.chars().try_fold(0, |n: u32, c| n.checked_mul(16)?.checked_add(c.to_digit(16)?))?;
+            Some((char::from_u32(number)?, digits.len() + "\\u{}".len()))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 16] = [
-        "t", "T", "a b", "a.b", ".", "*", "", " ", "a,b", "\"", "\"\"", "a\".\"b", "a\nb\r", "\\n", "\\",
+    const NAMES: [&str; 24] = [
+        "t",
+        "T",
+        "a b",
+        "a.b",
+        ".",
+        "*",
+        "",
+        " ",
+        "a,b",
+        "\"",
+        "\"\"",
+        "a\".\"b",
+        "a\nb\r",
+        "\\n",
+        "\\",
         "é$",
+        "\u{1b}]0;x\u{7}",
+        "a\u{202e}b",
+        "\u{200b}",
+        "\u{2028}::x",
+        "::x",
+        "##[x]",
+        "\\u{1b}",
+        "\ta",
     ];
 
     #[test]
@@ -111,7 +148,7 @@ mod tests {
             for column in NAMES {
                 let object = of_column(table, column);
                 assert_eq!(names(&object), [table, column], "{object}");
-                assert!(!object.contains(['\n', '\r']), "{object}");
+                assert_eq!(shown_in_line(&object), object);
                 assert_eq!(list(&format!("{object}, {object}")).collect::<Vec<_>>(), [&object, &object]);
                 for (other_table, other_column) in NAMES.iter().flat_map(|t| NAMES.map(|c| (*t, c))) {
                     let is_it =

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{Interrupt, Settings};
+use crate::shown::shown_in_line;
 use crate::stand_in;
 use crate::watch::{Event, Watch};
 
@@ -258,13 +259,18 @@ pub(crate) fn locked(path: &Path, waited: Duration) -> Error {
         (1, _) => format!("another connection held a lock on {file} for more than 1 second"),
         (seconds, _) => format!("another connection held a lock on {file} for more than {seconds} seconds"),
     };
-    Error::new(ErrorKind::Locked, file, format!("{held}; nothing was changed"))
+    Error::new(ErrorKind::Locked, file, held)
+        .unchanged()
         .remedy("stop the process that holds it, or allow a longer wait")
 }
 
 fn unreadable(path: &Path, cannot: &str, reason: &str) -> Error {
     let file = path.display().to_string();
-    Error::new(ErrorKind::Database, &file, format!("the database {file} cannot be {cannot}: {reason}"))
+    Error::new(
+        ErrorKind::Database,
+        &file,
+        format!("the database {file} cannot be {cannot}: {}", shown_in_line(reason)),
+    )
 }
 
 /// The error of a database that cannot be read; nothing was changed.
@@ -284,50 +290,61 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
     }
     if stand_in::is_called(error) {
         let why = sqlite_message(error);
-        let message = format!("what is asked of {file} cannot be done here: {why}; nothing was changed");
-        return Error::new(ErrorKind::Hazard, file.to_string(), message).remedy(stand_in::remedy(error));
+        let message = format!("what is asked of {file} cannot be done here: {}", shown_in_line(&why));
+        return Error::new(ErrorKind::Hazard, file.to_string(), message)
+            .unchanged()
+            .remedy(stand_in::remedy(error));
     }
     let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {
-        let message = format!("the wait for a lock on {file} was interrupted; nothing was changed");
-        return Error::new(ErrorKind::Interrupted, file.to_string(), message).remedy("run the command again");
+        let message = format!("the wait for a lock on {file} was interrupted");
+        return Error::new(ErrorKind::Interrupted, file.to_string(), message)
+            .unchanged()
+            .remedy("run the command again");
     }
     if is_busy(error) {
         return locked(path, Duration::ZERO);
     }
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => {
-            let message = format!("the reading of {file} was interrupted; nothing was changed");
-            Error::new(ErrorKind::Interrupted, file.to_string(), message).remedy("run the command again")
+            let message = format!("the reading of {file} was interrupted");
+            Error::new(ErrorKind::Interrupted, file.to_string(), message)
+                .unchanged()
+                .remedy("run the command again")
         }
         Some(ErrorCode::OutOfMemory) => {
-            let message = format!("there is too little memory to read {file}; nothing was changed");
+            let message = format!("there is too little memory to read {file}");
             Error::new(ErrorKind::Space, file.to_string(), message)
+                .unchanged()
                 .remedy("give the process more memory, and run the command again")
         }
         Some(ErrorCode::NotADatabase) => unreadable("it is not an SQLite database, or it is encrypted")
-            .remedy("name another file; this one was not changed"),
+            .unchanged()
+            .remedy("name another file"),
         Some(ErrorCode::DatabaseCorrupt) => {
             unreadable("it is damaged (the database disk image is malformed)")
-                .remedy("put a backup back, or try `sqlite3 FILE .recover`; this one was not changed")
+                .unchanged()
+                .remedy("put a backup back, or try `sqlite3 FILE .recover`")
         }
         // Opening a WAL database needs some pages beside it: SQLite tells a full disk there as a failure of the disk.
         Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
             if free_bytes(path).is_ok_and(|b| b < SCARCE) =>
         {
-            let message = format!("the disk of {file} is full; nothing was changed");
+            let message = format!("the disk of {file} is full");
             Error::new(ErrorKind::Space, file.to_string(), message)
+                .unchanged()
                 .remedy("free some space there and run the command again")
         }
         Some(ErrorCode::DiskFull) => {
-            let message =
-                format!("the disk is full on which SQLite sorts rows of {file}; nothing was changed");
+            let message = format!("the disk is full on which SQLite sorts rows of {file}");
             Error::new(ErrorKind::Space, file.to_string(), message)
+                .unchanged()
                 .remedy("free some space there, or name a folder with more in SQLITE_TMPDIR")
         }
         Some(ErrorCode::SystemIoFailure) => {
             unreadable(&format!("the disk failed ({})", sqlite_message(error)))
-                .remedy("look after the disk, then run the command again; nothing was changed")
+                .remedy("look after the disk, then run the command again")
+                .unchanged()
         }
         Some(ErrorCode::CannotOpen) => {
             let folder_is_there = path.parent().is_none_or(|p| p.as_os_str().is_empty() || p.is_dir());
@@ -340,8 +357,9 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::new(
             ErrorKind::Database,
             file.to_string(),
-            format!("the database {file} cannot be written: {}; nothing was changed", sqlite_message(error)),
+            format!("the database {file} cannot be written: {}", shown_in_line(&sqlite_message(error))),
         )
+        .unchanged()
         .remedy("check who owns the file and its folder, and whether the file system is mounted read-only"),
         _ => unreadable(&sqlite_message(error)),
     }
@@ -404,7 +422,8 @@ pub(crate) fn short_of_room(folder: &Path, what: &str, place: &str, needed: u64,
     const MIB: u64 = 1 << 20;
     let (needed, free) = (needed.div_ceil(MIB), free / MIB);
     let message = format!("{what} needs up to {needed} MiB {place} and only {free} MiB are free");
-    Error::new(ErrorKind::Space, folder.display().to_string(), format!("{message}; nothing was changed"))
+    Error::new(ErrorKind::Space, folder.display().to_string(), message)
+        .unchanged()
         .remedy("free some space there, or enlarge the volume")
 }
 
@@ -482,7 +501,7 @@ mod tests {
             let busy = || Err::<(), _>(failure(ffi::SQLITE_BUSY));
             let error = patiently(Path::new("db"), &settings, &mut (), busy).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Locked);
-            assert!(error.message.contains(expected), "{error}");
+            assert!(error.told().contains(expected), "{error}");
             let number = error.message.split_once("more than ").map(|(_, rest)| rest.split(' ').next());
             let told: u64 = number.flatten().map_or(0, |number| number.parse().unwrap());
             let told = if error.message.contains("milli") { told } else { told * 1_000 };

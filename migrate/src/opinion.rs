@@ -14,6 +14,7 @@ use crate::planner::atlas;
 use crate::replica;
 use crate::schema::{self, KeyColumn, Schema};
 use crate::settings::Settings;
+use crate::shown::in_line;
 
 /// Atlas's opinion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,7 +89,8 @@ fn unseen(schema: &Schema) -> Vec<String> {
     let collates = |column: &KeyColumn| !matches!(column.collation.as_str(), "" | "binary");
     let indexes = schema.indexes.iter().filter(|index| index.columns.iter().any(collates));
     let indexes = indexes.map(|index| format!("COLLATE of index {}", index.name));
-    views.chain(triggers).chain(virtual_tables).chain(in_tables).chain(indexes).collect()
+    let all = views.chain(triggers).chain(virtual_tables).chain(in_tables).chain(indexes);
+    all.map(in_line).collect()
 }
 
 #[cfg(test)]

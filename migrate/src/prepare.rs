@@ -38,6 +38,7 @@ use crate::reader::Reader;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
+use crate::shown::shown_in_line;
 use crate::stand_in;
 use crate::token::{fold, quote, tokenize};
 use crate::unusable::{self, Fault, Faults};
@@ -125,7 +126,7 @@ impl Prepared<'_> {
     pub fn guard(&self) -> Result<()> {
         let Some(plan) = &self.report.plan else { return Ok(()) };
         if plan.hazards.iter().any(Hazard::stops) {
-            Err(refused(&self.database, &plan.hazards).after(&self.report))
+            Err(refused(&self.report.database, &plan.hazards).after(&self.report))
         } else {
             Ok(())
         }
@@ -253,8 +254,8 @@ fn already_unusable(fault: &Fault, declared: &Declared) -> String {
 }
 
 /// The refusal of a plan: every hazard that stops it, and below each what to do about it.
-fn refused(db: &Path, hazards: &[Hazard]) -> Error {
-    let mut message = format!("the change of {} was refused; nothing was changed", db.display());
+fn refused(db: &str, hazards: &[Hazard]) -> Error {
+    let mut message = format!("the change of {db} was refused");
     for hazard in hazards.iter().filter(|hazard| hazard.stops()) {
         message.push_str(&format!("\n  {}: {}", hazard.name, hazard.message));
         for line in hazard.remedy.lines() {
@@ -262,7 +263,7 @@ fn refused(db: &Path, hazards: &[Hazard]) -> Error {
         }
     }
     let object = hazards.iter().find(|h| h.stops()).map_or_else(String::new, |h| h.object.clone());
-    Error::new(ErrorKind::Hazard, object, message).remedy(AGAIN)
+    Error::new(ErrorKind::Hazard, object, message).unchanged().remedy(AGAIN)
 }
 
 const AGAIN: &str = "do what is said below each hazard, then run the command again";
@@ -333,7 +334,7 @@ impl<'g, 'd> Ground<'g, 'd> {
 
     fn checked(self) -> Result<Self> {
         if self.declared.schema.is_empty() && !self.live.is_empty() {
-            let error = nothing_declared(self.database, self.declared, &self.live);
+            let error = nothing_declared(&self.settings.name_of(self.database), self.declared, &self.live);
             return Err(error.after(&self.report()));
         }
         Ok(self)
@@ -357,7 +358,7 @@ impl<'g, 'd> Ground<'g, 'd> {
             declared,
             differences: [self.comparison.differences.clone(), self.due.differences()].concat(),
             notes: self.comparison.notes.clone(),
-            ..Report::of(outcome, self.database, &self.declared.path)
+            ..Report::of(outcome, self.settings.name_of(self.database), &self.declared.path)
         }
     }
 
@@ -373,7 +374,7 @@ impl<'g, 'd> Ground<'g, 'd> {
         let foreign = self.foreign_tables();
         if !foreign.is_empty() {
             report.hazards.clone_from(&foreign);
-            return Err(refused(self.database, &foreign));
+            return Err(refused(&self.settings.name_of(self.database), &foreign));
         }
         let mut hazards = self.hazards(&carry)?;
         hazards.extend(faults.new.iter().map(|fault| unusable(fault, self.declared, self.settings)));
@@ -381,7 +382,7 @@ impl<'g, 'd> Ground<'g, 'd> {
         report.hazards.clone_from(&hazards);
         // What cannot be approved cannot be planned for either: rows that do not fit make every proof fail.
         if hazards.iter().any(|hazard| hazard.stops() && hazard.approval.is_none()) {
-            return Err(refused(self.database, &hazards));
+            return Err(refused(&report.database, &hazards));
         }
         let proposals = Proposals { ground: self, carry: &carry, start: &start, hazards: &hazards };
         report.plan = Some(proposals.choose(report, watch)?);
@@ -512,8 +513,9 @@ fn cannot_plan(db: &Path, error: &rusqlite::Error, settings: &Settings) -> Error
         return planner::interrupted();
     }
     if fails_on_a_row(error) {
-        let message = format!("{}; nothing was changed", row_fails("schema.sql", error));
-        return Error::new(ErrorKind::Hazard, db.display().to_string(), message).remedy(MEND_THE_ROW);
+        return Error::new(ErrorKind::Hazard, settings.name_of(db), row_fails("schema.sql", error))
+            .unchanged()
+            .remedy(MEND_THE_ROW);
     }
     explain(db, error, settings)
 }
@@ -551,8 +553,8 @@ fn due<'d>(
 }
 
 /// An empty schema never means "drop everything".
-fn nothing_declared(db: &Path, declared: &Declared, live: &Schema) -> Error {
-    let (file, schema) = (db.display(), declared.path.display());
+fn nothing_declared(file: &str, declared: &Declared, live: &Schema) -> Error {
+    let schema = declared.path.display();
     let holds = match (live.tables.len() + live.virtual_tables.len(), live.rows.len()) {
         (1, _) => "1 table".to_owned(),
         (0, views) => format!("{views} views"),
@@ -561,8 +563,9 @@ fn nothing_declared(db: &Path, declared: &Declared, live: &Schema) -> Error {
     Error::new(
         ErrorKind::Hazard,
         schema.to_string(),
-        format!("{schema} declares nothing, and {file} has {holds}; nothing was changed"),
+        format!("{schema} declares nothing, and {file} has {holds}"),
     )
+    .unchanged()
     .remedy(format!("write the CREATE statements into {schema}; `inspect` shows those of a database"))
 }
 
@@ -626,7 +629,7 @@ impl Proposals<'_, '_> {
     }
 
     fn no_plan(&self, report: &mut Report, errors: Vec<Error>) -> Error {
-        let file = self.ground.database.display();
+        let file = &report.database;
         let reasons = report.proposals.iter().map(|p| format!("\n  {}: {}", p.planner, p.reason));
         let reasons = reasons.collect::<Vec<_>>().concat();
         // Where a plan only fails on the rows, the rows are what has to change.
@@ -636,9 +639,9 @@ impl Proposals<'_, '_> {
                 "" => (format!("{name}: rows break a constraint of schema.sql{reasons}"), CORRECT_ROWS),
                 remedy => (broken.message.clone(), remedy),
             };
-            let message = format!("the change of {file} was refused; nothing was changed\n  {what}");
+            let message = format!("the change of {file} was refused\n  {what}");
             report.hazards.push(Hazard::new(name, &broken.object, broken.message.clone(), remedy.to_owned()));
-            return Error::new(ErrorKind::Hazard, &broken.object, message).remedy(remedy);
+            return Error::new(ErrorKind::Hazard, &broken.object, message).unchanged().remedy(remedy);
         }
         let kind = if errors.iter().any(|e| e.kind == ErrorKind::Proof) {
             ErrorKind::Proof
@@ -652,9 +655,8 @@ impl Proposals<'_, '_> {
             }
             _ => "make the change in two smaller steps".to_owned(),
         });
-        let message =
-            format!("no plan brings {file} to the schema without loss; nothing was changed{reasons}");
-        Error::new(kind, file.to_string(), message).remedy(remedy)
+        let message = format!("no plan brings {file} to the schema without loss{reasons}");
+        Error::new(kind, file.to_string(), message).unchanged().remedy(remedy)
     }
 
     fn propose(&self, planner: Planner, watch: &mut dyn Watch) -> Result<Plan> {
@@ -838,17 +840,19 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
             let line: String =
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
             let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
-            Error::new(kind, object, format!("would fail: {} in `{line}`", sqlite_message(&error)))
-                .remedy(stand_in::remedy(&error))
+            let message = format!("would fail: {} in `{line}`", sqlite_message(&error));
+            Error::new(kind, object, shown_in_line(&message)).remedy(stand_in::remedy(&error))
         }
         Failure::Reading(error) | Failure::Live(error) => {
-            Error::new(ErrorKind::Proof, "", format!("could not be proved: {}", sqlite_message(&error)))
-                .remedy(stand_in::remedy(&error))
+            let message = format!("could not be proved: {}", sqlite_message(&error));
+            Error::new(ErrorKind::Proof, "", shown_in_line(&message)).remedy(stand_in::remedy(&error))
         }
         Failure::Found { object, sql } => {
             Error::new(ErrorKind::Hazard, object, format!("would find rows that it must not: `{sql}`"))
         }
-        Failure::ForeignKey { object, clause } => Error::new(ErrorKind::Hazard, object, clause),
-        Failure::Evidence { object, clause } => Error::new(ErrorKind::Proof, object, clause),
+        Failure::ForeignKey { object, clause } => {
+            Error::new(ErrorKind::Hazard, object, shown_in_line(&clause))
+        }
+        Failure::Evidence { object, clause } => Error::new(ErrorKind::Proof, object, shown_in_line(&clause)),
     }
 }

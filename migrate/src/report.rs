@@ -101,7 +101,7 @@ pub struct IdleDirective {
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
-    /// The database's path.
+    /// What the database is called: its path, unless [`crate::Settings::called`] says.
     pub database: String,
     /// The path of `schema.sql`.
     pub schema: String,
@@ -140,10 +140,10 @@ impl Report {
     }
 
     /// That it ended so, and nothing else yet.
-    pub(crate) fn of(outcome: Outcome, database: &Path, schema: &Path) -> Self {
+    pub(crate) fn of(outcome: Outcome, database: String, schema: &Path) -> Self {
         Self {
             outcome,
-            database: database.display().to_string(),
+            database,
             schema: schema.display().to_string(),
             live: String::new(),
             declared: String::new(),

@@ -353,7 +353,11 @@ fn endless(rows: &[Row]) -> Option<Error> {
         let (kind, name) = (&row.kind, &row.name);
         let message = expansion::told(kind, name, copies);
         let drop = format!("DROP {} {}", kind.to_uppercase(), token::quote(name));
-        Some(Error::new(ErrorKind::Database, name, message).remedy(format!("take it out first: {drop}")))
+        Some(
+            Error::new(ErrorKind::Database, name, message)
+                .unchanged()
+                .remedy(format!("take it out first: {drop}")),
+        )
     })
 }
 

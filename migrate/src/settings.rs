@@ -1,6 +1,6 @@
 //! Everything that a caller can decide.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -147,6 +147,8 @@ pub struct Settings {
     pub allow_for: Option<String>,
     /// Whether databases are copies of a schema alone: rows that `schema.sql` declares are not looked for in them, and not inserted.
     pub schema_alone: bool,
+    /// What messages and reports call the database, where that is not its path.
+    pub called: Option<String>,
     /// How long to wait for another connection's lock.
     pub lock_wait: Duration,
     /// Whether messages may carry values of the user's rows, not only rowids and counts.
@@ -170,11 +172,19 @@ impl Default for Settings {
             allow: Vec::new(),
             allow_for: None,
             schema_alone: false,
+            called: None,
             lock_wait: Duration::from_secs(10),
             show_values: false,
             interrupt: Interrupt::default(),
             hook: None,
         }
+    }
+}
+
+impl Settings {
+    /// What messages and reports call this database.
+    pub(crate) fn name_of(&self, database: &Path) -> String {
+        self.called.clone().unwrap_or_else(|| database.display().to_string())
     }
 }
 

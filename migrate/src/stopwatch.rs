@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::report::{Part, Timing};
+use crate::shown::shown_in_line;
 use crate::watch::{Event, Watch};
 
 /// Hands every event on, and measures the time from one to the next.
@@ -34,8 +35,9 @@ impl<'w> Stopwatch<'w> {
         self.since = now;
     }
 
-    fn begin(&mut self, part: Part, label: String) {
+    fn begin(&mut self, part: Part, label: &str) {
         self.lap();
+        let label = shown_in_line(label).into_owned();
         self.timings.push(Timing { part, label, seconds: 0.0 });
     }
 }
@@ -43,12 +45,12 @@ impl<'w> Stopwatch<'w> {
 impl Watch for Stopwatch<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
-            Event::Looking => self.begin(Part::Look, "schema and hazards".to_owned()),
-            Event::Checking { table } => self.begin(Part::Evidence, format!("rows of {table}")),
-            Event::Comparing => self.begin(Part::Keys, "foreign keys and schema".to_owned()),
-            Event::Committing => self.begin(Part::Commit, "commit".to_owned()),
+            Event::Looking => self.begin(Part::Look, "schema and hazards"),
+            Event::Checking { table } => self.begin(Part::Evidence, &format!("rows of {table}")),
+            Event::Comparing => self.begin(Part::Keys, "foreign keys and schema"),
+            Event::Committing => self.begin(Part::Commit, "commit"),
             Event::Step { number, total, step } => {
-                self.begin(Part::Step, format!("{number}/{total} {}", step.label));
+                self.begin(Part::Step, &format!("{number}/{total} {}", step.label));
             }
             _ => {}
         }

@@ -62,6 +62,6 @@ fn integrity(copy: &Path, settings: &Settings) -> Result<String> {
 
 fn interrupted(copy: &Path) -> Error {
     let file = copy.display().to_string();
-    let message = format!("the check of {file} was interrupted; nothing was changed");
-    Error::new(ErrorKind::Interrupted, file, message).remedy("run the command again")
+    let message = format!("the check of {file} was interrupted");
+    Error::new(ErrorKind::Interrupted, file, message).unchanged().remedy("run the command again")
 }

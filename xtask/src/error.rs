@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use migrate::{Changed, shown, shown_in_line};
 use serde::Serialize;
 
 /// In which way the command line itself stops. Its name in JSON is the kebab-case of the variant.
@@ -43,13 +44,16 @@ pub(crate) struct Error {
     kind: Kind,
     object: String,
     message: String,
+    changed: Changed,
     remedy: String,
 }
 
 impl Error {
     /// An error of this kind about this file, flag or package.
     pub(crate) fn new(kind: Kind, object: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, object: object.into(), message: message.into(), remedy: String::new() }
+        let object = shown_in_line(&object.into()).into_owned();
+        let message = shown(&message.into()).into_owned();
+        Self { kind, object, message, changed: Changed::Unknown, remedy: String::new() }
     }
 
     /// Wrong usage or configuration: exit code 2.
@@ -57,25 +61,33 @@ impl Error {
         Self::new(Kind::Usage, object, message)
     }
 
-    /// The same error, which says that nothing was changed.
+    /// The same error of something that left all as it was.
     pub(crate) fn unchanged(mut self) -> Self {
-        const UNCHANGED: &str = "; nothing was changed";
-        if !self.message.contains(UNCHANGED) {
-            self.message.push_str(UNCHANGED);
-        }
+        self.changed = Changed::Nothing;
         self
+    }
+
+    /// The same error of something that changed this, as a clause.
+    pub(crate) fn changed(mut self, what: impl Into<String>) -> Self {
+        self.changed = Changed::What(what.into());
+        self
+    }
+
+    /// The same error, of something that left all as it was unless it says what it changed.
+    pub(crate) fn unchanged_else(self) -> Self {
+        if self.changed == Changed::Unknown { self.unchanged() } else { self }
     }
 
     /// The same error with the line that says what to do next.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = remedy.into();
+        self.remedy = shown(&remedy.into()).into_owned();
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.changed.told(&self.message))
     }
 }
 
@@ -88,6 +100,7 @@ pub(crate) struct Told {
     object: String,
     /// What happened.
     pub(crate) message: String,
+    changed: Changed,
     /// What to do next; empty when there is nothing.
     pub(crate) remedy: String,
     /// The exit code.
@@ -99,16 +112,29 @@ impl Told {
     /// Of the engine's errors and ours by their kind; anything else failed, exit code 1.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if let Some(e) = error.downcast_ref::<migrate::Error>() {
-            return Self::new(e.kind, &e.object, &e.message, &e.remedy, e.kind.exit_code());
+            return Self::new(e.kind, &e.object, &e.message, &e.changed, &e.remedy, e.kind.exit_code());
         }
         if let Some(e) = error.downcast_ref::<Error>() {
-            return Self::new(e.kind, &e.object, &e.message, &e.remedy, e.kind.exit_code());
+            return Self::new(e.kind, &e.object, &e.message, &e.changed, &e.remedy, e.kind.exit_code());
         }
-        Self::new(Kind::Failed, "", &format!("{error:#}"), "", 1)
+        Self::new(Kind::Failed, "", &shown(&format!("{error:#}")), &Changed::Unknown, "", 1)
     }
 
-    fn new(kind: impl Serialize, object: &str, message: &str, remedy: &str, exit: u8) -> Self {
+    /// What happened, and what was changed.
+    pub(crate) fn told(&self) -> String {
+        self.changed.told(&self.message)
+    }
+
+    fn new(
+        kind: impl Serialize,
+        object: &str,
+        message: &str,
+        changed: &Changed,
+        remedy: &str,
+        exit: u8,
+    ) -> Self {
         let kind = serde_json::to_value(kind).unwrap_or_default();
-        Self { kind, object: object.to_owned(), message: message.to_owned(), remedy: remedy.to_owned(), exit }
+        let (object, message) = (object.to_owned(), message.to_owned());
+        Self { kind, object, message, changed: changed.clone(), remedy: remedy.to_owned(), exit }
     }
 }

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use migrate::{Declared, ErrorKind, Hazard, Interrupt, Outcome, PlannerChoice, Prepared, Report, Settings};
+use migrate::{
+    Changed, Declared, ErrorKind, Hazard, Interrupt, Outcome, PlannerChoice, Prepared, Report, Settings,
+};
 
 use crate::error::{Error, Kind};
 use crate::project::Project;
@@ -118,7 +120,7 @@ impl Local {
             tell_missing_atlas(settings, ui);
             approval::guard(&prepared, &self.command)?;
             if !self.agree(consent, &settings.interrupt, ui)? {
-                ui.status("Planned", format!("{}; nothing was changed", self.db.display()));
+                ui.status("Planned", Changed::Nothing.told(&self.db.display().to_string()));
                 return Ok(());
             }
             *agreed = Some(plan.fingerprint.clone());
@@ -137,9 +139,11 @@ impl Local {
             return Ok(());
         }
         let db = self.db.display().to_string();
-        let message =
-            format!("there is no folder {} for the database {db}; nothing was changed", folder.display());
-        Err(Error::usage(db, message).remedy("make the folder first, or name another --db").into())
+        let message = format!("there is no folder {} for the database {db}", folder.display());
+        Err(Error::usage(db, message)
+            .unchanged()
+            .remedy("make the folder first, or name another --db")
+            .into())
     }
 
     /// What was found before a refusal belongs to it.
@@ -174,15 +178,16 @@ impl Local {
         }
         let db = self.db.display().to_string();
         if !ui.can_ask() {
-            let message = "there is no terminal to ask on whether this plan may run; nothing was changed";
+            let message = "there is no terminal to ask on whether this plan may run";
             return Err(Error::usage(db, message)
+                .unchanged()
                 .remedy("add --auto-approve to apply it without the question")
                 .into());
         }
         if ui.ask(&format!("Apply this plan to {db}?"), interrupt)? {
             return Ok(true);
         }
-        Err(Error::new(Kind::Declined, db, "the plan was declined; nothing was changed").into())
+        Err(Error::new(Kind::Declined, db, "the plan was declined").unchanged().into())
     }
 
     fn apply(&self, prepared: &Prepared, ui: &mut Ui) -> Result<()> {

@@ -1,15 +1,18 @@
-//! Text from outside, as it may be shown and written down: no escape sequence, no control character, nothing that hides or that turns
-//! the direction of writing. Values in, values out.
+//! Text of others, as it may be shown and written down: without their colours, and with what cannot be seen written out. Values in,
+//! values out.
+
+use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
+use migrate::shown;
 use serde_json::Value;
 
 /// What is executed, compared or read as a document of its own, and has to stay what it is.
 const EXACT: [&str; 2] = ["sql", "stdout"];
 
-/// Only what can be seen; lines stay lines.
+/// Without escape sequences; lines stay lines.
 pub(crate) fn text(raw: &str) -> String {
-    strip_str(raw).to_string().chars().filter(|c| matches!(c, '\n' | '\t') || !is_hidden(*c)).collect()
+    shown(&strip_str(raw).to_string()).into_owned()
 }
 
 /// All strings of a document but those that are not for showing.
@@ -27,32 +30,34 @@ pub(crate) fn json(document: &mut Value) {
     }
 }
 
-/// What goes to a terminal: of all escape sequences only those that give a colour.
-pub(crate) fn styled(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(c) = rest.chars().next() {
-        let colour = colour(rest);
-        let length = colour.unwrap_or(c.len_utf8());
-        if colour.is_some() || matches!(c, '\n' | '\t') || !c.is_control() {
-            out.push_str(&rest[..length]);
-        }
-        rest = &rest[length..];
+/// What goes to a terminal or a log: where all of it can be seen, with its colours; else written out, without them.
+pub(crate) fn styled(raw: &str) -> Cow<'_, str> {
+    match shown(&without_colours(raw)) {
+        Cow::Borrowed(_) => Cow::Borrowed(raw),
+        Cow::Owned(written) => Cow::Owned(written),
     }
-    out
 }
+
+fn without_colours(raw: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(raw.len()), raw);
+    while let Some(at) = rest.find('\u{1b}') {
+        let (before, sequence) = rest.split_at(at);
+        out.push_str(before);
+        let length = colour(sequence);
+        out.push_str(&sequence[..if length.is_some() { 0 } else { 1 }]);
+        rest = &sequence[length.unwrap_or(1)..];
+    }
+    out + rest
+}
+
+/// Those that are used here: off, bold, faint, underlined, red, green, yellow, blue, cyan. None hides.
+const COLOURS: [&str; 9] = ["0", "1", "2", "4", "31", "32", "33", "34", "36"];
 
 /// How long the sequence is that begins here, where it gives a colour: `ESC [ 1 ; 32 m`.
 fn colour(text: &str) -> Option<usize> {
-    let numbers = text.strip_prefix("\u{1b}[")?;
-    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    numbers[end..].starts_with('m').then_some(end + 3)
-}
-
-fn is_hidden(c: char) -> bool {
-    let is_invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
-    let turns = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_invisible || turns
+    let rest = text.strip_prefix("\u{1b}[")?;
+    let end = rest.find('m')?;
+    rest[..end].split(';').all(|number| COLOURS.contains(&number)).then_some(end + 3)
 }
 
 #[cfg(test)]
@@ -65,15 +70,18 @@ mod tests {
         "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}\u{1b}[2J\r\u{8}\u{9b}1m\u{202e}é\n\tend\u{0}";
 
     #[test]
-    fn only_what_can_be_seen_stays() {
-        assert_eq!(text(EVIL), "red1mé\n\tend");
+    fn colours_go_and_what_cannot_be_seen_is_written_out() {
+        assert_eq!(text(EVIL), "red\\r\\u{9b}1m\\u{202e}é\n\tend");
         assert_eq!(text("12 Kunden, 日本"), "12 Kunden, 日本");
     }
 
     #[test]
-    fn a_terminal_gets_colours_and_no_other_sequence() {
+    fn a_terminal_gets_colours_and_no_other_sequence_and_a_runner_no_command() {
         assert_eq!(styled("\u{1b}[1;32mok\u{1b}[0m\n"), "\u{1b}[1;32mok\u{1b}[0m\n");
-        assert_eq!(styled("\u{1b}[2Ja\u{1b}]0;b\u{7}\rc\u{9b}2J\u{1b}"), "[2Ja]0;bc2J");
+        let evil = "\u{1b}[1mo\u{1b}[0m\u{1b}[2J\u{1b}]0;b\u{7}\rc\u{9b}2J";
+        assert_eq!(styled(evil), r"o\u{1b}[2J\u{1b}]0;b\u{7}\rc\u{9b}2J");
+        assert_eq!(styled("\u{1b}[8mhidden\u{1b}[31;5mred"), r"\u{1b}[8mhidden\u{1b}[31;5mred");
+        assert_eq!(styled("\u{1b}[2m::error::x\u{1b}[0m\n"), "\\u{3a}:error::x\n");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use migrate::{ApprovedBy, Counts, Disk, Evidence, Hazard, Plan, Planner, Report, Timing, Verdict};
+use migrate::{
+    ApprovedBy, Counts, Disk, Evidence, Hazard, Plan, Planner, Report, Timing, Verdict, shown, shown_in_line,
+    written,
+};
 
 use crate::highlight;
 use crate::release::check::{self, Check};
@@ -91,12 +94,12 @@ pub(crate) fn checks(checks: &[Check]) -> String {
             check::Verdict::Optional => ("optional", FAINT),
             check::Verdict::NotRead => ("not read", FAINT),
         };
-        let _ = writeln!(out, "{style}{word:<8}{style:#}  {name:<15}  {evidence}");
+        let _ = writeln!(out, "{style}{word:<8}{style:#}  {name:<15}  {}", shown(evidence));
         for detail in details {
-            let _ = writeln!(out, "{:27}{detail}", "");
+            let _ = writeln!(out, "{:27}{}", "", shown(detail));
         }
         for line in remedy.lines() {
-            let _ = writeln!(out, "{:27}{TITLE}mend it:{TITLE:#} {line}", "");
+            let _ = writeln!(out, "{:27}{TITLE}mend it:{TITLE:#} {}", "", shown(line));
         }
     }
     out
@@ -104,27 +107,28 @@ pub(crate) fn checks(checks: &[Check]) -> String {
 
 /// Rows before and after, and whether the checksums agree.
 pub(crate) fn evidence(evidence: &[Evidence]) -> String {
-    let width = evidence.iter().map(|e| e.table.chars().count()).max().unwrap_or(0).max("table".len());
+    let names: Vec<_> = evidence.iter().map(|e| written(&e.table)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("table".len());
     let mut out = format!("{TITLE}Evidence{TITLE:#}\n");
     if evidence.is_empty() {
         return format!("{out}  SQLite wrote to no table that had rows\n");
     }
     let _ = writeln!(out, "  {:width$}  {:>12}  {:>12}  checksum", "table", "rows before", "rows after");
-    for e in evidence {
+    for (e, name) in evidence.iter().zip(&names) {
         let (before, after) = (grouped(e.rows_before), grouped(e.rows_after));
         let checksum = match (&e.checksum, e.sampled) {
             (Some(_), false) => "ok",
             (Some(_), true) => "ok (a sample by key)",
             (None, _) => "-",
         };
-        let _ = writeln!(out, "  {:width$}  {before:>12}  {after:>12}  {checksum}", e.table);
+        let _ = writeln!(out, "  {name:width$}  {before:>12}  {after:>12}  {checksum}");
     }
     out
 }
 
 /// The line above a section.
 pub(crate) fn title(text: &str) -> String {
-    format!("{TITLE}{text}{TITLE:#}")
+    format!("{TITLE}{}{TITLE:#}", shown_in_line(text))
 }
 
 /// `12.8 GB`, `74.8 MB`, `1.2 kB`, `100 B`: in thousands, as Docker counts.
@@ -182,7 +186,7 @@ fn differences(report: &Report) -> String {
 }
 
 fn list<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {
-    let lines: String = lines.map(|line| format!("  {}\n", line.replace('\n', "\n  "))).collect();
+    let lines: String = lines.map(|line| format!("  {}\n", shown(line).replace('\n', "\n  "))).collect();
     if lines.is_empty() { lines } else { format!("{TITLE}{title}{TITLE:#}\n{lines}") }
 }
 
@@ -196,7 +200,7 @@ fn statements(plan: &Plan, cut: Option<&Cut>) -> String {
     let shown = cut.map_or(total, |cut| cut.steps.min(total));
     for (number, step) in (1..).zip(&plan.steps[..shown]) {
         let _ = writeln!(out, "{FAINT}-- {number}/{total} {}: {}{FAINT:#}", step.label, step.cost);
-        let _ = writeln!(out, "{};", highlight::sql(&step.sql));
+        let _ = writeln!(out, "{};", highlight::sql(&migrate::shown(&step.sql)));
     }
     if let Some(cut) = cut.filter(|_| shown < total) {
         let more = count((total - shown) as u64, "more step");

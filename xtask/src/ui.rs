@@ -1,7 +1,9 @@
 //! The only file that prints. Status lines and questions go to stderr, results to stdout.
 
 use std::fmt::{self, Display};
+use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -11,13 +13,14 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use migrate::{Event, Interrupt, Planner, Watch};
+use migrate::{Event, Interrupt, Planner, Watch, shown, shown_in_line, written};
 use serde::Serialize;
 use terminal_size::Width;
 
 use crate::cli::Format;
 use crate::error::{Error, Kind, Told};
 use crate::plain;
+use crate::release::annotation::Annotation;
 use crate::text;
 use crate::wrap;
 
@@ -25,7 +28,7 @@ const VERB: Style = AnsiColor::Green.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 /// Of the document's form: another one once a field means something else, or is gone.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Where the text of a status line begins, from its verb on.
 const STATUS: usize = 13;
 /// How often a progress that is no terminal gets a line.
@@ -34,7 +37,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(3);
 /// The one JSON document that stdout carries with `--format json`.
 ///
 /// `version` is that of its form. `command` is null when the arguments name none; `report` is a [`migrate::Report`] (of `inspect` a
-/// [`migrate::Live`]), or null when it failed before there was one; `error` is null when all went well, else `kind` (kebab-case), `object`, `message` and `remedy`,
+/// [`migrate::Live`]), or null when it failed before there was one; `error` is null when all went well, else `kind` (kebab-case), `object`, `message`, what was `changed` (`"nothing"`, `{"what": …}` or `"unknown"`) and `remedy`,
 /// which are empty where there is nothing to say.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -61,17 +64,22 @@ impl Ui {
 
     /// A status line in cargo's manner.
     pub(crate) fn status(&self, verb: &str, text: impl Display) {
+        let text = text.to_string();
+        let text = shown(&text);
         self.say(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"), STATUS);
     }
 
     /// Something worth knowing that is no error.
     pub(crate) fn note(&self, text: impl Display) {
+        let text = text.to_string();
+        let text = shown(&text);
         self.say(&format!("{NOTE}note{NOTE:#}: {text}\n"), 0);
     }
 
     /// A line that a workflow's runner reads: it looks at both streams, and stdout is the result's.
-    pub(crate) fn annotation(&self, line: &str) {
-        self.err(&format!("{line}\n"));
+    pub(crate) fn annotation(&self, annotation: &Annotation) {
+        let mut stderr = io::stderr().lock();
+        self.wrote("stderr", writeln!(stderr, "{annotation}").and_then(|()| stderr.flush()));
     }
 
     /// Keeps the report for the JSON document, whatever happens next.
@@ -85,6 +93,17 @@ impl Ui {
             Format::Text => self.out(text),
             Format::Json => self.err(text),
         }
+    }
+
+    /// A result to be kept: into a file as it is, elsewhere as it may be shown. Whether that is the same.
+    pub(crate) fn exact(&self, text: &str) -> bool {
+        if is_file(io::stdout().as_fd()) {
+            let mut stdout = io::stdout().lock();
+            self.wrote("stdout", stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+            return true;
+        }
+        self.out(text);
+        shown(text) == text
     }
 
     /// Whether results are shown in colours.
@@ -122,7 +141,7 @@ impl Ui {
                 Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() => {}
                 Err(_) => {
                     self.err("\n");
-                    return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+                    return Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged().into());
                 }
             }
         }
@@ -160,12 +179,12 @@ impl Ui {
         let exit = error.as_ref().map_or_else(|| *ended.as_ref().unwrap_or(&1), |error| error.exit);
         if let Some(error) = &error {
             let remedy = if error.remedy.is_empty() { String::new() } else { format!("{}\n", error.remedy) };
-            self.say(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.message), 0);
+            self.say(&format!("{ERROR}error{ERROR:#}: {}\n{remedy}", error.told()), 0);
         }
         if self.format == Format::Json {
             let (report, error) = (self.report.as_ref(), error.as_ref());
             let document = Document { version: VERSION, command, exit, report, error };
-            self.out(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
+            self.out(&format!("{}\n", migrate::json(&document).unwrap_or_default()));
         }
         self.exit(exit)
     }
@@ -208,6 +227,12 @@ impl Ui {
     }
 }
 
+/// Whether this is a file on a disk: no terminal, and no log.
+fn is_file(stream: BorrowedFd<'_>) -> bool {
+    let file = stream.try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|facts| facts.is_file())
+}
+
 fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
     stream.write_all(plain::styled(text).as_bytes())?;
     stream.flush()
@@ -222,6 +247,8 @@ pub(crate) struct Activity<'a> {
 impl Activity<'_> {
     /// A status line that stays.
     pub(crate) fn status(&self, verb: &str, text: impl Display) {
+        let text = text.to_string();
+        let text = shown(&text);
         self.bar.suspend(|| self.ui.status(verb, text));
     }
 
@@ -237,7 +264,7 @@ impl Activity<'_> {
 
     /// What it is at, until the next.
     pub(crate) fn goes_on(&self, text: &str) {
-        self.bar.set_message(plain::text(text));
+        self.bar.set_message(shown_in_line(text).into_owned());
     }
 }
 
@@ -261,7 +288,7 @@ impl Progress<'_> {
         if self.is_plain_due(&bar) {
             let pace = pace(done, total, bar.elapsed());
             let (done, total) = (text::count(done, "row"), text::count(total, "row"));
-            self.ui.status("Copying", format!("{table}: {done} of {total}, {pace}"));
+            self.ui.status("Copying", format!("{}: {done} of {total}, {pace}", written(table)));
         }
     }
 
@@ -274,7 +301,7 @@ impl Progress<'_> {
         let bar = self.bar("Checking", table, None);
         bar.enable_steady_tick(Duration::from_millis(100));
         if self.is_plain_due(&bar) {
-            self.ui.status("Checking", table);
+            self.ui.status("Checking", written(table));
         }
     }
 
@@ -298,7 +325,7 @@ impl Progress<'_> {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr())
             .with_style(style(total.is_some()));
         bar.set_prefix(verb);
-        bar.set_message(table.to_owned());
+        bar.set_message(shown_in_line(table).into_owned());
         self.bar = Some((name, bar.clone()));
         bar
     }

@@ -22,10 +22,8 @@ pub(super) fn check(config: &Config, declared: &Declared) -> Result<(), Error> {
 fn does_not_fit(config: &Config, misfits: &[Difference]) -> Error {
     let (database, schema) = (config.database.path.display(), config.schema.display());
     let reasons: String = misfits.iter().map(|misfit| format!("\n  {}", misfit.message)).collect();
-    let message = format!(
-        "{database} does not have what {schema} of this release declares; nothing was changed{reasons}"
-    );
-    Error::new(ErrorKind::Hazard, database.to_string(), message).remedy(
+    let message = format!("{database} does not have what {schema} of this release declares{reasons}");
+    Error::new(ErrorKind::Hazard, database.to_string(), message).unchanged().remedy(
         "start a release that fits the database, put back the data of this release, or migrate: unset LANDFALL_SCHEMA",
     )
 }

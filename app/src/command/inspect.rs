@@ -2,18 +2,35 @@
 
 use std::fmt;
 
+use migrate::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::ending::Ending;
+use crate::ending::{Ending, Format, stdout_is_a_file};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Inspected(migrate::Live);
 
-pub(crate) fn run(config: &Config) -> Ending<Inspected> {
+pub(crate) fn run(config: &Config, format: Format) -> Ending<Inspected> {
     let live = config.database.existing().and_then(|database| migrate::inspect(database, &config.settings));
-    live.map(Inspected).into()
+    let is_shown = format == Format::Text && !stdout_is_a_file();
+    match live {
+        Ok(live) if is_shown && migrate::shown(&live.sql) != live.sql => {
+            Ending::failed(inexact(config).into()).with(Inspected(live))
+        }
+        live => Ending::from(live.map(Inspected)).exactly(),
+    }
+}
+
+fn inexact(config: &Config) -> Error {
+    let shown = config.database.path.display().to_string();
+    let message = format!(
+        "the schema of {shown} has what cannot be seen: it is written out above, which is no schema.sql"
+    );
+    Error::new(ErrorKind::Database, shown, message).unchanged().remedy(
+        "to have it exactly, write it into a file: app inspect > FILE\nor take it as JSON: app inspect --format json",
+    )
 }
 
 impl fmt::Display for Inspected {

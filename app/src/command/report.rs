@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use migrate::{Evidence, Hazard, Outcome, Plan, Report, Verdict};
+use migrate::{Evidence, Hazard, Outcome, Plan, Report, Verdict, written};
 use serde::Serialize;
 
 /// A report. In JSON it is the engine's, unchanged.
@@ -86,6 +86,7 @@ fn write_proposals(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 fn write_evidence(f: &mut Formatter<'_>, evidence: &[Evidence]) -> fmt::Result {
     for table in evidence {
         let Evidence { table, rows_before, rows_after, sampled, checksum } = table;
+        let table = written(table);
         let values = if checksum.is_some() { ", values equal" } else { "" };
         let before = count(*rows_before, "row");
         match sampled {

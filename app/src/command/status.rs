@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::{Counted, Error, ErrorKind, Room, TableRows};
+use migrate::{Counted, Error, ErrorKind, Room, TableRows, written};
 use serde::Serialize;
 
 use crate::about;
@@ -104,14 +104,14 @@ fn write_tables(f: &mut fmt::Formatter<'_>, Counted { tables, uncounted }: &Coun
     if tables.is_empty() && uncounted.is_empty() {
         return writeln!(f, "\nno tables");
     }
-    let names = tables.iter().map(|table| &table.table).chain(uncounted);
-    let name = names.map(|name| name.chars().count()).max().unwrap_or_default();
+    let names: Vec<_> = tables.iter().map(|table| written(&table.table)).collect();
+    let others: Vec<_> = uncounted.iter().map(|name| written(name)).collect();
+    let name = names.iter().chain(&others).map(|name| name.chars().count()).max().unwrap_or_default();
     let number = tables.iter().map(|table| table.rows.to_string().len()).max().unwrap_or_default();
     writeln!(f, "\nrows")?;
-    tables
-        .iter()
-        .try_for_each(|TableRows { table, rows }| writeln!(f, "  {table:name$}  {rows:>number$}"))?;
-    uncounted.iter().try_for_each(|table| writeln!(f, "  {table:name$}  not counted: its module is not here"))
+    let mut lines = names.iter().zip(tables);
+    lines.try_for_each(|(table, TableRows { rows, .. })| writeln!(f, "  {table:name$}  {rows:>number$}"))?;
+    others.iter().try_for_each(|table| writeln!(f, "  {table:name$}  not counted: its module is not here"))
 }
 
 fn write_beside(f: &mut fmt::Formatter<'_>, title: &str, files: &[Beside]) -> fmt::Result {

@@ -227,9 +227,9 @@ impl Database {
             return Ok(());
         }
         let (shown, database) = (file.display().to_string(), self.path.display());
-        let message = format!("{shown} does not lie beside {database}; nothing was changed");
+        let message = format!("{shown} does not lie beside {database}");
         let remedy = format!("name a file in {}: app status lists them", self.folder().display());
-        Err(Error::new(ErrorKind::Usage, shown, message).remedy(remedy))
+        Err(Error::new(ErrorKind::Usage, shown, message).unchanged().remedy(remedy))
     }
 
     /// The path, of a database that must exist.

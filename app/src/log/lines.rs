@@ -57,13 +57,16 @@ impl Drop for Behind {
 }
 
 impl Write for Lines {
+    /// Each line comes in one piece, and is written as it may be shown.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let shown = migrate::shown(&text);
         if let Some(queue) = &mut *queue() {
-            queue.push(line);
+            queue.push(shown.as_bytes());
             CAME.notify_one();
             return Ok(line.len());
         }
-        io::stderr().write_all(line)?;
+        io::stderr().write_all(shown.as_bytes())?;
         Ok(line.len())
     }
 

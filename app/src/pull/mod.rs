@@ -67,9 +67,9 @@ impl Pull {
             return Ok(Self { file: file.to_owned() });
         }
         let (shown, prefix) = (file.display(), database.beside(INFIX));
-        let message =
-            format!("{shown} is no copy beside the database that can be fetched; nothing was changed");
+        let message = format!("{shown} is no copy beside the database that can be fetched");
         Err(Error::new(ErrorKind::Usage, shown.to_string(), message)
+            .unchanged()
             .remedy(format!("name it {}NAME", prefix.display())))
     }
 
@@ -299,6 +299,8 @@ fn whole(file: &Path) -> PathBuf {
 
 fn cannot(what: &str, file: &Path, error: &io::Error) -> Error {
     let shown = file.display().to_string();
-    let message = format!("cannot {what} {shown}: {error}; the database was not changed");
-    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of it and of its folder")
+    let message = format!("cannot {what} {shown}: {error}");
+    Error::new(ErrorKind::Database, shown, message)
+        .changed("the database was not changed")
+        .remedy("check the rights of it and of its folder")
 }

@@ -121,7 +121,7 @@ fn json_is_one_document_when_it_succeeds() {
     project.declare(WITH_EMAIL);
     let document = project.run(&["migrate", "--format", "json"]).json();
     assert_eq!(keys(&document), ["version", "command", "exit", "report", "error"]);
-    assert_eq!(document["version"], 1);
+    assert_eq!(document["version"], 2);
     assert_eq!(document["command"], "migrate");
     assert_eq!(document["exit"], 0);
     assert_eq!(document["report"]["outcome"], "applied");
@@ -138,7 +138,7 @@ fn json_is_one_document_when_it_is_refused_and_has_the_report_too() {
     assert_eq!(document["exit"], 3);
     assert_eq!(document["report"]["outcome"], "planned");
     assert_eq!(document["report"]["plan"]["hazards"][0]["name"], "DROPS_COLUMN");
-    assert_eq!(keys(&document["error"]), ["kind", "object", "message", "remedy"]);
+    assert_eq!(keys(&document["error"]), ["kind", "object", "message", "changed", "remedy"]);
     assert_eq!(document["error"]["kind"], "hazard");
 }
 
@@ -176,7 +176,7 @@ fn json_is_one_document_when_the_schema_or_the_command_line_is_wrong() {
     assert_eq!(
         flag.json(),
         json!({
-            "version": 1,
+            "version": 2,
             "command": "migrate",
             "exit": 2,
             "report": null,
@@ -184,6 +184,7 @@ fn json_is_one_document_when_the_schema_or_the_command_line_is_wrong() {
                 "kind": "usage",
                 "object": "",
                 "message": "unexpected argument '--chek' found",
+                "changed": "unknown",
                 "remedy": "every command and flag: app --help",
             },
         })

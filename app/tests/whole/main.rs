@@ -9,8 +9,12 @@ mod commands;
 mod cross_site;
 mod edit;
 mod endless;
+#[path = "../../../migrate/tests/it/support/hostile.rs"]
+#[allow(dead_code, reason = "other tests use its names, too")]
+mod evil;
 mod headers;
 mod host;
+mod hostile;
 mod in_sync;
 mod killed;
 mod last_change;

@@ -199,6 +199,7 @@ fn a_detached_copy_that_fails_says_why() {
             "kind": "apply",
             "object": "statement 1 of the scrub",
             "message": "statement 1 of the scrub failed: NOT NULL constraint failed: customers.last_name; nothing was copied\n  UPDATE customers SET last_name = NULL",
+            "changed": "unknown",
             "remedy": "correct it: it runs on a copy, in one transaction with the others",
         })
     );

@@ -279,8 +279,8 @@ fn what_must_not_be_put_back_is_named_and_nothing_is_changed() {
     name another copy: app status lists them
     ");
     assert_snapshot!(refused(1, ".data/damaged"), @"
-    error: the copy .data/damaged is damaged: *** in database main ***
-    Tree 2 page 2: btreeInitPage() returns error code 11; nothing was changed
+    error: the copy .data/damaged is damaged: *** in database main ***; nothing was changed
+    Tree 2 page 2: btreeInitPage() returns error code 11
     name another copy: app status lists them
     ");
     assert_snapshot!(project.run(&["restore"]).stderr, @"

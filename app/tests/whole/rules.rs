@@ -63,3 +63,9 @@ fn the_service_knows_nothing_of_the_automation() {
 fn nothing_that_leaves_the_process_is_written_by_debug() {
     assert_eq!(offenders(&[":?}", ":#?}"], &[]), NONE.map(PathBuf::from));
 }
+
+#[test]
+fn only_what_shows_text_as_text_writes_to_a_terminal_or_a_log() {
+    let words = ["print!(", "println!(", "io::stdout", "io::stderr"];
+    assert_eq!(offenders(&words, &["ending.rs", "log/lines.rs"]), NONE.map(PathBuf::from));
+}

@@ -35,9 +35,9 @@ fn a_schema_that_cannot_be_read_never_serves_and_changes_nothing() {
     assert_eq!(start.exit, 1);
     assert_eq!(fs::read(project.database()).unwrap(), before);
     assert_snapshot!(start.error(), @r#"
-    error: schema.sql:1:48: near ",": syntax error
+    error: schema.sql:1:48: near ",": syntax error; nothing was changed
       CREATE TABLE customers (id INTEGER PRIMARY KEY,,);
-    correct the statement; nothing was changed
+    correct the statement
     "#);
 }
 
@@ -135,10 +135,10 @@ fn serve_refuses_what_is_not_a_database() {
         assert_eq!(serve.exit, 1);
         serve.error().to_owned()
     };
-    assert_snapshot!(error("letter"), @r#"
-    error: the database letter cannot be opened: it is not an SQLite database, or it is encrypted
-    name another file; this one was not changed
-    "#);
+    assert_snapshot!(error("letter"), @"
+    error: the database letter cannot be opened: it is not an SQLite database, or it is encrypted; nothing was changed
+    name another file
+    ");
     assert_snapshot!(error("folder"), @r#"
     error: the database folder cannot be opened: it is a directory
     name the database file

@@ -156,8 +156,8 @@ fn what_is_missing_elsewhere_or_no_database_is_refused() {
     ");
     fs::write(project.path(".data/letter"), "Dear Ada, this is a letter and no database at all.").unwrap();
     assert_snapshot!(refused(1, &[".data/letter"]), @"
-    error: the database .data/letter cannot be opened: it is not an SQLite database, or it is encrypted
-    name another file; this one was not changed
+    error: the database .data/letter cannot be opened: it is not an SQLite database, or it is encrypted; nothing was changed
+    name another file
     ");
 }
 

@@ -17,6 +17,7 @@ use crate::carry::{ColumnCarry, Rowid, Source, TableCarry};
 use crate::catalogue::Catalogue;
 use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::written;
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::planner::{Task, failed};
 use crate::replica;
@@ -210,7 +211,7 @@ impl<'t> Builder<'t> {
         let live = self.task.live.base_table(&table.from).cloned();
         let new = self.task.declared.schema.base_table(name).cloned();
         let (Some(live), Some(new)) = (live, new) else {
-            return Err(Error::new(ErrorKind::Planner, name, format!("table {name} is gone")));
+            return Err(Error::new(ErrorKind::Planner, name, format!("table {} is gone", written(name))));
         };
         let rows = self.rows_of(name);
         self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
@@ -290,7 +291,7 @@ impl<'t> Builder<'t> {
     /// The old table steps aside, so that the new one is created by the declared text itself and no other object is renamed with it.
     fn rebuild(&mut self, table: &Table) -> Result<()> {
         let old = self.now.table(&table.name).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Planner, &table.name, format!("table {} is gone", table.name))
+            Error::new(ErrorKind::Planner, &table.name, format!("table {} is gone", written(&table.name)))
         })?;
         let aside = self.free_name(&format!("landfall_old_{}", table.name));
         let name = &table.name;

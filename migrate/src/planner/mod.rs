@@ -14,10 +14,12 @@ use crate::error::{Error, ErrorKind};
 use crate::open::{is_interrupted, sqlite_message};
 use crate::schema::Schema;
 use crate::settings::Settings;
+use crate::shown::shown_in_line;
 
 /// The error of a stop that was asked for before there was a plan.
 pub(crate) fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, "", "interrupted while planning; nothing was changed")
+    Error::new(ErrorKind::Interrupted, "", "interrupted while planning")
+        .unchanged()
         .remedy("run the command again")
 }
 
@@ -32,8 +34,8 @@ pub(crate) fn failed(error: &rusqlite::Error) -> Error {
     if is_interrupted(error) {
         return interrupted();
     }
-    let message = format!("no plan could be made: {}; nothing was changed", sqlite_message(error));
-    Error::new(ErrorKind::Database, "", message).remedy("run the command again")
+    let message = format!("no plan could be made: {}", shown_in_line(&sqlite_message(error)));
+    Error::new(ErrorKind::Database, "", message).unchanged().remedy("run the command again")
 }
 
 /// What a planner may look at.

@@ -215,7 +215,7 @@ fn a_copy_is_refused_where_there_is_no_room() {
     let to = disk.path().join("copy");
     let error = backup(&bench.db(), &to, None, Check::Integrity, &bench.settings).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
-    assert!(error.message.ends_with("only 0 MiB are free; nothing was changed"), "{error}");
+    assert!(error.told().ends_with("only 0 MiB are free; nothing was changed"), "{error}");
     assert!(!to.exists());
     assert_eq!(query(&bench.open(), "SELECT count(*) FROM t"), "1");
 }

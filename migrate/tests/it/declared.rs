@@ -93,43 +93,43 @@ mod syntax {
     #[test]
     fn a_word_that_is_wrong() {
         assert_snapshot!(refused("CREATE TABLE ok (a);\n\nCREATE TABLE t (\n  id INTEGER PRIMARY KEY,\n  name TEXT NOT NUL\n);\n"), @r#"
-        [db/schema.sql:5] db/schema.sql:5:17: near "NUL": syntax error
+        [db/schema.sql:5] db/schema.sql:5:17: near "NUL": syntax error; nothing was changed
           name TEXT NOT NUL
-        correct the statement; nothing was changed
+        correct the statement
         "#);
     }
 
     #[test]
     fn a_word_behind_letters_of_several_bytes() {
         assert_snapshot!(refused("CREATE TABLE t (\n  élan TEXT NOT NUL\n);\n"), @r#"
-        [db/schema.sql:2] db/schema.sql:2:17: near "NUL": syntax error
+        [db/schema.sql:2] db/schema.sql:2:17: near "NUL": syntax error; nothing was changed
           élan TEXT NOT NUL
-        correct the statement; nothing was changed
+        correct the statement
         "#);
     }
 
     #[test]
     fn a_word_behind_directives() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT, -- @renamed from=b\n  c TEXT NOT NUL\n);\n"), @r#"
-        [db/schema.sql:3] db/schema.sql:3:14: near "NUL": syntax error
+        [db/schema.sql:3] db/schema.sql:3:14: near "NUL": syntax error; nothing was changed
           c TEXT NOT NUL
-        correct the statement; nothing was changed
+        correct the statement
         "#);
     }
 
     #[test]
     fn a_word_without_meaning() {
         assert_snapshot!(refused("CREATE TABEL t (a)"), @r#"
-        [db/schema.sql:1] db/schema.sql:1:8: near "TABEL": syntax error
+        [db/schema.sql:1] db/schema.sql:1:8: near "TABEL": syntax error; nothing was changed
           CREATE TABEL t (a)
-        correct the statement; nothing was changed
+        correct the statement
         "#);
     }
 
     #[test]
     fn a_statement_that_does_not_end() {
         assert_snapshot!(refused("CREATE TABLE ok (a);\nCREATE TABLE t (\n  a TEXT,\n"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: the statement that begins here does not end
+        [db/schema.sql:2] db/schema.sql:2:1: the statement that begins here does not end; nothing was changed
           CREATE TABLE t (
         close its parentheses, and write END at the end of a trigger
         ");
@@ -138,46 +138,46 @@ mod syntax {
     #[test]
     fn a_quote_that_does_not_end() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT DEFAULT 'x,\n  b TEXT\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:18: this quote is never closed
+        [db/schema.sql:2] db/schema.sql:2:18: this quote is never closed; nothing was changed
           a TEXT DEFAULT 'x,
-        correct the statement; nothing was changed
+        correct the statement
         ");
     }
 
     #[test]
     fn a_comment_that_does_not_end() {
         assert_snapshot!(refused("CREATE TABLE t (a);\n/* and so on\nCREATE TABLE u (a);"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: this comment is never closed
+        [db/schema.sql:2] db/schema.sql:2:1: this comment is never closed; nothing was changed
           /* and so on
-        correct the statement; nothing was changed
+        correct the statement
         ");
     }
 
     #[test]
     fn a_bracket_that_does_not_end() {
         assert_snapshot!(refused("CREATE TABLE t ([a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:17: this bracket is never closed
+        [db/schema.sql:1] db/schema.sql:1:17: this bracket is never closed; nothing was changed
           CREATE TABLE t ([a);
-        correct the statement; nothing was changed
+        correct the statement
         ");
     }
 
     #[test]
     fn numbers_blobs_and_letters_that_are_none() {
         assert_snapshot!(refused("CREATE TABLE t (a DEFAULT 1x)"), @"
-        [db/schema.sql:1] db/schema.sql:1:27: this is not a number
+        [db/schema.sql:1] db/schema.sql:1:27: this is not a number; nothing was changed
           CREATE TABLE t (a DEFAULT 1x)
-        correct the statement; nothing was changed
+        correct the statement
         ");
         assert_snapshot!(refused("CREATE TABLE t (a DEFAULT x'0')"), @"
-        [db/schema.sql:1] db/schema.sql:1:27: this blob is not made of pairs of hexadecimal digits
+        [db/schema.sql:1] db/schema.sql:1:27: this blob is not made of pairs of hexadecimal digits; nothing was changed
           CREATE TABLE t (a DEFAULT x'0')
-        correct the statement; nothing was changed
+        correct the statement
         ");
         assert_snapshot!(refused("CREATE TABLE t (a DEFAULT \\ )"), @r"
-        [db/schema.sql:1] db/schema.sql:1:27: this cannot be read as SQL
+        [db/schema.sql:1] db/schema.sql:1:27: this cannot be read as SQL; nothing was changed
           CREATE TABLE t (a DEFAULT \ )
-        correct the statement; nothing was changed
+        correct the statement
         ");
     }
 
@@ -190,30 +190,30 @@ mod syntax {
     #[test]
     fn a_column_that_is_not_there() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE INDEX i ON t (b);"), @"
-        [db/schema.sql:2] db/schema.sql:2:22: no such column: b
+        [db/schema.sql:2] db/schema.sql:2:22: no such column: b; nothing was changed
           CREATE INDEX i ON t (b);
-        correct the statement; nothing was changed
+        correct the statement
         ");
     }
 
     #[test]
     fn a_table_that_is_not_there() {
         assert_snapshot!(refused("CREATE INDEX i ON t (b);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: no such table: main.t
+        [db/schema.sql:1] db/schema.sql:1:1: no such table: main.t; nothing was changed
           CREATE INDEX i ON t (b);
-        declare the table, or correct its name; nothing was changed
+        declare the table, or correct its name
         ");
     }
 
     #[test]
     fn a_name_that_is_declared_twice() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE TABLE T (b);"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: the name T is declared on line 1 already
+        [db/schema.sql:2] db/schema.sql:2:1: the name T is declared on line 1 already; nothing was changed
           CREATE TABLE T (b);
         keep one of the two statements, or rename one
         ");
         assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE VIEW IF NOT EXISTS T AS SELECT 1;"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: the name T is declared on line 1 already
+        [db/schema.sql:2] db/schema.sql:2:1: the name T is declared on line 1 already; nothing was changed
           CREATE VIEW IF NOT EXISTS T AS SELECT 1;
         keep one of the two statements, or rename one
         ");
@@ -226,7 +226,7 @@ mod statements {
     #[test]
     fn insert() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nINSERT INTO t VALUES (1);"), @"
-        [db/schema.sql:2] db/schema.sql:2:13: the INSERT into t names no columns; a declared row says which value is whose
+        [db/schema.sql:2] db/schema.sql:2:13: the INSERT into t names no columns; a declared row says which value is whose; nothing was changed
           INSERT INTO t VALUES (1);
         rows that belong to the service do not belong here: take them out (`sqlite3 FILE .schema` writes none); for rows of a lookup table write `INSERT INTO t (a) VALUES …`
         ");
@@ -235,7 +235,7 @@ mod statements {
     #[test]
     fn alter() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nALTER TABLE t ADD COLUMN b;"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: ALTER is a change, and schema.sql only declares what the schema should be
+        [db/schema.sql:2] db/schema.sql:2:1: ALTER is a change, and schema.sql only declares what the schema should be; nothing was changed
           ALTER TABLE t ADD COLUMN b;
         change the CREATE statement instead; the migration works out the change
         ");
@@ -244,7 +244,7 @@ mod statements {
     #[test]
     fn drop() {
         assert_snapshot!(refused("DROP TABLE t;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: DROP is a change, and schema.sql only declares what the schema should be
+        [db/schema.sql:1] db/schema.sql:1:1: DROP is a change, and schema.sql only declares what the schema should be; nothing was changed
           DROP TABLE t;
         change the CREATE statement instead; the migration works out the change
         ");
@@ -253,7 +253,7 @@ mod statements {
     #[test]
     fn attach() {
         assert_snapshot!(refused("ATTACH 'other' AS other;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: ATTACH has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: ATTACH has no place in a schema; nothing was changed
           ATTACH 'other' AS other;
         take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared
         ");
@@ -262,12 +262,12 @@ mod statements {
     #[test]
     fn temporary() {
         assert_snapshot!(refused("CREATE TEMP TABLE t (a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: TEMP objects do not belong to a schema
+        [db/schema.sql:1] db/schema.sql:1:1: TEMP objects do not belong to a schema; nothing was changed
           CREATE TEMP TABLE t (a);
         take out the statement, or the word TEMP
         ");
         assert_snapshot!(refused("CREATE TABLE temp.t (a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: a TEMP object has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: a TEMP object has no place in a schema; nothing was changed
           CREATE TABLE temp.t (a);
         take out the statement; only objects of the main database can be declared
         ");
@@ -276,7 +276,7 @@ mod statements {
     #[test]
     fn create_table_as() {
         assert_snapshot!(refused("CREATE TABLE t AS SELECT 1 AS a;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: CREATE TABLE AS copies rows, and schema.sql only declares a schema
+        [db/schema.sql:1] db/schema.sql:1:1: CREATE TABLE AS copies rows, and schema.sql only declares a schema; nothing was changed
           CREATE TABLE t AS SELECT 1 AS a;
         write the table's columns out
         ");
@@ -285,7 +285,7 @@ mod statements {
     #[test]
     fn vacuum() {
         assert_snapshot!(refused("VACUUM;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: VACUUM has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: VACUUM has no place in a schema; nothing was changed
           VACUUM;
         take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared
         ");
@@ -294,7 +294,7 @@ mod statements {
     #[test]
     fn select() {
         assert_snapshot!(refused("SELECT 1;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: SELECT has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: SELECT has no place in a schema; nothing was changed
           SELECT 1;
         take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared
         ");
@@ -303,12 +303,12 @@ mod statements {
     #[test]
     fn other_pragmas() {
         assert_snapshot!(refused("PRAGMA mmap_size = ON;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: PRAGMA mmap_size has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: PRAGMA mmap_size has no place in a schema; nothing was changed
           PRAGMA mmap_size = ON;
         take out the statement
         ");
         assert_snapshot!(refused("PRAGMA main.mmap_size = ON;"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: PRAGMA mmap_size has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: PRAGMA mmap_size has no place in a schema; nothing was changed
           PRAGMA main.mmap_size = ON;
         take out the statement
         ");
@@ -317,12 +317,12 @@ mod statements {
     #[test]
     fn rows_behind_the_allow_list() {
         assert_snapshot!(refused("CREATE TABLE t (a);\nWITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x;"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: WITH has no place in a schema
+        [db/schema.sql:2] db/schema.sql:2:1: WITH has no place in a schema; nothing was changed
           WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x;
         take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared
         ");
         assert_snapshot!(refused("EXPLAIN CREATE TABLE t (a);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: EXPLAIN has no place in a schema
+        [db/schema.sql:1] db/schema.sql:1:1: EXPLAIN has no place in a schema; nothing was changed
           EXPLAIN CREATE TABLE t (a);
         take out the statement; only CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE can be declared
         ");
@@ -396,12 +396,12 @@ mod directives {
     #[test]
     fn unknown_word() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @rename from=b\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @rename is not known
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @rename is not known; nothing was changed
           a TEXT -- @rename from=b
         write `-- @renamed`, or take the @ out of the comment
         ");
         assert_snapshot!(refused("-- @drop table u\nCREATE TABLE t (a TEXT);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: the directive @drop is not known
+        [db/schema.sql:1] db/schema.sql:1:1: the directive @drop is not known; nothing was changed
           -- @drop table u
         write `-- @dropped`, or take the @ out of the comment
         ");
@@ -410,12 +410,12 @@ mod directives {
     #[test]
     fn renamed_without_the_old_name() {
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @renamed b\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name; nothing was changed
           a TEXT -- @renamed b
         write `-- @renamed from=old_name`, the old name in double quotes if it needs any
         ");
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @renamed from=b c\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @renamed has no old name; nothing was changed
           a TEXT -- @renamed from=b c
         write `-- @renamed from=old_name`, the old name in double quotes if it needs any
         ");
@@ -425,7 +425,7 @@ mod directives {
     fn renamed_outside_its_place() {
         let between = refused("CREATE TABLE t (\n  a TEXT,\n  -- @renamed from=b\n  c TEXT\n);");
         assert_snapshot!(between, @"
-        [db/schema.sql:3] db/schema.sql:3:3: the directive @renamed stands neither on the line of a column nor on the line before a CREATE TABLE
+        [db/schema.sql:3] db/schema.sql:3:3: the directive @renamed stands neither on the line of a column nor on the line before a CREATE TABLE; nothing was changed
           -- @renamed from=b
         move it to the end of the line of the column that was renamed, or to the line before the table that was
         ");
@@ -445,7 +445,7 @@ mod directives {
     #[test]
     fn using_outside_its_place() {
         assert_snapshot!(refused("-- @using 1\nCREATE TABLE t (a TEXT);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: the directive @using does not stand on the line of a column
+        [db/schema.sql:1] db/schema.sql:1:1: the directive @using does not stand on the line of a column; nothing was changed
           -- @using 1
         move it to the end of the line of the column whose value it gives
         ");
@@ -458,7 +458,7 @@ mod directives {
             assert!(said.contains("has no expression that ends on its line"), "{open}\n{said}");
         }
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT -- @using\n);"), @"
-        [db/schema.sql:2] db/schema.sql:2:10: the directive @using has no expression that ends on its line
+        [db/schema.sql:2] db/schema.sql:2:10: the directive @using has no expression that ends on its line; nothing was changed
           a TEXT -- @using
         write `-- @using EXPRESSION` on one line; the expression sees the columns of the old row
         ");
@@ -467,17 +467,17 @@ mod directives {
     #[test]
     fn dropped_outside_its_place() {
         assert_snapshot!(refused("-- @dropped b\nCREATE TABLE t (a TEXT);"), @"
-        [db/schema.sql:1] db/schema.sql:1:1: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements
+        [db/schema.sql:1] db/schema.sql:1:1: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements; nothing was changed
           -- @dropped b
         write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements
         ");
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT\n  -- @dropped table u\n);"), @"
-        [db/schema.sql:3] db/schema.sql:3:3: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements
+        [db/schema.sql:3] db/schema.sql:3:3: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements; nothing was changed
           -- @dropped table u
         write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements
         ");
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT\n  -- @dropped\n);"), @"
-        [db/schema.sql:3] db/schema.sql:3:3: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements
+        [db/schema.sql:3] db/schema.sql:3:3: the directive @dropped names neither a column inside its CREATE TABLE nor a table between statements; nothing was changed
           -- @dropped
         write `-- @dropped column_name` inside CREATE TABLE, or `-- @dropped table table_name` between statements
         ");
@@ -498,12 +498,12 @@ mod directives {
     #[test]
     fn two_of_the_same() {
         assert_snapshot!(refused("-- @renamed from=x\n-- @renamed from=y\nCREATE TABLE t (a TEXT);"), @"
-        [db/schema.sql:2] db/schema.sql:2:1: the directive @renamed says again what line 1 says
+        [db/schema.sql:2] db/schema.sql:2:1: the directive @renamed says again what line 1 says; nothing was changed
           -- @renamed from=y
         keep one of the two lines
         ");
         assert_snapshot!(refused("CREATE TABLE t (\n  a TEXT\n  -- @dropped b\n  -- @dropped \"B\"\n);"), @r#"
-        [db/schema.sql:4] db/schema.sql:4:3: the directive @dropped says again what line 3 says
+        [db/schema.sql:4] db/schema.sql:4:3: the directive @dropped says again what line 3 says; nothing was changed
           -- @dropped "B"
         keep one of the two lines
         "#);
@@ -560,13 +560,13 @@ mod directives {
 #[test]
 fn a_declared_table_that_an_ignore_pattern_hides() {
     assert_snapshot!(refused("CREATE TABLE t (a);\nCREATE TABLE _Litestream_seq (a);"), @"
-    [db/schema.sql:2] db/schema.sql:2:1: table _Litestream_seq is declared, but the ignore pattern _litestream_* hides it
+    [db/schema.sql:2] db/schema.sql:2:1: table _Litestream_seq is declared, but the ignore pattern _litestream_* hides it; nothing was changed
       CREATE TABLE _Litestream_seq (a);
     rename the table: the pattern is built in
     ");
     let settings = Settings { ignore: vec!["audit_*".to_owned()], ..Settings::default() };
     assert_snapshot!(refused_with("CREATE TABLE audit_log (a);", &settings), @"
-    [db/schema.sql:1] db/schema.sql:1:1: table audit_log is declared, but the ignore pattern audit_* hides it
+    [db/schema.sql:1] db/schema.sql:1:1: table audit_log is declared, but the ignore pattern audit_* hides it; nothing was changed
       CREATE TABLE audit_log (a);
     rename the table, or take the pattern out of `ignore`
     ");

@@ -408,111 +408,111 @@ fn what_is_no_declared_row_is_refused_with_its_line_and_what_to_write() {
     for (what, statement) in REFUSED {
         let error = Bench::new("").declared(&format!("{PLANS}\n{statement};")).expect_err(what);
         assert_eq!(error.kind, ErrorKind::Schema, "{what}");
-        told.push_str(&format!("{what}\n  {}\n  {}\n", error.message, error.remedy));
+        told.push_str(&format!("{what}\n  {}\n  {}\n", error.told(), error.remedy));
     }
     assert_snapshot!(told, @"
     `.dump` writes no columns
-      schema.sql:2:13: the INSERT into plans names no columns; a declared row says which value is whose
+      schema.sql:2:13: the INSERT into plans names no columns; a declared row says which value is whose; nothing was changed
       INSERT INTO plans VALUES (1, 'free', 0);
       rows that belong to the service do not belong here: take them out (`sqlite3 FILE .schema` writes none); for rows of a lookup table write `INSERT INTO plans (id, name, price) VALUES …`
     OR IGNORE
-      schema.sql:2:8: an INSERT with OR may leave rows out or replace others
+      schema.sql:2:8: an INSERT with OR may leave rows out or replace others; nothing was changed
       INSERT OR IGNORE INTO plans (id, name) VALUES (1, 'free');
       write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its key
     OR REPLACE
-      schema.sql:2:8: an INSERT with OR may leave rows out or replace others
+      schema.sql:2:8: an INSERT with OR may leave rows out or replace others; nothing was changed
       INSERT OR REPLACE INTO plans (id, name) VALUES (1, 'free');
       write `INSERT INTO table (columns) VALUES …`: a row that is there is found by its key
     REPLACE
-      schema.sql:2:1: REPLACE changes rows, and schema.sql only declares what there is
+      schema.sql:2:1: REPLACE changes rows, and schema.sql only declares what there is; nothing was changed
       REPLACE INTO plans (id, name) VALUES (1, 'free');
       take out the statement, or declare rows of a lookup table: `INSERT INTO table (columns) VALUES …`
     DEFAULT VALUES
-      schema.sql:2:13: the INSERT into plans names no columns; a declared row says which value is whose
+      schema.sql:2:13: the INSERT into plans names no columns; a declared row says which value is whose; nothing was changed
       INSERT INTO plans DEFAULT VALUES;
       rows that belong to the service do not belong here: take them out (`sqlite3 FILE .schema` writes none); for rows of a lookup table write `INSERT INTO plans (id, name, price) VALUES …`
     SELECT
-      schema.sql:2:30: rows can be declared by literals alone
+      schema.sql:2:30: rows can be declared by literals alone; nothing was changed
       INSERT INTO plans (id, name) SELECT 1, 'free';
       write `INSERT INTO table (columns) VALUES (literals), …`; other rows are written by the service
     an expression
-      schema.sql:2:41: a declared value is a literal: a number, a string, a blob, NULL, TRUE or FALSE
+      schema.sql:2:41: a declared value is a literal: a number, a string, a blob, NULL, TRUE or FALSE; nothing was changed
       INSERT INTO plans (id, name) VALUES (1, lower('FREE'));
       write the value itself: what an expression gives may differ from one time to the next
     a word that is another value each time
-      schema.sql:2:41: a declared value is a literal: a number, a string, a blob, NULL, TRUE or FALSE
+      schema.sql:2:41: a declared value is a literal: a number, a string, a blob, NULL, TRUE or FALSE; nothing was changed
       INSERT INTO plans (id, name) VALUES (1, current_timestamp);
       write the value itself: what an expression gives may differ from one time to the next
     UPDATE
-      schema.sql:2:1: UPDATE changes rows, and schema.sql only declares what there is
+      schema.sql:2:1: UPDATE changes rows, and schema.sql only declares what there is; nothing was changed
       UPDATE plans SET name = 'free';
       take out the statement, or declare rows of a lookup table: `INSERT INTO table (columns) VALUES …`
     DELETE
-      schema.sql:2:1: DELETE changes rows, and schema.sql only declares what there is
+      schema.sql:2:1: DELETE changes rows, and schema.sql only declares what there is; nothing was changed
       DELETE FROM plans;
       take out the statement, or declare rows of a lookup table: `INSERT INTO table (columns) VALUES …`
     RETURNING
-      schema.sql:2:49: a declared row has nothing behind its values
+      schema.sql:2:49: a declared row has nothing behind its values; nothing was changed
       INSERT INTO plans (id, name) VALUES (1, 'free') RETURNING id;
       take it out
     a key that is not named
-      schema.sql:2:20: the INSERT into plans does not name id of its primary key, by which a row is found again
+      schema.sql:2:20: the INSERT into plans does not name id of its primary key, by which a row is found again; nothing was changed
       INSERT INTO plans (price) VALUES (1);
       name id, and give it a value in each row
     columns that are UNIQUE under another collation alone
-      schema.sql:2:91: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again
+      schema.sql:2:91: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again; nothing was changed
       CREATE TABLE k (code TEXT); CREATE UNIQUE INDEX u ON k (code COLLATE NOCASE); INSERT INTO k (code) VALUES ('a');
       declare a PRIMARY KEY or UNIQUE columns, or take out the statement
     NULL in a UNIQUE column
-      schema.sql:2:33: plans.name is of the key, and NULL finds no row again
+      schema.sql:2:33: plans.name is of the key, and NULL finds no row again; nothing was changed
       INSERT INTO plans (name) VALUES (NULL);
       write its value
     a parent that SQLite numbers
-      schema.sql:2:133: the row of c refers to plans.id, a number that line 2 leaves to SQLite and that may be another one in each database
+      schema.sql:2:133: the row of c refers to plans.id, a number that line 2 leaves to SQLite and that may be another one in each database; nothing was changed
       CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES plans); INSERT INTO plans (name) VALUES ('free'); INSERT INTO c (id, p) VALUES (1, 1);
       name id on line 2, with the value that is meant
     a key that is NULL
-      schema.sql:2:37: plans.id is of the key, and NULL finds no row again
+      schema.sql:2:37: plans.id is of the key, and NULL finds no row again; nothing was changed
       INSERT INTO plans (id, name) VALUES (NULL, 'free');
       write its value
     a key twice
-      schema.sql:3:3: the row of plans with this key is declared on line 2 already
+      schema.sql:3:3: the row of plans with this key is declared on line 2 already; nothing was changed
       (1, 'pro');
       keep one of the two
     a UNIQUE value twice
-      schema.sql:3:3: SQLite refuses the row: UNIQUE constraint failed: plans.name
+      schema.sql:3:3: SQLite refuses the row: UNIQUE constraint failed: plans.name; nothing was changed
       (2, 'free');
       correct the row, or the constraint
     NULL where it is not allowed
-      schema.sql:2:37: SQLite refuses the row: NOT NULL constraint failed: plans.name
+      schema.sql:2:37: SQLite refuses the row: NOT NULL constraint failed: plans.name; nothing was changed
       INSERT INTO plans (id, name) VALUES (1, NULL);
       correct the row, or the constraint
     a column that is not there
-      schema.sql:2:24: table plans has no column nme
+      schema.sql:2:24: table plans has no column nme; nothing was changed
       INSERT INTO plans (id, nme) VALUES (1, 'free');
       name a column that is declared
     a column twice
-      schema.sql:2:30: column plans.name is named twice
+      schema.sql:2:30: column plans.name is named twice; nothing was changed
       INSERT INTO plans (id, name, NAME) VALUES (1, 'free', 'x');
       keep one of the two, and its values
     too few values
-      schema.sql:2:37: the row has 1 of 2 values
+      schema.sql:2:37: the row has 1 of 2 values; nothing was changed
       INSERT INTO plans (id, name) VALUES (1);
       give each column one value
     a table without a key
-      schema.sql:2:33: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again
+      schema.sql:2:33: table k has no primary key, and the INSERT names no columns that are UNIQUE together: its rows could not be found again; nothing was changed
       CREATE TABLE k (a); INSERT INTO k (a) VALUES (1);
       declare a PRIMARY KEY or UNIQUE columns, or take out the statement
     a table that is not there
-      schema.sql:2:13: plan is no table that can have declared rows
+      schema.sql:2:13: plan is no table that can have declared rows; nothing was changed
       INSERT INTO plan (id, name) VALUES (1, 'free');
       name an ordinary table that is declared in this schema
     a virtual table
-      schema.sql:2:52: f is no table that can have declared rows
+      schema.sql:2:52: f is no table that can have declared rows; nothing was changed
       CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f (a) VALUES ('x');
       name an ordinary table that is declared in this schema
     a parent that is not declared
-      schema.sql:2:91: the row of c refers to a row of plans that is not declared
+      schema.sql:2:91: the row of c refers to a row of plans that is not declared; nothing was changed
       CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES plans); INSERT INTO c (id, p) VALUES (1, 9);
       declare that row of plans, too
     ");

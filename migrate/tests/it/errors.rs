@@ -20,7 +20,7 @@ fn the_database_moved() {
     bench.open().execute_batch("CREATE TABLE u (a)").unwrap();
     insta::assert_snapshot!(told(&bench, &prepared.apply(&mut ()).unwrap_err()), @"
     [Moved, exit 1]
-    another connection changed the schema of [DIR]/db after the plan was made; nothing was changed by this one
+    another connection changed the schema of [DIR]/db after the plan was made; nothing was changed
     run the command again
     ");
     bench.open().execute_batch("DROP TABLE u").unwrap();
@@ -29,7 +29,7 @@ fn the_database_moved() {
     bench.open().execute_batch("INSERT INTO t VALUES (2, 'x')").unwrap();
     insta::assert_snapshot!(told(&bench, &prepared.apply(&mut ()).unwrap_err()), @"
     [Moved, exit 1]
-    another connection changed rows of [DIR]/db after the plan was made; nothing was changed by this one
+    another connection changed rows of [DIR]/db after the plan was made; nothing was changed
     run the command again
     ");
 }
@@ -74,8 +74,8 @@ fn it_is_no_database() {
     let error = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut ()).unwrap_err();
     insta::assert_snapshot!(told(&bench, &error), @"
     [Database, exit 1]
-    the database [DIR]/db cannot be opened: it is not an SQLite database, or it is encrypted
-    name another file; this one was not changed
+    the database [DIR]/db cannot be opened: it is not an SQLite database, or it is encrypted; nothing was changed
+    name another file
     ");
     let folder = bench.db().parent().unwrap().to_owned();
     let error = migrate::migrate(&folder, &declared, &bench.settings, &mut ()).unwrap_err();
@@ -103,8 +103,8 @@ fn it_is_damaged() {
     let error = migrate::migrate(&bench.db(), &declared, &bench.settings, &mut ()).unwrap_err();
     insta::assert_snapshot!(told(&bench, &error), @"
     [Database, exit 1]
-    the database [DIR]/db cannot be opened: it is damaged (the database disk image is malformed)
-    put a backup back, or try `sqlite3 FILE .recover`; this one was not changed
+    the database [DIR]/db cannot be opened: it is damaged (the database disk image is malformed); nothing was changed
+    put a backup back, or try `sqlite3 FILE .recover`
     ");
 }
 
@@ -132,7 +132,7 @@ fn a_row_outside_the_sample_breaks_it_in_the_transaction() {
     let new = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b AS (a + 1), c AS (b + 1), CHECK (c < 7))";
     insta::assert_snapshot!(told(&bench, &bench.refuses(new)), @r#"
     [Hazard, exit 3]
-    VIOLATED_CONSTRAINT: rows of [DIR]/db break a constraint of schema.sql: constraint failed; it was rolled back and nothing was changed
+    VIOLATED_CONSTRAINT: rows of [DIR]/db break a constraint of schema.sql: constraint failed; it was rolled back; nothing was changed
       ALTER TABLE "t" ADD CHECK (c < 7)
     correct those rows first, or declare what they are
     "#);

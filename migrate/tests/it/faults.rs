@@ -175,7 +175,7 @@ fn a_full_disk_changes_nothing_and_says_so() {
         match migrate_here(&db) {
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Space, "{error}");
-                assert!(error.message.contains("nothing was changed"), "{error}");
+                assert!(error.told().contains("nothing was changed"), "{error}");
                 outcomes.push("full");
                 foreseen += u32::from(error.message.contains("the plan needs up to 1 MiB beside"));
                 assert!(dump(&elsewhere(&db)) == template.old);
@@ -231,7 +231,7 @@ fn a_disk_that_fills_up_in_the_transaction_changes_nothing() {
         Declared::parse(Path::new("schema.sql"), "CREATE TABLE t (a TEXT, b TEXT)", &settings()).unwrap();
     let error = migrate::migrate(&db, &declared, &settings(), &mut ()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
-    assert!(error.message.contains("nothing was changed"), "{error}");
+    assert!(error.told().contains("nothing was changed"), "{error}");
     assert_eq!(dump(&elsewhere(&db)), before);
 }
 
@@ -488,7 +488,7 @@ fn a_statement_that_fails_in_the_transaction_alone_is_rolled_back_and_named() {
     assert_eq!(error.kind, ErrorKind::Apply);
     let text = error.to_string().replace(&bench.db().display().to_string(), "[DB]");
     insta::assert_snapshot!(text, @r#"
-    a statement failed in [DB]: there is already another table or index with this name: landfall_old_t; it was rolled back and nothing was changed
+    a statement failed in [DB]: there is already another table or index with this name: landfall_old_t; it was rolled back; nothing was changed
       ALTER TABLE "t" RENAME TO "landfall_old_t"
     "#);
 }

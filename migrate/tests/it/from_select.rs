@@ -179,23 +179,23 @@ fn what_cannot_be_read_or_may_differ_is_refused_with_its_line() {
         let new = format!("{kept}\n{directive}\nCREATE TABLE phones (person INTEGER, number TEXT);");
         let error = Bench::new(PEOPLE).refuses(&new);
         assert_eq!(error.kind, ErrorKind::Schema, "{what}: {error}");
-        told.push_str(&format!("{what}\n  {}\n  {}\n", error.message, error.remedy));
+        told.push_str(&format!("{what}\n  {}\n  {}\n", error.told(), error.remedy));
     }
     assert_snapshot!(told, @r#"
     no SELECT
-      schema.sql:2:1: the directive @from has no SELECT that is complete
+      schema.sql:2:1: the directive @from has no SELECT that is complete; nothing was changed
       -- @from people
       write `-- @from SELECT …` without a semicolon; it goes on in the comment lines right below
     a statement that writes
-      schema.sql:2:1: the directive @from has no SELECT that is complete
+      schema.sql:2:1: the directive @from has no SELECT that is complete; nothing was changed
       -- @from DELETE FROM people RETURNING id
       write `-- @from SELECT …` without a semicolon; it goes on in the comment lines right below
     a semicolon
-      schema.sql:2:1: the directive @from has no SELECT that is complete
+      schema.sql:2:1: the directive @from has no SELECT that is complete; nothing was changed
       -- @from SELECT id AS person FROM people;
       write `-- @from SELECT …` without a semicolon; it goes on in the comment lines right below
     an open parenthesis
-      schema.sql:2:1: the directive @from has no SELECT that is complete
+      schema.sql:2:1: the directive @from has no SELECT that is complete; nothing was changed
       -- @from SELECT (id AS person FROM people
       write `-- @from SELECT …` without a semicolon; it goes on in the comment lines right below
     another comment below
@@ -226,7 +226,7 @@ fn what_cannot_be_read_or_may_differ_is_refused_with_its_line() {
       schema.sql:2: @from SELECT id AS person, strftime('%s') AS number FROM people uses now, which may give something else each time; nothing was changed
       write the value itself
     twice
-      schema.sql:3:1: the directive @from says again what line 2 says
+      schema.sql:3:1: the directive @from says again what line 2 says; nothing was changed
       -- @from SELECT 1 AS person
       keep one of the two lines
     a table that is renamed

@@ -250,8 +250,8 @@ fn a_damaged_page_is_told_as_damage() {
             let error = bench.migrate(schema).unwrap_err();
             insta::allow_duplicates! { insta::assert_snapshot!(told(&bench, &error), @"
             [Database, exit 1, [DIR]/db]
-            the database [DIR]/db cannot be read: it is damaged (the database disk image is malformed)
-            put a backup back, or try `sqlite3 FILE .recover`; this one was not changed
+            the database [DIR]/db cannot be read: it is damaged (the database disk image is malformed); nothing was changed
+            put a backup back, or try `sqlite3 FILE .recover`
             ") };
             assert!(bytes == std::fs::read(bench.db()).unwrap());
         }
@@ -278,7 +278,7 @@ fn an_expression_that_fails_on_a_row_is_a_matter_of_that_row() {
             ") },
             _ => insta::allow_duplicates! { insta::assert_snapshot!(told(&bench, &error), @"
             [Hazard, exit 3, size]
-            VIOLATED_CONSTRAINT: an expression of size fails on a row that is there: integer overflow; it was rolled back and nothing was changed
+            VIOLATED_CONSTRAINT: an expression of size fails on a row that is there: integer overflow; it was rolled back; nothing was changed
               CREATE INDEX size ON t (abs(n))
             correct that row first, or declare an expression that has a value for every row
             ") },

@@ -5,7 +5,7 @@ use migrate::{Approval, Error, FastPath, Outcome};
 
 use crate::support::Bench;
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 23] = [
     "true",
     "FALSE",
     "null",
@@ -26,6 +26,9 @@ const NAMES: [&str; 20] = [
     "two\nlines",
     "quo\"te's",
     "back\\slash\\n",
+    "\u{1b}]0;title\u{7}",
+    "::\u{202e}error",
+    "##[\u{2028}",
 ];
 
 fn quoted(name: &str) -> String {

@@ -198,5 +198,5 @@ fn an_orphan_that_no_sample_has_is_found_in_the_transaction() {
          CREATE TABLE c(k TEXT PRIMARY KEY, p TEXT REFERENCES q(k)) WITHOUT ROWID",
     );
     assert_eq!(error.kind, ErrorKind::Hazard, "{error}");
-    assert!(error.message.contains("it was rolled back and nothing was changed"), "{error}");
+    assert!(error.told().contains("it was rolled back; nothing was changed"), "{error}");
 }

@@ -99,22 +99,22 @@ fn errors_name_the_file_and_its_line() {
         folder.refused(folder.0.path())
     };
     insta::assert_snapshot!(said(&[CUSTOMERS, ("1.sql", "CREATE TABLE t (a);\n\nCREATE TABLE t2 (a,,);")]), @r#"
-    [1.sql:3] 1.sql:3:20: near ",": syntax error
+    [1.sql:3] 1.sql:3:20: near ",": syntax error; nothing was changed
       CREATE TABLE t2 (a,,);
-    correct the statement; nothing was changed
+    correct the statement
     "#);
     insta::assert_snapshot!(said(&[CUSTOMERS, ("3.sql", "\nCREATE TABLE Customers (a);")]), @"
-    [3.sql:2] 3.sql:2:1: the name Customers is declared on 2-customers.sql:2 already
+    [3.sql:2] 3.sql:2:1: the name Customers is declared on 2-customers.sql:2 already; nothing was changed
       CREATE TABLE Customers (a);
     keep one of the two statements, or rename one
     ");
     insta::assert_snapshot!(said(&[("1.sql", "CREATE TABLE t (a DEFAULT 'x);"), ("2.sql", "CREATE TABLE u (a DEFAULT 'y');")]), @"
-    [1.sql:1] 1.sql:1:27: this quote is never closed
+    [1.sql:1] 1.sql:1:27: this quote is never closed; nothing was changed
       CREATE TABLE t (a DEFAULT 'x);
-    correct the statement; nothing was changed
+    correct the statement
     ");
     insta::assert_snapshot!(said(&[CUSTOMERS, ("3.sql", "-- @renamed from=x")]), @"
-    [3.sql:1] 3.sql:1:1: the directive @renamed stands neither on the line of a column nor on the line before a CREATE TABLE
+    [3.sql:1] 3.sql:1:1: the directive @renamed stands neither on the line of a column nor on the line before a CREATE TABLE; nothing was changed
       -- @renamed from=x
     move it to the end of the line of the column that was renamed, or to the line before the table that was
     ");

@@ -278,7 +278,7 @@ fn a_row_that_no_sample_has_rolls_the_change_back() {
             error.message.contains("no such function: slug, which only the service registers"),
             "{error}"
         );
-        assert!(error.message.contains("nothing was changed"), "{error}");
+        assert!(error.told().contains("nothing was changed"), "{error}");
         assert!(bytes(&bench) == before);
     }
 }

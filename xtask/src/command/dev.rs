@@ -88,8 +88,9 @@ fn refuse_taken(address: SocketAddr) -> Result<()> {
     match TcpListener::bind(address) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let message = format!("another program listens on {address}; nothing was changed");
+            let message = format!("another program listens on {address}");
             Err(Error::new(Kind::Failed, "PORT", message)
+                .unchanged()
                 .remedy("stop it, or take another port: PORT=8081 cargo xtask dev")
                 .into())
         }

@@ -1,7 +1,7 @@
 //! `cargo xtask doctor`: what this machine lacks, each with the command that gets it.
 
 use anyhow::Result;
-use migrate::Interrupt;
+use migrate::{Changed, Interrupt};
 
 use crate::project::Project;
 use crate::release::check::Verdict;
@@ -25,7 +25,7 @@ fn end(equipment: &Equipment, ui: &Ui) -> u8 {
             let lines = text::count(not_read as u64, "line");
             ("Ready", format!("as far as could be looked: {lines} above could not be read"), 0)
         }
-        [0, _, _] => ("Unknown", "not everything could be told; nothing was changed".to_owned(), 1),
+        [0, _, _] => ("Unknown", Changed::Nothing.told("not everything could be told"), 1),
         [needed, _, _] => {
             let things = text::count(needed as u64, "thing");
             ("Not ready", format!("a deploy lacks {things}: each line above says what mends it"), 1)

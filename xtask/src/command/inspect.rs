@@ -6,6 +6,7 @@ use anyhow::Result;
 use migrate::{Interrupt, Settings};
 
 use crate::cli;
+use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::ui::Ui;
 
@@ -17,7 +18,19 @@ pub(crate) fn run(project: &Project, args: cli::Inspect, interrupt: &Interrupt, 
     let live = migrate::inspect(&db, &settings)?;
     ui.keep(&live);
     if args.format == cli::Format::Text {
-        ui.result(&live.sql);
+        let is_exact = ui.exact(&live.sql);
+        if !is_exact {
+            return Err(inexact(&db.display().to_string()).into());
+        }
     }
     Ok(0)
+}
+
+fn inexact(db: &str) -> Error {
+    let message = format!(
+        "the schema of {db} has what cannot be seen: it is written out above, which is no schema.sql"
+    );
+    Error::new(Kind::Failed, db, message).unchanged().remedy(
+        "to have it exactly, write it into a file: cargo xtask inspect > FILE\nor take it as JSON: cargo xtask inspect --format json",
+    )
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask lock`: who deploys, and what to do with a lock that a dead process has left.
 
 use anyhow::Result;
-use migrate::Interrupt;
+use migrate::{Changed, Interrupt};
 use serde::Serialize;
 
 use crate::cli;
@@ -49,7 +49,7 @@ fn break_it(
     }
     status.refuse_unbreakable()?;
     if args.dry_run {
-        ui.status("Planned", "the lock would be broken; nothing was changed");
+        ui.status("Planned", Changed::Nothing.told("the lock would be broken"));
         return Ok(());
     }
     agree(args, &status.app, interrupt, ui)?;
@@ -64,13 +64,14 @@ fn agree(args: &cli::LockBreak, app: &str, interrupt: &Interrupt, ui: &Ui) -> Re
         return Ok(());
     }
     if !ui.can_ask() {
-        let message = "there is no terminal to ask on whether this lock may be broken; nothing was changed";
+        let message = "there is no terminal to ask on whether this lock may be broken";
         return Err(Error::usage(app, message)
+            .unchanged()
             .remedy("add --auto-approve to break it without the question")
             .into());
     }
     if ui.ask(&format!("Break the lock of {app}? A deploy that still runs stops."), interrupt)? {
         return Ok(());
     }
-    Err(Error::new(Kind::Declined, app, "the lock was left; nothing was changed").into())
+    Err(Error::new(Kind::Declined, app, "the lock was left").unchanged().into())
 }

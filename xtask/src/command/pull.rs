@@ -36,12 +36,13 @@ pub(crate) fn run(project: &Project, args: &cli::Pull, interrupt: &Interrupt, ui
 /// Of the rows their number alone.
 fn text(Report { pulled, rows: Counted { tables, uncounted } }: &Report) -> String {
     let mut text = format!("{pulled}\n{}\n", text::title("Rows"));
-    let names = tables.iter().map(|table| &table.table).chain(uncounted);
-    let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
-    for TableRows { table, rows } in tables {
-        let _ = writeln!(text, "  {table:width$}  {:>12}", text::grouped(*rows));
+    let names: Vec<_> = tables.iter().map(|table| migrate::written(&table.table)).collect();
+    let others: Vec<_> = uncounted.iter().map(|name| migrate::written(name)).collect();
+    let width = names.iter().chain(&others).map(|name| name.chars().count()).max().unwrap_or_default();
+    for (name, TableRows { rows, .. }) in names.iter().zip(tables) {
+        let _ = writeln!(text, "  {name:width$}  {:>12}", text::grouped(*rows));
     }
-    for table in uncounted {
+    for table in &others {
         let _ = writeln!(text, "  {table:width$}  not counted: its module is not here");
     }
     text

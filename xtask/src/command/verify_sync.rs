@@ -3,7 +3,7 @@
 use std::env;
 
 use anyhow::Result;
-use migrate::{Declared, Interrupt};
+use migrate::{Changed, Declared, Interrupt};
 
 use crate::cli;
 use crate::project::Project;
@@ -61,9 +61,9 @@ fn end(found: &Found, ui: &Ui) -> u8 {
         Verdict::OutOfSync => {
             ("Out of sync", "each line above that differs says what mends it".to_owned(), 4)
         }
-        Verdict::Refused => ("Refused", "the change needs an approval; nothing was changed".to_owned(), 3),
+        Verdict::Refused => ("Refused", Changed::Nothing.told("the change needs an approval"), 3),
         Verdict::Unknown | Verdict::Needed => {
-            ("Unknown", "not everything could be told; nothing was changed".to_owned(), 1)
+            ("Unknown", Changed::Nothing.told("not everything could be told"), 1)
         }
     };
     ui.status(verb, text);

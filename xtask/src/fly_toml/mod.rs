@@ -334,7 +334,7 @@ mod tests {
         let error = |old: &str, new: &str| {
             let error = FlyToml::parse(&GOOD.replace(old, new)).unwrap_err();
             let told = crate::error::Told::of(&error.into());
-            format!("{}\n{}", told.message, told.remedy)
+            format!("{}\n{}", told.told(), told.remedy)
         };
         assert_snapshot!(error("app = 'shop'", ""), @r#"
         fly.toml names no app

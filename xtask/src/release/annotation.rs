@@ -1,11 +1,22 @@
 //! What GitHub shows beside the lines of `schema.sql`
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>): values in, values out.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use migrate::{Declared, Hazard, HazardName};
+use migrate::{Declared, Hazard, HazardName, shown, shown_in_line};
 
 use super::sync::Found;
+
+/// A line that is a command to the runner of a workflow: nothing in it ends it, or begins another.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Annotation(String);
+
+impl fmt::Display for Annotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// One workflow command for each hazard and each difference of today's change, in that order.
 ///
@@ -14,7 +25,7 @@ pub(crate) fn of(
     found: &Found,
     declared: &Declared,
     in_repository: impl Fn(&Path) -> PathBuf,
-) -> Vec<String> {
+) -> Vec<Annotation> {
     let Some(change) = &found.change else { return Vec::new() };
     let told = |hazard: &Hazard| {
         let level = if hazard.stops() { "error" } else { "notice" };
@@ -44,17 +55,17 @@ fn place<'d>(declared: &'d Declared, object: &str) -> (&'d Path, usize) {
     declared.line_of(object).or_else(of_table).unwrap_or_else(|| declared.beginning())
 }
 
-fn command(level: &str, file: &Path, line: usize, title: &str, message: &str) -> String {
+fn command(level: &str, file: &Path, line: usize, title: &str, message: &str) -> Annotation {
     let file = property(&file.display().to_string());
-    format!("::{level} file={file},line={line},title={}::{}", property(title), data(message))
+    Annotation(format!("::{level} file={file},line={line},title={}::{}", property(title), data(message)))
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    shown(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&shown_in_line(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -64,8 +75,12 @@ mod tests {
     #[test]
     fn what_would_end_a_command_is_escaped() {
         assert_eq!(
-            command("error", Path::new("a,b.sql"), 3, "HAZARD t.c: 1", "10 %\nof it: a, b"),
+            command("error", Path::new("a,b.sql"), 3, "HAZARD t.c: 1", "10 %\nof it: a, b").0,
             "::error file=a%2Cb.sql,line=3,title=HAZARD t.c%3A 1::10 %25%0Aof it: a, b"
+        );
+        assert_eq!(
+            command("error", Path::new("a\nb"), 1, "x\r::y\u{202e}", "a\r\n::b\r\u{1b}[2J").0,
+            r"::error file=a\nb,line=1,title=x\r%3A%3Ay\u{202e}::a%0A\u{3a}:b\r\u{1b}[2J"
         );
     }
 }

@@ -33,6 +33,11 @@ impl Replica {
         self.folder.path().join("live")
     }
 
+    /// The same settings, under which messages speak of production.
+    pub(crate) fn settings(&self, settings: &Settings) -> Settings {
+        Settings { called: Some("production".to_owned()), ..settings.clone() }
+    }
+
     /// Puts in the rows that production is known to have: those of the release whose fingerprint it tells.
     pub(crate) fn fill(&self, told: &str, releases: &[&Declared], settings: &Settings) -> Result<()> {
         let known = releases.iter().find(|declared| likeness(declared.fingerprint(), told) == Likeness::Same);

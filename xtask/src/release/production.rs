@@ -1,6 +1,6 @@
 //! Production's machine: found at Fly, asked what it has, and never woken unasked.
 
-use migrate::{ErrorKind, Live};
+use migrate::{Changed, ErrorKind, Live};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,10 @@ use crate::tool::fly::{Failure, Fly, Machine, Reason};
 
 /// How long a command may take that only reads, in seconds.
 const READING: u64 = 30;
+/// The protocol of `app` that is spoken here: its commands, flags and fields.
+const PROTOCOL: u32 = 2;
+/// The exit code of a program that does not know what it was asked for.
+const WRONG_USAGE: i32 = 2;
 
 /// What is known of production's machine.
 #[derive(Debug)]
@@ -33,12 +37,18 @@ pub(crate) struct Trouble {
     /// What mends it.
     pub(crate) remedy: String,
     may_pass: bool,
+    is_older: bool,
 }
 
 impl Trouble {
     /// This happened, and this mends it.
     pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { message: message.into(), remedy: remedy.into(), may_pass: false }
+        Self { message: message.into(), remedy: remedy.into(), may_pass: false, is_older: false }
+    }
+
+    /// Whether the program there speaks an older protocol, in which the question is not.
+    pub(crate) fn is_older(&self) -> bool {
+        self.is_older
     }
 
     /// Whether the same question may be answered a moment later.
@@ -149,6 +159,9 @@ fn only(mut machines: Vec<Machine>, FlyToml { app, group, .. }: &FlyToml) -> Pro
 /// What an `app` command prints with `--format json`; a refusal has both.
 #[derive(Deserialize)]
 pub(crate) struct Answered<T> {
+    /// The protocol that it speaks; none before the first.
+    #[serde(default)]
+    version: u32,
     /// What it found.
     pub(crate) report: Option<T>,
     /// Why it failed.
@@ -164,17 +177,29 @@ pub(crate) struct AppError {
     object: String,
     /// What happened.
     pub(crate) message: String,
+    /// What was changed before it.
+    #[serde(default)]
+    changed: Changed,
     /// What mends it.
     #[serde(default)]
     pub(crate) remedy: String,
 }
 
+impl<T> Answered<T> {
+    /// Whether it does not know what it was asked for, since it is older: a wrong setting is about something, a wrong command line is not.
+    fn is_older(&self) -> bool {
+        let is_unknown = |error: &AppError| error.kind == "usage" && error.object.is_empty();
+        self.version < PROTOCOL && self.error.as_ref().is_some_and(is_unknown)
+    }
+}
+
 impl AppError {
     /// The engine's refusal of a hazard, if it is one.
     pub(crate) fn into_refusal(self) -> Result<migrate::Error, Trouble> {
-        let Self { kind, object, message, remedy } = self;
+        let Self { kind, object, message, changed, remedy } = self;
         if kind == "hazard" {
-            return Ok(migrate::Error::new(ErrorKind::Hazard, object, message).remedy(remedy));
+            let refused = migrate::Error::new(ErrorKind::Hazard, object, message).remedy(remedy);
+            return Ok(migrate::Error { changed, ..refused });
         }
         Err(Trouble::new(message, remedy))
     }
@@ -190,9 +215,14 @@ pub(crate) fn answer<T: DeserializeOwned>(
     let done = fly.exec(machine, command, seconds).map_err(|failure| Trouble::from(&failure))?;
     let answered = serde_json::from_str(&done.stdout).and_then(|mut document| {
         plain::json(&mut document);
-        serde_json::from_value(document)
+        serde_json::from_value::<Answered<T>>(document)
     });
-    answered.map_err(|_| not_ours(machine, command, &done.stderr))
+    match answered {
+        Ok(answered) if answered.is_older() => Err(older(machine, command)),
+        Ok(answered) => Ok(answered),
+        Err(_) if done.exit_code == WRONG_USAGE => Err(older(machine, command)),
+        Err(_) => Err(not_ours(machine, command, &done.stderr)),
+    }
 }
 
 /// The report of an `app` command on the machine that only reads.
@@ -204,6 +234,11 @@ pub(crate) fn ask<T: DeserializeOwned>(fly: &Fly<'_>, machine: &str, command: &s
         Answered { report: Some(report), .. } => Ok(report),
         Answered { .. } => Err(not_ours(machine, command, "")),
     }
+}
+
+fn older(machine: &str, command: &str) -> Trouble {
+    let message = format!("`{command}` is not known on {machine}: the image there is older");
+    Trouble { is_older: true, ..Trouble::new(message, "deploy this one first: cargo xtask deploy") }
 }
 
 fn not_ours(machine: &str, command: &str, stderr: &str) -> Trouble {

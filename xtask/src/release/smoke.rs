@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use migrate::fingerprint::{Likeness, likeness};
-use migrate::{Interrupt, Settings, TableRows};
+use migrate::{Changed, Interrupt, Settings, TableRows};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -215,7 +215,7 @@ impl Smoke<'_> {
         let message = format!(
             "on {} the table {} should have {} and has {now}",
             trial.on,
-            table.table,
+            migrate::written(&table.table),
             text::count(table.rows, "row")
         );
         Err(self.fail(&message).into())
@@ -258,7 +258,9 @@ impl fmt::Display for Boot {
         write!(f, "{}: ", self.on)?;
         match &self.outcome {
             Outcome::Skipped { reason } => write!(f, "skipped, {reason}"),
-            Outcome::Refused { reason } => write!(f, "refused as it must be, and nothing changed: {reason}"),
+            Outcome::Refused { reason } => {
+                write!(f, "{}: {reason}", Changed::Nothing.told("refused as it must be"))
+            }
             Outcome::Served { ready, stopped, tables } => {
                 let rows = text::count(tables.iter().map(|table| table.rows).sum(), "row");
                 let tables = text::count(tables.len() as u64, "table");

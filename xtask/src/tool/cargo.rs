@@ -26,12 +26,12 @@ pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
 
 fn not_started(error: &io::Error) -> anyhow::Error {
     let cargo = cargo();
-    let message = format!("cannot start {}: {error}; nothing was changed", cargo.display());
+    let message = format!("cannot start {}: {error}", cargo.display());
     let remedy = match env::var_os("CARGO") {
         Some(_) => "the variable CARGO names it: set it to the path of cargo, or unset it",
         None => "install Rust (https://rustup.rs), or put the folder of cargo on PATH",
     };
-    Error::usage("cargo", message).remedy(remedy).into()
+    Error::usage("cargo", message).unchanged().remedy(remedy).into()
 }
 
 fn not_read(reason: &str) -> anyhow::Error {

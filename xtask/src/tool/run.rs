@@ -82,7 +82,7 @@ pub(crate) fn question(command: &Child, interrupt: &Interrupt) -> Result<Reply, 
         }
         Ok(Answer::Late) => Reply::Late(format!("no answer within {} s", QUESTION_LIMIT.as_secs())),
         Ok(Answer::Stopped) => {
-            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed"));
+            return Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged());
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Reply::Absent,
         Err(error) => Reply::Failed(error.to_string()),

@@ -1,5 +1,6 @@
 //! The drift story, and everything that needs no production: git alone.
 
+use crate::evil;
 use crate::shop::{REF, SCHEMA, commit, git, line, record, shop, verify_sync};
 use crate::world::{World, assert_said};
 
@@ -336,4 +337,23 @@ fn on_github_the_change_is_told_on_the_lines_of_the_schema() {
     let annotations: Vec<_> = said.stderr.lines().filter(|line| line.starts_with("::")).collect();
     insta::assert_snapshot!(annotations.join("\n"));
     assert!(serde_json::from_str::<serde_json::Value>(&said.stdout).is_ok());
+}
+
+#[test]
+fn a_hostile_schema_is_told_to_github_in_commands_of_ours_and_in_reports_as_text() {
+    let world = shop().with_env("GITHUB_ACTIONS", "true");
+    world.declare(&evil::schema("one"));
+    record(&world, &commit(&world));
+    world.declare(&format!("{}CREATE TABLE \"::error::x\" (a TEXT);\n", evil::schema("two")));
+    world.sql(&evil::schema("three"));
+    let said = verify_sync(&world, 4, &["--report", "var/report.md"]);
+    verify_sync(&world, 4, &["--report", "var/report.html"]);
+    const OURS: &str = "::notice file=db/declared.sql,line=";
+    let ours = said.stderr.lines().filter(|line| line.starts_with(OURS));
+    assert!(ours.count() > evil::EVIL.len(), "{said}");
+    let [markdown, html] =
+        ["var/report.md", "var/report.html"].map(|file| std::fs::read_to_string(world.path(file)).unwrap());
+    let shown = [said.stdout.as_str(), &markdown, &html].map(|text| evil::harm(text, "")).concat();
+    assert_eq!([shown, evil::harm(&said.stderr, OURS)].concat(), [] as [String; 0]);
+    assert!(!html.contains("<b>@everyone"), "{html}");
 }

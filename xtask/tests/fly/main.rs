@@ -6,6 +6,9 @@ mod deploy;
 mod deployed;
 mod doctor;
 mod drift;
+#[path = "../../../migrate/tests/it/support/hostile.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod evil;
 mod front;
 #[path = "../support/git.rs"]
 mod git;

@@ -199,7 +199,7 @@ fn json_has_what_scripts_want() {
     }
     assert_told!(shop.normal(&serde_json::to_string_pretty(&document).unwrap()), @r#"
     {
-      "version": 1,
+      "version": 2,
       "command": "status",
       "exit": 0,
       "report": {

@@ -11,8 +11,11 @@ mod children;
 mod configuration;
 mod doctor;
 mod endless;
+#[path = "../../../migrate/tests/it/support/hostile.rs"]
+mod evil;
 #[path = "../support/git.rs"]
 mod git;
+mod hostile;
 mod lock;
 mod long_plans;
 mod planners;

@@ -20,7 +20,7 @@ fn document(said: &Said) -> Value {
     let document: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(document["exit"], said.exit, "{said}");
     let keys: Vec<_> = document.as_object().unwrap().keys().collect();
-    assert_eq!(document["version"], 1);
+    assert_eq!(document["version"], 2);
     assert_eq!(keys, ["version", "command", "exit", "report", "error"]);
     document
 }

@@ -99,6 +99,33 @@ fn deploy_and_rollback_share_shipping_and_know_nothing_of_each_other() {
     }
 }
 
+/// The help tells exit codes. Sentences of comments are not told to anybody.
+#[test]
+fn what_was_changed_is_put_in_words_in_one_place() {
+    let forms = ["nothing was changed", "nothing is changed", "nothing has been changed", "nothing changed"];
+    let root = Path::new(ROOT).parent().unwrap();
+    let all = ["app/src", "migrate/src", "xtask/src"].map(|folder| sources(&root.join(folder))).concat();
+    let is_telling = |file: &PathBuf| {
+        let code = code(file);
+        let lines: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        // A string may go on in the next line.
+        let text = lines.join(" ").replace('\\', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        forms.iter().any(|form| text.contains(form))
+    };
+    let telling = all.iter().filter(|file| is_telling(file));
+    let mut telling: Vec<_> = telling.map(|file| file.strip_prefix(root).unwrap()).collect();
+    telling.sort();
+    let expected = ["migrate/src/changed.rs", "xtask/src/cli.rs"].map(Path::new);
+    assert_eq!(telling, expected);
+}
+
+/// A message is finished when it is made: what it is about, and what was changed, are fields.
+#[test]
+fn no_finished_message_is_read_or_edited() {
+    let words = ["message.contains(", "message.push_str(", "message.replace(", ".message = "];
+    assert_eq!(offenders(&words, "none"), [] as [PathBuf; 0]);
+}
+
 #[test]
 fn nothing_that_leaves_the_process_is_written_by_debug() {
     assert_eq!(offenders(&[":?}", ":#?}"], "none"), [] as [PathBuf; 0]);

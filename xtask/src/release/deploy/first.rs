@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use migrate::Changed;
 
 use super::{Deploy, Run, verified};
 use crate::environment;
@@ -54,12 +55,13 @@ impl Run<'_> {
         let (app, ui) = (&self.shipping.fly_toml.app, self.shipping.ui);
         ui.result(&self.told(missing));
         if self.wanted.dry_run {
-            ui.status("Planned", format!("the first deploy of {app}; nothing was changed"));
+            ui.status("Planned", Changed::Nothing.told(&format!("the first deploy of {app}")));
             return Ok(());
         }
         if !self.wanted.create {
-            let message = format!("{app} is not at Fly yet; nothing was made, and nothing costs anything");
+            let message = format!("{app} is not at Fly yet");
             return Err(Error::usage("--create", message)
+                .changed("nothing was made, and nothing costs anything")
                 .remedy("to make all of it: cargo xtask deploy --create")
                 .into());
         }
@@ -115,10 +117,10 @@ impl Run<'_> {
             return Ok(Password::Set);
         }
         if environment::is_ci() {
-            let message = format!(
-                "{PASSWORD} is not set; under CI none is made, since its log would show it; nothing was made"
-            );
+            let message =
+                format!("{PASSWORD} is not set; under CI none is made, since its log would show it");
             return Err(Error::usage(PASSWORD, message)
+                .changed("nothing was made")
                 .remedy(format!("set {PASSWORD} in the environment of this step"))
                 .into());
         }
@@ -201,8 +203,9 @@ impl Run<'_> {
         if is_as_it_was && there.has_app == missing.has_app {
             return Ok(());
         }
-        let message = format!("somebody made something of {} just now; nothing was made", fly_toml.app);
+        let message = format!("somebody made something of {} just now", fly_toml.app);
         Err(Error::new(Kind::Failed, &fly_toml.app, message)
+            .changed("nothing was made")
             .remedy("run it again: cargo xtask deploy")
             .into())
     }

@@ -53,10 +53,9 @@ pub(super) fn pass(
             });
         }
         Err(trouble) => {
-            let message =
-                format!("production's schema cannot be read: {}; nothing was changed", trouble.message);
+            let message = format!("production's schema cannot be read: {}", trouble.message);
             let remedy = format!("{}\nto deploy without knowing what it has: --unverified", trouble.remedy);
-            return Err(Error::new(Kind::Failed, "production", message).remedy(remedy).into());
+            return Err(Error::new(Kind::Failed, "production", message).unchanged().remedy(remedy).into());
         }
     };
     let replica = Replica::of(live, shipping.settings)?;
@@ -65,9 +64,9 @@ pub(super) fn pass(
         replica.fill(&status.schema, &releases, shipping.settings)?;
     }
     let database = replica.database();
-    let prepared = migrate::prepare(&database, declared, shipping.settings, &mut ())
-        .inspect_err(|error| report.change = error.report.as_deref().cloned())
-        .map_err(|error| of_production(error.into(), &replica))?;
+    let settings = replica.settings(shipping.settings);
+    let prepared = migrate::prepare(&database, declared, &settings, &mut ())
+        .inspect_err(|error| report.change = error.report.as_deref().cloned())?;
     let planned = prepared.report().clone();
     report.change = Some(planned.clone());
     if planned.outcome == Outcome::InSync {
@@ -78,7 +77,7 @@ pub(super) fn pass(
         });
     }
     shipping.ui.result(&text::plan(&planned, false, None));
-    approval::guard(&prepared, "cargo xtask deploy").map_err(|error| of_production(error, &replica))?;
+    approval::guard(&prepared, "cargo xtask deploy")?;
     let planned = match needs_rehearsal(&planned) && !wanted.no_rehearsal {
         // A fork is something that is made.
         true if wanted.dry_run => {
@@ -119,19 +118,9 @@ fn refuse_unbound(standing: &Standing, wanted: &Wanted, planned: &Report) -> Res
     };
     let message = format!(
         "--allow approves one plan, which only a rehearsal finds on real rows: {found}; the machine might come to another plan, and \
-         refuse it; nothing was changed"
+         refuse it"
     );
-    Err(Error::usage("--no-rehearsal", message).remedy("leave out: --no-rehearsal"))
-}
-
-/// The engine tells of the file that it was given, which stands for production.
-fn of_production(mut error: anyhow::Error, replica: &Replica) -> anyhow::Error {
-    if let Some(refused) = error.downcast_mut::<migrate::Error>() {
-        let file = replica.database().display().to_string();
-        refused.object = refused.object.replace(&file, "production");
-        refused.message = refused.message.replace(&file, "production");
-    }
-    error
+    Err(Error::usage("--no-rehearsal", message).unchanged().remedy("leave out: --no-rehearsal"))
 }
 
 /// The local database is nobody's measure; only it is good to know.
@@ -181,21 +170,22 @@ fn refuse_too_long(shipping: &Shipping<'_>, downtime: &Downtime) -> Result<(), E
     if downtime.high > wait.as_secs_f64() {
         let needed = Duration::from_secs_f64(downtime.high.ceil()).as_secs();
         let message = format!(
-            "the change may take {}, and a deploy waits {}; nothing was changed",
+            "the change may take {}, and a deploy waits {}",
             text::seconds(downtime.high),
             text::seconds(wait.as_secs_f64())
         );
         return Err(Error::usage("--wait-timeout", message)
+            .unchanged()
             .remedy(format!("let it wait longer: --wait-timeout {needed}")));
     }
     if shipping.fly_toml.auto_stop && downtime.high > MAY_BE_STOPPED {
         let message = format!(
-            "the change may take {}, and Fly's proxy may stop the machine meanwhile, which would roll it back; nothing was changed",
+            "the change may take {}, and Fly's proxy may stop the machine meanwhile, which would roll it back",
             text::seconds(downtime.high)
         );
-        return Err(
-            Error::usage("fly.toml", message).remedy("write into fly.toml: auto_stop_machines = \"off\"")
-        );
+        return Err(Error::usage("fly.toml", message)
+            .unchanged()
+            .remedy("write into fly.toml: auto_stop_machines = \"off\""));
     }
     Ok(())
 }
@@ -214,12 +204,13 @@ fn refuse_without_room(standing: &Standing, planned: &Report) -> Result<(), Erro
     }
     let volume = &standing.volume.id;
     let message = format!(
-        "the change needs {} on volume {volume}, and {} are free; nothing was changed",
+        "the change needs {} on volume {volume}, and {} are free",
         text::size(needed),
         text::size(status.disk.free)
     );
     let size = standing.volume.size_gb + 1 + u32::try_from(needed / 1_000_000_000).unwrap_or(u32::MAX / 2);
     Err(Error::new(Kind::Failed, volume, message)
+        .unchanged()
         .remedy(format!("make it larger: fly volumes extend {volume} --size {size}")))
 }
 

@@ -46,15 +46,11 @@ pub(super) fn pass(shipping: &Shipping<'_>, machine: &Machine, wanted: &Wanted) 
         .iter()
         .map(|change| format!(" --allow {}", shell_word(&format!("{APPROVAL}:{}", change.what))))
         .collect();
-    let message = format!(
-        "fly.toml takes from machine {} what it has: {}; nothing was changed",
-        machine.id,
-        named.join(", ")
-    );
+    let message = format!("fly.toml takes from machine {} what it has: {}", machine.id, named.join(", "));
     let remedy = format!(
         "write it into fly.toml (is this clone behind? git pull); or to accept it: cargo xtask deploy{flags}"
     );
-    Err(Error::new(Kind::Refused, &machine.id, message).remedy(remedy))
+    Err(Error::new(Kind::Refused, &machine.id, message).unchanged().remedy(remedy))
 }
 
 fn told(machine: &str, changes: &[Change]) -> String {

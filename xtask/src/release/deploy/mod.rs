@@ -10,7 +10,7 @@ mod preflight;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use migrate::{Approval, Declared, Interrupt, Report, Settings, TableRows};
+use migrate::{Approval, Changed, Declared, Interrupt, Report, Settings, TableRows};
 use serde::Serialize;
 
 use self::gate::Gate;
@@ -267,8 +267,9 @@ impl Run<'_> {
         match self.shipping.there(audit).map(|there| there.place) {
             Ok(Place::There { machine, volume }) => Ok((*machine, volume)),
             Ok(Place::Nowhere { .. }) => {
-                let message = "the machine went away just now; nothing was changed";
+                let message = "the machine went away just now";
                 Err(Error::new(Kind::Failed, "production", message)
+                    .unchanged()
                     .remedy("see what is there: cargo xtask status"))
             }
             Err(problems) => Err(Problem::error(&problems)),
@@ -304,7 +305,7 @@ impl Run<'_> {
         let earlier = earlier::proved(&self.shipping, standing, audit)?;
         let Some(lock) = lock else {
             ui.result(&self.told_steps(standing, &gate, &earlier));
-            ui.status("Planned", format!("the deploy of {}; nothing was changed", short(&report.to)));
+            ui.status("Planned", Changed::Nothing.told(&format!("the deploy of {}", short(&report.to))));
             return Ok(());
         };
         self.agree(standing, report)?;
@@ -338,7 +339,8 @@ impl Run<'_> {
                 format!("bring it into HEAD: git merge {name}"),
             ),
         };
-        Err(Error::usage("--allow-older", format!("{message}; nothing was changed"))
+        Err(Error::usage("--allow-older", message)
+            .unchanged()
             .remedy(format!("{remedy}; or deploy without it: --allow-older"))
             .into())
     }
@@ -435,11 +437,11 @@ impl Run<'_> {
             return Ok(());
         }
         let message = format!(
-            "the work tree changed while it was deployed: {} was checked, and {} was built; nothing was changed",
+            "the work tree changed while it was deployed: {} was checked, and {} was built",
             short(&report.to),
             short(&built.commit)
         );
-        Err(Error::new(Kind::Failed, "git", message).remedy("run it again"))
+        Err(Error::new(Kind::Failed, "git", message).unchanged().remedy("run it again"))
     }
 
     /// A snapshot, always; a pulled copy where it is asked for; and how to go back.
@@ -480,10 +482,11 @@ impl Run<'_> {
         }
         let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
         let message = format!(
-            "somebody else updated machine {} since the deploy began; it has {image} now; nothing was changed",
+            "somebody else updated machine {} since the deploy began; it has {image} now",
             machine.id
         );
         Err(Error::new(Kind::Failed, "production", message)
+            .unchanged()
             .remedy("ask who it was, then run it again")
             .into())
     }
@@ -619,16 +622,17 @@ const AS_SOON_AS: &str = "as soon as Fly answers (https://status.flyio.net), see
 /// Without it there is nothing to go back to.
 fn no_digest(machine: &Machine) -> Error {
     let message = format!(
-        "Fly does not tell the digest of the image that machine {} runs, and there would be no way back; nothing was changed",
+        "Fly does not tell the digest of the image that machine {} runs, and there would be no way back",
         machine.id
     );
     Error::new(Kind::Failed, "production", message)
+        .unchanged()
         .remedy("run it again in a minute; to deploy without a way back: --unverified")
 }
 
 /// What failed before the machine was updated says so.
 fn unchanged(error: impl Into<anyhow::Error>) -> anyhow::Error {
-    error.into().downcast::<Error>().map_or_else(|other| other, |error| error.unchanged().into())
+    error.into().downcast::<Error>().map_or_else(|other| other, |error| error.unchanged_else().into())
 }
 
 /// Tables that may have fewer rows than they had: those that the change drops, and those that the service itself made smaller

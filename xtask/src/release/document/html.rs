@@ -1,7 +1,7 @@
 //! A document as one page that loads nothing.
 
 use askama::Template;
-use migrate::{Part, Report, Timing};
+use migrate::{Part, Report, Timing, shown};
 
 use super::difference::Difference;
 use super::words::{self, Badge, Tone};
@@ -19,7 +19,8 @@ struct Page<'a> {
 
 /// The document as a page.
 pub(super) fn of(document: &Document<'_>) -> askama::Result<String> {
-    Page { document, difference: document.difference() }.render()
+    let page = Page { document, difference: document.difference() }.render()?;
+    Ok(shown(&page).into_owned())
 }
 
 /// How wide the bar of a step is, in percent of the longest one's.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark;
 use crate::name::{AppName, Revision};
+use crate::plain;
 
 /// What is done under a lock. Its name in JSON is the kebab-case of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,10 @@ impl Holder {
 
     /// Of such a message; `None` where it is none.
     pub(super) fn parse(message: &str) -> Option<Self> {
-        message.lines().find(|line| line.starts_with('{')).and_then(|line| serde_json::from_str(line).ok())
+        let line = message.lines().find(|line| line.starts_with('{'))?;
+        let mut document = serde_json::from_str(line).ok()?;
+        plain::json(&mut document);
+        serde_json::from_value(document).ok()
     }
 
     /// Whether its process ran on this machine, and is gone.

@@ -74,6 +74,6 @@ pub(super) fn look(path: &Path) -> Result<Held, Error> {
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
     let shown = path.display().to_string();
-    let message = format!("the lock {shown} cannot be {what}: {error}; nothing was changed");
-    Error::new(Kind::Failed, shown, message).remedy("check the rights of its folder")
+    let message = format!("the lock {shown} cannot be {what}: {error}");
+    Error::new(Kind::Failed, shown, message).unchanged().remedy("check the rights of its folder")
 }

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
-use migrate::Interrupt;
+use migrate::{Interrupt, shown_in_line};
 
 use self::beat::{Beat, Writer};
 pub(crate) use self::holder::{Holder, Work};
@@ -426,7 +426,7 @@ fn fetched(root: &Path, commit: &CommitId) -> Result<Option<Holder>> {
 /// `ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.
 fn told(holder: Option<&Holder>) -> String {
     match holder {
-        Some(holder) => format!("{holder}, who {}", holder.does()),
+        Some(holder) => shown_in_line(&format!("{holder}, who {}", holder.does())).into_owned(),
         None => "somebody whose entry is not understood".to_owned(),
     }
 }
@@ -437,8 +437,8 @@ fn held(app: &AppName, holder: Option<&Holder>, waited: Duration) -> Error {
         0 => String::new(),
         seconds => format!("; waited {seconds} s for it"),
     };
-    let message = format!("{app} is locked by {}{ends}{waited}; nothing was changed", told(holder));
-    Error::new(Kind::Failed, app, message)
+    let message = format!("{app} is locked by {}{ends}{waited}", told(holder));
+    Error::new(Kind::Failed, app, message).unchanged()
 }
 
 fn where_it_is_local() -> &'static str {
@@ -451,18 +451,20 @@ fn where_it_is_at_origin() -> &'static str {
 }
 
 fn interrupted() -> Error {
-    Error::new(Kind::Interrupted, "", "interrupted; nothing was changed")
+    Error::new(Kind::Interrupted, "", "interrupted").unchanged()
 }
 
 fn not_read(app: &AppName, reason: &str) -> Error {
-    let message = format!("the lock of {app} cannot be read at origin: {reason}; nothing was changed");
-    Error::new(Kind::Failed, app, message).remedy("see whether origin answers: git ls-remote origin")
+    let message = format!("the lock of {app} cannot be read at origin: {reason}");
+    Error::new(Kind::Failed, app, message)
+        .unchanged()
+        .remedy("see whether origin answers: git ls-remote origin")
 }
 
 fn refused(app: &AppName, what: &str, reason: &str) -> Error {
     let name = ref_name(app);
-    let message = format!("origin does not let you {what} {name}: {reason}; nothing was changed");
-    Error::new(Kind::Failed, app, message).remedy(
+    let message = format!("origin does not let you {what} {name}: {reason}");
+    Error::new(Kind::Failed, app, message).unchanged().remedy(
         "allow whoever deploys to push refs/landfall/*, in the rules of the repository and in their rights",
     )
 }
@@ -472,10 +474,9 @@ fn unanswered(app: &AppName, reason: &str, left_until: Option<SystemTime>) -> Er
         let time = humantime::format_rfc3339_seconds(time);
         format!("; if it was taken all the same, it expires at {time}")
     });
-    let message = format!(
-        "origin did not say whether the lock of {app} was taken: {reason}{left}; nothing was changed"
-    );
+    let message = format!("origin did not say whether the lock of {app} was taken: {reason}{left}");
     Error::new(Kind::Failed, app, message)
+        .unchanged()
         .remedy("see whether origin answers: git ls-remote origin\nthen look again: cargo xtask lock status")
 }
 
@@ -539,7 +540,7 @@ mod tests {
     /// What a person reads of an error, without this machine and this run.
     fn text(error: impl Into<anyhow::Error>) -> String {
         let told = error::Told::of(&error.into());
-        normal(&format!("{}\n{}", told.message, told.remedy))
+        normal(&format!("{}\n{}", told.told(), told.remedy))
     }
 
     fn normal(text: &str) -> String {

@@ -88,14 +88,13 @@ impl Status {
             return Ok(());
         }
         let (app, told) = (&self.app, told(self.holder.as_ref()));
-        let message = format!(
-            "{app} is locked by {told}; the lock of this clone ends with that process alone; nothing was changed"
-        );
+        let message =
+            format!("{app} is locked by {told}; the lock of this clone ends with that process alone");
         let remedy = match &self.holder {
             Some(holder) => format!("ask it to stop: kill {}", holder.pid),
             None => "stop the other deploy of this clone".to_owned(),
         };
-        Err(Error::new(Kind::Failed, &self.app, message).remedy(remedy))
+        Err(Error::new(Kind::Failed, &self.app, message).unchanged().remedy(remedy))
     }
 
     /// Takes the lock from its holder, exactly as it was seen.
@@ -128,8 +127,8 @@ impl Status {
             ("is not the one that was shown", "look again: cargo xtask lock status")
         };
         let (app, told) = (&self.app, told(holder.as_ref()));
-        let message = format!("the lock of {app} {what}: it is held by {told}; nothing was changed");
-        Ok(Error::new(Kind::Failed, app, message).remedy(remedy))
+        let message = format!("the lock of {app} {what}: it is held by {told}");
+        Ok(Error::new(Kind::Failed, app, message).unchanged().remedy(remedy))
     }
 }
 

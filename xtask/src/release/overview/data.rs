@@ -16,8 +16,6 @@ const SCHEMA: &str = "schema";
 const ROWS: &str = "rows";
 /// As many tables are named.
 const NAMED: usize = 5;
-/// What an image says that is older than `app status`.
-const OLDER: &str = "unrecognized subcommand";
 
 impl Seen<'_> {
     /// The volume, and whether it has room for the next change.
@@ -110,7 +108,7 @@ impl Seen<'_> {
         match &self.status {
             None => not_read(ROWS, Self::why_not_asked(machine)),
             Some(Ok(status)) => fine(ROWS, counted(status)),
-            Some(Err(Trouble { message, .. })) if message.contains(OLDER) => {
+            Some(Err(trouble)) if trouble.is_older() => {
                 not_read(ROWS, "the image is older than `app status`: the next deploy brings it")
             }
             Some(Err(Trouble { message, remedy, .. })) => {
@@ -134,8 +132,11 @@ fn counted(status: &Status) -> String {
     let tables = &status.tables;
     let rows = tables.iter().map(|table| table.rows).sum();
     let told = format!("{} in {}", text::count(rows, "row"), text::count(tables.len() as u64, "table"));
-    let named: Vec<_> =
-        tables.iter().take(NAMED).map(|t| format!("{} {}", t.table, text::grouped(t.rows))).collect();
+    let named: Vec<_> = tables
+        .iter()
+        .take(NAMED)
+        .map(|t| format!("{} {}", migrate::written(&t.table), text::grouped(t.rows)))
+        .collect();
     let more = tables.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let told = if named.is_empty() { told } else { format!("{told}: {}{more}", named.join(", ")) };

@@ -163,7 +163,7 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
     checks.extend(seen.leftovers());
     if interrupt.is_raised() {
         // What was asked last did not answer for that reason alone.
-        return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+        return Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged().into());
     }
     let commit = sources.into_iter().find_map(|source| source.commit);
     Ok(seen.overview(commit, lock_state, checks))

@@ -50,8 +50,8 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
     let machines = fly.machines()?;
     let ours = machines.iter().find(|machine| machine.is_in_group(&fly_toml.group));
     let unread = |Trouble { message, remedy, .. }| {
-        let message = format!("what volume {id} holds is not known: {message}; nothing was changed");
-        Error::new(Kind::Failed, id, message).remedy(remedy)
+        let message = format!("what volume {id} holds is not known: {message}");
+        Error::new(Kind::Failed, id, message).unchanged().remedy(remedy)
     };
     let image = reading::image(&audit, ours).map_err(unread)?;
     let reading = Reading { fly: &fly, fly_toml: &fly_toml, image: &image, interrupt, ui };
@@ -72,8 +72,10 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
 }
 
 fn none(id: &str, app: &str) -> Error {
-    let message = format!("the app {app} has no volume {id}; nothing was changed");
-    Error::usage("--volume", message).remedy(format!("see which there are: fly volumes list -a {app}"))
+    let message = format!("the app {app} has no volume {id}");
+    Error::usage("--volume", message)
+        .unchanged()
+        .remedy(format!("see which there are: fly volumes list -a {app}"))
 }
 
 impl fmt::Display for Held {
@@ -92,7 +94,7 @@ impl fmt::Display for Held {
             text::count(rows, "row")
         )?;
         for table in &database.tables {
-            writeln!(f, "  rows      {} {}", table.table, text::grouped(table.rows))?;
+            writeln!(f, "  rows      {} {}", migrate::written(&table.table), text::grouped(table.rows))?;
         }
         for table in &database.uncounted {
             writeln!(f, "  rows      {table} is not counted: its module is not there")?;

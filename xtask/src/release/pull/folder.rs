@@ -235,8 +235,10 @@ fn remove(file: &Path) -> io::Result<()> {
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
     let shown = path.display().to_string();
-    let message = format!("cannot {what} {shown}: {error}; nothing was pulled");
-    Error::new(Kind::Failed, shown, message).remedy("check the rights of it and of its folder")
+    let message = format!("cannot {what} {shown}: {error}");
+    Error::new(Kind::Failed, shown, message)
+        .changed(super::NOTHING)
+        .remedy("check the rights of it and of its folder")
 }
 
 #[cfg(test)]

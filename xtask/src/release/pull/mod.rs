@@ -97,24 +97,30 @@ fn refuse_under_ci() -> Result<(), Error> {
     if !environment::is_ci() {
         return Ok(());
     }
-    let message = "pull is refused under CI: your customers' data would lie on its disk; nothing was pulled";
-    Err(Error::usage("CI", message).remedy("rehearse where the data is: cargo xtask rehearse --fork"))
+    let message = "pull is refused under CI: your customers' data would lie on its disk";
+    Err(Error::usage("CI", message)
+        .changed(NOTHING)
+        .remedy("rehearse where the data is: cargo xtask rehearse --fork"))
 }
 
 /// The configured statements, where they are asked for.
 fn statements(project: &Project, wanted: &Wanted) -> Result<Option<String>, Error> {
     if wanted.scrub && project.scrub.is_empty() {
-        let message = "--scrub has nothing to run: `scrub` is not configured; nothing was pulled";
+        let message = "--scrub has nothing to run: `scrub` is not configured";
         let example = "scrub = [\"UPDATE customers SET last_name = 'L' || id\"]";
         return Err(Error::usage("scrub", message)
+            .changed(NOTHING)
             .remedy(format!("add it to [workspace.metadata.landfall] in Cargo.toml, as in: {example}")));
     }
     Ok(wanted.scrub.then(|| project.scrub.join(";\n")))
 }
 
 fn interrupted() -> Error {
-    Error::new(Kind::Interrupted, "", "interrupted; nothing was pulled").remedy("run the command again")
+    Error::new(Kind::Interrupted, "", "interrupted").changed(NOTHING).remedy("run the command again")
 }
+
+/// What a pull that stopped leaves.
+const NOTHING: &str = "nothing was pulled";
 
 /// What a pull works with.
 struct Pull<'a> {
@@ -162,20 +168,19 @@ impl Pull<'_> {
             .sftp_get(&self.machine.id, remote, local, tell)
             .map_err(|failure| self.not_fetched(failure))?;
         activity.status("Checking", "that it is what was made, and sound");
-        migrate::verify(local, made, &self.project.settings(self.interrupt)).map_err(|mut error| {
-            error.message.push_str("; nothing was pulled");
-            error.into()
-        })
+        migrate::verify(local, made, &self.project.settings(self.interrupt))
+            .map_err(|error| error.changed(NOTHING).into())
     }
 
-    fn not_fetched(&self, mut failure: Failure) -> Error {
-        failure.message.push_str("; nothing was pulled");
-        if failure.reason != Reason::Failed {
-            return failure.into();
+    fn not_fetched(&self, failure: Failure) -> Error {
+        let reason = failure.reason;
+        let error = Error::from(failure).changed(NOTHING);
+        if reason != Reason::Failed {
+            return error;
         }
         // A tunnel that is not well is not told from anything else.
         let remedy = "run the command again; where that fails too, see whether ssh works: fly ssh console -a";
-        Error::from(failure).remedy(format!("{remedy} {}", self.fly_toml.app))
+        error.remedy(format!("{remedy} {}", self.fly_toml.app))
     }
 
     /// Writes down what is known of it, and gives both their names.

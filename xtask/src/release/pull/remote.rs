@@ -100,7 +100,7 @@ impl<'a> Remote<'a> {
     pub(super) fn sweep(&self, dead: &[String], ui: &Ui) -> Result<(), Error> {
         let command = "app backup --list --format json";
         let list: List = production::ask(self.fly, self.machine, command).map_err(|trouble| {
-            if trouble.message.contains("unexpected argument") {
+            if trouble.is_older() {
                 let message = format!("the app on machine {} is too old to be pulled from", self.machine);
                 return Trouble::new(message, "deploy this one first: cargo xtask deploy");
             }

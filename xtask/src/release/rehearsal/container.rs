@@ -78,9 +78,7 @@ impl Stage<'_> {
             Ready::Late => {
                 Err(ended(container, &format!("/healthz was not well within {} s", limit.as_secs())))
             }
-            Ready::Interrupted => {
-                Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into())
-            }
+            Ready::Interrupted => Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged().into()),
         }
     }
 

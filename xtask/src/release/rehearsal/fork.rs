@@ -20,6 +20,8 @@ use crate::release::unique;
 use crate::tool::fly::{Fly, Machine, MachineConfig, NewMachine};
 use crate::ui::Ui;
 
+/// What stopping on a fork leaves.
+const UNTOUCHED: &str = "production was not touched";
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// How long the plan may take, in seconds: it reads what constraints say of every row.
@@ -105,18 +107,17 @@ impl Stage<'_> {
     fn volume_of(&self, machine: &Machine) -> Result<String> {
         let mounts = machine.config().mounts;
         let mount = mounts.into_iter().find(|mount| mount.path == self.fly_toml.volume).ok_or_else(|| {
-            let message = format!(
-                "machine {} has no volume at {}; nothing was forked",
-                machine.id, self.fly_toml.volume
-            );
-            Error::new(Kind::Failed, "fly", message).remedy("see what it has: fly volumes list")
+            let message = format!("machine {} has no volume at {}", machine.id, self.fly_toml.volume);
+            Error::new(Kind::Failed, "fly", message)
+                .changed("nothing was forked")
+                .remedy("see what it has: fly volumes list")
         })?;
         Ok(mount.volume)
     }
 
     fn pause(&self) -> Result<()> {
         if self.interrupt.is_raised() {
-            return Err(Error::new(Kind::Interrupted, "", "interrupted; production was not touched").into());
+            return Err(Error::new(Kind::Interrupted, "", "interrupted").changed(UNTOUCHED).into());
         }
         thread::sleep(TICK);
         Ok(())
@@ -251,14 +252,12 @@ impl Stage<'_> {
 /// It is gone once it has ended: its log is what is left.
 fn ended(fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
     let last = machine_log::told(&fly.logs(machine));
-    let message =
-        format!("on the fork `{}` ended by itself; production was not touched{last}", command.join(" "));
-    Error::new(Kind::Failed, machine, message).remedy("its last lines say why").into()
+    let message = format!("on the fork `{}` ended by itself{last}", command.join(" "));
+    Error::new(Kind::Failed, machine, message).changed(UNTOUCHED).remedy("its last lines say why").into()
 }
 
 fn failed(trouble: Trouble) -> Error {
-    let message = format!("{}; production was not touched", trouble.message);
-    Error::new(Kind::Failed, "fly", message).remedy(trouble.remedy)
+    Error::new(Kind::Failed, "fly", trouble.message).changed(UNTOUCHED).remedy(trouble.remedy)
 }
 
 impl Drop for Leftovers<'_> {

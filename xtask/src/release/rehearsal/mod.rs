@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::{Approval, Declared, Evidence, Interrupt, Outcome, Report, Settings, TableRows};
+use migrate::{Approval, Changed, Declared, Evidence, Interrupt, Outcome, Report, Settings, TableRows};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::fork::{MACHINE, VOLUME};
@@ -124,7 +124,7 @@ impl Rehearsal {
     fn summary(&self) -> String {
         let differences = text::count(self.change.differences.len() as u64, "difference");
         match (&self.downtime, self.change.outcome, self.seconds) {
-            (None, ..) => format!("{differences}, and the change was refused: nothing was changed"),
+            (None, ..) => Changed::Nothing.told(&format!("{differences}, and the change was refused")),
             (_, Outcome::Applied, Some(seconds)) => {
                 format!("{differences}, applied in {}: every row is there", text::seconds(seconds))
             }

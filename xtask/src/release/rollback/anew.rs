@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use migrate::Changed;
 
 use super::{Back, Goal, Rollback, Run, kept, releases, told, verified};
 use crate::error::{Error, Kind};
@@ -54,9 +55,9 @@ impl Run<'_> {
     pub(super) fn anew(&self, begun: Instant, volume: &Volume, report: &mut Rollback) -> Result<()> {
         let (app, ui) = (&self.shipping.fly_toml.app, self.shipping.ui);
         if self.wanted.data.is_some() {
-            let message =
-                format!("{app} has no machine, and the data is on volume {}; nothing was changed", volume.id);
+            let message = format!("{app} has no machine, and the data is on volume {}", volume.id);
             return Err(Error::usage("--data", message)
+                .unchanged()
                 .remedy("bring a release back onto it first: cargo xtask rollback")
                 .into());
         }
@@ -74,7 +75,7 @@ impl Run<'_> {
         let goal = Goal { target, release, data: Back::Stays, config: "null\n".to_owned() };
         ui.result(&told::anew(&self.shipping, &goal, volume));
         if self.wanted.dry_run {
-            ui.status("Planned", format!("the rollback to {}; nothing was changed", goal.release.name()));
+            ui.status("Planned", Changed::Nothing.told(&format!("the rollback to {}", goal.release.name())));
             return Ok(());
         }
         let lock = self.lock(target, report)?;
@@ -85,8 +86,9 @@ impl Run<'_> {
     fn made(&self, lock: &Lock, goal: &Goal<'_>, volume: &Volume, report: &mut Rollback) -> Result<()> {
         let (app, ui, name) = (&self.shipping.fly_toml.app, self.shipping.ui, goal.release.name());
         if self.orphan()?.is_none_or(|now| now.id != volume.id) {
-            let message = "somebody made a machine just now; nothing was changed";
+            let message = "somebody made a machine just now";
             return Err(Error::new(Kind::Failed, "production", message)
+                .unchanged()
                 .remedy("see what it runs now: cargo xtask rollback --list")
                 .into());
         }

@@ -28,19 +28,16 @@ impl Run<'_> {
         match looked {
             Ok(Some(copy)) => Ok(copy),
             Ok(None) => {
-                let message = format!(
-                    "beside the database is no copy that was made after release {number}; nothing was changed"
-                );
+                let message = format!("beside the database is no copy that was made after release {number}");
                 Err(Error::new(Kind::Failed, "production", message)
+                    .unchanged()
                     .remedy(format!("bring the snapshot back: {snapshot}"))
                     .into())
             }
-            Err(trouble) => {
-                let message = format!("{}; nothing was changed", trouble.message);
-                Err(Error::new(Kind::Failed, "production", message)
-                    .remedy(format!("{}\nor bring the snapshot back: {snapshot}", trouble.remedy))
-                    .into())
-            }
+            Err(trouble) => Err(Error::new(Kind::Failed, "production", trouble.message)
+                .unchanged()
+                .remedy(format!("{}\nor bring the snapshot back: {snapshot}", trouble.remedy))
+                .into()),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use migrate::Changed;
 
 use super::releases::choose;
 use super::snapshot::{Both, Source, said, sick};
@@ -61,7 +62,7 @@ impl Run<'_> {
         ui.result(&told::elsewhere(&self.shipping, &way, &self.region(&way.standing.volume)));
         if self.wanted.dry_run {
             let name = way.goal.release.name();
-            ui.status("Planned", format!("{name} on another host; nothing was changed"));
+            ui.status("Planned", Changed::Nothing.told(&format!("{name} on another host")));
             return Ok(());
         }
         let image = target.entry.tag.clone().or_else(|| way.standing.machine.tagged_image());
@@ -78,8 +79,7 @@ impl Run<'_> {
         let mut ours = self.shipping.asked(|fly| fly.machines())?;
         ours.retain(|machine| machine.is_in_group(&fly_toml.group));
         let refused = |message: String, remedy: String| {
-            Err(Error::new(Kind::Failed, "production", format!("{message}; nothing was changed"))
-                .remedy(remedy))
+            Err(Error::new(Kind::Failed, "production", message).unchanged().remedy(remedy))
         };
         let [machine] = ours.as_slice() else {
             let message = format!("the app {app} has not one machine, but {}", ours.len());
@@ -105,8 +105,9 @@ impl Run<'_> {
     fn newest(&self, volume: &Volume) -> Result<Source, Error> {
         let snapshots = self.shipping.asked(|fly| fly.snapshots(&volume.id))?;
         let last = snapshot::last(&snapshots).ok_or_else(|| {
-            let message = format!("volume {} has no snapshot; nothing was changed", volume.id);
+            let message = format!("volume {} has no snapshot", volume.id);
             Error::new(Kind::Failed, &volume.id, message)
+                .unchanged()
                 .remedy("its data is on its host alone, which Fly is at: https://status.flyio.net")
         })?;
         Ok(Source { id: last.id.clone(), time: last.created_at.clone() })
@@ -199,9 +200,9 @@ impl Run<'_> {
 
 fn untagged(number: usize) -> Error {
     let message = format!(
-        "the tag that the image of release {number} was pushed under is not known, and Fly runs none by digest on a new machine; nothing \
-         was changed"
+        "the tag that the image of release {number} was pushed under is not known, and Fly runs none by digest on a new machine"
     );
     Error::new(Kind::Failed, "production", message)
+        .unchanged()
         .remedy("take another release: cargo xtask rollback --list")
 }

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use migrate::{Interrupt, PlannerChoice, Settings, TableRows};
+use migrate::{Changed, Interrupt, PlannerChoice, Settings, TableRows};
 use serde::Serialize;
 
 use self::releases::SetAside;
@@ -260,8 +260,9 @@ impl Run<'_> {
     fn locked(&self, lock: &Lock, seen: &Machine, target: &Recorded, report: &mut Rollback) -> Result<()> {
         let (machine, volume) = self.there()?;
         if (&machine.id, &machine.instance_id) != (&seen.id, &seen.instance_id) {
-            let message = "somebody updated production just now; nothing was changed";
+            let message = "somebody updated production just now";
             return Err(Error::new(Kind::Failed, "production", message)
+                .unchanged()
                 .remedy("see what it runs now: cargo xtask rollback --list")
                 .into());
         }
@@ -291,9 +292,8 @@ impl Run<'_> {
         let target = releases::choose(self.audit, app, self.wanted.release.as_deref(), image.as_deref())?;
         let runs = machine.state == "started" && image.is_some_and(|image| earlier::is_of(target, &image));
         if runs && self.wanted.data.is_none() {
-            let message =
-                format!("release {} is what production runs now; nothing was changed", target.number);
-            return Err(Error::new(Kind::Failed, app, message).remedy(
+            let message = format!("release {} is what production runs now", target.number);
+            return Err(Error::new(Kind::Failed, app, message).unchanged().remedy(
                 "take another one: cargo xtask rollback --list; or bring its data back: --data copy",
             ));
         }
@@ -329,7 +329,10 @@ impl Run<'_> {
         report.phases.done(ui, "Check", begun, found);
         ui.result(&told::steps(&self.shipping, way));
         let Some(lock) = lock else {
-            ui.status("Planned", format!("the rollback to {}; nothing was changed", way.goal.release.name()));
+            ui.status(
+                "Planned",
+                Changed::Nothing.told(&format!("the rollback to {}", way.goal.release.name())),
+            );
             return Ok(());
         };
         self.agree(way)?;
@@ -345,7 +348,7 @@ impl Run<'_> {
     fn confirm(&self, lock: &Lock) -> Result<()> {
         lock.confirm()?;
         if self.shipping.interrupt.is_raised() {
-            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+            return Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged().into());
         }
         Ok(())
     }
@@ -372,10 +375,9 @@ impl Run<'_> {
             return Ok(format!("{name} fits the schema that production has"));
         }
         let reasons: String = misfits.iter().map(|misfit| format!("\n  {}", misfit.message)).collect();
-        let message =
-            format!("{name} does not fit the schema that production has; nothing was changed{reasons}");
+        let message = format!("{name} does not fit the schema that production has{reasons}");
         let number = way.goal.target.number;
-        Err(Error::new(Kind::Refused, "production", message)
+        Err(Error::new(Kind::Refused, "production", message).unchanged()
             .remedy(format!(
                 "bring its data back with it: cargo xtask rollback {number} --data copy, or: cargo xtask rollback {number} --data snapshot; \
                  what is lost is told first"

@@ -155,8 +155,9 @@ pub(super) fn choose<'a>(
         let unproved = matches!(last, Some(Outcome::Stranded | Outcome::Shipping));
         let other = |recorded: &&Recorded| unproved || !image.is_some_and(|image| is_of(recorded, image));
         return served(audit).find(other).ok_or_else(|| {
-            let message = format!("there is no release of {app} to go back to; nothing was changed");
+            let message = format!("there is no release of {app} to go back to");
             Error::new(ErrorKind::Failed, app, message)
+                .unchanged()
                 .remedy("see which there are: cargo xtask rollback --list; or mend what runs, and deploy it")
         });
     };
@@ -168,8 +169,9 @@ pub(super) fn choose<'a>(
     let begin = || served(audit).filter(|known| known.entry.commit.starts_with(wanted));
     let refused = |what: String| {
         let list = Releases::of(audit, app, image).to_string();
-        let message = format!("{what}; nothing was changed\n{}", list.trim_end());
+        let message = format!("{what}\n{}", list.trim_end());
         Error::usage(wanted, message)
+            .unchanged()
             .remedy("take one of these, by its number or the beginning of its commit")
     };
     let newest = begin().next().ok_or_else(|| refused(format!("{app} has no release {wanted}")))?;

@@ -49,17 +49,18 @@ impl Run<'_> {
         let taken = later
             .filter_map(|recorded| Some((recorded.entry.snapshot.clone()?, recorded.entry.volume.clone()?)));
         let Some((id, volume)) = taken.into_iter().next() else {
-            let message = format!("no deploy after release {number} took a snapshot; nothing was changed");
+            let message = format!("no deploy after release {number} took a snapshot");
             return Err(Error::new(Kind::Failed, "production", message)
+                .unchanged()
                 .remedy(format!("bring its copy back: cargo xtask rollback {number} --data copy"))
                 .into());
         };
         let there = self.shipping.asked(|fly| fly.snapshots(&volume))?;
         let found = there.into_iter().find(|snapshot| snapshot.id == id && snapshot.status == "created");
         found.map(|snapshot| Source { id: id.clone(), time: snapshot.created_at }).ok_or_else(|| {
-            let message =
-                format!("snapshot {id} of volume {volume} is not there any more; nothing was changed");
+            let message = format!("snapshot {id} of volume {volume} is not there any more");
             Error::new(Kind::Failed, "production", message)
+                .unchanged()
                 .remedy(format!("see which there are: fly volumes snapshots list {volume}"))
                 .into()
         })

@@ -63,13 +63,14 @@ impl Problem {
     pub(crate) fn error(problems: &[Self]) -> Error {
         let kind = if problems.iter().all(|problem| problem.is_usage) { Kind::Usage } else { Kind::Failed };
         if let [only] = problems {
-            let message = format!("{}; nothing was changed", only.message);
-            return Error::new(kind, "deploy", message).remedy(only.remedy.as_str());
+            return Error::new(kind, "deploy", only.message.as_str())
+                .unchanged()
+                .remedy(only.remedy.as_str());
         }
         let lines: String =
             problems.iter().map(|p| format!("\n  {}\n    mend it: {}", p.message, p.remedy)).collect();
-        let message = format!("{} things stand against it; nothing was changed{lines}", problems.len());
-        Error::new(kind, "deploy", message).remedy("mend them all, then run it again")
+        let message = format!("{} things stand against it{lines}", problems.len());
+        Error::new(kind, "deploy", message).unchanged().remedy("mend them all, then run it again")
     }
 }
 

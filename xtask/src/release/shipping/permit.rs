@@ -20,8 +20,8 @@ pub(crate) fn refuse_silence(work: Work, unasked: bool, ui: &Ui) -> Result<(), E
         Work::Deploy => ("deployed", "deploy"),
         Work::Rollback => ("rolled back", "roll back"),
     };
-    let message = format!("there is no terminal to ask on whether this may be {done}; nothing was changed");
-    Err(Error::usage("--auto-approve", message).remedy(format!(
+    let message = format!("there is no terminal to ask on whether this may be {done}");
+    Err(Error::usage("--auto-approve", message).unchanged().remedy(format!(
         "add --auto-approve to {to_do} without the question, or --dry-run to see what would be done"
     )))
 }
@@ -36,8 +36,8 @@ impl Shipping<'_> {
             Work::Deploy => "deploy",
             Work::Rollback => "rollback",
         };
-        let message = format!("the {what} was declined; nothing was changed");
-        Err(Error::new(Kind::Declined, &self.fly_toml.app, message).into())
+        let message = format!("the {what} was declined");
+        Err(Error::new(Kind::Declined, &self.fly_toml.app, message).unchanged().into())
     }
 
     /// Takes the lock of the app; `commit` is what production is to serve afterwards.

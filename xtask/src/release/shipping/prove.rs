@@ -432,6 +432,7 @@ fn refuse_fewer(earlier: &[TableRows], fewer: &[String], now: &[TableRows]) -> R
         if now.unwrap_or(0) < *before {
             let now = now
                 .map_or_else(|| "is not there".to_owned(), |now| format!("has {}", text::count(now, "row")));
+            let table = migrate::written(table);
             let message = format!("table {table} had {} before, and {now} now", text::count(*before, "row"));
             return Err(Obstacle::Final(Sick::new(message)));
         }

@@ -53,8 +53,7 @@ impl Asked<'_> {
                 return Ok(taken);
             }
             if shipping.interrupt.is_raised() {
-                let text = "interrupted; nothing was changed";
-                return Err(Error::new(Kind::Interrupted, self.volume, text).into());
+                return Err(Error::new(Kind::Interrupted, self.volume, "interrupted").unchanged().into());
             }
             let waited = self.since.elapsed();
             if waited > limit {
@@ -116,9 +115,8 @@ fn late(volume: &str, limit: Duration, last: Option<&Snapshot>) -> Error {
     let waited = text::seconds(limit.as_secs_f64());
     let last = last
         .map_or_else(String::new, |last| format!(" (the last one is {} of {})", last.id, last.created_at));
-    let message =
-        format!("Fly has made no new snapshot of volume {volume} within {waited}{last}; nothing was changed");
-    Error::new(Kind::Failed, volume, message).remedy(format!(
+    let message = format!("Fly has made no new snapshot of volume {volume} within {waited}{last}");
+    Error::new(Kind::Failed, volume, message).unchanged().remedy(format!(
         "let it take longer: --snapshot-timeout {}; or see what keeps it: fly volumes snapshots list {volume}, and https://status.flyio.net",
         limit.as_secs() * 2
     ))

@@ -165,7 +165,7 @@ impl Sync<'_> {
         checks.push(self.sqlite(commit.as_ref(), &answer)?);
         if self.interrupt.is_raised() {
             // What was asked last did not answer for that reason alone.
-            return Err(Error::new(Kind::Interrupted, "", "interrupted; nothing was changed").into());
+            return Err(Error::new(Kind::Interrupted, "", "interrupted").unchanged().into());
         }
         Ok(Found { commit, sources, checks, change, schemas: (deployed_schema, today.text().to_owned()) })
     }

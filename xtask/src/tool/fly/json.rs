@@ -345,4 +345,7 @@ pub(crate) struct Execution {
     /// What it complained of.
     #[serde(default)]
     pub(crate) stderr: String,
+    /// Its exit code.
+    #[serde(default)]
+    pub(crate) exit_code: i32,
 }

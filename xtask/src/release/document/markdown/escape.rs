@@ -1,5 +1,7 @@
 //! Text of others inside GitHub's Markdown: shown as it is, whatever is in it.
 
+use migrate::shown;
+
 use crate::release::document::words;
 use crate::text;
 
@@ -10,24 +12,24 @@ const BLOCK: usize = 2_000;
 
 /// Text as text: no emphasis, no tag, nobody who is told of it.
 pub(super) fn plain(text: &str) -> String {
-    escaped(&shorter(text, INLINE))
+    escaped(&shorter(&shown(text), INLINE))
 }
 
 /// Text as text, but for what it has between backticks.
 pub(super) fn prose(text: &str) -> String {
-    let text = shorter(text, INLINE);
+    let text = shorter(&shown(text), INLINE);
     let spans = words::spans(&text);
     spans.iter().map(|span| if span.is_code { ticked(span.text) } else { escaped(span.text) }).collect()
 }
 
 /// Text as code, on one line; nothing where there is none.
 pub(super) fn code(text: &str) -> String {
-    if text.is_empty() { String::new() } else { ticked(&shorter(text, INLINE)) }
+    if text.is_empty() { String::new() } else { ticked(&shorter(&shown(text), INLINE)) }
 }
 
 /// What stands in a block of code.
 pub(super) fn block(text: &str) -> String {
-    shorter(text, BLOCK)
+    shorter(&shown(text), BLOCK)
 }
 
 /// What has to stand before and after that.
