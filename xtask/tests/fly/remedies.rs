@@ -109,6 +109,10 @@ const TYPED_ELSEWHERE: &[(&str, &str)] = &[
         "cargo xtask deploy --allow DROPS_COLUMN:customers.email",
         "deploy/preflight.rs: a_hazard_needs_its_approval_which_goes_along_to_the_boot",
     ),
+    (
+        "cargo xtask deploy --allow CHANGES_MACHINE:memory --allow CHANGES_MACHINE:cpus --allow CHANGES_MACHINE:env.BY_HAND",
+        "deploy/machine.rs: a_machine_loses_nothing_that_nobody_gave_up",
+    ),
     ("cargo xtask pull", "pull.rs: a_copy_is_fetched_checked_and_kept_for_its_owner_alone"),
     (
         "cargo xtask rehearse --fork",
