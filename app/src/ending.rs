@@ -48,7 +48,7 @@ impl<T> Ending<T> {
     }
 
     pub(crate) fn failed(failure: Failure) -> Self {
-        Self { exit: failure.exit, report: None, failure: Some(failure), is_exact: false }
+        Self { exit: failure.exit(), report: None, failure: Some(failure), is_exact: false }
     }
 
     /// The same ending, together with the report of what was found before it.

@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 /// Something went wrong. Printed as its message and, on the next line, the remedy.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    #[serde(skip)]
-    pub(crate) exit: u8,
     kind: Kind,
     object: String,
     message: String,
@@ -31,12 +29,19 @@ impl Failure {
     /// A failure of the service itself, outside the engine.
     pub(crate) fn serving(object: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            exit: 1,
             kind: Kind::App("serving".into()),
             object: shown_in_line(&object.into()).into_owned(),
             message: shown(&message.into()).into_owned(),
             changed: Changed::Unknown,
             remedy: String::new(),
+        }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> u8 {
+        match &self.kind {
+            Kind::Engine(kind) => kind.exit_code(),
+            Kind::App(_) => 1,
         }
     }
 
@@ -49,7 +54,7 @@ impl Failure {
 impl From<migrate::Error> for Failure {
     fn from(error: migrate::Error) -> Self {
         let migrate::Error { kind, object, message, changed, remedy, .. } = error;
-        Self { exit: kind.exit_code(), kind: Kind::Engine(kind), object, message, changed, remedy }
+        Self { kind: Kind::Engine(kind), object, message, changed, remedy }
     }
 }
 

@@ -80,7 +80,7 @@ mod tests {
         );
         assert_eq!(
             command("error", Path::new("a\nb"), 1, "x\r::y\u{202e}", "a\r\n::b\r\u{1b}[2J").0,
-            r"::error file=a\nb,line=1,title=x\r%3A%3Ay\u{202e}::a%0A\u{3a}:b\r\u{1b}[2J"
+            r"::error file=a\nb,line=1,title=x\r%3A%3Ay\u{202e}::a%0D%0A\u{3a}:b\r\u{1b}[2J"
         );
     }
 }

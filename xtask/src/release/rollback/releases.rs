@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind as ErrorKind};
 use crate::name::Revision;
+use crate::plain;
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
 use crate::release::shipping::earlier::is_of;
@@ -168,7 +169,8 @@ pub(super) fn choose<'a>(
     }
     let begin = || served(audit).filter(|known| known.entry.commit.starts_with(wanted));
     let refused = |what: String| {
-        let list = Releases::of(audit, app, image).to_string();
+        // An error has no colours.
+        let list = plain::text(&Releases::of(audit, app, image).to_string());
         let message = format!("{what}\n{}", list.trim_end());
         Error::usage(wanted, message)
             .unchanged()
