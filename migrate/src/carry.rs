@@ -147,8 +147,9 @@ pub(crate) fn live_foreign_key<'s>(
     };
     let parent_columns: Vec<_> = parent_columns.iter().map(|column| fold(column)).collect();
     let is_it = |old: &&ForeignKey| {
-        // Of a parent that is not there, nobody knows which columns are meant where none are named.
-        let unnamed = old.parent_columns.is_empty() && !live.has_table(&old.parent);
+        // Of a parent that is not there, or not any more, nobody knows which columns are meant where none are named.
+        let unnamed =
+            parent_columns.is_empty() || old.parent_columns.is_empty() && !live.has_table(&old.parent);
         old.parent.eq_ignore_ascii_case(&parent) && (old.parent_columns == parent_columns || unnamed)
     };
     of_columns.into_iter().find(is_it)

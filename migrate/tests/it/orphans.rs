@@ -41,6 +41,22 @@ const CASES: &[Case] = &[
         None,
     ),
     case(
+        "the parent of a key that names no columns goes",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p);
+         INSERT INTO p VALUES (1); INSERT INTO c VALUES (1), (2), (NULL)",
+        "CREATE TABLE c (p INTEGER REFERENCES p)",
+        &["DROPS_TABLE:p", "UNUSABLE:c"],
+        Some("would leave 1 row of c without their parent in p"),
+    ),
+    case(
+        "the parent of a key that names no columns goes, and no row had it",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p);
+         INSERT INTO c VALUES (2), (NULL)",
+        "CREATE TABLE c (p INTEGER REFERENCES p)",
+        &["DROPS_TABLE:p", "UNUSABLE:c"],
+        None,
+    ),
+    case(
         "a child of no table gets another name, and so does its column",
         "CREATE TABLE c(p INT REFERENCES nowhere(id)); INSERT INTO c VALUES (1)",
         "-- @renamed from=c\nCREATE TABLE d(\n  q INT REFERENCES nowhere(id) -- @renamed from=p\n)",
