@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// As many bytes wait to be written; what comes then is lost, and told.
 const MOST: usize = 1 << 20;
+/// From the first line of a batch to its writing: at 20,000 requests a second to wake a thread for each cost as much as the request.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long the last lines may take at the end.
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -62,8 +64,11 @@ impl Write for Lines {
         let text = String::from_utf8_lossy(line);
         let shown = migrate::shown(&text);
         if let Some(queue) = &mut *queue() {
+            // Only the first one wakes whoever writes.
+            if queue.is_empty() {
+                CAME.notify_one();
+            }
             queue.push(shown.as_bytes());
-            CAME.notify_one();
             return Ok(line.len());
         }
         io::stderr().write_all(shown.as_bytes())?;
@@ -100,8 +105,9 @@ impl Queue {
 
 /// What came meanwhile; `None` once nothing is to be written here any more.
 fn next() -> Option<Queue> {
-    let waited = CAME.wait_while(queue(), |queue| queue.as_ref().is_some_and(Queue::is_empty));
-    waited.unwrap_or_else(PoisonError::into_inner).as_mut().map(mem::take)
+    drop(CAME.wait_while(queue(), |queue| queue.as_ref().is_some_and(Queue::is_empty)));
+    thread::sleep(PAUSE);
+    queue().as_mut().map(mem::take)
 }
 
 fn queue() -> MutexGuard<'static, Option<Queue>> {
