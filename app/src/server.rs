@@ -1,5 +1,6 @@
 //! The listening socket, from bind to the last request.
 
+mod arriving;
 mod connection;
 mod crowd;
 

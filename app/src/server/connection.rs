@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
+use super::arriving::Arriving;
 use super::asked;
 use super::crowd::Place;
 use crate::stop::Stop;
@@ -38,11 +39,11 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place
     let place = Arc::new(place);
     let (visit, working) = (Visit { peer, stop: stop.clone() }, Arc::clone(&place));
     let service = service_fn(move |mut request: Request<Incoming>| {
-        working.works();
         request.extensions_mut().insert(visit.clone());
         let (door, working) = (door.clone(), Arc::clone(&working));
+        let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&working))));
         Box::pin(async move {
-            let answer = door.answer(request.map(Body::new)).await;
+            let answer = door.answer(request).await;
             working.waits();
             answer
         })
@@ -82,7 +83,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place
 async fn waits_again(place: &Place) {
     let mut before = place.wait();
     loop {
-        sleep(GRACE).await;
+        // Longer than a body has, whose answer is not to be cut off.
+        sleep(GRACE + GRACE / 5).await;
         let wait = place.wait();
         if wait.is_some() && wait == before {
             return;

@@ -37,7 +37,7 @@ pub(super) struct Place {
     _place: OwnedSemaphorePermit,
 }
 
-/// Those of whom no whole head of a request is here, in the order in which they began to wait.
+/// Those of whom no whole request is here, in the order in which they began to wait.
 #[derive(Debug, Default)]
 struct Waiting {
     last: AtomicU64,
@@ -108,6 +108,8 @@ impl Place {
 
     /// It was answered: the next one is waited for.
     pub(super) fn waits(&self) {
+        // One whose body never came was waited for all the time.
+        self.works();
         let turn = self.waiting.last.fetch_add(1, Ordering::Relaxed) + 1;
         self.turn.store(turn, Ordering::Relaxed);
         self.waiting.queue(|queue| queue.insert(turn, Arc::clone(&self.leave)));

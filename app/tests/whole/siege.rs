@@ -128,6 +128,27 @@ fn silent_connections_beyond_every_descriptor_keep_nobody_out() {
 }
 
 #[test]
+fn half_bodies_beyond_every_place_keep_nobody_out() {
+    allow_many_connections();
+    let project = Project::with_ada();
+    let server = narrow(&project, 256);
+    let half = format!("{POST}Content-Length: 100\r\n\r\nfirst");
+    let held: Vec<_> = (0..300).map(|_| begins(&server, &half)).collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        for path in ["/healthz", "/api/customers/7", "/"] {
+            let asked = Instant::now();
+            assert_eq!(server.get(path).status, 200, "{path}");
+            longest = longest.max(asked.elapsed());
+        }
+    }
+    eprintln!("beside {} half bodies the slowest of 60 answers took {longest:?}", held.len());
+    // They are given up after 10 s: nobody waited for that.
+    assert!(longest < Duration::from_secs(8), "{longest:?}");
+    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
+}
+
+#[test]
 fn heads_without_end_take_no_memory() {
     allow_many_connections();
     let project = Project::with_ada();
