@@ -88,7 +88,9 @@ impl Program {
     fn sees(self) -> Vec<&'static str> {
         match self {
             // Its own variables, by which it is set up beside those that it is given.
-            Self::App => [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "SQLITE_TMPDIR", "CI"]].concat(),
+            Self::App => {
+                [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "LANDFALL_*", "SQLITE_TMPDIR", "CI"]].concat()
+            }
             Self::Atlas => ALL.to_vec(),
             Self::Cargo | Self::Xtask => [ALL, NETWORK, BUILD, DOCKER, &["GIT_*"]].concat(),
             Self::Docker => [ALL, NETWORK, DOCKER].concat(),

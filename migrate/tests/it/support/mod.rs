@@ -183,3 +183,11 @@ pub(crate) fn approvals() -> Vec<Approval> {
     ];
     names.iter().map(|name| format!("{name}:*").parse().unwrap()).collect()
 }
+
+/// The notes, but for what SQLite could use neither before nor after.
+pub(crate) fn notes_but_old_faults(report: &Report) -> Vec<&str> {
+    let is_old = |note: &&str| {
+        note.contains(" cannot be used: ") && note.ends_with(", as it is in the database already")
+    };
+    report.notes.iter().map(String::as_str).filter(|note| !is_old(note)).collect()
+}
