@@ -344,17 +344,15 @@ impl Shipping<'_> {
 
     /// Fly leaves a machine stopped that was stopped before its update: then it is started.
     fn not_started(&self, machine: &Machine) -> Obstacle {
-        let asleep = matches!(machine.state.as_str(), "stopped" | "suspended");
-        match machine.ended() {
-            Some(exit) if is_final(&exit) => Obstacle::Final(ended(machine, &exit)),
-            Some(exit) => Obstacle::NotYet(ended(machine, &exit)),
-            None if asleep => {
-                let woken = self.fly.wake(&machine.id);
-                let why = woken.err().map(|failure| failure.message);
-                Obstacle::NotYet(Sick::new(why.unwrap_or_else(|| is_in_state(machine))))
-            }
-            None => Obstacle::NotYet(Sick::new(is_in_state(machine))),
+        if let Some(over) = over(machine) {
+            return over;
         }
+        let asleep = matches!(machine.state.as_str(), "stopped" | "suspended");
+        let woken = if asleep { self.fly.wake(&machine.id) } else { Ok(()) };
+        let Err(failure) = woken else { return Obstacle::NotYet(Sick::new(is_in_state(machine))) };
+        // It may have started and ended before anybody waited for that (`scenarios`, crash_exit0).
+        let now = self.fly.machines().ok().and_then(|all| all.into_iter().find(|now| now.id == machine.id));
+        now.as_ref().and_then(over).unwrap_or_else(|| Obstacle::NotYet(Sick::new(failure.message)))
     }
 
     fn version(&self, machine: &str, commit: &str, schema: Option<&str>) -> Result<Version, Obstacle> {
@@ -446,6 +444,13 @@ fn not_well(machine: &Machine, why: String) -> Obstacle {
     let Some(exit) = machine.ended() else { return Obstacle::NotYet(Sick::new(why)) };
     let ended = ended(machine, &exit);
     Obstacle::NotYet(Sick { message: format!("{}, and since then {why}", ended.message), ..ended })
+}
+
+/// What ended on a machine.
+fn over(machine: &Machine) -> Option<Obstacle> {
+    let exit = machine.ended()?;
+    let sick = ended(machine, &exit);
+    Some(if is_final(&exit) { Obstacle::Final(sick) } else { Obstacle::NotYet(sick) })
 }
 
 fn is_in_state(machine: &Machine) -> String {
