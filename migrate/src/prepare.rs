@@ -313,7 +313,11 @@ impl<'g, 'd> Ground<'g, 'd> {
         watch: &mut dyn Watch,
     ) -> Result<Self> {
         let (ignore, known) = (ignore_patterns(settings), &declared.schema);
-        match open::at_rest(db, settings, |conn| found(conn, &ignore, known, declared, settings)) {
+        let look = |conn: &Connection| {
+            stand_in::register_for_its_own(conn)?;
+            found(conn, &ignore, known, declared, settings)
+        };
+        match open::at_rest(db, settings, look) {
             Some(found) => {
                 Self { is_at_rest: true, ..Self::of(db, declared, settings, ignore, found) }.checked()
             }

@@ -1,7 +1,6 @@
 //! What others call things: text from a machine, an image, a ref, a service or Fly that became a type where it was read, by a grammar.
 //!
-//! None begins with `-`, so that no program takes it for an option; none but an image has a `:`, so that git takes none for a refspec.
-//! `tool/` takes these, and nothing that is only text.
+//! None begins with `-`, so that no program takes it for an option, and none has a `:`, so that git takes none for a refspec.
 
 use std::fmt;
 use std::ops::Deref;

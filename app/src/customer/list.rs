@@ -76,36 +76,22 @@ fn rows(
     limit: usize,
 ) -> rusqlite::Result<Vec<Customer>> {
     let words = search.words();
-    let sql = match (words.is_empty(), place) {
-        (true, Place::Newest) => "SELECT id, first_name, last_name FROM customers ORDER BY id DESC LIMIT ?1",
-        (true, Place::Before(_)) => {
-            "SELECT id, first_name, last_name FROM customers WHERE id < ?2 ORDER BY id DESC LIMIT ?1"
-        }
-        (true, Place::After(_)) => {
-            "SELECT id, first_name, last_name FROM customers WHERE id > ?2 ORDER BY id LIMIT ?1"
-        }
-        (false, Place::Newest) => {
-            "SELECT id, first_name, last_name FROM customers WHERE finds(?2, first_name, last_name)
-             ORDER BY id DESC LIMIT ?1"
-        }
-        (false, Place::Before(_)) => {
-            "SELECT id, first_name, last_name FROM customers WHERE id < ?3 AND finds(?2, first_name, last_name)
-             ORDER BY id DESC LIMIT ?1"
-        }
-        (false, Place::After(_)) => {
-            "SELECT id, first_name, last_name FROM customers WHERE id > ?3 AND finds(?2, first_name, last_name)
-             ORDER BY id LIMIT ?1"
-        }
+    let (beside, order) = match place {
+        Place::Newest => ("", "DESC"),
+        Place::Before(_) => ("AND id < ?2", "DESC"),
+        Place::After(_) => ("AND id > ?2", "ASC"),
     };
-    let mut select: CachedStatement<'_> = database.prepare_cached(sql)?;
+    let found = if words.is_empty() { "" } else { "AND finds(?3, first_name, last_name)" };
+    let sql = format!(
+        "SELECT id, first_name, last_name FROM customers WHERE TRUE {beside} {found} ORDER BY id {order} LIMIT ?1"
+    );
+    let mut select: CachedStatement<'_> = database.prepare_cached(&sql)?;
     select.raw_bind_parameter(1, limit)?;
-    let mut next = 2;
-    if !words.is_empty() {
-        select.raw_bind_parameter(next, words)?;
-        next += 1;
-    }
     if let Place::Before(id) | Place::After(id) = place {
-        select.raw_bind_parameter(next, id)?;
+        select.raw_bind_parameter(2, id)?;
+    }
+    if !words.is_empty() {
+        select.raw_bind_parameter(3, words)?;
     }
     select.raw_query().mapped(Customer::from_row).collect()
 }

@@ -4,6 +4,8 @@
 
 mod api;
 mod boot;
+#[path = "../../../xtask/tests/support/busy.rs"]
+mod busy;
 mod children;
 mod commands;
 mod cross_site;

@@ -6,8 +6,6 @@ use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use insta::Settings;
 use insta::internals::SettingsBindDropGuard;
@@ -186,22 +184,6 @@ impl Server {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Waits until it has worked for two seconds of processor time: all else that these projects need is done by then.
-    pub(crate) fn wait_until_busy(&self) {
-        let stat = format!("/proc/{}/stat", self.child.id());
-        let ticks = 2 * rustix::param::clock_ticks_per_second();
-        loop {
-            let stat = fs::read_to_string(&stat).unwrap();
-            // Behind the name, which may have spaces: the time is 12th and 13th there (proc_pid_stat(5)).
-            let fields: Vec<_> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
-            assert_ne!(fields[1], "Z", "it ended before it was asked to");
-            if fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap() > ticks {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

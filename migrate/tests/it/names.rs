@@ -4,6 +4,7 @@
 use migrate::{Approval, Error, FastPath, Outcome};
 
 use crate::support::Bench;
+use crate::support::hostile::quoted;
 
 const NAMES: [&str; 23] = [
     "true",
@@ -30,10 +31,6 @@ const NAMES: [&str; 23] = [
     "::\u{202e}error",
     "##[\u{2028}",
 ];
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// A change: the old schema with its rows, the new one, and what a query finds afterwards. `N` is the name, quoted.
 type Change = (&'static str, &'static str, &'static str, &'static str, &'static str);

@@ -126,7 +126,7 @@ const OURS: &[&str] =
 /// Where an error is no answer either: what follows asks again, or only tells, or ends with that very error.
 const MAY_SWALLOW: &[(&str, &str)] = &[
     // Without a trace, if that can be done: else `reading` asks, and tells.
-    ("open.rs", "let found = look(&conn.ok()?).ok()?"),
+    ("open.rs", "let found = read(&conn.ok()?).ok()?"),
     ("open.rs", "File::open(path).ok()?"),
     ("open.rs", "file.read_exact(&mut header).ok()?"),
     ("open.rs", "file.metadata().ok()?"),

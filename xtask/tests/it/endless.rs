@@ -1,9 +1,7 @@
 //! A statement that never ends, while planning and while applying: whoever asks the command to stop is heard.
 
 use std::fs;
-use std::process::{Child, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -33,21 +31,6 @@ fn files(world: &World) -> Vec<String> {
     names
 }
 
-/// Waits until it has worked for two seconds of processor time: all else that these schemas need is done by then.
-fn wait_until_busy(child: &Child) {
-    let ticks = 2 * rustix::param::clock_ticks_per_second();
-    loop {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-        // Behind the name, which may have spaces: the time is 12th and 13th there (proc_pid_stat(5)).
-        let fields: Vec<_> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
-        assert_ne!(fields[1], "Z", "it ended before it was asked to");
-        if fields[12].parse::<u64>().unwrap() + fields[13].parse::<u64>().unwrap() > ticks {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn a_signal_ends_an_endless_statement_and_leaves_the_database_byte_for_byte() {
     let args = ["migrate", "--auto-approve"];
@@ -62,7 +45,7 @@ fn a_signal_ends_an_endless_statement_and_leaves_the_database_byte_for_byte() {
             let before = (world.bytes(), files(&world));
             let mut command = world.command(&args);
             let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            wait_until_busy(&child);
+            crate::busy::wait_until_busy(child.id());
             kill_process(Pid::from_child(&child), signal).unwrap();
             let said = world.said(&args, &child.wait_with_output().unwrap());
             assert_eq!(said.exit, 1, "{signal:?} while {during}: {said}");

@@ -5,6 +5,8 @@
 mod arguments;
 mod bad_input;
 mod bench;
+#[path = "../support/busy.rs"]
+mod busy;
 mod changes;
 mod checks;
 mod children;

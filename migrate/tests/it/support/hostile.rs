@@ -22,7 +22,7 @@ pub(crate) const EVIL: [&str; 18] = [
     "`|<b>@everyone [r](s) %0A::t",
 ];
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
