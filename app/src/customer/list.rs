@@ -1,6 +1,6 @@
 //! The customers, page by page. A page begins beside a customer, and not after so many: it costs the same however far down it is.
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::{Customer, Search};
 
@@ -78,41 +78,42 @@ fn rows(
     let words = search.words();
     let (beside, order) = match place {
         Place::Newest => ("", "DESC"),
-        Place::Before(_) => ("AND id < ?2", "DESC"),
-        Place::After(_) => ("AND id > ?2", "ASC"),
+        Place::Before(_) => ("AND id < ?1", "DESC"),
+        Place::After(_) => ("AND id > ?1", "ASC"),
     };
-    let found = if words.is_empty() { "" } else { "AND finds(?3, first_name, last_name)" };
+    let found = if words.is_empty() { "" } else { "AND finds(?2, first_name, last_name)" };
+    // SQLite plans by the limit. Bound, it would prepare the statement again each time, as long as all else of a page takes
+    // (`a_list_is_prepared_once`).
     let sql = format!(
-        "SELECT id, first_name, last_name FROM customers WHERE TRUE {beside} {found} ORDER BY id {order} LIMIT ?1"
+        "SELECT id, first_name, last_name FROM customers WHERE TRUE {beside} {found} ORDER BY id {order} LIMIT {limit}"
     );
     let mut select: CachedStatement<'_> = database.prepare_cached(&sql)?;
-    select.raw_bind_parameter(1, limit)?;
     if let Place::Before(id) | Place::After(id) = place {
-        select.raw_bind_parameter(2, id)?;
+        select.raw_bind_parameter(1, id)?;
     }
     if !words.is_empty() {
-        select.raw_bind_parameter(3, words)?;
+        select.raw_bind_parameter(2, words)?;
     }
     select.raw_query().mapped(Customer::from_row).collect()
 }
 
 fn count(database: &Connection, search: &Search) -> rusqlite::Result<Found> {
     const LIMIT: u64 = COUNTED + 1;
-    let words = search.words();
-    let counted: u64 = if words.is_empty() {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM customers LIMIT ?1)";
-        database.prepare_cached(sql)?.query_row([LIMIT], |row| row.get(0))?
-    } else {
-        let sql =
-            "SELECT count(*) FROM (SELECT 1 FROM customers WHERE finds(?2, first_name, last_name) LIMIT ?1)";
-        database.prepare_cached(sql)?.query_row((LIMIT, words), |row| row.get(0))?
-    };
+    let words = Some(search.words()).filter(|words| !words.is_empty());
+    let found = words.map_or("", |_| "WHERE finds(?1, first_name, last_name)");
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM customers {found} LIMIT {LIMIT})");
+    let counted: u64 = database.prepare_cached(&sql)?.query_row(params_from_iter(words), |row| row.get(0))?;
     Ok(if counted > COUNTED { Found::MoreThan(COUNTED) } else { Found::Exactly(counted) })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
     use super::super::tests::with_customers;
     use super::*;
@@ -187,20 +188,44 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_prepared_once() {
+        let mut database = with_customers(2000);
+        let prepared = Arc::new(AtomicU64::default());
+        let counting = Arc::clone(&prepared);
+        // SQLite asks it about every statement that it prepares, and never about one that is prepared.
+        let asked = move |context: AuthContext<'_>| {
+            counting.fetch_add(u64::from(context.action == AuthAction::Select), Ordering::Relaxed);
+            Authorization::Allow
+        };
+        database.authorizer(Some(asked)).unwrap();
+        let list = |id: i64| {
+            for words in ["", "ada", "love"].map(|typed| Search::new(typed).unwrap()) {
+                for place in [Place::Newest, Place::Before(id), Place::After(id)] {
+                    page(&database, &words, place).unwrap();
+                }
+            }
+        };
+        list(1000);
+        let first = prepared.swap(0, Ordering::Relaxed);
+        list(1500);
+        assert_eq!((first > 0, prepared.load(Ordering::Relaxed)), (true, 0));
+    }
+
+    #[test]
     fn a_list_without_a_search_reads_no_more_rows_where_there_are_more() {
         let steps = |number| {
             let mut database = with_customers(number);
             let listed = [Place::Newest, Place::Before(1500), Place::After(1500), Place::Before(70)];
             listed.map(|place| {
-                let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::default());
-                let counting = std::sync::Arc::clone(&counted);
+                let counted = Arc::new(AtomicU64::default());
+                let counting = Arc::clone(&counted);
                 let count = move || {
-                    counting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    counting.fetch_add(1, Ordering::Relaxed);
                     false
                 };
                 database.progress_handler(1, Some(count)).unwrap();
                 all(&database, place);
-                counted.load(std::sync::atomic::Ordering::Relaxed)
+                counted.load(Ordering::Relaxed)
             })
         };
         let (few, many) = (steps(2000), steps(6000));
