@@ -1,17 +1,23 @@
 //! Connections of one kind, each lent to one query at a time; further queries wait in order.
 
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rusqlite::Connection;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 #[derive(Debug)]
 pub(super) struct Lane {
-    size: usize,
-    idle: Mutex<mpsc::Receiver<Connection>>,
-    back: mpsc::Sender<Connection>,
+    /// One for each idle connection.
+    turns: Arc<Semaphore>,
+    idle: Arc<Idle>,
+    size: u32,
 }
+
+#[derive(Debug)]
+struct Idle(Mutex<Vec<Connection>>);
 
 /// Virtual machine steps between two looks at the time: a few microseconds.
 const STEPS: i32 = 1000;
@@ -20,35 +26,38 @@ const STEPS: i32 = 1000;
 #[derive(Debug)]
 pub(super) struct Lease {
     connection: Option<Connection>,
-    back: mpsc::Sender<Connection>,
+    idle: Arc<Idle>,
+    /// Dropped after the connection is back.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Lane {
     pub(super) fn new(connections: Vec<Connection>) -> Self {
-        let size = connections.len();
-        let (back, idle) = mpsc::channel(size);
-        for connection in connections {
-            back.try_send(connection).expect("the channel has room for every connection");
-        }
-        Self { size, idle: Mutex::new(idle), back }
+        let size = u32::try_from(connections.len()).expect("a lane has a few connections");
+        let turns = Semaphore::new(connections.len()).into();
+        Self { turns, idle: Idle(connections.into()).into(), size }
     }
 
     /// Waits for a connection until then; `None` when none got free, or the lane is closed.
     pub(super) async fn lease(&self, until: Instant) -> Option<Lease> {
-        let idle = async { self.idle.lock().await.recv().await };
-        let connection = timeout_at(until.into(), idle).await.ok()??;
-        Some(Lease { connection: Some(connection), back: self.back.clone() })
+        let turn = timeout_at(until.into(), Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
+        let connection = self.idle.all().pop();
+        Some(Lease { connection, idle: Arc::clone(&self.idle), _turn: turn })
     }
 
     /// Waits until every connection came back, and takes them out for good.
     pub(super) async fn close(&self) -> Vec<Connection> {
-        let mut idle = self.idle.lock().await;
-        let mut connections = Vec::with_capacity(self.size);
-        while connections.len() < self.size {
-            connections.extend(idle.recv().await);
-        }
-        idle.close();
-        connections
+        // An error means that it is closed already, and empty.
+        let _all = self.turns.acquire_many(self.size).await;
+        self.turns.close();
+        mem::take(&mut *self.idle.all())
+    }
+}
+
+impl Idle {
+    fn all(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // It is whole after every call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,9 +73,6 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            // An error means that the lane is gone; then the connection is closed here.
-            let _ = self.back.try_send(connection);
-        }
+        self.idle.all().extend(self.connection.take());
     }
 }
