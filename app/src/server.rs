@@ -77,7 +77,7 @@ pub(crate) fn run(
         let serving = answer(listener, &crowd, &door, stop, DRAIN_LIMIT);
         let preparing = async {
             let ready = task::spawn_blocking(prepare).await.map_err(|panic| failed(&panic))??;
-            door.open(ready.site.router());
+            door.open(ready.site.pages());
             info!("serving on http://{address}");
             Ok(ready)
         };
@@ -187,6 +187,7 @@ mod tests {
     use tokio::sync::{Notify, watch};
 
     use super::*;
+    use crate::web::tests::pages;
 
     #[tokio::test]
     async fn a_request_that_never_ends_is_cut_off_at_the_limit() {
@@ -200,11 +201,12 @@ mod tests {
         });
         let (sender, stop) = watch::channel(false);
         let door = Door::default();
-        door.open(Router::new().route("/", endless));
+        let (_folder, pages) = pages(Router::new().route("/", endless));
+        door.open(pages);
         let server = tokio::spawn(async move {
             answer(listener, &Crowd::new(1), &door, stop, Duration::from_millis(10)).await;
         });
-        visitor.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        visitor.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         arrived.notified().await;
         sender.send_replace(true);
         timeout(Duration::from_secs(30), server).await.unwrap().unwrap();

@@ -42,6 +42,10 @@ pub fn json(value: &impl Serialize) -> serde_json::Result<String> {
 /// Whether nobody sees it, or it makes others look other than they are.
 fn is_hidden(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, Unassigned};
+    // As below, without a search of tables: every line of a service's log comes by.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     // Letters and marks by their category, and nothing to see.
     let is_filler =
         matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');

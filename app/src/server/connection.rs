@@ -1,5 +1,6 @@
 //! One connection: its requests, and how long a visitor may keep it.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place
         Box::pin(async move {
             let answer = door.answer(request).await;
             working.waits();
-            answer
+            Ok::<_, Infallible>(answer)
         })
     });
     // Small answers to a visitor who waits for each: none is held back for more.

@@ -103,7 +103,9 @@ impl Place {
     /// A request is here.
     pub(super) fn works(&self) {
         let turn = self.turn.swap(NONE, Ordering::Relaxed);
-        self.waiting.queue(|queue| queue.remove(&turn));
+        if turn != NONE {
+            self.waiting.queue(|queue| queue.remove(&turn));
+        }
     }
 
     /// It was answered: the next one is waited for.

@@ -7,7 +7,6 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -20,19 +19,20 @@ const LIMIT: usize = 16 * 1024;
 /// For the whole body, however it is cut.
 const TIME: Duration = Duration::from_secs(10);
 
-pub(super) async fn received(request: Request, next: Next) -> Response {
+/// The error is the answer to who sends none that can be taken.
+pub(super) async fn received(request: Request) -> Result<Request, Response> {
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return Ok(request);
     }
     let visit = Visit::of(&request).cloned();
     let (head, body) = request.into_parts();
     match receive(body, visit).await {
-        Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+        Ok(body) => Ok(Request::from_parts(head, body.into())),
         Err(problem) => {
             let mut response = problem.at(head.uri.path());
             // What is still to come of it is nobody's request.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            response
+            Err(response)
         }
     }
 }

@@ -1,22 +1,19 @@
 //! What stands in front of the site: "back in a moment" until the database is ready.
 
-use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use askama::Template;
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use tower::ServiceExt as _;
 
 use super::problem::{Problem, is_api};
 use super::request_log::Line;
-use super::{headers, page};
+use super::{Pages, headers, page};
 
 /// One listener from the first request to the last, so that none is turned away in between.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Door(Arc<OnceLock<Router>>);
+pub(crate) struct Door(Arc<OnceLock<Pages>>);
 
 /// Whole in itself, unlike the other pages: neither their style nor their icon is served yet.
 #[derive(Template)]
@@ -24,16 +21,16 @@ pub(crate) struct Door(Arc<OnceLock<Router>>);
 struct Moment;
 
 impl Door {
-    /// From here on this router answers.
-    pub(crate) fn open(&self, router: Router) {
-        // Opened once; a second router would be dropped.
-        let _ = self.0.set(router);
+    /// From here on these answer.
+    pub(crate) fn open(&self, pages: Pages) {
+        // Opened once; others would be dropped.
+        let _ = self.0.set(pages);
     }
 
-    pub(crate) async fn answer(&self, request: Request) -> Result<Response, Infallible> {
+    pub(crate) async fn answer(&self, request: Request) -> Response {
         match self.0.get() {
-            Some(site) => site.clone().oneshot(request).await,
-            None => Ok(closed(&request)),
+            Some(pages) => pages.answer(request).await,
+            None => closed(&request),
         }
     }
 }

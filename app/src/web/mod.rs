@@ -32,18 +32,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use migrate::{Declared, Settings};
 use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
 
 use crate::about::About;
 use crate::config::Config;
 use crate::store::Store;
 use gate::Gate;
+use panic::caught;
 use problem::Problem;
 use request_log::Line;
 
@@ -78,41 +79,56 @@ impl Site {
         &self.0.store
     }
 
-    pub(crate) fn router(&self) -> Router {
-        self.around(self.guarded(data()).merge(open())).with_state(self.clone())
-    }
-
-    fn guarded(&self, router: Router<Self>) -> Router<Self> {
-        router.layer(from_fn_with_state(self.clone(), guarded))
-    }
-
-    fn around(&self, router: Router<Self>) -> Router<Self> {
-        router.layer(from_fn_with_state(self.clone(), around))
+    pub(crate) fn pages(&self) -> Pages {
+        Pages::new(self.clone(), data().merge(open()))
     }
 }
 
-/// What every request goes through, and its answer afterwards. One layer: each costs as much as a query of one row.
-async fn around(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let line = Line::of(&request);
-    let encrypted = site.0.gate.is_on_fly() && headers::came_over_https(&request);
-    let mut response = match host::unnamed(&request) {
-        Some(refusal) => refusal,
-        None => panic::answered(request, next).await,
-    };
-    headers::add(&mut response, encrypted);
-    line.write(response.status());
-    response
+/// What visitors are answered with.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    site: Site,
+    router: Router,
+}
+
+impl Pages {
+    fn new(site: Site, router: Router<Site>) -> Self {
+        Self { router: router.with_state(site.clone()), site }
+    }
+
+    /// What every request goes through, and its answer afterwards. No layers of the router: each costs as much as a query of one row.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let line = Line::of(&request);
+        let encrypted = self.site.0.gate.is_on_fly() && headers::came_over_https(&request);
+        let answered = caught(self.admitted(request)).await;
+        let mut response = answered.unwrap_or_else(|| Problem::of_ours().at(line.path()));
+        headers::add(&mut response, encrypted);
+        line.write(response.status());
+        response
+    }
+
+    async fn admitted(&self, request: Request) -> Response {
+        match self.received(request).await {
+            Ok(request) => {
+                let Ok(response) = self.router.clone().oneshot(request).await;
+                response
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    async fn received(&self, request: Request) -> Result<Request, Response> {
+        let refusal = host::unnamed(&request).or_else(|| refusal(&self.site.0.gate, &request));
+        refusal.map_or(Ok(()), Err)?;
+        body::received(request).await
+    }
 }
 
 /// What a request has to pass before it reaches data.
-async fn guarded(State(site): State<Site>, request: Request, next: Next) -> Response {
-    match refusal(&site.0.gate, &request) {
-        Some(refusal) => refusal,
-        None => body::received(request, next).await,
-    }
-}
-
 fn refusal(gate: &Gate, request: &Request) -> Option<Response> {
+    if OPEN.contains(&request.uri().path()) {
+        return None;
+    }
     let elsewhere = if gate.is_open() { host::elsewhere(request) } else { None };
     elsewhere.or_else(|| cross_site::refusal(request)).or_else(|| gate.refusal(request))
 }
@@ -129,13 +145,15 @@ fn data() -> Router<Site> {
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-/// What deploys, health checks and every page read.
+/// What deploys, health checks and every page read: no data, so that anybody may. All other addresses are guarded.
+const OPEN: [&str; 4] = ["/healthz", "/version", "/style.css", "/icon.svg"];
+
 fn open() -> Router<Site> {
     Router::new()
-        .route("/healthz", get(health::answer))
-        .route("/version", get(version::answer))
-        .route("/style.css", get(asset::style))
-        .route("/icon.svg", get(asset::icon))
+        .route(OPEN[0], get(health::answer))
+        .route(OPEN[1], get(version::answer))
+        .route(OPEN[2], get(asset::style))
+        .route(OPEN[3], get(asset::icon))
         .method_not_allowed_fallback(method_not_allowed)
 }
 
@@ -148,15 +166,15 @@ async fn method_not_allowed(address: Uri) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::ffi::OsString;
 
+    use axum::body::Body;
     use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
     use axum::http::{Method, StatusCode};
     use tempfile::TempDir;
-    use tower::ServiceExt;
 
     use super::*;
 
@@ -173,24 +191,29 @@ mod tests {
         (folder, site)
     }
 
-    async fn answer(router: Router, method: Method, path: &str) -> Response {
+    /// With these handlers instead of the site's own.
+    pub(crate) fn pages(router: Router<Site>) -> (TempDir, Pages) {
+        let (folder, site) = site(None);
+        (folder, Pages::new(site, router))
+    }
+
+    async fn answer(pages: &Pages, method: Method, path: &str) -> Response {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "localhost")
             .body(String::new())
             .unwrap();
-        router.oneshot(request).await.unwrap()
+        pages.answer(request.map(Body::from)).await
     }
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_like_every_other() {
-        let (_folder, site) = site(None);
         let panics = get(async || -> Response { panic!("on purpose") });
         let router = Router::new().route("/", panics.clone()).route("/api/x", panics);
-        let router = site.around(router).with_state(site.clone());
+        let (_folder, pages) = pages(router);
         for (path, kind) in [("/", "text/html; charset=utf-8"), ("/api/x", "application/json")] {
-            let answer = answer(router.clone(), Method::GET, path).await;
+            let answer = answer(&pages, Method::GET, path).await;
             assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
             assert_eq!(answer.headers()[CONTENT_TYPE], kind);
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
@@ -198,10 +221,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_router_that_knows_no_address_of_its_visitors_works() {
+    async fn who_knows_no_address_of_his_visitors_answers_them() {
         let (_folder, open) = site(None);
-        assert_eq!(answer(open.router(), Method::GET, "/").await.status(), StatusCode::OK);
+        assert_eq!(answer(&open.pages(), Method::GET, "/").await.status(), StatusCode::OK);
         let (_folder, locked) = site(Some("secret"));
-        assert_eq!(answer(locked.router(), Method::GET, "/").await.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(answer(&locked.pages(), Method::GET, "/").await.status(), StatusCode::UNAUTHORIZED);
     }
 }

@@ -5,20 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
-
-use super::problem::Problem;
-
-pub(super) async fn answered(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    // The panic itself is told on stderr, with its place.
-    caught(next.run(request)).await.unwrap_or_else(|| Problem::of_ours().at(&path))
-}
-
-/// `None` when it panicked; it is not polled again then.
-async fn caught<T>(answer: impl Future<Output = T>) -> Option<T> {
+/// `None` when it panicked, which is told on stderr with its place; it is not polled again then.
+pub(super) async fn caught<T>(answer: impl Future<Output = T>) -> Option<T> {
     let mut answer = pin!(answer);
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));

@@ -20,11 +20,14 @@ impl Line {
         Self { method, path, asked: Instant::now() }
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn write(self, status: StatusCode) {
         let (Self { method, path, asked }, code) = (self, status.as_u16());
         let took = asked.elapsed().as_millis();
-        // Escaped, for a path may hold what a terminal obeys.
-        tell(level(&path, status), &format!("{method} {}: {code} in {took} ms", path.escape_debug()));
+        tell(level(&path, status), &format!("{method} {path}: {code} in {took} ms"));
     }
 }
 
