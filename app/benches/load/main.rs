@@ -100,6 +100,18 @@ impl Served {
     }
 }
 
+impl Served {
+    /// What it has used so far.
+    fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // User and system time are the 14th and 15th field; the second is a name in brackets (proc(5)).
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
+        Duration::from_secs(1) * u32::try_from(ticks.sum::<u64>()).unwrap()
+            / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap()
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
@@ -115,8 +127,17 @@ fn fill(path: &Path) {
     database.execute(insert, [ROWS]).unwrap();
 }
 
-/// Answers a second over so many connections.
-async fn rate(address: SocketAddr, asks: &'static [Ask], connections: usize) -> f64 {
+/// What a turn came to.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// Answers a second.
+    rate: f64,
+    /// CPU time of the service for an answer, in microseconds: it hardly depends on what else this machine does.
+    cpu: f64,
+}
+
+async fn turn(served: &Served, asks: &'static [Ask], connections: usize) -> Turn {
+    let address = served.address;
     let (over, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut streams = Vec::with_capacity(connections);
     for _ in 0..connections {
@@ -124,7 +145,7 @@ async fn rate(address: SocketAddr, asks: &'static [Ask], connections: usize) -> 
         stream.set_nodelay(true).unwrap();
         streams.push(stream);
     }
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), served.cpu());
     let visitors: Vec<_> = streams
         .into_iter()
         .enumerate()
@@ -133,12 +154,14 @@ async fn rate(address: SocketAddr, asks: &'static [Ask], connections: usize) -> 
         })
         .collect();
     tokio::time::sleep(TURN).await;
-    let rate = answers.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    let answered = answers.load(Ordering::Relaxed) as f64;
+    let rate = answered / begun.elapsed().as_secs_f64();
+    let cpu = (served.cpu() - before).as_secs_f64() * 1e6 / answered;
     over.store(true, Ordering::Relaxed);
     for visitor in visitors {
         visitor.await.unwrap();
     }
-    rate
+    Turn { rate, cpu }
 }
 
 async fn visit(
@@ -206,18 +229,22 @@ fn compare(folder: &Path, name: &str, asks: &'static [Ask], connections: usize) 
     }
     let (app, bare) = (Served::app(folder), Served::bare(folder));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
+    let (mut turns, mut bare_turns) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        rates.push(runtime.block_on(rate(app.address, asks, connections)));
-        bare_rates.push(runtime.block_on(rate(bare.address, asks, connections)));
+        turns.push(runtime.block_on(turn(&app, asks, connections)));
+        bare_turns.push(runtime.block_on(turn(&bare, asks, connections)));
     }
-    let median = |mut rates: Vec<f64>| {
-        rates.sort_by(f64::total_cmp);
-        rates[TURNS / 2]
-    };
-    let (rate, bare_rate) = (median(rates), median(bare_rates));
+    let [(rate, cpu), (bare_rate, bare_cpu)] =
+        [turns, bare_turns].map(|turns| (median(&turns, |turn| turn.rate), median(&turns, |turn| turn.cpu)));
     println!(
-        "{name:8} {connections:4} connections: {rate:7.0}/s, bare {bare_rate:7.0}/s: {:.2}",
-        rate / bare_rate
+        "{name:8} {connections:4} connections: {rate:7.0}/s, bare {bare_rate:7.0}/s: {:.2}; CPU {cpu:5.0} us each, bare {bare_cpu:5.0} us: {:.2}",
+        rate / bare_rate,
+        cpu / bare_cpu
     );
+}
+
+fn median(turns: &[Turn], of: impl Fn(&Turn) -> f64) -> f64 {
+    let mut all: Vec<_> = turns.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
