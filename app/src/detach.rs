@@ -6,7 +6,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, stdin};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use migrate::{Error, ErrorKind};
@@ -14,12 +14,12 @@ use nix::unistd::setsid;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::config::Scrub;
-use crate::pull::{Pull, State};
+use crate::pull::state::State;
 
 /// Starts the process that makes the copy, and hands it the state, held: so there is no moment in which nobody holds it.
 /// Nobody waits for it: this process ends at once.
 pub(crate) fn start(
-    pull: &Pull,
+    file: &Path,
     state: State,
     scrub: Option<&Scrub>,
     variables: &[(&'static str, PathBuf)],
@@ -30,13 +30,13 @@ pub(crate) fn start(
         if let Some(scrub) = scrub {
             copier.args(["--scrub", &scrub.base64()]);
         }
-        copier.arg("--").arg(pull.file());
+        copier.arg("--").arg(file);
         copier.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
         copier.stdin(state.into_file()).stdout(Stdio::null()).stderr(Stdio::null());
         copier.spawn().map(drop)
     };
     spawn().map_err(|error| {
-        let file = pull.file().display().to_string();
+        let file = file.display().to_string();
         let message =
             format!("the process that was to make {file} cannot be started: {error}; nothing was copied");
         Error::new(ErrorKind::Database, &file, message)
@@ -45,16 +45,16 @@ pub(crate) fn start(
 }
 
 /// In that process: leaves the session of whoever asked, so that it lives on when that ends; and the state, held.
-pub(crate) fn settle(pull: &Pull) -> Result<State, Error> {
+pub(crate) fn settle(file: &Path, state: &Path) -> Result<State, Error> {
     let inherited = || -> io::Result<Option<State>> {
-        let state = State::inherited(&pull.state_file(), File::from(stdin().as_fd().try_clone_to_owned()?))?;
+        let state = State::inherited(state, File::from(stdin().as_fd().try_clone_to_owned()?))?;
         if state.is_some() {
             setsid()?;
         }
         Ok(state)
     };
     let by_hand = || {
-        let file = pull.file().display().to_string();
+        let file = file.display().to_string();
         Error::new(
             ErrorKind::Usage,
             "--detached",

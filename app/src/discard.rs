@@ -7,7 +7,7 @@ use migrate::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::config::Database;
-use crate::{record, restore};
+use crate::{record, set_aside};
 
 /// What was removed.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ pub(crate) fn discard(database: &Database, file: &Path) -> Result<Discarded, Err
     database.refuse_elsewhere(file)?;
     let shown = file.display().to_string();
     let name = file.file_name();
-    let known = restore::set_aside(database).into_iter().find(|aside| aside.file.file_name() == name);
+    let known = set_aside::all(database).into_iter().find(|aside| aside.file.file_name() == name);
     let Some(aside) = known else {
         let message = format!("{shown} is no database that was set aside; nothing was removed");
         return Err(

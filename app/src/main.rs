@@ -19,6 +19,7 @@ mod pull;
 mod record;
 mod restore;
 mod server;
+mod set_aside;
 mod stamped;
 mod stop;
 mod store;

@@ -17,11 +17,10 @@ use crate::config::{Config, Database};
 use crate::lock::Lock;
 use crate::log::Narrator;
 use crate::record;
-use crate::stamped::{self, Stamped};
+use crate::set_aside::{INFIX, is_same};
+use crate::stamped;
 use crate::volume;
 
-/// What stands between the database's name and the time when it was set aside.
-const INFIX: &str = ".set-aside-";
 /// What the name of a copy adds to the database's until it is in its place.
 const RESTORING: &str = ".restoring";
 
@@ -74,13 +73,6 @@ pub(crate) fn restore(config: &Config, copy: &Path) -> Result<Restored, Error> {
         seconds: started.elapsed().as_secs_f64(),
         rows,
     })
-}
-
-/// All databases that were set aside, newest first.
-pub(crate) fn set_aside(database: &Database) -> Vec<Stamped> {
-    let mut aside = stamped::all(database, INFIX);
-    aside.retain(|aside| !is_same(&aside.file, &database.path));
-    aside
 }
 
 /// Removes what a death left of a copy that was about to be put back, and takes back the second name of a database that was about to
@@ -187,12 +179,6 @@ fn sync(database: &Database) -> io::Result<()> {
 
 fn named(file: &Path) -> Database {
     Database { path: file.to_owned(), by_default: false }
-}
-
-/// Whether both are names of one file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let number = |path: &Path| path.symlink_metadata().map(|facts| (facts.dev(), facts.ino()));
-    matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// A file too many costs room and nothing else: told, and no reason to stop.

@@ -18,8 +18,8 @@ use tracing::{info, warn};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::log;
-use crate::stop::Stop;
-use crate::web::{Door, Site};
+use crate::stop::{Stop, asked};
+use crate::web::{Door, Pages, Site};
 use crowd::Crowd;
 
 /// How long requests under way may take once somebody asked to stop.
@@ -77,7 +77,7 @@ pub(crate) fn run(
         let serving = answer(listener, &crowd, &door, stop, DRAIN_LIMIT);
         let preparing = async {
             let ready = task::spawn_blocking(prepare).await.map_err(|panic| failed(&panic))??;
-            door.open(ready.site.pages());
+            door.open(Pages::of(ready.site.clone()));
             info!("serving on http://{address}");
             Ok(ready)
         };
@@ -165,12 +165,6 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
         }
     }
-}
-
-/// Waits until somebody asks to stop.
-async fn asked(mut stop: Stop) {
-    // An error means that nobody can ask any more, which is a reason to stop as well.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 #[cfg(test)]

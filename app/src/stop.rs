@@ -36,6 +36,12 @@ pub(crate) fn stops(interrupt: Interrupt) -> Result<Stop, Failure> {
     Ok(stop)
 }
 
+/// Waits until somebody asks to stop.
+pub(crate) async fn asked(mut stop: Stop) {
+    // An error means that nobody can ask any more, which is a reason to stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 /// Until somebody asks this process to stop.
 pub(crate) fn idle() -> Result<(), Failure> {
     let mut signals = Signals::new(SIGNALS).map_err(deaf)?;

@@ -9,7 +9,7 @@ use migrate::{Error, ErrorKind};
 use crate::config::{Boot, Config, Database, Fly};
 use crate::copy;
 use crate::owner;
-use crate::restore;
+use crate::set_aside;
 
 /// Refuses a place that would take the data and lose it, and an empty one that passes for success.
 pub(crate) fn check(config: &Config) -> Result<(), Error> {
@@ -78,7 +78,7 @@ fn refuse_missing_database(database: &Database, fly: &Fly) -> Result<(), Error> 
         return Ok(());
     }
     let shown = database.path.display().to_string();
-    let aside = restore::set_aside(database).into_iter().map(|aside| ("one was set aside", aside.file));
+    let aside = set_aside::all(database).into_iter().map(|aside| ("one was set aside", aside.file));
     let copies = copy::copies(database).into_iter().map(|copy| ("there is a copy", copy.file));
     let files: Vec<_> = aside.chain(copies).collect();
     let told: String = files.iter().map(|(what, file)| format!("\n  {what}: {}", file.display())).collect();

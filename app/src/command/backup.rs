@@ -72,7 +72,7 @@ fn here(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<migrate::
 fn detach(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<Status, Failure> {
     let pull = Pull::named(&config.database, file)?;
     config.database.existing()?;
-    let started = detach::start(&pull, pull.claim()?, scrub, &config.for_a_copier);
+    let started = detach::start(pull.file(), pull.claim()?, scrub, &config.for_a_copier);
     started.inspect_err(|_| drop(pull.discard(&config.settings)))?;
     Ok(Status::running(&pull))
 }
@@ -80,7 +80,7 @@ fn detach(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<Status,
 /// In the process that `detach` starts, which nobody listens to: how it ends is written to the state.
 fn detached(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<Status, Failure> {
     let pull = Pull::named(&config.database, file)?;
-    let state = detach::settle(&pull)?;
+    let state = detach::settle(pull.file(), &pull.state_file())?;
     pull.tell(&state, &Word::running())?;
     let word = match copy(config, file, scrub) {
         Ok(backup) => Word::Done(backup),

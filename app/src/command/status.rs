@@ -10,7 +10,7 @@ use crate::about;
 use crate::config::Config;
 use crate::copy;
 use crate::ending::Ending;
-use crate::restore;
+use crate::set_aside;
 use crate::stamped::Stamped;
 
 const MIB: u64 = 1 << 20;
@@ -50,7 +50,7 @@ pub(crate) fn run(config: &Config, file: Option<&Path>) -> Ending<Status> {
 fn of_the_database(config: &Config) -> Result<Status, Error> {
     let mut status = read(config, config.database.existing()?)?;
     status.copies = beside(copy::copies(&config.database));
-    status.set_aside = beside(restore::set_aside(&config.database));
+    status.set_aside = beside(set_aside::all(&config.database));
     Ok(status)
 }
 

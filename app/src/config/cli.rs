@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use migrate::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
 
+use super::command::{Backup, Mode};
 use super::environment::Environment;
-use super::{Backup, Mode, Scrub};
+use super::scrub::Scrub;
 use crate::ending::{self, Ending, Format};
 use crate::failure::Failure;
 

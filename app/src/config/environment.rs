@@ -11,7 +11,30 @@ use std::str::FromStr;
 use axum::http::HeaderName;
 use migrate::{Approval, Error, ErrorKind, Settings};
 
-use super::{Boot, Database, Fly, Lookup, Password};
+use super::database::Database;
+use super::password::Password;
+
+/// Looks up a variable; a function, so that tests need not change the environment of their process.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// What `start` may do with a database that is not what `schema.sql` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// Bring it there.
+    Migrate {
+        /// Whether a database that is missing may be made, where one is expected.
+        create: bool,
+    },
+    /// Leave it, and serve only if this release fits it: how an older release is gone back to.
+    Keep,
+}
+
+/// A machine on Fly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fly {
+    /// The app's name, for the commands that a message names.
+    pub(crate) app: String,
+}
 
 pub(super) struct Environment<'a>(pub(super) Lookup<'a>);
 

@@ -1,31 +1,31 @@
 //! What the command line and the environment ask for: read once, typed.
 
 mod cli;
+mod command;
+mod database;
 mod environment;
 mod password;
 mod scrub;
 
 use std::ffi::OsString;
-use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use axum::http::HeaderName;
 use clap::Parser;
-use migrate::{Declared, Error, ErrorKind, Files, Settings};
+use migrate::{Declared, Error, Files, Settings};
 use tracing::warn;
 
-use crate::ending::{Ending, Format};
+use crate::ending::Ending;
 use crate::failure::Failure;
 use cli::{Cli, Verb};
 use environment::Environment;
 
+pub(crate) use command::{Backup, Command, Mode};
+pub(crate) use database::Database;
+pub(crate) use environment::{Boot, Fly, Lookup};
 pub(crate) use password::Password;
 pub(crate) use scrub::Scrub;
-
-/// Looks up a variable; a function, so that tests need not change the environment of their process.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Everything that a command needs to know.
 #[derive(Debug, Clone)]
@@ -44,91 +44,6 @@ pub(crate) struct Config {
     pub(crate) fly: Option<Fly>,
     /// The variables of the process that makes a copy: no password is among them.
     pub(crate) for_a_copier: Vec<(&'static str, PathBuf)>,
-}
-
-/// What `start` may do with a database that is not what `schema.sql` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Boot {
-    /// Bring it there.
-    Migrate {
-        /// Whether a database that is missing may be made, where one is expected.
-        create: bool,
-    },
-    /// Leave it, and serve only if this release fits it: how an older release is gone back to.
-    Keep,
-}
-
-/// A machine on Fly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fly {
-    /// The app's name, for the commands that a message names.
-    pub(crate) app: String,
-}
-
-/// What to do.
-#[derive(Debug, Clone)]
-pub(crate) enum Command {
-    Start(SocketAddr),
-    Serve(SocketAddr),
-    Idle,
-    Migrate(Mode, Format),
-    Inspect(Format),
-    Backup(Backup, Format),
-    Restore(PathBuf, Format),
-    Discard(PathBuf, Format),
-    LastChange(Format),
-    /// Of the database, or of a file beside it.
-    Status(Option<PathBuf>, Format),
-    Version(Format),
-}
-
-/// What `backup` does, and with which file.
-#[derive(Debug, Clone)]
-pub(crate) enum Backup {
-    Here(PathBuf, Option<Scrub>),
-    /// The same in a process of its own.
-    Detach(PathBuf, Option<Scrub>),
-    /// That process.
-    Detached(PathBuf, Option<Scrub>),
-    Status(PathBuf),
-    Discard(PathBuf),
-    List,
-}
-
-/// How far `migrate` goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Apply,
-    DryRun,
-    Check,
-}
-
-/// Where the data is.
-#[derive(Debug, Clone)]
-pub(crate) struct Database {
-    pub(crate) path: PathBuf,
-    /// Nobody named it: its folder may be made. A named folder that is missing is more likely a missing mount.
-    pub(crate) by_default: bool,
-}
-
-impl Command {
-    /// Ends with this failure, in the format that the command was to end in.
-    pub(crate) fn fail(&self, failure: Failure) -> ExitCode {
-        let (name, format) = match self {
-            Self::Start(_) => ("start", Format::Text),
-            Self::Serve(_) => ("serve", Format::Text),
-            Self::Idle => ("idle", Format::Text),
-            Self::Migrate(_, format) => ("migrate", *format),
-            Self::Inspect(format) => ("inspect", *format),
-            Self::Backup(_, format) => ("backup", *format),
-            Self::Restore(_, format) => ("restore", *format),
-            Self::Discard(_, format) => ("discard", *format),
-            Self::LastChange(format) => ("last-change", *format),
-            Self::Status(_, format) => ("status", *format),
-            Self::Version(format) => ("version", *format),
-        };
-        Ending::<&str>::failed(failure).print(name, format)
-    }
 }
 
 impl Config {
@@ -198,54 +113,11 @@ impl Config {
     }
 }
 
-impl Database {
-    /// The folder that it is in.
-    pub(crate) fn folder(&self) -> &Path {
-        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-
-    /// The file in the same folder whose name goes on with this.
-    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = OsString::from(&self.path);
-        path.push(suffix);
-        path.into()
-    }
-
-    /// Whether the file is, or would be, in the same folder, however that is written.
-    pub(crate) fn is_beside(&self, file: &Path) -> bool {
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let same = |a: &Path, b: &Path| Some(fs::canonicalize(a).ok()? == fs::canonicalize(b).ok()?);
-        parent == self.folder() || same(parent, self.folder()).unwrap_or(false)
-    }
-
-    /// Refuses a file that lies somewhere else.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`].
-    pub(crate) fn refuse_elsewhere(&self, file: &Path) -> Result<(), Error> {
-        if self.is_beside(file) {
-            return Ok(());
-        }
-        let (shown, database) = (file.display().to_string(), self.path.display());
-        let message = format!("{shown} does not lie beside {database}");
-        let remedy = format!("name a file in {}: app status lists them", self.folder().display());
-        Err(Error::new(ErrorKind::Usage, shown, message).unchanged().remedy(remedy))
-    }
-
-    /// The path, of a database that must exist.
-    pub(crate) fn existing(&self) -> Result<&Path, Error> {
-        if self.path.exists() {
-            return Ok(&self.path);
-        }
-        let shown = self.path.display();
-        Err(Error::new(ErrorKind::Database, shown.to_string(), format!("there is no database at {shown}"))
-            .remedy("create it with: app migrate, or name another one with DB_PATH"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
 
     use super::*;
 

@@ -2,7 +2,8 @@
 
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
-use super::{Customer, Search};
+use super::record::Customer;
+use super::search::Search;
 
 /// How many customers a page shows.
 pub(crate) const PAGE: usize = 50;
@@ -115,7 +116,7 @@ mod tests {
 
     use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-    use super::super::tests::with_customers;
+    use super::super::record::tests::with_customers;
     use super::*;
 
     fn all(database: &Connection, place: Place) -> Page {

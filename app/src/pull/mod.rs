@@ -2,7 +2,7 @@
 //!
 //! Whatever has such a name may be removed: it is told apart from the database by nothing else.
 
-mod state;
+pub(crate) mod state;
 
 use std::collections::BTreeSet;
 use std::fmt;

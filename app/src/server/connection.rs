@@ -20,9 +20,8 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::arriving::Arriving;
-use super::asked;
 use super::crowd::Place;
-use crate::stop::Stop;
+use crate::stop::{Stop, asked};
 use crate::web::{Door, GRACE, Visit};
 
 /// From the end of one answer, or the beginning, to the last byte of the next request's head: also how long one may be silent.

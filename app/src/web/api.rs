@@ -9,11 +9,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::Site;
 use super::edit::{Id, find, number};
 use super::place::Place;
 use super::problem::Problem;
 use super::sent::Sent;
+use super::site::Site;
 use crate::customer::{self, Customer, Found, Page, Search};
 
 /// A problem that is answered as JSON.

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use super::form::NamesForm;
 use super::notice::Done;
+use super::page;
 use super::place::Place;
 use super::problem::Problem;
-use super::{Site, page};
+use super::site::Site;
 use crate::customer::{self, Customer, Found, Page, Search, Typed};
 
 #[derive(Template)]

@@ -7,9 +7,10 @@ use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use super::pages::Pages;
 use super::problem::{Problem, is_api};
 use super::request_log::Line;
-use super::{Pages, headers, page};
+use super::{headers, page};
 
 /// One listener from the first request to the last, so that none is turned away in between.
 #[derive(Debug, Clone, Default)]

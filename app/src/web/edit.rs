@@ -9,9 +9,10 @@ use axum::response::{Redirect, Response};
 use super::customers::{Asked, Lenient, redirect};
 use super::form::NamesForm;
 use super::notice::Done;
+use super::page;
 use super::place::Place;
 use super::problem::Problem;
-use super::{Site, page};
+use super::site::Site;
 use crate::customer::{self, Customer, Typed};
 
 #[derive(Template)]

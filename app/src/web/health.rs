@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::Site;
+use super::site::Site;
 use crate::customer;
 
 pub(super) async fn answer(State(site): State<Site>) -> Response {

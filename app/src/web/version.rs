@@ -10,8 +10,8 @@ use tokio::task;
 use tokio::time::timeout;
 use tracing::error;
 
-use super::Site;
 use super::problem::Problem;
+use super::site::Site;
 use crate::about::{self, About};
 
 /// How long somebody waits for those who asked before.

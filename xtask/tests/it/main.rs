@@ -10,6 +10,7 @@ mod busy;
 mod changes;
 mod checks;
 mod children;
+mod circles;
 mod configuration;
 mod doctor;
 mod endless;

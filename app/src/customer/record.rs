@@ -1,13 +1,7 @@
 //! A customer: what it is, when it is valid, how it is kept.
 
-mod list;
-mod search;
-
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
-
-pub(crate) use list::{Found, Page, Place, page};
-pub(crate) use search::{Search, register};
 
 /// The longest name, in characters.
 pub(crate) const NAME_LIMIT: usize = 100;
@@ -117,7 +111,7 @@ impl Customer {
         [&self.first_name, &self.last_name].into_iter().filter_map(|name| first(name)).flatten().collect()
     }
 
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         // Of `id, first_name, last_name`, by their places: to look names up took longer than to read fifty rows.
         Ok(Self { id: row.get(0)?, first_name: row.get(1)?, last_name: row.get(2)? })
     }
@@ -152,21 +146,22 @@ pub(crate) fn probe(database: &Connection) -> rusqlite::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use insta::assert_snapshot;
 
+    use super::super::search::register;
     use super::*;
 
     fn names(first: &str, last: &str) -> Names {
         Typed { first_name: first.into(), last_name: last.into() }.check().unwrap()
     }
 
-    pub(super) fn with_customers(number: u32) -> Connection {
+    pub(in super::super) fn with_customers(number: u32) -> Connection {
         let database = Connection::open_in_memory().unwrap();
         register(&database).unwrap();
-        database.execute_batch(include_str!("../../schema.sql")).unwrap();
+        database.execute_batch(include_str!("../../../schema.sql")).unwrap();
         for i in 1..=number {
             add(&database, &names(&format!("Ada {i}"), "Lovelace")).unwrap();
         }
