@@ -1,6 +1,7 @@
 //! Copies that are to be fetched: made by a process of their own, looked at, stopped, removed.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -398,8 +399,10 @@ fn a_process_that_does_not_stop_is_told_and_its_files_are_left() {
     let file = fs::File::create_new(&state).unwrap();
     file.lock().unwrap();
     // It has the state open, as one that makes a copy has, and is deaf.
-    let mut deaf =
-        Command::new("sh").args(["-c", "trap '' TERM; exec sleep 600"]).stdin(file).spawn().unwrap();
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' TERM; echo deaf; exec sleep 600"]).stdin(file).stdout(Stdio::piped());
+    let mut deaf = deaf.spawn().unwrap();
+    deaf.stdout.as_mut().unwrap().read_exact(&mut [0; 4]).unwrap();
     fs::write(&state, json!({ "running": { "pid": deaf.id() } }).to_string()).unwrap();
     let refused = project.run(&["backup", FILE, "--discard"]);
     assert_eq!((refused.exit, beside(&project)), (1, vec!["db.pull-1.state".to_owned()]));
