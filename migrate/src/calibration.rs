@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use crate::answer::or_refusal;
-use crate::checksum::{Checksum, Column};
+use crate::checksum::{Checksum, Column, Seen};
 use crate::prediction::Pace;
 use crate::token::{fold, quote};
 
@@ -67,7 +67,7 @@ impl<'c> Calibration<'c> {
 /// Reads and hashes rows as a proof does. `None` where there are none.
 fn pace(conn: &Connection, table: &str, limit: Duration) -> rusqlite::Result<Option<Pace>> {
     let mut statement = conn.prepare(&format!("SELECT * FROM {}", quote(table)))?;
-    let columns: Vec<Column> = vec![(String::new(), None); statement.column_count()];
+    let columns: Vec<Column> = vec![(String::new(), Seen::AsItIs); statement.column_count()];
     let mut rows = statement.query([])?;
     let (mut checksum, mut bytes, mut laps) = (Checksum::default(), 0, Vec::new());
     let begun = Instant::now();

@@ -9,14 +9,24 @@ use twox_hash::XxHash3_128;
 
 use crate::affinity::Store;
 use crate::schema::Affinity;
+use crate::value::Value;
 
 /// Arguments that a function takes in every SQLite, however it was compiled.
 const ARGUMENTS: usize = 100;
 
 const NAME: &str = "landfall_checksum";
 
-/// What is read of each row: an expression, and the affinity that its value must be seen through, if any.
-pub(crate) type Column = (String, Option<Affinity>);
+/// What is read of each row: an expression, and what its value goes into the sum as.
+pub(crate) type Column = (String, Seen);
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Seen {
+    AsItIs,
+    /// As a column of this affinity stores it.
+    Stored(Affinity),
+    /// As this value, whatever it is.
+    As(Value),
+}
 
 /// A sum under way.
 #[derive(Default)]
@@ -36,8 +46,8 @@ impl Checksum {
             return Self::step_by_step(conn, &format!("SELECT {list} FROM {table}"), columns);
         }
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-        let affinities = columns.iter().map(|(_, affinity)| *affinity).collect();
-        conn.create_aggregate_function(NAME, -1, flags, Function(affinities))?;
+        let seen = columns.iter().map(|(_, seen)| seen.clone()).collect();
+        conn.create_aggregate_function(NAME, -1, flags, Function(seen))?;
         let sql = format!("SELECT count(*), {NAME}({list}) FROM {table}");
         let found = conn.query_row(&sql, [], |row| {
             let sum = u128::from_le_bytes(row.get(1)?);
@@ -60,18 +70,21 @@ impl Checksum {
     /// Adds a row that these columns were read of, in this order.
     pub(crate) fn add(&mut self, row: &Row<'_>, columns: &[Column]) -> rusqlite::Result<()> {
         self.buffer.clear();
-        for (at, (_, affinity)) in columns.iter().enumerate() {
-            self.push(row.get_ref(at)?, *affinity)?;
+        for (at, (_, seen)) in columns.iter().enumerate() {
+            self.push(row.get_ref(at)?, seen)?;
         }
         self.end_row();
         Ok(())
     }
 
-    fn push(&mut self, value: ValueRef<'_>, affinity: Option<Affinity>) -> rusqlite::Result<()> {
+    fn push(&mut self, value: ValueRef<'_>, seen: &Seen) -> rusqlite::Result<()> {
         let buffer = &mut self.buffer;
-        match affinity {
-            None => push(value, buffer),
-            Some(affinity) => self.store.as_stored(value, affinity, |stored| push(stored, buffer))?,
+        match seen {
+            Seen::AsItIs => push(value, buffer),
+            Seen::Stored(affinity) => {
+                self.store.as_stored(value, *affinity, |stored| push(stored, buffer))?;
+            }
+            Seen::As(value) => push(value.as_ref(), buffer),
         }
         Ok(())
     }
@@ -102,8 +115,8 @@ fn push(value: ValueRef<'_>, buffer: &mut Vec<u8>) {
     }
 }
 
-/// The checksum as an aggregate function of SQL, by the affinities of its arguments.
-struct Function(Vec<Option<Affinity>>);
+/// The checksum as an aggregate function of SQL, by what its arguments are seen as.
+struct Function(Vec<Seen>);
 
 /// After a panic nobody looks at it again.
 type Sum = AssertUnwindSafe<Checksum>;
@@ -115,8 +128,8 @@ impl Aggregate<Sum, Vec<u8>> for Function {
 
     fn step(&self, context: &mut Context<'_>, sum: &mut Sum) -> rusqlite::Result<()> {
         sum.buffer.clear();
-        for (at, affinity) in self.0.iter().enumerate() {
-            sum.push(context.get_raw(at), *affinity)?;
+        for (at, seen) in self.0.iter().enumerate() {
+            sum.push(context.get_raw(at), seen)?;
         }
         sum.end_row();
         Ok(())
@@ -133,8 +146,8 @@ mod tests {
 
     use super::*;
 
-    fn columns(list: &[(&str, Option<Affinity>)]) -> Vec<Column> {
-        list.iter().map(|(expression, affinity)| ((*expression).to_owned(), *affinity)).collect()
+    fn columns(list: &[(&str, Seen)]) -> Vec<Column> {
+        list.iter().map(|(expression, seen)| ((*expression).to_owned(), seen.clone())).collect()
     }
 
     fn of(sql: &str, list: &[Column]) -> (u64, u128) {
@@ -151,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_order_of_rows_does_not_matter_and_every_value_with_its_type_does() {
-        let list = columns(&[("a", None), ("b", None)]);
+        let list = columns(&[("a", Seen::AsItIs), ("b", Seen::AsItIs)]);
         let sum = |values: &str| of(&format!("CREATE TABLE t (a, b); INSERT INTO t VALUES {values}"), &list);
         assert_eq!(sum("(1, 2), (3, 4)"), sum("(3, 4), (1, 2)"));
         let all = [
@@ -178,8 +191,8 @@ mod tests {
 
     #[test]
     fn values_are_seen_as_the_column_they_go_to_stores_them() {
-        let as_integer = columns(&[("a", Some(Affinity::Integer))]);
-        let as_it_is = columns(&[("a", None)]);
+        let as_integer = columns(&[("a", Seen::Stored(Affinity::Integer))]);
+        let as_it_is = columns(&[("a", Seen::AsItIs)]);
         let text =
             of("CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('1'), ('0x1'), ('1e3'), (NULL)", &as_integer);
         let stored =
@@ -189,9 +202,9 @@ mod tests {
 
     #[test]
     fn no_rows_and_more_columns_than_a_function_takes_have_checksums_too() {
-        assert_eq!(of("CREATE TABLE t (a)", &columns(&[("a", None)])), (0, 0));
+        assert_eq!(of("CREATE TABLE t (a)", &columns(&[("a", Seen::AsItIs)])), (0, 0));
         let names: Vec<_> = (0..1_500).map(|number| format!("c{number}")).collect();
-        let wide: Vec<Column> = names.iter().map(|name| (name.clone(), None)).collect();
+        let wide: Vec<Column> = names.iter().map(|name| (name.clone(), Seen::AsItIs)).collect();
         let sql = |value: i32| {
             format!("CREATE TABLE t ({}); INSERT INTO t (c1499) VALUES ({value})", names.join(", "))
         };
@@ -202,6 +215,6 @@ mod tests {
     fn an_error_among_the_rows_is_told() {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1), (-9223372036854775808)").unwrap();
-        assert!(Checksum::of(&conn, "t", &columns(&[("abs(a)", None)])).is_err());
+        assert!(Checksum::of(&conn, "t", &columns(&[("abs(a)", Seen::AsItIs)])).is_err());
     }
 }

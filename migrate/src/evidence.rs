@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::carry::{Carry, Rowid, Source, TableCarry};
-use crate::checksum::{Checksum, Column};
+use crate::checksum::{Checksum, Column, Seen};
 use crate::declared::Declared;
+use crate::default::Defaults;
 use crate::plan::{CostClass, Step, StepKind};
+use crate::replica;
 use crate::sample::Sample;
 use crate::schema::{Schema, Table};
-use crate::settings::ProofLevel;
+use crate::settings::{ProofLevel, Settings};
 use crate::token::{fold, quote, tokenize};
+use crate::value::Value;
 use crate::virtual_table::Content;
 
 /// Rows of a sample.
@@ -125,6 +128,59 @@ pub(crate) fn tied(
     }
 }
 
+/// What rows that are there have to hold in columns that are new: what a row gets that is inserted. By table and column, folded.
+pub(crate) type Given = BTreeMap<(String, String), Value>;
+
+/// Of every column whose DEFAULT gives each row the same.
+pub(crate) fn given(
+    watched: &[Watched<'_>],
+    declared: &Declared,
+    settings: &Settings,
+) -> rusqlite::Result<Given> {
+    let mut given = Given::new();
+    let mut defaults = None;
+    for carry in watched.iter().filter(|watched| watched.look != Look::Count).map(|watched| watched.table) {
+        let Some(table) = declared.schema.table(&carry.to) else { continue };
+        let is_rowid =
+            |name: &str| table.rowid_alias.as_deref().is_some_and(|a| a.eq_ignore_ascii_case(name));
+        let new = carry.columns.iter().filter(|c| c.source == Source::Default && !is_rowid(&c.to));
+        for column in new.filter_map(|column| table.column(&column.to)) {
+            let value = match &column.default {
+                None => Some(Value::Null),
+                Some(_) => {
+                    let defaults = match &mut defaults {
+                        Some(defaults) => defaults,
+                        none => none.insert(Defaults::new(replica::memory(settings)?)),
+                    };
+                    defaults.of_inserted(column, table.strict)?
+                }
+            };
+            given.extend(value.map(|value| ((fold(&table.name), fold(&column.name)), value)));
+        }
+    }
+    Ok(given)
+}
+
+/// A column in which some row does not hold what was to be given.
+pub(crate) fn unlike_given(
+    conn: &Connection,
+    table: &TableCarry,
+    given: &Given,
+) -> rusqlite::Result<Option<String>> {
+    for column in &table.columns {
+        let Some(value) = given.get(&(fold(&table.to), fold(&column.to))) else { continue };
+        let name = quote(&column.to);
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE typeof({name}) <> typeof(?1) OR {name} IS NOT ?1 COLLATE BINARY)",
+            quote(&table.to)
+        );
+        if conn.query_row(&sql, [value], |row| row.get(0))? {
+            return Ok(Some(column.to.clone()));
+        }
+    }
+    Ok(None)
+}
+
 /// Rows, the sum of their hashes, and which they were where not all.
 #[derive(Debug, Default)]
 pub(crate) struct Measure {
@@ -147,6 +203,7 @@ pub(crate) fn measure(
     before: Option<&Measure>,
     live: &Schema,
     declared: &Declared,
+    given: &Given,
 ) -> rusqlite::Result<Measure> {
     let table = watched.table;
     let side = if before.is_none() { Side::Before } else { Side::After };
@@ -155,7 +212,7 @@ pub(crate) fn measure(
         let rows = conn.query_row(&format!("SELECT count(*) FROM {}", quote(name)), [], |r| r.get(0))?;
         return Ok(Measure { rows, ..Measure::default() });
     }
-    let columns = columns(table, side, live, declared);
+    let columns = columns(table, side, live, declared, given);
     let schema = if side == Side::Before { live } else { &declared.schema };
     let Some(shape) = schema.table(name).filter(|_| watched.look == Look::Sample) else {
         let Checksum { rows, sum, .. } = Checksum::of(conn, &quote(name), &columns)?;
@@ -193,25 +250,32 @@ fn of_sample(
 
 /// What persists of a table's rows, read before the steps.
 pub(crate) fn columns_before(table: &TableCarry, live: &Schema, declared: &Declared) -> Vec<Column> {
-    columns(table, Side::Before, live, declared)
+    columns(table, Side::Before, live, declared, &Given::new())
 }
 
 /// What [`columns_before`] reads, after the steps.
 pub(crate) fn columns_after(table: &TableCarry, live: &Schema, declared: &Declared) -> Vec<Column> {
-    columns(table, Side::After, live, declared)
+    columns(table, Side::After, live, declared, &Given::new())
 }
 
-/// What to select, and the affinity that each value must be seen through.
-fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared) -> Vec<Column> {
+/// What to select, and what each value must be seen as.
+fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared, given: &Given) -> Vec<Column> {
     // A constant first: there may be nothing else that persists.
-    let mut columns = vec![("0".to_owned(), None)];
+    let mut columns = vec![("0".to_owned(), Seen::AsItIs)];
     if let Rowid::Kept { read, written } = &table.rowid {
-        columns.push((if side == Side::Before { read } else { written }.clone(), None));
+        columns.push((if side == Side::Before { read } else { written }.clone(), Seen::AsItIs));
     }
     let old = live.base_table(&table.from);
     let new = declared.schema.base_table(&table.to);
     for column in &table.columns {
-        let Some(source) = column.source.sql() else { continue };
+        let Some(source) = column.source.sql() else {
+            let given = given.get(&(fold(&table.to), fold(&column.to)));
+            columns.extend(given.map(|value| match side {
+                Side::Before => ("0".to_owned(), Seen::As(value.clone())),
+                Side::After => (quote(&column.to), Seen::AsItIs),
+            }));
+            continue;
+        };
         let target = new.and_then(|t| t.column(&column.to).map(|c| c.affinity(t.strict)));
         let was = match &column.source {
             Source::Column(name) => old.and_then(|t| t.column(name).map(|c| c.affinity(t.strict))),
@@ -219,7 +283,8 @@ fn columns(table: &TableCarry, side: Side, live: &Schema, declared: &Declared) -
         };
         let converts = side == Side::Before && was != target;
         let expression = if side == Side::Before { source } else { quote(&column.to) };
-        columns.push((expression, target.filter(|_| converts)));
+        let seen = target.filter(|_| converts).map_or(Seen::AsItIs, Seen::Stored);
+        columns.push((expression, seen));
     }
     columns
 }

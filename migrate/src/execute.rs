@@ -20,7 +20,7 @@ use crate::ddl;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
 use crate::due::Due;
-use crate::evidence::{self, Look, Measure, Watched};
+use crate::evidence::{self, Given, Look, Measure, Watched};
 use crate::fill::Fill;
 use crate::hazard::Hazard;
 use crate::inventory::{Inventory, Terms};
@@ -107,7 +107,8 @@ impl Execution<'_> {
         let before_steps = |reference: &Reference<'_>| reference.before(conn, self.origin, self.declared);
         let orphans = references.iter().map(before_steps).collect::<rusqlite::Result<Vec<_>>>()?;
         let filled = self.fill(conn, watch)?;
-        let before = self.measure(conn, None, watch)?;
+        let given = evidence::given(&self.watched, self.declared, self.settings)?;
+        let before = self.measure(conn, None, &given, watch)?;
         watch.event(&Event::Comparing);
         let marks = evidence::marks(conn)?;
         let statistics = statistics(conn)?;
@@ -118,9 +119,9 @@ impl Execution<'_> {
         let written = self.statements(conn, watch)?;
         self.keep_statistics(conn, &statistics)?;
         memory::keep(conn, &self.declared.directives)?;
-        let after = self.measure(conn, Some(&before), watch)?;
+        let after = self.measure(conn, Some(&before), &given, watch)?;
         watch.event(&Event::Comparing);
-        let mut evidence = self.compare_rows(&before, &after)?;
+        let mut evidence = self.compare_rows(conn, &given, &before, &after)?;
         evidence.retain(|evidence| !self.fills_table(&evidence.table));
         evidence.extend(filled);
         inventory.account(conn, &terms, &written)?;
@@ -138,12 +139,13 @@ impl Execution<'_> {
         &self,
         conn: &Connection,
         before: Option<&[Measure]>,
+        given: &Given,
         watch: &mut dyn Watch,
     ) -> rusqlite::Result<Vec<Measure>> {
         let measure = |(index, watched): (usize, &Watched<'_>)| {
             watch.event(&Event::Checking { table: &watched.table.to });
             let before = before.and_then(|before| before.get(index));
-            evidence::measure(conn, watched, before, self.live, self.declared)
+            evidence::measure(conn, watched, before, self.live, self.declared, given)
         };
         self.watched.iter().enumerate().map(measure).collect()
     }
@@ -210,7 +212,13 @@ impl Execution<'_> {
         })
     }
 
-    fn compare_rows(&self, before: &[Measure], after: &[Measure]) -> Result<Vec<Evidence>, Failure> {
+    fn compare_rows(
+        &self,
+        conn: &Connection,
+        given: &Given,
+        before: &[Measure],
+        after: &[Measure],
+    ) -> Result<Vec<Evidence>, Failure> {
         let mut found = Vec::new();
         for (watched, (was, is)) in self.watched.iter().zip(before.iter().zip(after)) {
             let table = &watched.table.to;
@@ -226,7 +234,14 @@ impl Execution<'_> {
                 return fail(format!("would add {} to {table}", plural(is.rows - was.rows)));
             }
             if is.checksum != was.checksum {
-                return fail(format!("would change values or rowids of {table}"));
+                let Some(column) = evidence::unlike_given(conn, watched.table, given)? else {
+                    return fail(format!("would change values or rowids of {table}"));
+                };
+                // A column that is missing holds nothing.
+                self.reached(conn)?;
+                return fail(format!(
+                    "would give rows of {table} another value of {column}, which is new, than its DEFAULT gives"
+                ));
             }
             found.push(Evidence {
                 table: table.clone(),
@@ -340,10 +355,15 @@ impl Execution<'_> {
     }
 
     fn compare_schema(&self, conn: &Connection) -> Result<(), Failure> {
+        self.compare_declared_rows(conn, &self.reached(conn)?)
+    }
+
+    /// The schema after the steps, which has to be the declared one.
+    fn reached(&self, conn: &Connection) -> Result<Schema, Failure> {
         let reached = schema::read_for(conn, self.ignore, &self.declared.schema)?;
         let comparison = compare(&reached, &self.declared.schema, self.settings.column_order);
         match comparison.differences.first() {
-            None => self.compare_declared_rows(conn, &reached),
+            None => Ok(reached),
             Some(first) => {
                 let more = match comparison.differences.len() - 1 {
                     0 => String::new(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::Connection;
 
 use crate::answer::or_refusal;
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, Seen};
 use crate::declared::Declared;
 use crate::execute::Failure;
 use crate::hazard::{Hazard, HazardName};
@@ -318,7 +318,7 @@ fn sum(conn: &Connection, table: &str, column: &str) -> rusqlite::Result<u128> {
     let whole = format!(
         "iif(typeof({name}) = 'real' AND {name} = CAST({name} AS INTEGER), CAST({name} AS INTEGER), {name})"
     );
-    Ok(Checksum::of(conn, &quote(table), &[(whole, None)])?.sum)
+    Ok(Checksum::of(conn, &quote(table), &[(whole, Seen::AsItIs)])?.sum)
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod conversion;
 mod count;
 mod ddl;
 mod declared;
+mod default;
 mod difference;
 mod directive;
 mod disk;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::answer::or_refusal;
 use crate::carry::{self, Carry, TableCarry};
-use crate::checksum::{Checksum, Column};
+use crate::checksum::{Checksum, Column, Seen};
 use crate::declared::Declared;
 use crate::evidence;
 use crate::schema::{ForeignKey, Schema};
@@ -83,7 +83,7 @@ impl Reference<'_> {
         };
         let columns = match self.carry {
             Some(carry) => evidence::columns_after(carry, live, declared),
-            None => vec![("0".to_owned(), None)],
+            None => vec![("0".to_owned(), Seen::AsItIs)],
         };
         orphans(conn, self.child, self.key, &condition, &columns)
     }
@@ -171,7 +171,7 @@ mod tests {
                     let schema = schema::read(&conn, &[]).unwrap();
                     let key = schema.table("c").unwrap().foreign_keys.first().unwrap();
                     let condition = format!("NOT {}", has_parent(&conn, "c", key).unwrap().unwrap());
-                    let columns = [("rowid".to_owned(), None)];
+                    let columns = [("rowid".to_owned(), Seen::AsItIs)];
                     let ours = orphans(&conn, "c", key, &condition, &columns).unwrap();
                     assert_eq!(ours.len() as u64, sqlite, "{parent}, {child}, {rows}");
                     found += sqlite;

@@ -13,6 +13,14 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    /// Whether it is the same to the bit: 0.0 is not -0.0.
+    pub(crate) fn is_identical(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Real(one), Self::Real(other)) => one.to_bits() == other.to_bits(),
+            _ => self == other,
+        }
+    }
+
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Self::Null => ValueRef::Null,

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 
 use crate::carry::{ColumnCarry, Rowid, Source, TableCarry};
 use crate::catalogue::Catalogue;
+use crate::default::{Defaults, is_literal};
 use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::written;
@@ -23,7 +24,7 @@ use crate::planner::{Task, failed};
 use crate::replica;
 use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
 use crate::stand_in::{self, Names};
-use crate::token::{Kind, quote, quote_text, tokenize};
+use crate::token::{quote, quote_text};
 use crate::virtual_table::Content;
 
 /// The steps from `live` to `declared`.
@@ -45,6 +46,7 @@ struct Builder<'t> {
     scratch: OnceCell<Connection>,
     /// What both schemas call that nobody has registered here: looked for once, since it takes all their texts.
     stand_ins: OnceCell<Names>,
+    defaults: OnceCell<Defaults>,
     steps: Vec<Step>,
     /// What there is after the steps so far, but for those that ran on the scratch copy since it was read.
     now: Schema,
@@ -53,8 +55,16 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(task: &'t Task<'t>) -> Self {
-        let (scratch, stand_ins, steps) = (OnceCell::new(), OnceCell::new(), Vec::new());
-        Self { task, scratch, stand_ins, steps, now: task.live.clone(), is_stale: false }
+        let (scratch, stand_ins, defaults) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self {
+            task,
+            scratch,
+            stand_ins,
+            defaults,
+            steps: Vec::new(),
+            now: task.live.clone(),
+            is_stale: false,
+        }
     }
 
     fn scratch(&self) -> rusqlite::Result<&Connection> {
@@ -85,6 +95,14 @@ impl<'t> Builder<'t> {
         };
         names.register(&conn)?;
         Ok(conn)
+    }
+
+    fn defaults(&self) -> rusqlite::Result<&Defaults> {
+        if let Some(defaults) = self.defaults.get() {
+            return Ok(defaults);
+        }
+        let defaults = Defaults::new(self.beside()?);
+        Ok(self.defaults.get_or_init(|| defaults))
     }
 
     fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {
@@ -273,19 +291,21 @@ impl<'t> Builder<'t> {
     }
 
     /// What ALTER TABLE ADD COLUMN accepts on a table with rows (<https://www.sqlite.org/lang_altertable.html>, section 5).
-    fn can_be_added(&self, table: &Table, column: &Column) -> bool {
+    ///
+    /// And where rows that are there read in it what a row gets that is inserted.
+    fn can_be_added(&self, table: &Table, column: &Column) -> rusqlite::Result<bool> {
         let computed = self
             .task
             .carry
             .table_to(&table.name)
             .and_then(|c| c.source_of(&column.name))
             .is_some_and(|s| matches!(s, Source::Using { .. }));
-        let constant = column.default.as_deref().is_none_or(is_constant);
+        let literal = column.default.as_deref().is_none_or(is_literal);
         let null = column.default.as_deref().is_none_or(|d| d == "null");
         let stored = column.generated.as_ref().is_some_and(|g| g.stored);
         let not_null = column.not_null.is_some() && column.generated.is_none();
-        let refused = computed || !constant || stored || (not_null && null);
-        !refused
+        let refused = computed || !literal || stored || (not_null && null);
+        Ok(!refused && (null || self.defaults()?.agree(column, table.strict)?))
     }
 
     /// The old table steps aside, so that the new one is created by the declared text itself and no other object is renamed with it.
@@ -480,19 +500,4 @@ fn renamed_columns(table: &TableCarry) -> Vec<(&str, &str, &str)> {
 fn renames_later(carry: &TableCarry, now: &Table) -> bool {
     let waits = |column: &ColumnCarry| matches!(&column.source, Source::Column(from) if now.column(&column.to).is_none() && now.column(from).is_some());
     carry.columns.iter().any(waits)
-}
-
-/// A literal, with or without a sign; everything else SQLite may take for non-constant.
-fn is_constant(default: &str) -> bool {
-    let Ok(tokens) = tokenize(default) else { return false };
-    let literal = match tokens.as_slice() {
-        [only] => only,
-        [sign, only] if sign.is_symbol("-") || sign.is_symbol("+") => only,
-        _ => return false,
-    };
-    match literal.kind {
-        Kind::Number | Kind::Text | Kind::Blob => true,
-        Kind::Word => !literal.text.starts_with("current_"),
-        _ => false,
-    }
 }

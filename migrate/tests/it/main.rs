@@ -10,6 +10,7 @@ mod compare;
 mod copies;
 mod declared;
 mod declared_rows;
+mod defaults;
 mod directive_lines;
 mod directives;
 mod dumps;

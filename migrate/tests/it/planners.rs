@@ -418,6 +418,39 @@ fn an_index_that_the_plan_leaves_out_of_step_disproves_it() {
 }
 
 #[test]
+fn a_new_column_that_reads_otherwise_than_its_default_in_a_row_that_is_inserted_disproves_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let loss = "would give rows of t another value of b, which is new, than its DEFAULT gives";
+    for (column, more, loss) in [
+        ("b VARCHAR(20) DEFAULT 1e2", "", loss),
+        ("b TEXT DEFAULT -0.0", "", loss),
+        ("b TEXT DEFAULT (1.10)", "", loss),
+        ("b TEXT DEFAULT true", "", ""),
+        ("b BLOB DEFAULT 1.0", "", ""),
+        ("b TEXT DEFAULT 'x'", ";UPDATE t SET b = 'y'", loss),
+        ("b TEXT", ";UPDATE t SET b = 'y'", loss),
+        ("b VARCHAR(20) DEFAULT 1e2", ";UPDATE t SET b = '100.0'", ""),
+        ("b TEXT DEFAULT '1e2'", "", ""),
+        ("b INTEGER DEFAULT 1e2", "", ""),
+        ("b BLOB DEFAULT x'31'", "", ""),
+    ] {
+        let (old, new) =
+            ("CREATE TABLE t (a); INSERT INTO t VALUES (1)", format!("CREATE TABLE t (a, {column})"));
+        let plan = format!("ALTER TABLE t ADD COLUMN {column}{more}");
+        check_loss(&folder, old, &new, &plan, &plan, loss);
+    }
+    let column = "b TEXT DEFAULT (lower('X'))";
+    let (old, new) =
+        ("CREATE TABLE t (a); INSERT INTO t VALUES (1)", format!("CREATE TABLE t (a, {column})"));
+    for (value, loss) in [("'X'", loss), ("'x'", "")] {
+        let plan = format!(
+            "CREATE TABLE n (a, {column});INSERT INTO n (rowid, a, b) SELECT rowid, a, {value} FROM t;DROP TABLE t;ALTER TABLE n RENAME TO t"
+        );
+        check_loss(&folder, old, &new, &plan, &plan, loss);
+    }
+}
+
+#[test]
 fn without_atlas_only_the_builtin_planner_is_told_of() {
     let bench = Bench::new(OLD).with(|s| s.planner = PlannerChoice::Auto);
     let planners: Vec<_> = bench.reaches(NEW).proposals.into_iter().map(|p| p.planner).collect();

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::carry::TableCarry;
+use crate::default::is_literal;
 use crate::schema::{Affinity, Column, Key, Schema, Table, VirtualTable};
 use crate::token::{canonical_name, default_beside_columns, quote};
 use crate::virtual_table::Content;
@@ -182,7 +183,7 @@ impl Change<'_> {
         let name = quote(&is.name);
         needs.scan = true;
         needs.widen.push((name.clone(), format!("{name} IS {}", default_beside_columns(value))));
-        (super::is_constant(value) && self.carry.keeps_names()).then_some(())
+        (is_literal(value) && self.carry.keeps_names()).then_some(())
     }
 
     /// A CHECK that is new has to have been asked of the rows.

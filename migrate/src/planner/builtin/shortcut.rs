@@ -127,7 +127,7 @@ impl Trial<'_, '_> {
         let (table, now) = (self.table, self.now()?);
         let Some(old) = now.table(&table.name) else { return Ok(false) };
         for column in table.columns.iter().filter(|column| old.column(&column.name).is_none()) {
-            if !self.builder.can_be_added(table, column) {
+            if !self.builder.can_be_added(table, column)? {
                 return Ok(false);
             }
             let checked = column.has_check || (column.generated.is_some() && column.not_null.is_some());
@@ -294,22 +294,18 @@ impl Trial<'_, '_> {
     fn finds_defaults(&self, needs: &Needs) -> rusqlite::Result<bool> {
         let now = self.now()?;
         let Some(old) = now.table(&self.table.name) else { return Ok(false) };
-        let trial = self.builder.beside()?;
+        let defaults = self.builder.defaults()?;
         for (name, condition) in &needs.widen {
             let columns = old.columns.iter().filter(|column| quote(&column.name) == *name);
             for column in columns {
-                let strict = if old.strict { " STRICT" } else { "" };
                 let (type_, collation) = (&column.type_, quote(&column.collation));
                 let default = column.default.as_deref().unwrap_or("NULL");
-                trial.execute_batch(&format!(
-                    "CREATE TABLE trial (landfall_key INTEGER PRIMARY KEY){strict}; INSERT INTO trial VALUES (1);
-                     ALTER TABLE trial ADD COLUMN {name} {type_} COLLATE {collation} DEFAULT {default}"
-                ))?;
+                let definition = format!("{name} {type_} COLLATE {collation} DEFAULT {default}");
                 let sql = format!("SELECT count(*) FROM trial WHERE {condition}");
-                if trial.query_row(&sql, [], |row| row.get::<_, u64>(0))? != 1 {
+                let count = |trial: &Connection| trial.query_row(&sql, [], |row| row.get::<_, u64>(0));
+                if defaults.older_row(&definition, old.strict, count)? != 1 {
                     return Ok(false);
                 }
-                trial.execute_batch("DROP TABLE trial")?;
             }
         }
         Ok(true)
