@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use crate::bench;
 use crate::release::deploy::machine::APPROVAL;
+use crate::release::image;
 use crate::release::pull::KEEP;
+use crate::release::rollback::Data;
+use crate::ui::Format;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use migrate::{Approval, PlannerChoice, ProofLevel};
@@ -428,6 +431,14 @@ pub(crate) struct Bases {
     pub(crate) base_image: Option<String>,
 }
 
+impl Bases {
+    /// As they were asked for.
+    pub(crate) fn wanted(self) -> image::Bases {
+        let Self { builder_image, atlas_image, base_image } = self;
+        image::Bases { builder: builder_image, atlas: atlas_image, base: base_image }
+    }
+}
+
 /// What a deploy may do that it does not do unasked.
 #[derive(Debug, Clone)]
 pub(crate) enum Allowed {
@@ -574,14 +585,6 @@ pub(crate) struct Rollback {
     pub(crate) format: Format,
 }
 
-/// Where the data of an earlier release comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Data {
-    Copy,
-    Snapshot,
-    Newest,
-}
-
 /// What `cargo xtask lock` does.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
@@ -673,13 +676,6 @@ pub(crate) struct Bench {
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
-}
-
-/// What stdout carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Text,
-    Json,
 }
 
 /// A tool, or something else of a machine, that some tests need.

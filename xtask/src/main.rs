@@ -28,10 +28,10 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::project::Project;
-use crate::ui::Ui;
+use crate::ui::{Format, Ui};
 
 fn main() -> ExitCode {
     let exit = match Cli::try_parse() {

@@ -17,7 +17,6 @@ use migrate::{Event, Interrupt, Planner, Watch, shown, shown_in_line, written};
 use serde::Serialize;
 use terminal_size::Width;
 
-use crate::cli::Format;
 use crate::error::{Error, Kind, Told};
 use crate::plain;
 use crate::release::annotation::Annotation;
@@ -33,6 +32,13 @@ const VERSION: u32 = 2;
 const STATUS: usize = 13;
 /// How often a progress that is no terminal gets a line.
 const PLAIN_EVERY: Duration = Duration::from_secs(3);
+
+/// What stdout carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
 
 /// The one JSON document that stdout carries with `--format json`.
 ///

@@ -5,9 +5,20 @@ use std::collections::BTreeSet;
 use migrate::{Planner, Prediction};
 use serde::Serialize;
 
-use super::svg::{Panel, Series};
-use super::table;
 use super::work::Work;
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Measured {
+    /// How often each was timed.
+    pub(crate) runs: usize,
+    /// The version of SQLite in ours.
+    pub(crate) sqlite: &'static str,
+    /// What Atlas says of its version; null when it was not found.
+    pub(crate) atlas: Option<String>,
+    /// One for each work and size.
+    pub(crate) lines: Vec<Line>,
+}
 
 /// Ours, once.
 #[derive(Debug, Clone)]
@@ -125,15 +136,6 @@ impl Line {
             notes: laps.notes.clone(),
         }
     }
-
-    /// `rewrite, 10,000 rows: ours 0.13 s, Atlas 98.2 ms, cp + fsync 5.10 ms`.
-    pub(crate) fn told(&self) -> String {
-        let named = [("ours", self.ours), ("Atlas", self.atlas), (self.limit_is, self.limit)];
-        let times = named.into_iter().filter_map(|(name, times)| Some((name, times?.median)));
-        let times: Vec<_> =
-            times.map(|(name, median)| format!("{name} {}", table::seconds(median))).collect();
-        format!("{}, {}: {}", self.work, table::size(self), times.join(", "))
-    }
 }
 
 impl Times {
@@ -171,23 +173,6 @@ impl Parts {
         let whole = self.process + self.look + self.step + self.evidence + self.keys + self.commit;
         self.evidence / whole.max(f64::MIN_POSITIVE)
     }
-}
-
-/// Each work that somebody does, as times against sizes.
-pub(crate) fn panels(lines: &[Line]) -> Vec<Panel> {
-    let mut panels: Vec<Panel> = Vec::new();
-    for line in lines.iter().filter(|line| line.ours.is_some()) {
-        if panels.last().is_none_or(|panel| panel.title != line.work) {
-            let series = ["ours", "Atlas", line.limit_is].map(|name| Series { name, points: Vec::new() });
-            panels.push(Panel { title: line.work, unit: line.unit, series: series.into() });
-        }
-        let times = [line.ours, line.atlas, line.limit];
-        let series = panels.last_mut().into_iter().flat_map(|panel| &mut panel.series);
-        for (series, times) in series.zip(times) {
-            series.points.extend(times.map(|times| (line.size as f64, times.median)));
-        }
-    }
-    panels
 }
 
 #[cfg(test)]
@@ -231,18 +216,5 @@ mod tests {
         assert_eq!((parts.transaction, line.prediction), (2.0, laps(0.5).ours[0].prediction));
         assert_eq!(Line::new(work("add-check"), 10, &laps(0.0)).without_copy, None);
         assert!(Line::new(work("no-drift"), 10, &laps(0.0)).parts.is_none());
-    }
-
-    #[test]
-    fn each_work_that_somebody_does_is_drawn_in_all_its_sizes() {
-        let line = |name: &str, size| Line::new(work(name), size, &laps(0.0));
-        let cp = Line::new(work("cp"), 10, &Laps { limit: vec![1.0], ..Laps::default() });
-        let panels = panels(&[line("add-check", 10), line("add-check", 100), line("rewrite", 10), cp]);
-        let told: Vec<_> = panels.iter().map(|panel| (panel.title, panel.unit)).collect();
-        assert_eq!(told, [("add-check", "rows"), ("rewrite", "rows")]);
-        let points = panels[0].series.iter().map(|series| (series.name, series.points.clone()));
-        let ours = ("ours", vec![(10.0, 4.5), (100.0, 4.5)]);
-        let limit = ("a bare scan", vec![(10.0, 1.0), (100.0, 1.0)]);
-        assert_eq!(points.collect::<Vec<_>>(), [ours, ("Atlas", vec![]), limit]);
     }
 }

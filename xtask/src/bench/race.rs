@@ -2,22 +2,69 @@
 //!
 //! A time of something that went wrong is worth nothing: ours that is not what it has to be is an error, Atlas's a note.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use migrate::{Declared, Outcome, Part, Report, Settings, TableRows};
+use migrate::{Declared, Interrupt, Outcome, Part, Report, Settings, TableRows};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Track;
+use super::binaries::{Binaries, folder};
+use super::data;
 use super::limit;
 use super::line::{Lap, Laps, Line};
+use super::table;
 use super::work::{On, Ours, Work};
 use crate::error::{Error, Kind};
+use crate::project::Project;
+use crate::text;
 use crate::tool::app::{self, Change};
 use crate::tool::run::Timed;
 use crate::tool::{atlas, xtask};
+use crate::ui::Ui;
+
+/// A copy, its log, the copy that a boot makes, and what is sorted: as many times the database.
+const ROOM: u64 = 4;
+
+/// Where races are held.
+pub(super) struct Track<'a> {
+    pub(super) project: &'a Project,
+    pub(super) binaries: Binaries,
+    pub(super) runs: usize,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) ui: &'a Ui,
+}
+
+impl Track<'_> {
+    /// All works on one database.
+    pub(super) fn all(&self, works: &[&Work], on: On, size: u64) -> Result<Vec<Line>> {
+        let folder = folder(self.project)?;
+        let base = folder.path().join("base");
+        self.ui.status("Making", format!("a database of {}", on.counted(size)));
+        match on {
+            On::Rows => data::of_rows(&base, size, self.interrupt)?,
+            On::Tables => data::of_tables(&base, size)?,
+        }
+        let bytes = fs::metadata(&base)?.len();
+        migrate::make_sure_of_room(&base, "a benchmark", bytes * ROOM)?;
+        self.ui.status("Made", format!("{}, {}", on.counted(size), text::size(bytes)));
+        works.iter().map(|work| self.race(work, size, &base)).collect()
+    }
+
+    /// One work on copies of `base`.
+    fn race(&self, work: &Work, size: u64, base: &Path) -> Result<Line> {
+        let race = Race::new(self, work, size, base)?;
+        let mut laps = Laps::default();
+        for _ in 0..self.runs {
+            race.lap(&mut laps)?;
+        }
+        let line = Line::new(work, size, &laps);
+        self.ui.status("Timed", table::line(&line));
+        Ok(line)
+    }
+}
 
 /// A work at one size.
 struct Race<'a> {
@@ -49,25 +96,11 @@ struct Left {
     lost: Option<String>,
 }
 
-impl Track<'_> {
-    /// One work on copies of `base`.
-    pub(super) fn race(&self, work: &Work, size: u64, base: &Path) -> Result<Line> {
-        let race = Race::new(self, work, size, base)?;
-        let mut laps = Laps::default();
-        for _ in 0..self.runs {
-            race.lap(&mut laps)?;
-        }
-        let line = Line::new(work, size, &laps);
-        self.ui.status("Timed", line.told());
-        Ok(line)
-    }
-}
-
 impl<'a> Race<'a> {
     fn new(track: &'a Track<'a>, work: &'a Work, size: u64, base: &'a Path) -> Result<Self> {
         let written = |suffix: &str, text: &str| -> Result<PathBuf> {
             let file = base.with_file_name(format!("{}{suffix}.sql", work.name));
-            std::fs::write(&file, text).context("cannot write the schema of a benchmark")?;
+            fs::write(&file, text).context("cannot write the schema of a benchmark")?;
             Ok(file)
         };
         let schema = written("", &work.declared(size))?;

@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::table;
+use super::format;
+use super::line::Line;
 
 /// One work.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,23 @@ const MARGIN: (f64, f64, f64, f64) = (58.0, 30.0, 16.0, 58.0);
 const KEY: f64 = 61.0;
 /// Above all of it, for its title.
 const HEAD: f64 = 44.0;
+
+/// Each work that somebody does, as times against sizes.
+pub(crate) fn panels(lines: &[Line]) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = Vec::new();
+    for line in lines.iter().filter(|line| line.ours.is_some()) {
+        if panels.last().is_none_or(|panel| panel.title != line.work) {
+            let series = ["ours", "Atlas", line.limit_is].map(|name| Series { name, points: Vec::new() });
+            panels.push(Panel { title: line.work, unit: line.unit, series: series.into() });
+        }
+        let times = [line.ours, line.atlas, line.limit];
+        let series = panels.last_mut().into_iter().flat_map(|panel| &mut panel.series);
+        for (series, times) in series.zip(times) {
+            series.points.extend(times.map(|times| (line.size as f64, times.median)));
+        }
+    }
+    panels
+}
 
 /// All of them on one sheet; times have the same scale everywhere, so that panels can be compared.
 pub(crate) fn picture(panels: &[Panel]) -> String {
@@ -122,7 +140,7 @@ fn line(series: &Series, colour: &str, dash: &str, x: &Scale, y: &Scale) -> Stri
             y.at(*seconds),
             escaped(series.name),
             count(*size),
-            table::seconds(*seconds)
+            format::seconds(*seconds)
         );
     }
     out
@@ -203,6 +221,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::line::{Lap, Laps};
     use crate::bench::work::WORKS;
 
     fn panel(title: &'static str, ours: &[(f64, f64)]) -> Panel {
@@ -276,5 +295,32 @@ mod tests {
     fn labels_are_short() {
         assert_eq!([1e-4, 1e-3, 1e-1, 1.0, 100.0].map(time), ["0.1 ms", "1 ms", "100 ms", "1 s", "100 s"]);
         assert_eq!([1.0, 60.0, 1e3, 1e4, 1e7].map(count), ["1", "60", "1k", "10k", "10M"]);
+    }
+
+    fn laps() -> Laps {
+        let ours = Lap {
+            seconds: 4.5,
+            copy: 0.0,
+            transaction: 2.0,
+            parts: [0.1, 1.0, 0.5, 0.3, 0.1],
+            peak: None,
+            planner: None,
+            prediction: None,
+        };
+        Laps { ours: vec![ours], limit: vec![1.0], ..Laps::default() }
+    }
+
+    #[test]
+    fn each_work_that_somebody_does_is_drawn_in_all_its_sizes() {
+        let work = |name: &str| WORKS.iter().find(|work| work.name == name).unwrap();
+        let line = |name: &str, size| Line::new(work(name), size, &laps());
+        let cp = Line::new(work("cp"), 10, &Laps { limit: vec![1.0], ..Laps::default() });
+        let panels = panels(&[line("add-check", 10), line("add-check", 100), line("rewrite", 10), cp]);
+        let told: Vec<_> = panels.iter().map(|panel| (panel.title, panel.unit)).collect();
+        assert_eq!(told, [("add-check", "rows"), ("rewrite", "rows")]);
+        let points = panels[0].series.iter().map(|series| (series.name, series.points.clone()));
+        let ours = ("ours", vec![(10.0, 4.5), (100.0, 4.5)]);
+        let limit = ("a bare scan", vec![(10.0, 1.0), (100.0, 1.0)]);
+        assert_eq!(points.collect::<Vec<_>>(), [ours, ("Atlas", vec![]), limit]);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Measured;
-use super::line::{Line, Parts, Times};
+use super::format::{digits, scale, seconds};
+use super::line::{Line, Measured, Parts, Times};
 use super::work::On;
 use crate::text;
 
@@ -27,14 +27,16 @@ pub(super) fn told(measured: &Measured) -> String {
     sections.join("\n")
 }
 
-/// Three digits that count: `0.85 ms`, `4.21 ms`, `123 ms`, `1.71 s`.
-pub(super) fn seconds(seconds: f64) -> String {
-    let (scale, unit) = scale(seconds);
-    format!("{} {unit}", digits(seconds * scale))
+/// `rewrite, 10,000 rows: ours 0.13 s, Atlas 98.2 ms, cp + fsync 5.10 ms`.
+pub(super) fn line(line: &Line) -> String {
+    let named = [("ours", line.ours), ("Atlas", line.atlas), (line.limit_is, line.limit)];
+    let times = named.into_iter().filter_map(|(name, times)| Some((name, times?.median)));
+    let times: Vec<_> = times.map(|(name, median)| format!("{name} {}", seconds(median))).collect();
+    format!("{}, {}: {}", line.work, size(line), times.join(", "))
 }
 
 /// `10,000 rows`.
-pub(super) fn size(line: &Line) -> String {
+fn size(line: &Line) -> String {
     let on = if line.unit == On::Rows.unit() { On::Rows } else { On::Tables };
     on.counted(line.size)
 }
@@ -110,19 +112,6 @@ fn times(times: Option<Times>) -> String {
     let (scale, unit) = scale(median);
     let [median, min, max] = [median, min, max].map(|seconds| digits(seconds * scale));
     format!("{median} {unit} ({min}..{max})")
-}
-
-fn scale(seconds: f64) -> (f64, &'static str) {
-    if seconds < 0.9995 { (1e3, "ms") } else { (1.0, "s") }
-}
-
-/// Three of them where there are as many behind the point.
-fn digits(number: f64) -> String {
-    match number {
-        ..9.995 => format!("{number:.2}"),
-        ..99.95 => format!("{number:.1}"),
-        _ => text::grouped(number.round() as u64),
-    }
 }
 
 /// Rows of cells as text: columns before `left` and from `right` on begin, those between end, where their widest does.

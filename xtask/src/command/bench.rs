@@ -21,9 +21,10 @@ pub(crate) fn run(project: &Project, args: &cli::Bench, interrupt: &Interrupt, u
     let wanted = Wanted { rows, only, runs: args.runs.get(), builds: !no_build };
     let measured = bench::run(project, &wanted, interrupt, ui)?;
     ui.keep(&measured);
-    ui.result(&measured.told());
+    ui.result(&bench::table(&measured));
     if let Some(file) = &args.svg {
-        fs::write(file, measured.drawn()).with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(file, bench::picture(&measured))
+            .with_context(|| format!("cannot write {}", file.display()))?;
         ui.status("Drawn", file.display());
     }
     Ok(0)

@@ -41,7 +41,7 @@ fn wanted(args: cli::Deploy) -> Wanted {
         no_smoke: args.no_smoke,
         backup: args.backup,
         restore_data: args.restore_data,
-        bases: args.bases,
+        bases: args.bases.wanted(),
         wait_timeout: Duration::from_secs(args.wait_timeout.into()),
         snapshot_timeout: Duration::from_secs(args.snapshot_timeout.into()),
         lock_wait: Duration::from_secs(args.lock_wait.into()),

@@ -22,7 +22,7 @@ struct Report {
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, args: cli::Image, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
     let fly = FlyToml::read(&project.root)?;
-    let built = image::build(project, &fly, &args.bases, args.tag, interrupt, ui)?;
+    let built = image::build(project, &fly, &args.bases.wanted(), args.tag, interrupt, ui)?;
     ui.result(&built.to_string());
     let mut report = Report { image: built, smoke: Vec::new() };
     ui.keep(&report);

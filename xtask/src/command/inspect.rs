@@ -8,7 +8,7 @@ use migrate::{Interrupt, Settings};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::project::Project;
-use crate::ui::Ui;
+use crate::ui::{Format, Ui};
 
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, args: cli::Inspect, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
@@ -17,7 +17,7 @@ pub(crate) fn run(project: &Project, args: cli::Inspect, interrupt: &Interrupt, 
     let db = args.db.unwrap_or_else(|| project.local_db.clone());
     let live = migrate::inspect(&db, &settings)?;
     ui.keep(&live);
-    if args.format == cli::Format::Text {
+    if args.format == Format::Text {
         let is_exact = ui.exact(&live.sql);
         if !is_exact {
             return Err(inexact(&db.display().to_string()).into());

@@ -46,7 +46,10 @@ fn wanted(args: cli::Rehearse) -> Result<(Wanted, Option<PathBuf>)> {
         document::file::refuse_unknown(file)?;
     }
     let wait_timeout = Duration::from_secs(args.wait_timeout.into());
-    Ok((Wanted { on, image: args.image, bases: args.bases, allow: args.allow, wait_timeout }, args.report))
+    Ok((
+        Wanted { on, image: args.image, bases: args.bases.wanted(), allow: args.allow, wait_timeout },
+        args.report,
+    ))
 }
 
 fn told(rehearsal: &Rehearsal) -> String {

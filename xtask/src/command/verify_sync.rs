@@ -42,7 +42,7 @@ fn annotate(project: &Project, found: &Found, interrupt: &Interrupt, ui: &Ui) ->
     }
     let declared = Declared::read(&project.schema, &project.settings(interrupt))?;
     let prefix = git::prefix(&project.root)?;
-    annotation::of(found, &declared, |file| prefix.join(project.in_root(file)))
+    annotation::of(found.change.as_ref(), &declared, |file| prefix.join(project.in_root(file)))
         .iter()
         .for_each(|line| ui.annotation(line));
     Ok(())

@@ -4,9 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use migrate::{Declared, Hazard, HazardName, shown, shown_in_line};
-
-use super::sync::Found;
+use migrate::{Declared, Hazard, HazardName, Report, shown, shown_in_line};
 
 /// A line that is a command to the runner of a workflow: nothing in it ends it, or begins another.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,11 +20,11 @@ impl fmt::Display for Annotation {
 ///
 /// `in_repository` gives a file of the schema its path in the repository.
 pub(crate) fn of(
-    found: &Found,
+    change: Option<&Report>,
     declared: &Declared,
     in_repository: impl Fn(&Path) -> PathBuf,
 ) -> Vec<Annotation> {
-    let Some(change) = &found.change else { return Vec::new() };
+    let Some(change) = change else { return Vec::new() };
     let told = |hazard: &Hazard| {
         let level = if hazard.stops() { "error" } else { "notice" };
         let remedy = if hazard.stops() { format!("\n{}", hazard.remedy) } else { String::new() };

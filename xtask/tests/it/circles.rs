@@ -187,9 +187,8 @@ fn shown(circles: &[Uses]) -> String {
 #[test]
 fn no_file_uses_one_that_uses_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for name in ["app"] {
-        assert_eq!(shown(&circles(&uses(&root.join(name).join("src")))), "", "{name}");
-    }
+    // In the two others the same is on its way.
+    assert_eq!(shown(&circles(&uses(&root.join("app/src")))), "");
 }
 
 #[test]

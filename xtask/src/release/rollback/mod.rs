@@ -37,13 +37,20 @@ use super::shipping::ship::Candidate;
 use super::shipping::sight::Sight;
 use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, permit};
-use crate::cli::Data;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::{AppName, Revision};
 use crate::project::Project;
 use crate::tool::fly::{Fly, Machine, Volume};
 use crate::ui::Ui;
+
+/// Where the data of an earlier release comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Data {
+    Copy,
+    Snapshot,
+    Newest,
+}
 
 /// Between two looks.
 const TICK: Duration = Duration::from_millis(500);
