@@ -247,6 +247,7 @@ fn try_append(
             Swapped::Done => Pushed::Everywhere,
             Swapped::Moved(_) => return Ok(None),
             Swapped::Refused(reason) | Swapped::Silent(reason) => Pushed::OnlyHere(reason),
+            Swapped::Ambiguous(other) => Pushed::OnlyHere(git::ambiguous(&other)),
         },
     };
     let is_set = git::set_ref(root, &ref_name(app), tip.as_ref(), &commit)?;
@@ -268,6 +269,10 @@ fn joined(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Chain> {
         && let Err(reason) = git::fetch_history(root, &name, interrupt)?
     {
         return Ok(Chain { tip: own, origin: Some(Err(not_reached(&reason))) });
+    }
+    if !git::has(root, &there)? {
+        let reason = not_reached("it moved the ref meanwhile");
+        return Ok(Chain { tip: own, origin: Some(Err(reason)) });
     }
     let mut tip = there.clone();
     if let Some(own) = &own {

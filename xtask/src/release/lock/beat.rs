@@ -104,6 +104,7 @@ impl Writer {
     fn not_renewed(&self, own: &Mutex<Own>, commit: CommitId, swapped: Swapped) {
         match swapped {
             Swapped::Refused(reason) => look(own).trouble = reason,
+            Swapped::Ambiguous(other) => look(own).trouble = git::ambiguous(&other),
             Swapped::Silent(reason) => {
                 let mut own = look(own);
                 own.trouble = reason;
@@ -185,16 +186,16 @@ impl Beat {
             Swapped::Moved(Some(now)) if own.pushed.contains(&now) => remove(&now),
             removed => removed,
         };
-        match removed {
+        let reason = match removed {
             // Broken, or taken by somebody else: nothing of ours is there.
-            Swapped::Done | Swapped::Moved(_) => Ok(()),
-            Swapped::Refused(reason) | Swapped::Silent(reason) => {
-                // One of those without an answer may have got through.
-                let latest = SystemTime::now() + self.writer.timing.expiry;
-                let expires = if own.pushed.is_empty() { own.term.told } else { latest };
-                Err((reason, humantime::format_rfc3339_seconds(expires).to_string()))
-            }
-        }
+            Swapped::Done | Swapped::Moved(_) => return Ok(()),
+            Swapped::Refused(reason) | Swapped::Silent(reason) => reason,
+            Swapped::Ambiguous(other) => git::ambiguous(&other),
+        };
+        // One of those without an answer may have got through.
+        let latest = SystemTime::now() + self.writer.timing.expiry;
+        let expires = if own.pushed.is_empty() { own.term.told } else { latest };
+        Err((reason, humantime::format_rfc3339_seconds(expires).to_string()))
     }
 }
 

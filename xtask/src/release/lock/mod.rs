@@ -22,6 +22,7 @@ use self::beat::{Beat, Writer};
 pub(crate) use self::holder::{Holder, Work};
 use self::local::{Held, Local};
 pub(crate) use self::status::{State, Status, status};
+use super::approval::shell_word;
 use super::identity::Identity;
 use crate::error::{Error, Kind};
 use crate::name::{AppName, CommitId, RefName, Revision};
@@ -308,6 +309,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
             Swapped::Done => Ok(Some(Beat::start(self.writer.clone(), commit, term))),
             Swapped::Moved(_) => Ok(None),
             Swapped::Refused(reason) => Err(refused(self.app(), "take", &reason).into()),
+            Swapped::Ambiguous(other) => Err(ambiguous(self.app(), "taken", &other).into()),
             Swapped::Silent(reason) => {
                 let removed = git::swap(root, &name, Some(&commit), None)?;
                 let is_gone = matches!(removed, Swapped::Done | Swapped::Moved(_));
@@ -467,6 +469,14 @@ fn refused(app: &AppName, what: &str, reason: &str) -> Error {
     Error::new(Kind::Failed, app, message).unchanged().remedy(
         "allow whoever deploys to push refs/landfall/*, in the rules of the repository and in their rights",
     )
+}
+
+fn ambiguous(app: &AppName, what: &str, other: &str) -> Error {
+    let name = ref_name(app);
+    let message = format!("{name} cannot be {what}: {}", git::ambiguous(other));
+    Error::new(Kind::Failed, app, message)
+        .unchanged()
+        .remedy(format!("delete that one: git push origin --delete {}", shell_word(other)))
 }
 
 fn unanswered(app: &AppName, reason: &str, left_until: Option<SystemTime>) -> Error {

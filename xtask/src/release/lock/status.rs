@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::holder::to_the_second;
 use super::local::{self, Held};
-use super::{Holder, Place, Seen, TIMING, fetched, interrupted, look, not_read, ref_name, refused, told};
+use super::{
+    Holder, Place, Seen, TIMING, ambiguous, fetched, interrupted, look, not_read, ref_name, refused, told,
+};
 use crate::error::{Error, Kind};
 use crate::name::{AppName, CommitId};
 use crate::project::Project;
@@ -107,6 +109,7 @@ impl Status {
             Swapped::Done | Swapped::Moved(None) => Ok(()),
             Swapped::Moved(Some(now)) => Err(self.moved(root, &now)?.into()),
             Swapped::Refused(reason) => Err(refused(app, "remove", &reason).into()),
+            Swapped::Ambiguous(other) => Err(ambiguous(app, "removed", &other).into()),
             Swapped::Silent(reason) => {
                 let message = format!("origin did not say whether the lock of {app} was broken: {reason}");
                 Err(Error::new(Kind::Failed, app, message)

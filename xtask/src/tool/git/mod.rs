@@ -15,7 +15,8 @@ pub(crate) use self::object::{
     Tree, blob, commit, commits_only_in, history, message, reparent, set_ref, tree,
 };
 pub(crate) use self::origin::{
-    Origin, Pushed, Swapped, fetch, fetch_history, has_origin, is_shallow, origin_ref, put, refs, swap,
+    Origin, Pushed, Swapped, ambiguous, fetch, fetch_history, has_origin, is_shallow, origin_ref, put, refs,
+    swap,
 };
 pub(crate) use self::origin::{Pushedness, is_pushed};
 use super::child::{Child, Program};

@@ -84,7 +84,7 @@ pub(crate) fn message(root: &Path, commit: &CommitId) -> Result<Option<String>> 
 
 /// All commits that a commit stands on, itself first, each with what it says.
 pub(crate) fn history(root: &Path, tip: &CommitId) -> Result<Vec<(CommitId, String)>> {
-    Ok(log(root, &[], tip)?.unwrap_or_default())
+    log(root, &[], tip)?.ok_or_else(|| unreadable(tip).into())
 }
 
 /// The commits that `tip` stands on and `base` does not, the oldest first; those of the same files are the same.
@@ -92,12 +92,19 @@ pub(crate) fn commits_only_in(root: &Path, tip: &CommitId, base: &CommitId) -> R
     let trees = |commit: &CommitId| -> Result<Vec<(String, CommitId)>> {
         let how = ["log", "--no-color", "--no-show-signature", "--format=%T %H"];
         let text = ask(root, &[&how, ["--end-of-options", commit.object(), "--"].as_slice()].concat())?;
-        let lines = text.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once(' '));
+        // None would be a chain without commits, in whose place another's is put.
+        let text = text.ok_or_else(|| unreadable(commit))?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
         Ok(lines.filter_map(|(tree, commit)| Some((tree.to_owned(), CommitId::parse(commit)?))).collect())
     };
     let known: HashSet<_> = trees(base)?.into_iter().map(|(tree, _)| tree).collect();
     let own = trees(tip)?.into_iter().rev().filter(|(tree, _)| !known.contains(tree));
     Ok(own.map(|(_, commit)| commit).collect())
+}
+
+fn unreadable(commit: &CommitId) -> Error {
+    let message = format!("the history of commit {} cannot be read", commit.object());
+    Error::new(Kind::Failed, "git", message).remedy("check the repository: git fsck")
 }
 
 /// Whatever the configuration says of colours, signatures and encodings.

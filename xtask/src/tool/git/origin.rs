@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use migrate::Interrupt;
+use migrate::{Interrupt, shown_in_line};
 
 use super::{ask, git, last_line, told_without_credentials};
 use crate::name::{CommitId, RefName};
@@ -41,6 +41,8 @@ pub(crate) enum Swapped {
     Moved(Option<CommitId>),
     /// `origin` does not take it; why.
     Refused(String),
+    /// `origin` has this ref as well, and git cannot tell whose name was meant.
+    Ambiguous(String),
     /// No answer, so that nobody knows whether it was done; why.
     Silent(String),
 }
@@ -81,7 +83,7 @@ pub(crate) fn origin_ref(root: &Path, name: &RefName, interrupt: &Interrupt) -> 
     if !has_origin(root)? {
         return Ok(Origin::Nowhere);
     }
-    named(&git(root, &["ls-remote", "--end-of-options", "origin", name]), interrupt)
+    named(&git(root, &["ls-remote", "--end-of-options", "origin", name]), name, interrupt)
 }
 
 /// All refs of Landfall's, here and at `origin` where that answers.
@@ -98,13 +100,21 @@ pub(crate) fn refs(root: &Path, interrupt: &Interrupt) -> Result<BTreeSet<RefNam
     Ok(own.lines().chain(there).filter_map(RefName::parse).collect())
 }
 
-fn named(command: &Child, interrupt: &Interrupt) -> Result<Origin> {
+/// Each ref that `ls-remote` listed, with the object that it names.
+fn listed(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| line.split_once('\t')).map(|(object, name)| (name, object))
+}
+
+/// By its whole name: `ls-remote` also lists what only ends in it, such as a branch that somebody has called so.
+fn named(command: &Child, name: &RefName, interrupt: &Interrupt) -> Result<Origin> {
     Ok(match ask_origin(command, interrupt)? {
-        Ok(text) => match text.split_whitespace().next().map(CommitId::parse) {
-            None => Origin::Answered(None),
-            Some(Some(commit)) => Origin::Answered(Some(commit)),
-            Some(None) => Origin::Silent("it answered something else than a commit".to_owned()),
-        },
+        Ok(text) => {
+            match listed(&text).find(|(found, _)| *name == **found).map(|(_, id)| CommitId::parse(id)) {
+                None => Origin::Answered(None),
+                Some(Some(commit)) => Origin::Answered(Some(commit)),
+                Some(None) => Origin::Silent("it answered something else than a commit".to_owned()),
+            }
+        }
         Err(reason) => Origin::Silent(reason),
     })
 }
@@ -162,14 +172,15 @@ fn swap_once(
     let object = |commit: Option<&CommitId>| commit.map(|commit| commit.object().to_owned());
     let lease = format!("--force-with-lease={name}:{}", object(expected).unwrap_or_default());
     let refspec = format!("{}:{name}", object(new).unwrap_or_default());
-    let reason = match push(root, &lease, &refspec)? {
+    let reason = match push(root, name, &lease, &refspec)? {
         Ok(()) => return Ok(Swapped::Done),
         Err(NotPushed::Late) => return Ok(Swapped::Silent(late())),
+        Err(NotPushed::Ambiguous(other)) => return Ok(Swapped::Ambiguous(other)),
         Err(NotPushed::Failed(reason)) => reason,
     };
     // Neither a rejection nor a connection that broke says what the ref is now.
     let ask = git(root, &["ls-remote", "--end-of-options", "origin", name]).apart();
-    Ok(match named(&ask, &Interrupt::default())? {
+    Ok(match named(&ask, name, &Interrupt::default())? {
         Origin::Answered(now) if now.as_ref() == new => Swapped::Done,
         Origin::Answered(now) if now.as_ref() == expected => Swapped::Refused(reason),
         Origin::Answered(now) => Swapped::Moved(now),
@@ -187,8 +198,9 @@ fn is_being_written(reason: &str) -> bool {
 /// Makes a ref of `origin` name this commit, whatever it was. Why not, where it does not.
 pub(crate) fn put(root: &Path, name: &RefName, commit: &CommitId) -> Result<Result<(), String>> {
     let refspec = format!("{}:{name}", commit.object());
-    Ok(push(root, "--force", &refspec)?.map_err(|failed| match failed {
+    Ok(push(root, name, "--force", &refspec)?.map_err(|failed| match failed {
         NotPushed::Late => late(),
+        NotPushed::Ambiguous(other) => ambiguous(&other),
         NotPushed::Failed(reason) => reason,
     }))
 }
@@ -216,11 +228,33 @@ pub(crate) fn is_pushed(root: &Path, commit: &CommitId, interrupt: &Interrupt) -
 
 enum NotPushed {
     Late,
+    Ambiguous(String),
     Failed(String),
 }
 
+/// That `origin` has this ref beside the one that was meant.
+pub(crate) fn ambiguous(other: &str) -> String {
+    format!("origin also has {other}, which git takes for the same")
+}
+
+/// A ref of `origin` that git would take for this one in a push, which has no way to write that a name is whole (gitrevisions(7)).
+fn namesake(root: &Path, name: &RefName) -> Result<Option<String>> {
+    let ask = git(root, &["ls-remote", "--end-of-options", "origin", name]).apart();
+    // Where it does not answer the push is not answered either.
+    let text = ask_origin(&ask, &Interrupt::default())?.unwrap_or_default();
+    let short = |found: &str| {
+        let folder = found.strip_suffix(name.as_str());
+        folder.is_some_and(|folder| ["refs/", "refs/tags/", "refs/heads/", "refs/remotes/"].contains(&folder))
+    };
+    let mut others = listed(&text).filter(|(found, _)| short(found));
+    Ok(others.next().map(|(found, _)| shown_in_line(found).into_owned()))
+}
+
 /// No hook of this machine, no signature and no other ref takes part.
-fn push(root: &Path, force: &str, refspec: &str) -> Result<Result<(), NotPushed>> {
+fn push(root: &Path, name: &RefName, force: &str, refspec: &str) -> Result<Result<(), NotPushed>> {
+    if let Some(other) = namesake(root, name)? {
+        return Ok(Err(NotPushed::Ambiguous(other)));
+    }
     let how = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"];
     let to = [force, "--end-of-options", "origin", refspec];
     let command = [["-c", "push.gpgSign=false", "push"].as_slice(), &how, &to].concat();
@@ -356,7 +390,7 @@ mod tests {
     #[test]
     fn what_origin_names_that_is_no_commit_is_no_answer() {
         let told = |said: &str| {
-            named(&Child::new(Program::Git, "printf", ["%s", said]), &Interrupt::default()).unwrap()
+            named(&Child::new(Program::Git, "printf", ["%s", said]), &name(), &Interrupt::default()).unwrap()
         };
         let id = "0123456789abcdef0123456789abcdef01234567";
         assert!(matches!(told(&format!("{id}\t{NAME}\n")), Origin::Answered(Some(commit)) if commit == id));
@@ -367,6 +401,35 @@ mod tests {
         {
             assert!(matches!(told(&format!("{hostile}\t{NAME}\n")), Origin::Silent(_)), "{hostile}");
         }
+    }
+
+    #[test]
+    fn a_branch_that_is_called_like_a_ref_of_ours_is_another_one() {
+        let sandbox = Sandbox::new();
+        let ada = sandbox.clone("ada");
+        let head = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        commit(&ada);
+        let evil = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let asked = || origin_ref(&ada, &name(), &Interrupt::default()).unwrap();
+        for kind in ["refs/heads", "refs/tags", "refs"] {
+            let other = format!("{kind}/{NAME}");
+            assert_eq!(swap(&ada, &name(), None, Some(&head)).unwrap(), Swapped::Done);
+            git(&ada, &["push", "--quiet", "origin", &format!("{evil}:{other}")]);
+            assert!(matches!(asked(), Origin::Answered(Some(commit)) if commit == head), "{kind}");
+            assert_eq!(swap(&ada, &name(), Some(&head), None).unwrap(), Swapped::Ambiguous(other.clone()));
+            put(&ada, &name(), &evil).unwrap().unwrap_err();
+            assert_eq!(sandbox.named(NAME).unwrap(), *head);
+            git(&ada, &["push", "--quiet", "origin", "--delete", &other]);
+            assert_eq!(swap(&ada, &name(), Some(&head), None).unwrap(), Swapped::Done);
+            git(&ada, &["push", "--quiet", "origin", &format!("{evil}:{other}")]);
+            assert!(matches!(asked(), Origin::Answered(None)), "{kind}");
+            assert_eq!(swap(&ada, &name(), None, Some(&head)).unwrap(), Swapped::Ambiguous(other.clone()));
+            assert_eq!(sandbox.named(&other).unwrap(), *evil, "nothing of theirs is touched");
+            git(&ada, &["push", "--quiet", "origin", "--delete", &other]);
+        }
+        git(&ada, &["push", "--quiet", "origin", &format!("{evil}:refs/heads/deep/{NAME}")]);
+        assert_eq!(swap(&ada, &name(), None, Some(&head)).unwrap(), Swapped::Done);
+        assert!(matches!(asked(), Origin::Answered(Some(commit)) if commit == head));
     }
 
     #[test]
