@@ -46,9 +46,10 @@ fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
-    // Letters and marks by their category, and nothing to see.
-    let is_filler =
-        matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');
+    // Letters and marks by their category, and nothing to see: the rest of Unicode's Default_Ignorable_Code_Point.
+    let is_filler = matches!(c,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}');
     let category = c.general_category();
     is_filler || matches!(category, Control | Format | LineSeparator | ParagraphSeparator | Unassigned)
 }
@@ -158,8 +159,8 @@ mod tests {
     fn what_cannot_be_seen_is_written_out() {
         assert_eq!(shown("\u{1b}]0;t\u{7}\u{9b}1m\u{7f}\0"), r"\u{1b}]0;t\u{7}\u{9b}1m\u{7f}\u{0}");
         assert_eq!(
-            shown("a\u{202e}b\u{2066}c\u{200b}d\u{feff}e\u{ad}"),
-            r"a\u{202e}b\u{2066}c\u{200b}d\u{feff}e\u{ad}"
+            shown("a\u{202e}b\u{2066}c\u{200b}d\u{feff}e\u{ad}f\u{fe00}g\u{fe0f}h\u{e0100}i\u{180b}"),
+            r"a\u{202e}b\u{2066}c\u{200b}d\u{feff}e\u{ad}f\u{fe00}g\u{fe0f}h\u{e0100}i\u{180b}"
         );
         assert_eq!(
             shown("a\u{85}b\u{2028}c\u{2029}d\u{e0041}\u{3164}"),
