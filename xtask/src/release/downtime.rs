@@ -144,7 +144,7 @@ fn start_by_update(events: &[Event]) -> Option<f64> {
     let update = chain.iter().rposition(|event| event.kind == "update" || event.kind == "launch")?;
     let stopped = chain.get(update + 1).filter(|event| event.kind == "exit");
     let begun = stopped.unwrap_or(&chain[update]).timestamp;
-    let seconds = (start.timestamp - begun) as f64 / 1e3;
+    let seconds = (start.timestamp as f64 - begun as f64) / 1e3;
     (0.0..=600.0).contains(&seconds).then_some(seconds)
 }
 

@@ -1,8 +1,6 @@
 //! Today's schema against what production really has: what the next boot is going to change, whether that is approved, and how it
 //! went on a fork of production's own data.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report};
 
@@ -111,8 +109,7 @@ fn refuse_unbound(standing: &Standing, wanted: &Wanted, planned: &Report) -> Res
     let found = match &standing.status {
         Ok(status) if status.tables.iter().all(|table| table.rows == 0) => return Ok(()),
         Ok(status) => {
-            let rows = status.tables.iter().map(|table| table.rows).sum();
-            format!("production has {}", text::count(rows, "row"))
+            format!("production has {}", text::count(status.rows(), "row"))
         }
         Err(trouble) => format!("its rows were not counted: {}", trouble.message),
     };
@@ -168,7 +165,7 @@ fn rehearse(shipping: &Shipping<'_>, wanted: &Wanted, report: &mut Deploy) -> Re
 fn refuse_too_long(shipping: &Shipping<'_>, downtime: &Downtime) -> Result<(), Error> {
     let wait = shipping.wait_timeout;
     if downtime.high > wait.as_secs_f64() {
-        let needed = Duration::from_secs_f64(downtime.high.ceil()).as_secs();
+        let needed = downtime.high.ceil() as u64;
         let message = format!(
             "the change may take {}, and a deploy waits {}",
             text::seconds(downtime.high),
@@ -198,7 +195,7 @@ fn refuse_without_room(standing: &Standing, planned: &Report) -> Result<(), Erro
         return Ok(());
     }
     let grown = planned.disk.map_or(status.bytes, |disk| disk.peak.saturating_sub(disk.before));
-    let needed = status.bytes + grown;
+    let needed = status.bytes.saturating_add(grown);
     if status.disk.free >= needed {
         return Ok(());
     }
@@ -208,7 +205,7 @@ fn refuse_without_room(standing: &Standing, planned: &Report) -> Result<(), Erro
         text::size(needed),
         text::size(status.disk.free)
     );
-    let size = standing.volume.size_gb + 1 + u32::try_from(needed / 1_000_000_000).unwrap_or(u32::MAX / 2);
+    let size = u64::from(standing.volume.size_gb) + 1 + needed / 1_000_000_000;
     Err(Error::new(Kind::Failed, volume, message)
         .unchanged()
         .remedy(format!("make it larger: fly volumes extend {volume} --size {size}")))

@@ -130,7 +130,7 @@ fn wanting(bytes: u64, disk: Disk) -> Option<u64> {
 /// `1,246 rows in 2 tables: customers 1,234, orders 12`.
 fn counted(status: &Status) -> String {
     let tables = &status.tables;
-    let rows = tables.iter().map(|table| table.rows).sum();
+    let rows = status.rows();
     let told = format!("{} in {}", text::count(rows, "row"), text::count(tables.len() as u64, "table"));
     let named: Vec<_> = tables
         .iter()
@@ -158,5 +158,23 @@ mod tests {
         assert_eq!(wanting(0, GB - 1, 10 * GB), Some(2));
         assert_eq!(wanting(GB, 2 * GB, 3 * GB), None);
         assert_eq!(wanting(2 * GB, GB, 3 * GB), Some(3));
+    }
+
+    #[test]
+    fn no_number_that_a_machine_tells_is_more_than_can_be_reckoned_with() {
+        let told = |bytes: u64, free: u64, rows: u64| {
+            let table = |name: &str| serde_json::json!({ "table": name, "rows": rows });
+            let disk = serde_json::json!({ "free": free, "total": free });
+            serde_json::json!({
+                "file": "/data/db", "bytes": bytes, "tables": [table("a"), table("b")], "schema": "v1-0", "disk": disk
+            })
+        };
+        let read = |document| serde_json::from_value::<Status>(document);
+        let most = read(told(1 << 53, 1 << 53, u64::MAX)).unwrap();
+        assert_eq!(most.rows(), u64::MAX);
+        assert!(counted(&most).starts_with("18,446,744,073,709,551,615 rows in 2 tables"));
+        assert!(wanting(most.bytes, most.disk).is_some());
+        assert!(read(told(u64::MAX, 1, 1)).unwrap_err().to_string().contains("are on no disk"));
+        read(told(1, u64::MAX, 1)).unwrap_err();
     }
 }

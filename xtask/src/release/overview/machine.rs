@@ -131,12 +131,28 @@ fn short_digest(digest: &str) -> String {
 /// When it came into the state that it is in.
 fn since(machine: &Machine) -> Option<Rfc3339Timestamp> {
     let event = machine.events.iter().find(|event| event.status == machine.state)?;
-    let milliseconds = u64::try_from(event.timestamp).ok()?;
-    let time = UNIX_EPOCH + Duration::from_secs(milliseconds / 1000);
-    Some(format_rfc3339_seconds(time))
+    time(event.timestamp)
+}
+
+/// In milliseconds since 1970. Beyond the year 9999 RFC 3339 has no times.
+fn time(timestamp: i64) -> Option<Rfc3339Timestamp> {
+    let milliseconds = u64::try_from(timestamp).ok().filter(|time| *time < 253_402_300_800_000)?;
+    Some(format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(milliseconds / 1000)))
 }
 
 /// `shared-cpu-1x with 256 MB`, as Fly's own lists call it.
 fn size(guest: &Guest) -> String {
     format!("{}-cpu-{}x with {} MB", guest.cpu_kind, guest.cpus, guest.memory_mb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_nobody_can_write_is_none() {
+        let told = |timestamp| time(timestamp).map(|time| time.to_string());
+        assert_eq!(told(253_402_300_799_999).unwrap(), "9999-12-31T23:59:59Z");
+        assert_eq!([told(253_402_300_800_000), told(i64::MAX), told(-1)], [None, None, None]);
+    }
 }

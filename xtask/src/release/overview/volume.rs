@@ -85,7 +85,7 @@ impl fmt::Display for Held {
             machine.as_ref().map_or("no machine has it".to_owned(), |id| format!("machine {id} has it"));
         let aside = if *set_aside { ", set aside by a rollback" } else { "" };
         writeln!(f, "{} {volume}, {size_gb} GB in {region}: {holder}{aside}", text::title("Volume"))?;
-        let rows = database.tables.iter().map(|table| table.rows).sum();
+        let rows = database.rows();
         writeln!(
             f,
             "  database  {}, {}, {}",

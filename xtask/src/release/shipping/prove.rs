@@ -83,8 +83,7 @@ impl Proved {
 
     /// `12 rows`, of all tables; none where they were not counted.
     pub(crate) fn rows(&self) -> Option<String> {
-        let tables = &self.status.as_ref()?.tables;
-        Some(text::count(tables.iter().map(|table| table.rows).sum(), "row"))
+        Some(text::count(self.status.as_ref()?.rows(), "row"))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What production is right now, as far as it can be asked: the machine, its image, its schema and its rows.
 
 use migrate::{Live, TableRows};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Shipping;
 use super::patience::ASKING;
@@ -19,6 +20,7 @@ pub(crate) struct Status {
     /// The database.
     pub(crate) file: String,
     /// How large it is.
+    #[serde(deserialize_with = "bytes")]
     pub(crate) bytes: u64,
     /// The rows of every table.
     pub(crate) tables: Vec<TableRows>,
@@ -41,9 +43,25 @@ pub(crate) struct Status {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Disk {
     /// What is left of it.
+    #[serde(deserialize_with = "bytes")]
     pub(crate) free: u64,
     /// All of it.
+    #[serde(deserialize_with = "bytes")]
     pub(crate) total: u64,
+}
+
+impl Status {
+    /// The rows of all tables together.
+    pub(crate) fn rows(&self) -> u64 {
+        self.tables.iter().fold(0, |rows: u64, table| rows.saturating_add(table.rows))
+    }
+}
+
+/// No disk has more, and what is computed from it stays a number.
+fn bytes<'de, D: Deserializer<'de>>(told: D) -> Result<u64, D::Error> {
+    const MOST: u64 = 1 << 53;
+    let bytes = u64::deserialize(told)?;
+    if bytes > MOST { Err(D::Error::custom(format!("{bytes} bytes are on no disk"))) } else { Ok(bytes) }
 }
 
 /// A file beside the database.
@@ -52,6 +70,7 @@ pub(crate) struct File {
     /// Its path there.
     pub(crate) file: String,
     /// How large it is.
+    #[serde(deserialize_with = "bytes")]
     pub(crate) bytes: u64,
     /// When it was made, as in RFC 3339.
     pub(crate) time: String,
