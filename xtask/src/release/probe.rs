@@ -3,7 +3,7 @@
 use std::env;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
@@ -53,6 +53,8 @@ pub(crate) enum Health {
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
     base: String,
+    /// The same as it may be shown.
+    address: String,
     agent: Agent,
 }
 
@@ -70,7 +72,8 @@ impl Probe {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None);
-        Self { base, agent: settings.build().into() }
+        let address = without_credentials(&base);
+        Self { base, address, agent: settings.build().into() }
     }
 
     /// Of the service of this app, as the public reaches it: LANDFALL_URL, or its name at Fly.
@@ -80,9 +83,9 @@ impl Probe {
         Self::new(base.trim_end_matches('/').to_owned())
     }
 
-    /// The address that is asked.
+    /// The address that is asked, without what opens it.
     pub(crate) fn address(&self) -> &str {
-        &self.base
+        &self.address
     }
 
     /// `/healthz`.
@@ -117,15 +120,21 @@ impl Probe {
             let bytes = answer.len();
             anyhow!(
                 "{}/version answered {status} with {bytes} bytes that are no version of a service",
-                self.base
+                self.address
             )
         })
     }
 
     /// Its status and all that it answered.
     fn get(&self, path: &str) -> Result<(u16, Vec<u8>)> {
-        let address = format!("{}{path}", self.base);
-        let mut answer = self.agent.get(&address).call().with_context(|| format!("cannot ask {address}"))?;
+        let address = format!("{}{path}", self.address);
+        // An address that is none is in the error about it.
+        let shown = |error: ureq::Error| anyhow!(error.to_string().replace(&self.base, &self.address));
+        let mut answer = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            .call()
+            .map_err(|error| shown(error).context(format!("cannot ask {address}")))?;
         let status = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(SIZE).read_to_vec();
         let body = read.map_err(|error| match error {
@@ -136,6 +145,13 @@ impl Probe {
         })?;
         Ok((status, body))
     }
+}
+
+fn without_credentials(base: &str) -> String {
+    let (scheme, rest) = base.split_once("://").map_or(("", base), |(scheme, rest)| (scheme, rest));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}://{host}{path}") }
 }
 
 #[cfg(test)]
@@ -228,5 +244,19 @@ mod tests {
         let told = format!("{:#}", probe.version().unwrap_err());
         assert!(told.contains("answered 200, and its answer could not be read: timeout"), "{told}");
         assert_eq!(asked.try_iter().count(), 1, "it is asked once");
+    }
+
+    #[test]
+    fn what_opens_an_address_is_not_shown() {
+        for base in ["http://ada:S3CRET@127.0.0.1:1", "http://ada:S3CRET@127.0.0.1:x", "ada:S3CRET@host/a@b"]
+        {
+            let probe = Probe::new(base.to_owned());
+            let Health::Silent(why) = probe.health() else { panic!("{base} answered") };
+            let version = format!("{:#}", probe.version().unwrap_err());
+            for text in [probe.address(), &why, &version] {
+                assert!(!text.contains("S3CRET") && !text.contains("ada"), "{text}");
+            }
+        }
+        assert_eq!(Probe::new("https://a:b@shop.fly.dev/x".to_owned()).address(), "https://shop.fly.dev/x");
     }
 }

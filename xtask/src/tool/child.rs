@@ -67,7 +67,31 @@ const BUILD: &[&str] = &[
     "COLUMNS",
     "ATLAS",
     "FLYSIM",
-    "LANDFALL_*",
+    "LANDFALL_ATLAS_IMAGE",
+    "LANDFALL_BASE_IMAGE",
+    "LANDFALL_BUILDER_IMAGE",
+    "LANDFALL_PAIRS",
+    "LANDFALL_PLANNER",
+    "LANDFALL_REQUIRE",
+    "LANDFALL_SEED",
+    "LANDFALL_SEQUENCES",
+    "LANDFALL_SKIPPED",
+];
+/// What cargo fetches dependencies with; no `GIT_CONFIG_*`, in which a CI may hand git a token.
+const FETCH: &[&str] =
+    &["GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO"];
+/// Where Docker is, without what opens a registry (`DOCKER_AUTH_CONFIG`).
+const DAEMON: &[&str] = &[
+    "DOCKER_API_VERSION",
+    "DOCKER_BUILDKIT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_DEFAULT_PLATFORM",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "BUILDKIT_*",
+    "BUILDX_*",
 ];
 const DOCKER: &[&str] = &["DOCKER_*", "BUILDKIT_*", "BUILDX_*"];
 /// A token of GitHub's is git's where its helper for credentials asks for it.
@@ -92,7 +116,7 @@ impl Program {
                 [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "LANDFALL_*", "SQLITE_TMPDIR", "CI"]].concat()
             }
             Self::Atlas => ALL.to_vec(),
-            Self::Cargo | Self::Xtask => [ALL, NETWORK, BUILD, DOCKER, &["GIT_*"]].concat(),
+            Self::Cargo | Self::Xtask => [ALL, NETWORK, BUILD, DAEMON, FETCH].concat(),
             Self::Docker => [ALL, NETWORK, DOCKER].concat(),
             // It pushes the image through Docker.
             Self::Fly => [ALL, NETWORK, DOCKER, &["FLY_*", "FLYCTL_*", "CI"]].concat(),
@@ -201,6 +225,9 @@ mod tests {
         assert_eq!(who("FLY_API_TOKEN"), [Program::Fly]);
         assert_eq!(who("FLY_ACCESS_TOKEN"), [Program::Fly]);
         assert_eq!(who("GH_TOKEN"), [Program::Git]);
+        assert_eq!(who("GIT_CONFIG_VALUE_0"), [Program::Git]);
+        assert_eq!(who("DOCKER_AUTH_CONFIG"), [Program::Docker, Program::Fly]);
+        assert_eq!(who("LANDFALL_URL"), [Program::App]);
         for name in [
             "AWS_SECRET_ACCESS_KEY",
             "ATLAS_TOKEN",
