@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::bench;
+use crate::name::{self, Organization, Region, VolumeId};
 use crate::release::deploy::machine::APPROVAL;
 use crate::release::image;
 use crate::release::pull::KEEP;
@@ -401,7 +402,7 @@ pub(crate) struct Rehearse {
 pub(crate) struct Image {
     /// The image's name [default: the app of fly.toml and the commit, as in shop:0123456789ab]
     #[arg(long, value_name = "NAME:TAG")]
-    pub(crate) tag: Option<String>,
+    pub(crate) tag: Option<name::Image>,
 
     /// Only build it
     #[arg(long)]
@@ -486,7 +487,7 @@ pub(crate) struct Deploy {
 
     /// The organization that the app is made in
     #[arg(long, value_name = "SLUG", default_value = "personal")]
-    pub(crate) org: String,
+    pub(crate) org: Organization,
 
     /// Deploy a work tree that is not committed, or a commit that is not pushed
     #[arg(long)]
@@ -536,8 +537,8 @@ pub(crate) struct Deploy {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Only what this volume holds, read on a fork that is gone afterwards
-    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) volume: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub(crate) volume: Option<VolumeId>,
 
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -561,8 +562,8 @@ pub(crate) struct Rollback {
     pub(crate) data: Option<Data>,
 
     /// Where the volume is made that `--data newest` makes [default: where the old one is]
-    #[arg(long, value_name = "REGION", requires = "data", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) region: Option<String>,
+    #[arg(long, value_name = "REGION", requires = "data")]
+    pub(crate) region: Option<Region>,
 
     /// Roll back without the question
     #[arg(long)]

@@ -1,12 +1,15 @@
-//! What others call things: text from a machine, an image, a ref, a service or Fly that became a type where it was read, by a grammar.
+//! What others call things: text from a machine, an image, a ref, a service, a person or Fly that became a type where it was read, by a
+//! grammar. `tool/` takes nothing else for what is not its own.
 //!
-//! None begins with `-`, so that no program takes it for an option, and none has a `:`, so that git takes none for a refspec.
+//! None begins with `-`, so that no program takes it for an option, and none that git takes has a `:`, so that none is a refspec.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The mark of a commit whose work tree held something else.
 const DIRTY: &str = "-dirty";
@@ -55,11 +58,25 @@ macro_rules! text {
             }
         }
 
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text).ok_or(concat!("it is no ", $what))
+            }
+        }
+
         impl Deref for $name {
             type Target = str;
 
             fn deref(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
@@ -111,10 +128,116 @@ text!(
     }
 );
 text!(
+    /// A commit as a person types it, in whatever way git knows it by.
+    TypedCommit,
+    "commit",
+    |text| is_one_line(text) && text.len() <= 256
+);
+text!(
     /// An app at Fly.
     AppName,
     "name of an app",
     is_word
+);
+text!(
+    /// Who owns an app at Fly.
+    Organization,
+    "name of an organization",
+    is_word
+);
+text!(
+    /// A machine at Fly.
+    MachineId,
+    "id of a machine",
+    is_word
+);
+text!(
+    /// What a machine is called that is made here.
+    MachineName,
+    "name of a machine",
+    is_word
+);
+text!(
+    /// A volume at Fly.
+    VolumeId,
+    "id of a volume",
+    is_word
+);
+text!(
+    /// What a volume is called, which several may be.
+    VolumeName,
+    "name of a volume",
+    is_word
+);
+text!(
+    /// A snapshot of a volume.
+    SnapshotId,
+    "id of a snapshot",
+    is_word
+);
+text!(
+    /// Where machines of Fly's are.
+    Region,
+    "region",
+    is_word
+);
+text!(
+    /// The kind of a machine's processors: `shared`, `performance`.
+    CpuKind,
+    "kind of processors",
+    is_word
+);
+text!(
+    /// Memory as Docker takes it: `256mb`.
+    Memory,
+    "size of memory",
+    |text| {
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        unit.len() < text.len() && ["", "b", "k", "kb", "m", "mb", "g", "gb"].contains(&unit.to_ascii_lowercase().as_str())
+    }
+);
+text!(
+    /// An image, by tag or by digest: `registry.fly.io/shop:first`, `registry.fly.io/shop@sha256:…`.
+    Image,
+    "name of an image",
+    |text| {
+        let (named, digest) = text.split_once('@').map_or((text, None), |(named, digest)| (named, Some(digest)));
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        text.len() <= 1024 && begins_well(named) && named.bytes().all(is_part) && digest.is_none_or(is_digest)
+    }
+);
+text!(
+    /// What an image is tagged with: `0123456789ab-first`.
+    Tag,
+    "tag of an image",
+    |text| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        text.len() <= 128 && begins_well(text) && text.bytes().all(is_part)
+    }
+);
+text!(
+    /// A file or a folder on a machine, or in a container.
+    PathThere,
+    "absolute path without a colon",
+    |text| text.starts_with('/') && is_one_line(text) && !text.contains(':')
+);
+text!(
+    /// A variable of an environment.
+    VariableName,
+    "name of a variable",
+    |text| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        text.bytes().all(is_part) && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+    }
+);
+text!(
+    /// A package or a binary of cargo's.
+    CrateName,
+    "name of a package",
+    |text| {
+        let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        text.chars().all(is_part) && text.chars().next().is_some_and(|c| c != '-')
+    }
 );
 
 impl CommitId {
@@ -142,6 +265,77 @@ impl CommitId {
     pub(crate) fn short(&self) -> String {
         let mark = if self.is_dirty() { DIRTY } else { "" };
         format!("{}{mark}", &self.object()[..SHORT])
+    }
+}
+
+impl MachineName {
+    /// Of these words and a text of [`crate::release::unique`].
+    pub(crate) fn made(begin: &'static str, unique: &str) -> Self {
+        Self(format!("{begin}{unique}"))
+    }
+}
+
+impl VolumeName {
+    /// Of these words and a text of [`crate::release::unique`].
+    pub(crate) fn made(begin: &'static str, unique: &str) -> Self {
+        Self(format!("{begin}{unique}"))
+    }
+}
+
+impl Tag {
+    /// Of a commit.
+    pub(crate) fn of(commit: &Revision) -> Self {
+        Self(commit.short())
+    }
+
+    /// Of these words, a commit and a text of [`crate::release::unique`].
+    pub(crate) fn made(begin: &'static str, commit: &Revision, unique: &str) -> Self {
+        Self(format!("{begin}{}-{unique}", commit.short()))
+    }
+}
+
+impl Image {
+    /// By a tag that it has, or gets.
+    pub(crate) fn tagged(repository: &AppName, tag: &Tag) -> Self {
+        Self(format!("{repository}:{tag}"))
+    }
+}
+
+impl PathThere {
+    /// A file beside this one, whose name goes on with letters, digits, `-` and `.`.
+    pub(crate) fn beside(&self, more: &str) -> Self {
+        Self(format!("{self}{more}"))
+    }
+}
+
+impl Default for CpuKind {
+    /// Fly's own.
+    fn default() -> Self {
+        Self("shared".to_owned())
+    }
+}
+
+/// A variable for a container, a machine or a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    name: VariableName,
+    value: String,
+}
+
+impl Variable {
+    /// One of our own, whose name is a word of the source.
+    pub(crate) fn of(name: &'static str, value: impl Into<String>) -> Self {
+        Self { name: VariableName(name.to_owned()), value: value.into() }
+    }
+
+    /// One that somebody else named.
+    pub(crate) fn new(name: &VariableName, value: &str) -> Self {
+        Self { name: name.clone(), value: value.to_owned() }
+    }
+
+    /// `NAME=value`.
+    pub(crate) fn pair(&self) -> String {
+        format!("{}={}", self.name, self.value)
     }
 }
 
@@ -222,24 +416,40 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Reads the id of something at Fly: nothing that a command line could take for something else. Empty is none yet.
-pub(crate) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = String::deserialize(from)?;
-    if text.is_empty() || is_word(&text) { Ok(text) } else { Err(D::Error::custom("an id that is none")) }
+/// Reads a name where there may be none yet, which may be an empty text.
+pub(crate) fn maybe<'de, D: Deserializer<'de>, T: TryFrom<String, Error = &'static str>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(from)?.filter(|text| !text.is_empty());
+    text.map(|text| T::try_from(text).map_err(D::Error::custom)).transpose()
 }
 
-/// The same where there may be none.
-pub(crate) fn maybe_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
-    match text {
-        Some(text) if !text.is_empty() && !is_word(&text) => Err(D::Error::custom("an id that is none")),
-        text => Ok(text),
-    }
+/// Writes one that [`maybe`] reads; an empty text where there is none.
+pub(crate) fn or_empty<S: Serializer, T: Deref<Target = str>>(
+    name: &Option<T>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.serialize_str(name.as_deref().unwrap_or_default())
 }
 
 /// As git writes the name of an object.
 fn is_object(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// As a registry names the configuration of an image.
+fn is_digest(text: &str) -> bool {
+    let digits = text.strip_prefix("sha256:").unwrap_or_default();
+    (1..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// No option, and nothing that cannot be in a line.
+fn is_one_line(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && !text.contains(char::is_control)
+}
+
+fn begins_well(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Letters, digits, `-` and `_`, and neither of these first: a label of a host's name, or an id.
@@ -250,26 +460,28 @@ fn is_word(text: &str) -> bool {
         && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// Text that a machine, a label, a ref or a service could hold, and that would be something else in a command line.
+#[cfg(test)]
+pub(crate) const HOSTILE: [&str; 12] = [
+    "--upload-pack=touch x;git-upload-pack",
+    "+refs/heads/evil:refs/landfall/deployed/other",
+    "-c",
+    "--",
+    ":refs/heads/main",
+    "a b",
+    "a\nb",
+    "a;b",
+    "../x",
+    "\u{202e}a",
+    "a:b",
+    "HEAD^{commit}",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ID: &str = "0123456789abcdef0123456789abcdef01234567";
-    /// Text that a machine, a label, a ref or a service could hold, and that would be something else in a command line.
-    pub(crate) const HOSTILE: [&str; 12] = [
-        "--upload-pack=touch x;git-upload-pack",
-        "+refs/heads/evil:refs/landfall/deployed/other",
-        "-c",
-        "--",
-        ":refs/heads/main",
-        "a b",
-        "a\nb",
-        "a;b",
-        "../x",
-        "\u{202e}a",
-        "a:b",
-        "HEAD^{commit}",
-    ];
 
     #[test]
     fn a_commit_is_digits_as_git_writes_them_and_perhaps_a_mark() {
@@ -315,20 +527,44 @@ mod tests {
     fn an_id_of_fly_is_no_option_and_no_list() {
         #[derive(Deserialize)]
         struct Made {
-            #[serde(deserialize_with = "id")]
-            id: String,
-            #[serde(default, deserialize_with = "maybe_id")]
-            other: Option<String>,
+            id: VolumeId,
+            #[serde(default, deserialize_with = "maybe")]
+            other: Option<MachineId>,
         }
         let read = |id: &str, other: &str| {
             let document = serde_json::json!({"id": id, "other": other});
-            serde_json::from_value::<Made>(document).map(|made| (made.id, made.other))
+            serde_json::from_value::<Made>(document)
+                .map(|made| (made.id.to_string(), made.other.map(String::from)))
         };
         assert_eq!(read("148e", "vol_1a2b").unwrap(), ("148e".to_owned(), Some("vol_1a2b".to_owned())));
-        assert!(serde_json::from_str::<Made>(r#"{"id": ""}"#).unwrap().other.is_none());
+        assert_eq!(read("148e", "").unwrap().1, None);
+        assert!(read("", "a").is_err());
         for hostile in HOSTILE {
             assert!(read(hostile, "a").is_err() && read("a", hostile).is_err(), "{hostile}");
         }
+    }
+
+    #[test]
+    fn an_image_a_path_and_a_variable_are_no_options() {
+        let digest = format!("registry.fly.io/shop@sha256:{}", "0".repeat(64));
+        for image in ["shop", "shop:0123-dirty", "localhost:5000/a/b:c", &digest] {
+            assert!(Image::parse(image).is_some(), "{image}");
+        }
+        for image in ["", "-shop", "shop@sha256:x", "shop@--all", "shop @sha256:0", "a b", "a\nb", ":a"] {
+            assert_eq!(Image::parse(image), None, "{image}");
+        }
+        for path in ["", "data", "-/data", "/data:ro", "/da\nta"] {
+            assert_eq!(PathThere::parse(path), None, "{path}");
+        }
+        assert!(PathThere::parse("/data/my db").is_some());
+        for name in ["", "-X", "1A", "A=B", "A B"] {
+            assert_eq!(VariableName::parse(name), None, "{name}");
+        }
+        for memory in ["", "mb", "-1mb", "1 gb", "--all", "much"] {
+            assert_eq!(Memory::parse(memory), None, "{memory}");
+        }
+        assert!(Memory::parse("256MB").is_some() && Memory::parse("512").is_some());
+        assert_eq!(Variable::of("A", "-b").pair(), "A=-b");
     }
 
     #[test]

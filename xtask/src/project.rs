@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::name::CrateName;
 
 const SECTION: &str = "[workspace.metadata.landfall]";
 const KEYS: &[&str] =
@@ -24,7 +25,7 @@ pub(crate) struct Project {
     /// The workspace's folder.
     pub(crate) root: PathBuf,
     /// The package that is shipped.
-    pub(crate) app: String,
+    pub(crate) app: CrateName,
     /// `schema.sql`, as a path for messages: relative where it is below the working directory.
     pub(crate) schema: PathBuf,
     /// The same, relative to the workspace's folder.
@@ -84,7 +85,7 @@ impl Project {
         let schema = table.paths("schema", "schema.sql")?;
         let (atlas_version, atlas_image) = table.atlas()?;
         Ok(Self {
-            app: table.text("app", "app", "the name of a package")?,
+            app: table.name("app", "app", "the name of a package")?,
             schema: each(&schema, |path| near(root.join(path), here)),
             schema_in_root: schema,
             local_db: near(root.join(table.text("local-db", ".data/db", "a path")?), here),
@@ -133,10 +134,10 @@ impl Project {
     }
 
     /// The name of the binary that the shipped package runs as.
-    pub(crate) fn app_binary(&self) -> Result<String> {
+    pub(crate) fn app_binary(&self) -> Result<CrateName> {
         let package = self.app_package()?;
         let binaries = package.targets.iter().filter(|target| target.is_kind(TargetKind::Bin));
-        let mut binaries: Vec<_> = binaries.map(|target| target.name.clone()).collect();
+        let mut binaries: Vec<_> = binaries.filter_map(|target| CrateName::parse(&target.name)).collect();
         let preferred = package.default_run.as_deref().unwrap_or(&self.app);
         if let Some(found) = binaries.iter().position(|name| name == preferred) {
             return Ok(binaries.swap_remove(found));
@@ -151,7 +152,7 @@ impl Project {
 
     fn app_package(&self) -> Result<&Package> {
         let packages = self.metadata.workspace_packages();
-        packages.iter().find(|package| package.name == self.app).copied().ok_or_else(|| {
+        packages.iter().find(|package| *package.name == *self.app).copied().ok_or_else(|| {
             let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
             Error::usage("app", format!("the workspace has no package \"{}\"", self.app))
                 .remedy(format!("set `app` in {SECTION} to one of: {}", names.join(", ")))
@@ -239,6 +240,11 @@ impl<'a> Table<'a> {
             return Err(self.wrong(key, &Value::String(text), allowed).into());
         }
         Ok(text)
+    }
+
+    fn name(&self, key: &str, default: &str, allowed: &str) -> Result<CrateName> {
+        let text = self.text(key, default, allowed)?;
+        CrateName::parse(&text).ok_or_else(|| self.wrong(key, &Value::String(text), allowed).into())
     }
 
     fn word<T: std::str::FromStr>(&self, key: &str, default: &str, words: &[&str]) -> Result<T> {

@@ -248,9 +248,21 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_approval_survives_the_shell() {
+        assert_eq!(shell_word("DROPS_COLUMN:t.a"), "DROPS_COLUMN:t.a");
+        assert_eq!(shell_word("DROPS_TABLE:my table's"), r"'DROPS_TABLE:my table'\''s'");
+    }
 
     #[test]
     fn times_have_the_unit_that_reads_best() {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use migrate::Interrupt;
 use tempfile::TempDir;
 
+use crate::name::CrateName;
 use crate::project::Project;
 use crate::tool::run::Reply;
 use crate::tool::{atlas, cargo};
@@ -26,12 +27,13 @@ impl Binaries {
     /// Release builds, or what lies beside this binary.
     pub(super) fn find(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> Result<Self> {
         let own = env::current_exe().context("cannot tell where this binary is")?;
-        let (app, xtask) = (project.app_binary()?, env!("CARGO_BIN_NAME"));
+        let app = project.app_binary()?;
+        let xtask = CrateName::parse(env!("CARGO_BIN_NAME")).context("this binary has no name of cargo's")?;
         let (app, xtask) = if builds {
             ui.status("Building", format!("{app} and {xtask} as they are shipped"));
-            cargo::build_release(&project.root, [&app, xtask], interrupt)?.into()
+            cargo::build_release(&project.root, [&app, &xtask], interrupt)?.into()
         } else {
-            (own.with_file_name(&app), own)
+            (own.with_file_name(app.as_str()), own)
         };
         let atlas = atlas::find()?;
         if atlas.is_none() {

@@ -74,12 +74,12 @@ pub(crate) fn run(project: &Project, args: &cli::Ci, interrupt: &Interrupt, ui: 
 /// What became of the tests that it ran.
 fn stage(
     run: &Run<'_>,
-    (name, words): (&str, &[&str]),
-    env: &[(&str, OsString)],
+    (name, words): (&str, &[&'static str]),
+    env: &[(&'static str, OsString)],
     interrupt: &Interrupt,
     ui: &Ui,
 ) -> Result<Vec<Tests>> {
-    let more: &[&str] = if name == TESTS && run.keep_going { &["--no-fail-fast"] } else { &[] };
+    let more: &[&'static str] = if name == TESTS && run.keep_going { &["--no-fail-fast"] } else { &[] };
     let words = [words, more].concat();
     ui.status("Checking", format!("{name}: cargo {}", words.join(" ")));
     let (begun, activity, mut output) = (Instant::now(), ui.activity(), Output::default());

@@ -10,7 +10,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::local::{Consent, Local};
 use crate::project::Project;
-use crate::release::approval;
+use crate::text;
 use crate::ui::Ui;
 
 /// Returns the exit code.
@@ -49,7 +49,7 @@ fn local(project: &Project, args: cli::Migrate, interrupt: &Interrupt) -> Local 
     let mut command = own.command;
     for (flag, path) in [("--db", &args.db), ("--schema", &args.schema)] {
         if let Some(path) = path {
-            command += &format!(" {flag} {}", approval::shell_word(&path.display().to_string()));
+            command += &format!(" {flag} {}", text::shell_word(&path.display().to_string()));
         }
     }
     Local {

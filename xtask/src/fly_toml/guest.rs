@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::name::CpuKind;
 use crate::tool::fly::Guest;
 
 /// What a machine has whose `[[vm]]` names no size.
@@ -13,7 +14,7 @@ pub(super) struct Vm {
     memory: Option<toml::Value>,
     memory_mb: Option<u32>,
     cpus: Option<u32>,
-    cpu_kind: Option<String>,
+    cpu_kind: Option<CpuKind>,
     #[serde(default)]
     processes: Vec<String>,
 }
@@ -57,7 +58,7 @@ fn sized(size: &str) -> Option<Guest> {
         None => ("performance", size.strip_prefix("performance-")?, 2048),
     };
     let cpus: u32 = count.strip_suffix('x')?.parse().ok().filter(|cpus| (1..=64).contains(cpus))?;
-    Some(Guest { cpu_kind: cpu_kind.to_owned(), cpus, memory_mb: cpus * memory })
+    Some(Guest { cpu_kind: CpuKind::parse(cpu_kind)?, cpus, memory_mb: cpus * memory })
 }
 
 /// `512`, `512mb`, `4gb`.

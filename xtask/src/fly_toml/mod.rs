@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
 
 use crate::error::{Error, Kind};
-use crate::name::AppName;
+use crate::name::{AppName, Memory, PathThere, Region, VariableName, VolumeName};
 use crate::tool::fly::Guest;
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
@@ -39,17 +40,17 @@ pub(crate) struct FlyToml {
     /// The app's name on Fly.
     pub(crate) app: AppName,
     /// The variables of `[env]`.
-    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<VariableName, String>,
     /// `DB_PATH` of `[env]`.
-    pub(crate) db_path: String,
+    pub(crate) db_path: PathThere,
     /// Where Fly makes a machine and its volume; `None` where it says nothing of it.
-    pub(crate) primary_region: Option<String>,
+    pub(crate) primary_region: Option<Region>,
     /// The process group that the volume belongs to.
     pub(crate) group: String,
     /// The name of the volume.
-    pub(crate) source: String,
+    pub(crate) source: VolumeName,
     /// Where the volume is mounted.
-    pub(crate) volume: String,
+    pub(crate) volume: PathThere,
     /// How large the volume is made, in gigabytes.
     pub(crate) volume_size: u32,
     /// For how many days its snapshots are kept; `None` is Fly's own number.
@@ -59,7 +60,7 @@ pub(crate) struct FlyToml {
     /// How long the service has to stop by itself.
     pub(crate) kill_timeout: Duration,
     /// The machine's memory, as Docker takes it.
-    pub(crate) memory: String,
+    pub(crate) memory: Memory,
     /// Whether Fly's proxy stops a machine that nobody visits.
     pub(crate) auto_stop: bool,
     /// How large the machine is made; none where it keeps what it has, or that is not known here.
@@ -135,7 +136,8 @@ impl FlyToml {
             let line = table::line_of(text, &error);
             wrong(format!("fly.toml:{line}: {}", error.message().trim())).remedy(REMEDY)
         })?;
-        let env: BTreeMap<_, _> = file.env.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        let variable = |(name, value): (&String, &toml::Value)| Ok((named("[env]", name)?, plain(value)));
+        let env: BTreeMap<VariableName, _> = file.env.iter().map(variable).collect::<Result<_, Error>>()?;
         let default_group = file.default_group();
         let mount = one(file.mounts).ok_or_else(|| {
             wrong("fly.toml has no [[mounts]]: data would be gone with the machine")
@@ -146,11 +148,11 @@ impl FlyToml {
                 wrong(format!("fly.toml: initial_size = {value} is no size")).remedy(size::REMEDY)
             })
         })?;
-        let volume = mount.destination;
-        let db_path = env.get("DB_PATH").cloned().ok_or_else(|| {
+        let volume: PathThere = named("destination", &mount.destination)?;
+        let db_path = env.get("DB_PATH").ok_or_else(|| {
             wrong("fly.toml sets no DB_PATH").remedy(format!("add to it: [env] DB_PATH = \"{volume}/db\""))
         })?;
-        if Path::new(&db_path).parent() != Some(Path::new(&volume)) {
+        if Path::new(db_path).parent() != Some(Path::new(volume.as_str())) {
             return Err(wrong(format!(
                 "fly.toml: DB_PATH is {db_path}, and the volume is mounted at {volume}"
             ))
@@ -168,11 +170,15 @@ impl FlyToml {
         let vm = all(file.vm).into_iter().find(|vm| vm.is_for(&group));
         Ok(Self {
             app: app(file.app.as_deref().unwrap_or_default())?,
+            db_path: named("DB_PATH", db_path)?,
             env,
-            db_path,
-            primary_region: file.primary_region.filter(|region| !region.is_empty()),
+            primary_region: file
+                .primary_region
+                .filter(|region| !region.is_empty())
+                .map(|region| named("primary_region", &region))
+                .transpose()?,
             group,
-            source: mount.source,
+            source: named("source", &mount.source)?,
             volume,
             volume_size,
             snapshot_retention: mount.snapshot_retention,
@@ -180,7 +186,10 @@ impl FlyToml {
             kill_timeout: file
                 .kill_timeout
                 .map_or(Ok(KILL_TIMEOUT), |value| duration("kill_timeout", &value, time::SECOND))?,
-            memory: vm.as_ref().and_then(guest::Vm::memory).unwrap_or_else(|| "256mb".to_owned()),
+            memory: named(
+                "memory",
+                &vm.as_ref().and_then(guest::Vm::memory).unwrap_or_else(|| "256mb".to_owned()),
+            )?,
             guest: vm.as_ref().and_then(guest::Vm::guest),
             ports,
             auto_stop: services.iter().any(Service::stops),
@@ -188,6 +197,11 @@ impl FlyToml {
             grace_periods: grace_periods(checks)?,
         })
     }
+}
+
+/// What this key says, which is a name.
+fn named<T: FromStr<Err = &'static str>>(key: &str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|why| wrong(format!("fly.toml: {key} = \"{text}\": {why}")).remedy(REMEDY))
 }
 
 fn app(name: &str) -> Result<AppName, Error> {

@@ -3,6 +3,9 @@
 use anyhow::Result;
 use migrate::{Approval, Plan, Prepared};
 
+use crate::name::Variable;
+use crate::text::shell_word;
+
 /// Refuses a plan with a hazard that nobody approved; `command` is the command line that approves it, up to `--allow`.
 pub(crate) fn guard(prepared: &Prepared<'_>, command: &str) -> Result<()> {
     let Err(mut error) = prepared.guard() else {
@@ -19,29 +22,15 @@ pub(crate) fn guard(prepared: &Prepared<'_>, command: &str) -> Result<()> {
 }
 
 /// What a boot is told of what was approved: it counts for this very plan.
-pub(crate) fn env(allow: &[Approval], plan: Option<&Plan>) -> Vec<(&'static str, String)> {
+pub(crate) fn env(allow: &[Approval], plan: Option<&Plan>) -> Vec<Variable> {
     let allow: Vec<_> = allow.iter().map(ToString::to_string).collect();
     match plan.filter(|_| !allow.is_empty()) {
         Some(plan) => {
-            vec![("LANDFALL_ALLOW", allow.join(",")), ("LANDFALL_ALLOW_FOR", plan.fingerprint.clone())]
+            vec![
+                Variable::of("LANDFALL_ALLOW", allow.join(",")),
+                Variable::of("LANDFALL_ALLOW_FOR", &plan.fingerprint),
+            ]
         }
         None => Vec::new(),
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_approval_survives_the_shell() {
-        assert_eq!(shell_word("DROPS_COLUMN:t.a"), "DROPS_COLUMN:t.a");
-        assert_eq!(shell_word("DROPS_TABLE:my table's"), r"'DROPS_TABLE:my table'\''s'");
     }
 }

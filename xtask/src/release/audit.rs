@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::identity::Identity;
 use super::machine_log;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::name::{AppName, CommitId, RefName, Revision};
+use crate::name::{AppName, CommitId, Image, MachineId, RefName, Revision, SnapshotId, VolumeId};
 use crate::tool::fly::Volume;
 use crate::tool::git::{self, Origin, Pushed, Swapped, Tree};
 use crate::{plain, text};
@@ -71,23 +71,24 @@ pub(crate) struct Entry {
     /// The commit before.
     pub(crate) from: Option<Revision>,
     /// The image: `REPOSITORY@sha256:…`.
-    pub(crate) image: String,
+    #[serde(deserialize_with = "crate::name::maybe", serialize_with = "crate::name::or_empty")]
+    pub(crate) image: Option<Image>,
     /// The tag that it was pushed under, `REPOSITORY:TAG`; none of an image that was not pushed for this attempt.
-    #[serde(default)]
-    pub(crate) tag: Option<String>,
+    #[serde(default, deserialize_with = "crate::name::maybe")]
+    pub(crate) tag: Option<Image>,
     /// The fingerprint of the image's own schema.
     pub(crate) declared: Option<String>,
     /// The fingerprint of the schema of the database.
     pub(crate) live: Option<String>,
     /// The machine.
-    #[serde(default, deserialize_with = "crate::name::maybe_id")]
-    pub(crate) machine: Option<String>,
+    #[serde(default, deserialize_with = "crate::name::maybe")]
+    pub(crate) machine: Option<MachineId>,
     /// Its volume.
-    #[serde(default, deserialize_with = "crate::name::maybe_id")]
-    pub(crate) volume: Option<String>,
+    #[serde(default, deserialize_with = "crate::name::maybe")]
+    pub(crate) volume: Option<VolumeId>,
     /// The snapshot of the volume that was taken before.
-    #[serde(default, deserialize_with = "crate::name::maybe_id")]
-    pub(crate) snapshot: Option<String>,
+    #[serde(default, deserialize_with = "crate::name::maybe")]
+    pub(crate) snapshot: Option<SnapshotId>,
     /// The copy of the database that was pulled before.
     pub(crate) copy: Option<String>,
     /// The fingerprint of the plan.
@@ -97,7 +98,7 @@ pub(crate) struct Entry {
     /// The rows of every table afterwards.
     pub(crate) rows: Vec<TableRows>,
     /// Volumes that were set aside.
-    pub(crate) set_aside: Vec<String>,
+    pub(crate) set_aside: Vec<VolumeId>,
     /// How long it took.
     pub(crate) seconds: f64,
     /// Why it did not go as it should; empty where it did.
@@ -117,7 +118,7 @@ impl Entry {
             app: app.to_string(),
             commit: Revision::default(),
             from: None,
-            image: String::new(),
+            image: None,
             tag: None,
             declared: None,
             live: None,
@@ -157,9 +158,9 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// The image that served last of those whose tag is known, by that tag.
-    pub(crate) fn newest_tag(&self) -> Option<&str> {
+    pub(crate) fn newest_tag(&self) -> Option<&Image> {
         let served = self.entries.iter().filter(|recorded| recorded.entry.outcome == Outcome::Served);
-        served.filter_map(|recorded| recorded.entry.tag.as_deref()).next()
+        served.filter_map(|recorded| recorded.entry.tag.as_ref()).next()
     }
 
     /// Whether a rollback set this volume aside, by an entry or by its own mark; it waits for a person. One that a machine has was
@@ -362,13 +363,13 @@ mod tests {
             app: app().to_string(),
             commit: Revision::parse("0123456789abcdef0123456789abcdef01234567").unwrap(),
             from: None,
-            image: "registry.fly.io/shop@sha256:12".to_owned(),
-            tag: Some("registry.fly.io/shop:12".to_owned()),
+            image: Image::parse("registry.fly.io/shop@sha256:12"),
+            tag: Image::parse("registry.fly.io/shop:12"),
             declared: Some("a".to_owned()),
             live: Some("a".to_owned()),
-            machine: Some("148e".to_owned()),
-            volume: Some("vol_1".to_owned()),
-            snapshot: Some("vs_1".to_owned()),
+            machine: MachineId::parse("148e"),
+            volume: VolumeId::parse("vol_1"),
+            snapshot: SnapshotId::parse("vs_1"),
             copy: None,
             plan: None,
             steps: vec!["rebuild customers".to_owned()],

@@ -10,6 +10,7 @@ use migrate::Interrupt;
 use super::image::Built;
 use super::probe::Probe;
 use crate::fly_toml::FlyToml;
+use crate::name::Variable;
 use crate::tool::docker::{Container, State};
 
 /// Between two looks.
@@ -33,11 +34,11 @@ pub(crate) fn container(
     built: &Built,
     fly: &FlyToml,
     database: Option<&Path>,
-    more: &[(&str, &str)],
+    more: &[Variable],
 ) -> Result<Container> {
-    let mut env: Vec<_> = fly.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    env.extend([("FLY_MACHINE_ID", "landfall"), ("FLY_APP_NAME", fly.app.as_str())]);
-    env.extend(more);
+    let mut env: Vec<_> = fly.env.iter().map(|(name, value)| Variable::new(name, value)).collect();
+    env.extend([Variable::of("FLY_MACHINE_ID", "landfall"), Variable::of("FLY_APP_NAME", fly.app.as_str())]);
+    env.extend_from_slice(more);
     let container = Container::create(&built.tag, &fly.volume, fly.port, &fly.memory, &env)?;
     if let Some(database) = database {
         container.put(database, &fly.db_path, built.user)?;

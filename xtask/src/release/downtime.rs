@@ -209,7 +209,8 @@ mod tests {
     }
 
     fn machine(events: Vec<Event>) -> Machine {
-        let mut machine: Machine = serde_json::from_str(r#"{"id": "1", "state": "started"}"#).unwrap();
+        let mut machine: Machine =
+            serde_json::from_str(r#"{"id": "1", "state": "started", "region": "iad"}"#).unwrap();
         machine.events = events;
         machine
     }

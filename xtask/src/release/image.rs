@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::build_log::{BuildLog, Stage, Step, Told};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::name::Revision;
+use crate::name::{Image, Revision, Tag, Variable};
 use crate::project::Project;
 use crate::text;
 use crate::tool::run::Answer;
@@ -24,7 +24,7 @@ const SHORT: usize = 12;
 #[derive(Debug, Serialize)]
 pub(crate) struct Built {
     /// The name that it can be run by.
-    pub(crate) tag: String,
+    pub(crate) tag: Image,
     /// Its id: a digest over its configuration and its layers. A registry adds a digest of its own when it is pushed.
     pub(crate) digest: String,
     /// What `/version` is to say: the commit, with `-dirty` where the work tree held something else.
@@ -67,7 +67,7 @@ pub(crate) fn build(
     project: &Project,
     fly: &FlyToml,
     bases: &Bases,
-    tag: Option<String>,
+    tag: Option<Image>,
     interrupt: &Interrupt,
     ui: &Ui,
 ) -> Result<Built> {
@@ -75,7 +75,7 @@ pub(crate) fn build(
     docker::refuse_unfit(interrupt)?;
     let commit = commit(project)?;
     let schema = Declared::read(&project.schema, &project.settings(interrupt))?.fingerprint().to_owned();
-    let tag = tag.unwrap_or_else(|| format!("{}:{}", fly.app, short(&commit)));
+    let tag = tag.unwrap_or_else(|| Image::tagged(&fly.app, &Tag::of(&commit)));
     let args = arguments(project, fly, bases, &commit, &schema)?;
     ui.status("Building", format!("{tag} from {}", project.root.display()));
     let (mut log, activity) = (BuildLog::default(), ui.activity());
@@ -84,7 +84,7 @@ pub(crate) fn build(
     })?;
     match ended {
         Answer::Stopped | Answer::Late => {
-            Err(Error::new(Kind::Interrupted, tag, "interrupted; no image was tagged").into())
+            Err(Error::new(Kind::Interrupted, &tag, "interrupted; no image was tagged").into())
         }
         Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
         Answer::Exited(_) => Err(explain(&log).into()),
@@ -117,13 +117,13 @@ fn arguments(
     bases: &Bases,
     commit: &str,
     schema: &str,
-) -> Result<Vec<(&'static str, String)>> {
+) -> Result<Vec<Variable>> {
     let mut args = vec![
-        ("PACKAGE", project.app.clone()),
-        ("BINARY", project.app_binary()?),
+        ("PACKAGE", project.app.to_string()),
+        ("BINARY", project.app_binary()?.to_string()),
         ("SCHEMA", project.schema_in_root.display().to_string()),
-        ("DB_PATH", fly.db_path.clone()),
-        ("VOLUME", fly.volume.clone()),
+        ("DB_PATH", fly.db_path.to_string()),
+        ("VOLUME", fly.volume.to_string()),
         ("PORT", fly.port.to_string()),
         ("PLANNER", project.planner.as_str().to_owned()),
         ("COLUMN_ORDER", project.column_order.as_str().to_owned()),
@@ -143,7 +143,7 @@ fn arguments(
     ];
     let named = |image: Option<&String>| image.filter(|image| !image.is_empty()).cloned();
     args.extend(chosen.into_iter().filter_map(|(name, image)| Some((name, named(image)?))));
-    Ok(args)
+    Ok(args.into_iter().map(|(name, value)| Variable::of(name, value)).collect())
 }
 
 fn tell(told: Option<&Told<'_>>, activity: &Activity<'_>) {
@@ -166,7 +166,7 @@ fn line(step: &Step) -> String {
     format!("{}: {}", step.place, text::cut(&words, 80))
 }
 
-fn described(tag: String, commit: Revision, schema: String, log: &BuildLog) -> Result<Built> {
+fn described(tag: Image, commit: Revision, schema: String, log: &BuildLog) -> Result<Built> {
     let image = docker::inspect(&tag)?;
     if image.platform() != docker::PLATFORM {
         let message = format!(

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::MachineId;
 use crate::plain;
-use crate::tool::fly::{Failure, Fly, Machine, Reason};
+use crate::tool::fly::{CommandThere, Failure, Fly, Machine, Reason};
 
 /// How long a command may take that only reads, in seconds.
 const READING: u64 = 30;
@@ -208,8 +209,8 @@ impl AppError {
 /// What an `app` command on the machine answers within so many seconds.
 pub(crate) fn answer<T: DeserializeOwned>(
     fly: &Fly<'_>,
-    machine: &str,
-    command: &str,
+    machine: &MachineId,
+    command: &CommandThere,
     seconds: u64,
 ) -> Result<Answered<T>, Trouble> {
     let done = fly.exec(machine, command, seconds).map_err(|failure| Trouble::from(&failure))?;
@@ -226,7 +227,11 @@ pub(crate) fn answer<T: DeserializeOwned>(
 }
 
 /// The report of an `app` command on the machine that only reads.
-pub(crate) fn ask<T: DeserializeOwned>(fly: &Fly<'_>, machine: &str, command: &str) -> Result<T, Trouble> {
+pub(crate) fn ask<T: DeserializeOwned>(
+    fly: &Fly<'_>,
+    machine: &MachineId,
+    command: &CommandThere,
+) -> Result<T, Trouble> {
     match answer(fly, machine, command, READING)? {
         Answered { error: Some(error), .. } => {
             Err(Trouble::new(format!("`{command}` failed on {machine}: {}", error.message), error.remedy))
@@ -236,12 +241,12 @@ pub(crate) fn ask<T: DeserializeOwned>(fly: &Fly<'_>, machine: &str, command: &s
     }
 }
 
-fn older(machine: &str, command: &str) -> Trouble {
+fn older(machine: &MachineId, command: &CommandThere) -> Trouble {
     let message = format!("`{command}` is not known on {machine}: the image there is older");
     Trouble { is_older: true, ..Trouble::new(message, "deploy this one first: cargo xtask deploy") }
 }
 
-fn not_ours(machine: &str, command: &str, stderr: &str) -> Trouble {
+fn not_ours(machine: &MachineId, command: &CommandThere, stderr: &str) -> Trouble {
     let said = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed something else");
     Trouble::new(
         format!("`{command}` does not work on {machine}: {said}"),
@@ -250,6 +255,6 @@ fn not_ours(machine: &str, command: &str, stderr: &str) -> Trouble {
 }
 
 /// The live schema, read on the machine.
-pub(crate) fn live_schema(fly: &Fly<'_>, machine: &str) -> Result<Live, Trouble> {
-    ask(fly, machine, "app inspect --format json")
+pub(crate) fn live_schema(fly: &Fly<'_>, machine: &MachineId) -> Result<Live, Trouble> {
+    ask(fly, machine, &CommandThere::new("app inspect --format json"))
 }

@@ -13,6 +13,7 @@ use super::production::Trouble;
 use super::temporary::Temporary;
 use super::unique;
 use crate::fly_toml::FlyToml;
+use crate::name::{Image, MachineId, MachineName, Region, Variable, VolumeId, VolumeName};
 use crate::tool::fly::{Failure, Fly, Guest, Machine, NewMachine};
 use crate::ui::Ui;
 
@@ -35,7 +36,7 @@ pub(crate) struct Reading<'a> {
     /// The workspace's fly.toml.
     pub(crate) fly_toml: &'a FlyToml,
     /// An image of the app, by its tag: `machine run` would add the digest to one that has it.
-    pub(crate) image: &'a str,
+    pub(crate) image: &'a Image,
     /// The request to stop.
     pub(crate) interrupt: &'a Interrupt,
     /// Who is told.
@@ -43,8 +44,8 @@ pub(crate) struct Reading<'a> {
 }
 
 /// The image that a volume is read with: the last one that served, by its tag, else what the machine has.
-pub(crate) fn image(audit: &Audit, machine: Option<&Machine>) -> Result<String, Trouble> {
-    let known = audit.newest_tag().map(str::to_owned).or_else(|| machine?.tagged_image());
+pub(crate) fn image(audit: &Audit, machine: Option<&Machine>) -> Result<Image, Trouble> {
+    let known = audit.newest_tag().cloned().or_else(|| machine?.tagged_image());
     known.ok_or_else(|| {
         Trouble::new(
             "no tag of an image is known that the volume could be read with",
@@ -57,17 +58,17 @@ impl Reading<'_> {
     /// Does this with the machine, whose id it gets, while it has a fork of the volume.
     pub(crate) fn of<T>(
         &self,
-        volume: &str,
-        region: &str,
-        work: impl FnOnce(&str) -> T,
+        volume: &VolumeId,
+        region: &Region,
+        work: impl FnOnce(&MachineId) -> T,
     ) -> Result<T, Trouble> {
         let unique = unique::brief();
         let made = Made {
             fly: self.fly,
             app: &self.fly_toml.app,
             names: Temporary {
-                machine: format!("{MACHINE}{unique}"),
-                volume: format!("{VOLUME}{unique}"),
+                machine: MachineName::made(MACHINE, &unique),
+                volume: VolumeName::made(VOLUME, &unique),
                 known: BTreeSet::new(),
             },
             ui: self.ui,
@@ -77,7 +78,7 @@ impl Reading<'_> {
         Ok(work(&machine))
     }
 
-    fn started(&self, names: &Temporary, volume: &str, region: &str) -> Result<String, Trouble> {
+    fn started(&self, names: &Temporary, volume: &VolumeId, region: &Region) -> Result<MachineId, Trouble> {
         let trouble = |failure: Failure| Trouble::from(&failure);
         let fork = self.fly.fork_volume(volume, &names.volume, region).map_err(trouble)?;
         self.fly.wait_for_volume(&fork.id).map_err(trouble)?;
@@ -89,8 +90,7 @@ impl Reading<'_> {
             mounted_at: &self.fly_toml.volume,
             guest: &Guest::small(),
         };
-        let env: Vec<_> =
-            self.fly_toml.env.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let env: Vec<_> = self.fly_toml.env.iter().map(|(name, value)| Variable::new(name, value)).collect();
         let id = self.fly.run_machine(&new, &env, &COMMAND).map_err(trouble)?;
         let begun = Instant::now();
         loop {
@@ -115,7 +115,7 @@ impl Reading<'_> {
         }
     }
 
-    fn ended(&self, machine: &str) -> Trouble {
+    fn ended(&self, machine: &MachineId) -> Trouble {
         let log = machine_log::told(&self.fly.logs(machine));
         Trouble::new(
             format!(

@@ -16,6 +16,7 @@ use super::probe::Probe;
 use super::trial::{Expected, Trial, Trials};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::Variable;
 use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
@@ -142,8 +143,8 @@ impl Smoke<'_> {
     }
 
     fn container(&self, trial: &Trial) -> Result<Container> {
-        let create: &[_] = if trial.database.is_none() { &[("LANDFALL_CREATE", "1")] } else { &[] };
-        boot::container(self.built, self.fly, trial.database.as_deref(), create)
+        let create = trial.database.is_none().then(|| Variable::of("LANDFALL_CREATE", "1"));
+        boot::container(self.built, self.fly, trial.database.as_deref(), create.as_slice())
     }
 
     /// Until it is well, or has ended.

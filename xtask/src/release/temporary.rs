@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use migrate::Interrupt;
 
+use crate::name::{MachineId, MachineName, VolumeId, VolumeName};
 use crate::tool::fly::{Failure, Fly, Machine, Reason, Volume};
 use crate::ui::Ui;
 
@@ -19,11 +20,11 @@ const TRIES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Temporary {
     /// The name of the machine, of which there is no other.
-    pub(crate) machine: String,
+    pub(crate) machine: MachineName,
     /// The name of the volume, which others may have.
-    pub(crate) volume: String,
+    pub(crate) volume: VolumeName,
     /// The volumes that were there before.
-    pub(crate) known: BTreeSet<String>,
+    pub(crate) known: BTreeSet<VolumeId>,
 }
 
 impl Temporary {
@@ -74,12 +75,12 @@ impl Temporary {
 }
 
 /// What shows what a volume holds, and only then how it is removed.
-pub(crate) fn look(volume: &str) -> String {
+pub(crate) fn look(volume: &VolumeId) -> String {
     format!("cargo xtask status --volume {volume}")
 }
 
 /// Destroys a machine, and sees to it that it is gone: an answer may be lost.
-pub(crate) fn destroyed(fly: &Fly<'_>, machine: &str) -> Result<(), Failure> {
+pub(crate) fn destroyed(fly: &Fly<'_>, machine: &MachineId) -> Result<(), Failure> {
     let mut last = None;
     for attempt in 0..TRIES {
         if attempt > 0 {
@@ -87,7 +88,7 @@ pub(crate) fn destroyed(fly: &Fly<'_>, machine: &str) -> Result<(), Failure> {
         }
         let asked = fly.destroy_machine(machine).err();
         last = match fly.machines() {
-            Ok(machines) if machines.iter().all(|known| known.id != machine) => return Ok(()),
+            Ok(machines) if machines.iter().all(|known| known.id != *machine) => return Ok(()),
             Ok(_) => asked,
             // Where that is all that is known, it is not known to be gone.
             Err(failure) => Some(failure),

@@ -42,7 +42,7 @@ pub(crate) struct Change<'a> {
     /// The Atlas that may propose a plan.
     pub(crate) atlas: Option<&'a Path>,
     /// The word for `LANDFALL_FAST_PATH`.
-    pub(crate) fast_path: &'a str,
+    pub(crate) fast_path: &'static str,
 }
 
 /// Brings a database to a schema as a boot does, and times that; stdout is its JSON document.

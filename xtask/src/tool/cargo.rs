@@ -12,6 +12,7 @@ use migrate::Interrupt;
 use super::child::{Child, Program};
 use super::run::{self, Answer, Ended};
 use crate::error::{Error, Kind};
+use crate::name::CrateName;
 
 /// What cargo knows of the workspace around the folder `here`. Reads no registry.
 pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
@@ -46,7 +47,7 @@ fn not_read(reason: &str) -> anyhow::Error {
 }
 
 /// Whether a component such as `clippy` is installed.
-pub(crate) fn has(component: &str) -> Result<bool> {
+pub(crate) fn has(component: &'static str) -> Result<bool> {
     let asked = Child::new(Program::Cargo, cargo(), [component, "--version"]);
     Ok(run::ended(&asked).map_err(|error| not_started(&error))?.status.success())
 }
@@ -54,8 +55,8 @@ pub(crate) fn has(component: &str) -> Result<bool> {
 /// Runs `cargo` and hands on each line of its output; an error tells its code.
 pub(crate) fn check(
     root: &Path,
-    args: &[&str],
-    env: &[(&str, OsString)],
+    args: &[&'static str],
+    env: &[(&'static str, OsString)],
     interrupt: &Interrupt,
     line: impl FnMut(&str),
 ) -> Result<()> {
@@ -69,19 +70,28 @@ pub(crate) fn check(
 }
 
 /// Builds the binary `name` of the package `package`; where it is now.
-pub(crate) fn build(root: &Path, package: &str, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+pub(crate) fn build(
+    root: &Path,
+    package: &CrateName,
+    name: &CrateName,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
     let args = ["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"];
     let stdout = finished(&args, to_end(&command(root, &args).kept(), interrupt)?)?;
     executable(&stdout, name).with_context(|| format!("cargo built {package} and named no binary {name}"))
 }
 
 /// Builds these two binaries of the workspace as they are shipped; where they are now.
-pub(crate) fn build_release(root: &Path, names: [&str; 2], interrupt: &Interrupt) -> Result<[PathBuf; 2]> {
+pub(crate) fn build_release(
+    root: &Path,
+    names: [&CrateName; 2],
+    interrupt: &Interrupt,
+) -> Result<[PathBuf; 2]> {
     let [first, second] = names;
     let mut args = vec!["build", "--workspace", "--bin", first, "--bin", second];
     args.extend(["--release", "--message-format", "json-render-diagnostics"]);
     let stdout = finished(&args, to_end(&command(root, &args).kept(), interrupt)?)?;
-    let binary = |name: &str| {
+    let binary = |name: &CrateName| {
         executable(&stdout, name)
             .with_context(|| format!("cargo built the workspace and named no binary {name}"))
     };

@@ -153,6 +153,10 @@ impl Child {
         args: impl IntoIterator<Item = A>,
     ) -> Self {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        #[cfg(test)]
+        if let Some(call) = recorded::instead(program, &args) {
+            return Self { program, call };
+        }
         Self { program, call: duct::cmd(binary.into(), args) }
     }
 
@@ -197,6 +201,35 @@ impl Child {
     pub(super) fn listed(&self) -> Expression {
         // The outermost comes first in duct: what it was given is put on top of this.
         self.call.full_env(self.program.environment(env::vars_os()))
+    }
+}
+
+/// Command lines that a test looks at, and that are never run.
+#[cfg(test)]
+pub(super) mod recorded {
+    use std::cell::RefCell;
+
+    use super::{Expression, OsString, Program};
+
+    thread_local! {
+        static CALLS: RefCell<Option<(&'static str, Calls)>> = const { RefCell::new(None) };
+    }
+
+    pub(in crate::tool) type Calls = Vec<(Program, Vec<String>)>;
+
+    /// What `work` starts on this thread; each of it ends as the program `instead` does.
+    pub(in crate::tool) fn of(instead: &'static str, work: impl FnOnce()) -> Calls {
+        CALLS.set(Some((instead, Vec::new())));
+        work();
+        CALLS.take().map(|(_, calls)| calls).unwrap_or_default()
+    }
+
+    pub(super) fn instead(program: Program, args: &[OsString]) -> Option<Expression> {
+        CALLS.with_borrow_mut(|calls| {
+            let (instead, calls) = calls.as_mut()?;
+            calls.push((program, args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()));
+            Some(duct::cmd(*instead, [] as [&str; 0]))
+        })
     }
 }
 

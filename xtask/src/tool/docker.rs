@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 use super::child::{Child, Program};
 use super::run::{self, Answer, Reply};
 use crate::error::{Error, Kind};
+use crate::name::{self, Memory, PathThere, Variable};
 use crate::plain;
 
 /// What the daemon knows of an image.
@@ -126,12 +127,12 @@ pub(crate) fn remedy(reason: &str) -> &'static str {
 /// `docker build` in this folder, for Fly's machines; each line of BuildKit's plain progress is handed on as it comes.
 pub(crate) fn build(
     context: &Path,
-    tag: &str,
-    args: &[(&str, String)],
+    tag: &name::Image,
+    args: &[Variable],
     interrupt: &Interrupt,
     line: impl FnMut(&str),
 ) -> Result<Answer> {
-    let args = args.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
+    let args = args.iter().flat_map(|arg| ["--build-arg".to_owned(), arg.pair()]);
     let fixed = ["build", "--platform", PLATFORM, "--progress=plain", "--tag", tag].map(str::to_owned);
     let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
     let command = Child::new(Program::Docker, "docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
@@ -139,21 +140,21 @@ pub(crate) fn build(
 }
 
 /// What the daemon knows of an image.
-pub(crate) fn inspect(image: &str) -> Result<Image> {
+pub(crate) fn inspect(image: &name::Image) -> Result<Image> {
     let text = ask(&["image", "inspect", "--format", "{{json .}}", image])?;
     serde_json::from_str(&text).context("docker image inspect printed something else than JSON")
 }
 
 /// The instructions that made an image, the last one first.
-pub(crate) fn history(image: &str) -> Result<Vec<History>> {
+pub(crate) fn history(image: &name::Image) -> Result<Vec<History>> {
     let text = ask(&["history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])?;
     let lines = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
     lines.context("docker history printed something else than JSON")
 }
 
 /// Runs a command in a container of its own, to its end; what it printed on stdout.
-pub(crate) fn run(image: &str, command: &[&str]) -> Result<String> {
-    ask(&[&["run", "--rm", "--network", "none", image], command].concat())
+pub(crate) fn run(image: &name::Image, command: &[&'static str]) -> Result<String> {
+    ask(&[&["run", "--rm", "--network", "none", image.as_str()], command].concat())
 }
 
 /// A container on a volume of its own; both are gone when it is dropped.
@@ -169,17 +170,17 @@ impl Container {
     /// Everything that a service should not need is taken from it: a root file system that can be written, capabilities,
     /// memory beyond that of the machine that it is going to run on.
     pub(crate) fn create(
-        image: &str,
-        volume: &str,
+        image: &name::Image,
+        volume: &PathThere,
         port: u16,
-        memory: &str,
-        env: &[(&str, &str)],
+        memory: &Memory,
+        env: &[Variable],
     ) -> Result<Self> {
         // From here on there may be something to clean up.
         let container = Self { name: unique_name(), port };
         let name = container.name.as_str();
         let (mount, publish) = (format!("{name}:{volume}"), format!("127.0.0.1::{port}"));
-        let env: Vec<_> = env.iter().map(|(name, value)| format!("--env={name}={value}")).collect();
+        let env: Vec<_> = env.iter().map(|variable| format!("--env={}", variable.pair())).collect();
         let mut args = vec!["create", "--name", name, "--volume", &mount, "--publish", &publish];
         args.extend(["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]);
         args.extend(["--security-opt", "no-new-privileges", "--memory", memory]);
@@ -190,8 +191,8 @@ impl Container {
     }
 
     /// Puts a file into it, as this user's own: in an archive, since `docker cp` makes any other file root's.
-    pub(crate) fn put(&self, file: &Path, to: &str, user: (u64, u64)) -> Result<()> {
-        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
+    pub(crate) fn put(&self, file: &Path, to: &PathThere, user: (u64, u64)) -> Result<()> {
+        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to.as_str()));
         let archive = archive(file, name, user).with_context(|| format!("cannot read {}", file.display()))?;
         let target = format!("{}:{folder}/", self.name);
         let put = docker(&["cp", "-", &target]).input_file(archive.path());
@@ -199,7 +200,7 @@ impl Container {
     }
 
     /// Takes a file out of it; false where there is none.
-    pub(crate) fn take(&self, from: &str, to: &Path) -> Result<bool> {
+    pub(crate) fn take(&self, from: &PathThere, to: &Path) -> Result<bool> {
         let args = ["cp".into(), format!("{}:{from}", self.name).into(), to.as_os_str().to_owned()];
         let output = run::ended(&Child::new(Program::Docker, "docker", args))?;
         let said = said(&output);

@@ -21,16 +21,19 @@ use serde_json::Value;
 use super::child::{Child, Program};
 use super::run::{self, Answer};
 use crate::error::{Error, Kind};
+use crate::name::{AppName, MachineId, PathThere, Region, Variable, VolumeId, VolumeName};
 use crate::plain;
 use crate::text;
 
 mod json;
 mod release;
+mod there;
 
 pub(crate) use json::{
     App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Secret, Snapshot, Volume,
 };
 pub(crate) use release::{NewVolume, Pushed, Shipment};
+pub(crate) use there::CommandThere;
 
 /// How long a call may take that only reads or asks for something to be done.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -127,6 +130,7 @@ impl From<Failure> for anyhow::Error {
 #[derive(Debug, Clone)]
 pub(crate) struct Fly<'a> {
     binary: PathBuf,
+    /// Empty where it is of none.
     app: &'a str,
     interrupt: &'a Interrupt,
     /// What no call may take longer than.
@@ -135,9 +139,19 @@ pub(crate) struct Fly<'a> {
 
 impl<'a> Fly<'a> {
     /// With the `fly` (or `flyctl`) that is first on PATH.
-    pub(crate) fn of(app: &'a str, interrupt: &'a Interrupt) -> Result<Self, Failure> {
+    pub(crate) fn of(app: &'a AppName, interrupt: &'a Interrupt) -> Result<Self, Failure> {
+        Ok(Self { app, ..Self::of_none(interrupt)? })
+    }
+
+    /// For questions that are about no app.
+    pub(crate) fn of_none(interrupt: &'a Interrupt) -> Result<Self, Failure> {
         let binary = on_path().ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
-        Ok(Self { binary, app, interrupt, longest: Duration::MAX })
+        Ok(Self { binary, app: "", interrupt, longest: Duration::MAX })
+    }
+
+    #[cfg(test)]
+    pub(super) fn nowhere(app: &'a AppName, interrupt: &'a Interrupt) -> Self {
+        Self { binary: PathBuf::from("fly"), app, interrupt, longest: Duration::MAX }
     }
 
     /// The same, stopped by another request.
@@ -156,26 +170,31 @@ impl<'a> Fly<'a> {
     }
 
     /// Runs a command on a machine, as root, within so many seconds there. Words are split there as a shell splits them.
-    pub(crate) fn exec(&self, machine: &str, command: &str, seconds: u64) -> Result<Execution, Failure> {
+    pub(crate) fn exec(
+        &self,
+        machine: &MachineId,
+        command: &CommandThere,
+        seconds: u64,
+    ) -> Result<Execution, Failure> {
         let timeout = seconds.to_string();
-        let args = ["machine", "exec", machine, command, "--timeout", &timeout, "--json"];
+        let args = ["machine", "exec", machine, command.as_str(), "--timeout", &timeout, "--json"];
         self.json(&args, Duration::from_secs(seconds) + SLACK)
     }
 
     /// Starts a stopped machine, and waits until it has started.
-    pub(crate) fn wake(&self, machine: &str) -> Result<(), Failure> {
+    pub(crate) fn wake(&self, machine: &MachineId) -> Result<(), Failure> {
         self.start(machine)?;
         self.ask(&["machine", "wait", machine, "--state", "started", "--wait-timeout", "50s"], LIMIT)
             .map(drop)
     }
 
     /// Starts a stopped machine. It returns before the machine has started.
-    pub(crate) fn start(&self, machine: &str) -> Result<(), Failure> {
+    pub(crate) fn start(&self, machine: &MachineId) -> Result<(), Failure> {
         self.ask(&["machine", "start", machine], LIMIT).map(drop)
     }
 
     /// Stops a machine, and waits until it has stopped.
-    pub(crate) fn stop(&self, machine: &str) -> Result<(), Failure> {
+    pub(crate) fn stop(&self, machine: &MachineId) -> Result<(), Failure> {
         self.ask(&["machine", "stop", machine, "--wait-timeout", "50s"], LIMIT).map(drop)
     }
 
@@ -185,12 +204,17 @@ impl<'a> Fly<'a> {
     }
 
     /// Forks a volume: its blocks as they are at this moment, under another name.
-    pub(crate) fn fork_volume(&self, volume: &str, name: &str, region: &str) -> Result<Volume, Failure> {
+    pub(crate) fn fork_volume(
+        &self,
+        volume: &VolumeId,
+        name: &VolumeName,
+        region: &Region,
+    ) -> Result<Volume, Failure> {
         self.json(&["volumes", "fork", volume, "--name", name, "--region", region, "--json"], LIMIT)
     }
 
     /// Destroys a volume that no machine has.
-    pub(crate) fn destroy_volume(&self, volume: &str) -> Result<(), Failure> {
+    pub(crate) fn destroy_volume(&self, volume: &VolumeId) -> Result<(), Failure> {
         self.ask(&["volumes", "destroy", volume, "--yes"], LIMIT).map(drop)
     }
 
@@ -198,13 +222,13 @@ impl<'a> Fly<'a> {
     pub(crate) fn run_machine(
         &self,
         new: &NewMachine<'_>,
-        env: &[(&str, String)],
-        command: &[&str],
-    ) -> Result<String, Failure> {
+        env: &[Variable],
+        command: &[&'static str],
+    ) -> Result<MachineId, Failure> {
         let NewMachine { name, image, region, volume, mounted_at, guest } = new;
         let (mount, cpus, memory) =
             (format!("{volume}:{mounted_at}"), guest.cpus.to_string(), guest.memory_mb.to_string());
-        let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let env: Vec<_> = env.iter().map(Variable::pair).collect();
         let mut args = vec!["machine", "run", image, "--name", name, "--rm", "--restart", "no", "--detach"];
         args.extend(["--region", region, "--volume", &mount, "--skip-dns-registration"]);
         args.extend(["--vm-cpu-kind", &guest.cpu_kind, "--vm-cpus", &cpus, "--vm-memory", &memory]);
@@ -216,16 +240,16 @@ impl<'a> Fly<'a> {
         let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
         // Where there is a machine it is for the caller to see what becomes of it: one that ended at once is a failure of `run`, too.
         let id = stdout.lines().find_map(|line| line.trim().strip_prefix("Machine ID: "));
-        id.map(str::to_owned).ok_or_else(|| explain("fly machine run", &stderr))
+        id.and_then(MachineId::parse).ok_or_else(|| explain("fly machine run", &stderr))
     }
 
     /// Destroys a machine, whatever it does.
-    pub(crate) fn destroy_machine(&self, machine: &str) -> Result<(), Failure> {
+    pub(crate) fn destroy_machine(&self, machine: &MachineId) -> Result<(), Failure> {
         self.ask(&["machine", "destroy", machine, "--force"], LIMIT).map(drop)
     }
 
     /// The last lines that a machine logged.
-    pub(crate) fn logs(&self, machine: &str) -> Result<String, Failure> {
+    pub(crate) fn logs(&self, machine: &MachineId) -> Result<String, Failure> {
         self.ask(&["logs", "--no-tail", "--machine", machine], LOG_LIMIT).map(|log| plain::text(&log))
     }
 
@@ -233,8 +257,8 @@ impl<'a> Fly<'a> {
     /// it needs while that file grows, whose size is told several times a second. Whether it is the same file is for others to see.
     pub(crate) fn sftp_get(
         &self,
-        machine: &str,
-        remote: &str,
+        machine: &MachineId,
+        remote: &PathThere,
         local: &Path,
         mut arrived: impl FnMut(u64),
     ) -> Result<(), Failure> {
@@ -544,7 +568,8 @@ mod tests {
 
     #[test]
     fn what_is_absent_in_its_json_is_nothing() {
-        let machine: Machine = serde_json::from_str(r#"{"id": "1", "state": "stopped"}"#).unwrap();
+        let machine: Machine =
+            serde_json::from_str(r#"{"id": "1", "state": "stopped", "region": "fra"}"#).unwrap();
         assert!(machine.is_reachable() && !machine.is_in_group("app"));
         assert_eq!(machine.label("a"), None);
         let done: Execution = serde_json::from_str(r#"{"stdout": "x"}"#).unwrap();

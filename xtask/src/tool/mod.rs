@@ -7,5 +7,7 @@ mod child;
 pub(crate) mod docker;
 pub(crate) mod fly;
 pub(crate) mod git;
+#[cfg(test)]
+mod outside;
 pub(crate) mod run;
 pub(crate) mod xtask;

@@ -130,3 +130,54 @@ fn no_finished_message_is_read_or_edited() {
 fn nothing_that_leaves_the_process_is_written_by_debug() {
     assert_eq!(offenders(&[":?}", ":#?}"], "none"), [] as [PathBuf; 0]);
 }
+
+/// What goes into the command line of another program is a name with a grammar (`src/name.rs`), or a word of the source.
+#[test]
+fn no_text_of_others_gets_into_tool_but_as_a_name() {
+    // By file and function: what takes text, and why that reaches no command line.
+    let allowed = [
+        ("atlas.rs", "download", "makes a line for a person"),
+        ("docker.rs", "builds", "compares what Docker said"),
+        ("docker.rs", "read", "reads what Docker said"),
+        ("docker.rs", "remedy", "looks at what Docker said"),
+        ("fly/json.rs", "is_in_group", "compares"),
+        ("git/object.rs", "commit", "goes by the environment, and by standard input"),
+        ("git/object.rs", "tree", "goes by standard input"),
+    ];
+    let tool = Path::new(ROOT).join("src/tool");
+    let mut found = Vec::new();
+    for file in sources(&tool)
+        .into_iter()
+        .filter(|file| !file.ends_with("outside.rs") && !file.ends_with("sandbox.rs"))
+    {
+        let (code, name) = (code(&file), file.strip_prefix(&tool).unwrap().display().to_string());
+        let functions = code.split("pub(crate) fn ").skip(1);
+        let signatures = functions.map(|rest| rest.split(['{', ';']).next().unwrap());
+        let taken =
+            signatures.map(|signature| signature.split("->").next().unwrap().split_once('(').unwrap());
+        // What is handed to a caller's closure is not taken.
+        let taken = taken.map(|(function, taken)| {
+            (function, taken.replace("FnMut(&str)", "").replace("FnOnce(String)", ""))
+        });
+        found.extend(
+            taken
+                .filter(|(_, taken)| is_text(taken))
+                .map(|(function, _)| (name.clone(), function.split('<').next().unwrap().to_owned())),
+        );
+        // A struct that borrows is what a function takes many things by.
+        let structs = code.split("pub(crate) struct ").skip(1).map(|rest| rest.split("\n}").next().unwrap());
+        let borrowing = structs.filter(|text| text.lines().next().unwrap().contains("<'"));
+        let fields =
+            borrowing.filter(|text| text.lines().any(|line| line.contains("pub(crate)") && is_text(line)));
+        found.extend(fields.map(|text| (name.clone(), text.split('<').next().unwrap().to_owned())));
+    }
+    found.sort();
+    let expected = allowed.map(|(file, function, _)| (file.to_owned(), function.to_owned()));
+    assert_eq!(found, expected);
+}
+
+/// Whether a type of text is in it that has no grammar and is no word of the source.
+fn is_text(types: &str) -> bool {
+    let types = types.replace("&'static str", "").replace("OsString", "");
+    ["&str", "&'a str", "String", "impl Into<", "&OsStr"].iter().any(|word| types.contains(word))
+}

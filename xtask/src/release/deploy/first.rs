@@ -12,6 +12,7 @@ use super::{Deploy, Run, verified};
 use crate::environment;
 use crate::error::{Error, Kind, Told};
 use crate::fly_toml::FlyToml;
+use crate::name::{Region, Variable, VolumeId};
 use crate::release::audit::Outcome;
 use crate::release::image::short;
 use crate::release::shipping::place::Place;
@@ -27,8 +28,8 @@ const PASSWORD: &str = "APP_PASSWORD";
 const CHANCE: usize = 16;
 
 /// What lets a boot make a database where there is none.
-pub(super) fn may_create() -> (&'static str, String) {
-    ("LANDFALL_CREATE", "1".to_owned())
+pub(super) fn may_create() -> Variable {
+    Variable::of("LANDFALL_CREATE", "1")
 }
 
 /// What has to be made.
@@ -36,7 +37,7 @@ pub(super) struct Missing {
     /// Whether Fly knows the app already.
     pub(super) has_app: bool,
     /// The id of a volume that somebody made for it, and nobody used.
-    pub(super) volume: Option<String>,
+    pub(super) volume: Option<VolumeId>,
 }
 
 /// Where the password comes from.
@@ -53,7 +54,7 @@ impl Run<'_> {
     /// Tells what would be made; makes it where that is approved.
     pub(super) fn first(&self, missing: &Missing, report: &mut Deploy) -> Result<()> {
         let (app, ui) = (&self.shipping.fly_toml.app, self.shipping.ui);
-        ui.result(&self.told(missing));
+        ui.result(&self.told(missing)?);
         if self.wanted.dry_run {
             ui.status("Planned", Changed::Nothing.told(&format!("the first deploy of {app}")));
             return Ok(());
@@ -71,9 +72,9 @@ impl Run<'_> {
         self.shipping.give_back(lock, ended)
     }
 
-    fn told(&self, Missing { has_app, volume }: &Missing) -> String {
+    fn told(&self, Missing { has_app, volume }: &Missing) -> Result<String, Error> {
         let FlyToml { app, source, volume: mounted_at, volume_size, memory, .. } = self.shipping.fly_toml;
-        let region = self.region();
+        let region = self.region()?;
         let mut out = format!("{}\n", text::title("The first deploy makes, at Fly"));
         let mut line = |what: &str, text: String| {
             let _ = writeln!(out, "  {what:8}  {text}");
@@ -97,11 +98,15 @@ impl Run<'_> {
             "machine",
             format!("one, in {region}, with {memory} of memory; it makes the database as schema.sql says"),
         );
-        out
+        Ok(out)
     }
 
-    fn region(&self) -> &str {
-        self.shipping.fly_toml.primary_region.as_deref().unwrap_or_default()
+    fn region(&self) -> Result<&Region, Error> {
+        self.shipping.fly_toml.primary_region.as_ref().ok_or_else(|| {
+            Error::usage("fly.toml", "fly.toml does not say where the volume and the machine are to be made")
+                .unchanged()
+                .remedy("add to it, with one of `fly platform regions`: primary_region = \"fra\"")
+        })
     }
 
     fn password(&self, missing: &Missing) -> Result<Password> {
@@ -145,13 +150,13 @@ impl Run<'_> {
     }
 
     /// Makes the app, its secret and its volume, whose id is returned.
-    fn volume_for(&self, missing: &Missing, password: &Password) -> Result<String> {
+    fn volume_for(&self, missing: &Missing, password: &Password) -> Result<VolumeId> {
         let (fly, fly_toml, ui) = (self.shipping.fly, self.shipping.fly_toml, self.shipping.ui);
         if !missing.has_app {
             fly.create_app(&self.wanted.org)?;
         }
         if let Password::Given(value) | Password::Made(value) = password {
-            fly.stage_secret(PASSWORD, value)?;
+            fly.stage_secret(&Variable::of(PASSWORD, value))?;
         }
         // At once: whatever fails from here on, the next try finds it set.
         if let Password::Made(value) = password {
@@ -162,7 +167,7 @@ impl Run<'_> {
             None => {
                 let new = NewVolume {
                     name: &fly_toml.source,
-                    region: self.region(),
+                    region: self.region()?,
                     size_gb: fly_toml.volume_size,
                     snapshot_retention: fly_toml.snapshot_retention,
                     snapshot: None,
@@ -210,7 +215,7 @@ impl Run<'_> {
             .into())
     }
 
-    fn ship_first(&self, pushed: &Pushed, volume: &str, report: &mut Deploy) -> Result<()> {
+    fn ship_first(&self, pushed: &Pushed, volume: &VolumeId, report: &mut Deploy) -> Result<()> {
         let (begun, ui) = (Instant::now(), self.shipping.ui);
         ui.status("Shipping", format!("{} to a new machine", short(&report.to)));
         let env = [may_create()];

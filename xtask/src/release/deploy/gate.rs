@@ -6,6 +6,7 @@ use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report};
 
 use super::{Deploy, Wanted};
 use crate::error::{Error, Kind};
+use crate::name::Variable;
 use crate::release::approval;
 use crate::release::downtime::{self, Downtime};
 use crate::release::live::Replica;
@@ -21,7 +22,7 @@ const MAY_BE_STOPPED: f64 = 60.0;
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     /// Approvals, for the one plan that they were given for.
-    pub(super) env: Vec<(&'static str, String)>,
+    pub(super) env: Vec<Variable>,
     /// Tables of which rows may be missing afterwards: they are dropped, or called otherwise.
     pub(super) dropped: Vec<String>,
     /// Whether production is known to have today's schema.

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::gate::Gate;
 use super::{Deploy, Run};
+use crate::name::VolumeId;
 use crate::release::audit::{Entry, Kind, Outcome};
 use crate::release::shipping::earlier::Earlier;
 use crate::release::shipping::standing::Standing;
@@ -15,7 +16,7 @@ impl Run<'_> {
     /// Written down, with what it was made of.
     pub(super) fn written(
         &self,
-        volume: Option<&str>,
+        volume: Option<&VolumeId>,
         config: &str,
         report: &Deploy,
         outcome: Outcome,
@@ -26,19 +27,25 @@ impl Run<'_> {
         self.shipping.written(self.entry(volume, report, outcome, message), &files)
     }
 
-    fn entry(&self, volume: Option<&str>, report: &Deploy, outcome: Outcome, message: &str) -> Result<Entry> {
+    fn entry(
+        &self,
+        volume: Option<&VolumeId>,
+        report: &Deploy,
+        outcome: Outcome,
+        message: &str,
+    ) -> Result<Entry> {
         let plan = report.change.as_ref().and_then(|change| change.plan.as_ref());
         let steps = plan.iter().flat_map(|plan| &plan.steps);
         let declared = self.declared.fingerprint().to_owned();
         Ok(Entry {
             commit: report.to.clone(),
             from: report.from.clone(),
-            image: report.image.clone().unwrap_or_default(),
+            image: report.image.clone(),
             tag: report.tag.clone(),
             live: (outcome == Outcome::Served).then(|| declared.clone()),
             declared: Some(declared),
             machine: report.machine.clone(),
-            volume: volume.map(str::to_owned),
+            volume: volume.cloned(),
             snapshot: report.snapshot.clone(),
             copy: report.copy.clone(),
             plan: plan.map(|plan| plan.fingerprint.clone()),
@@ -59,7 +66,7 @@ impl Run<'_> {
     ) -> String {
         let (app, volume) = (&self.shipping.fly_toml.app, &standing.volume.id);
         let wait = self.shipping.wait_timeout.as_secs();
-        let env: String = gate.env.iter().map(|(name, value)| format!(" --env {name}={value}")).collect();
+        let env: String = gate.env.iter().map(|variable| format!(" --env {}", variable.pair())).collect();
         let mut out = format!("\n{}\n", text::title("What a deploy does"));
         let mut line = |phase: &str, text: String| {
             let _ = writeln!(out, "  {phase:8}  {text}");

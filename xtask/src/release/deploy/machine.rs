@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 use super::Wanted;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::release::approval::shell_word;
+use crate::name::VariableName;
 use crate::release::shipping::Shipping;
 use crate::text;
+use crate::text::shell_word;
 use crate::tool::fly::{Guest, Machine, MachineConfig};
 
 /// What begins an approval of a machine that is made less than it was.
@@ -94,11 +95,17 @@ fn guest(now: &Guest, then: &Guest) -> Vec<Change> {
 
 /// Their values may be anybody's secrets: only names are told.
 fn env(now: &MachineConfig, then: &FlyToml) -> Vec<Change> {
-    let is_somebodys = |name: &&String| {
-        !name.starts_with("LANDFALL_") && !["FLY_PROCESS_GROUP", "PRIMARY_REGION"].contains(&name.as_str())
+    let is_somebodys = |name: &&str| {
+        !name.starts_with("LANDFALL_") && !["FLY_PROCESS_GROUP", "PRIMARY_REGION"].contains(name)
     };
-    let names: BTreeSet<_> = now.env.keys().chain(then.env.keys()).filter(is_somebodys).collect();
-    let change = |name: &String| {
+    let names: BTreeSet<_> = now
+        .env
+        .keys()
+        .map(String::as_str)
+        .chain(then.env.keys().map(VariableName::as_str))
+        .filter(is_somebodys)
+        .collect();
+    let change = |name: &str| {
         let (how, is_less) = match (now.env.get(name), then.env.get(name)) {
             (Some(now), Some(then)) if now == then => return None,
             (Some(_), Some(_)) => ("has another value", false),

@@ -38,7 +38,7 @@ use super::unique::unique;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::{self, FlyToml};
-use crate::name::Revision;
+use crate::name::{Image, MachineId, Organization, Revision, SnapshotId, Tag, VolumeId};
 use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
@@ -64,7 +64,7 @@ pub(crate) struct Wanted {
     /// App, volume, machine and password may be made.
     pub(crate) create: bool,
     /// In which organization the app is made.
-    pub(crate) org: String,
+    pub(crate) org: Organization,
     /// Without knowing what production has.
     pub(crate) unverified: bool,
     /// Without a rehearsal on a fork.
@@ -101,16 +101,16 @@ pub(crate) struct Deploy {
     /// How long the service was expected not to answer.
     pub(crate) downtime: Option<Downtime>,
     /// The image, by digest.
-    pub(crate) image: Option<String>,
+    pub(crate) image: Option<Image>,
     /// The same by the tag that it was pushed under.
     #[serde(skip)]
-    pub(crate) tag: Option<String>,
+    pub(crate) tag: Option<Image>,
     /// The snapshot of the volume that was taken first.
-    pub(crate) snapshot: Option<String>,
+    pub(crate) snapshot: Option<SnapshotId>,
     /// The copy of the database that was pulled first.
     pub(crate) copy: Option<String>,
     /// The machine that has it.
-    pub(crate) machine: Option<String>,
+    pub(crate) machine: Option<MachineId>,
     /// The commit that production serves now, as far as it is known.
     pub(crate) serves: Option<String>,
     /// The rows of every table afterwards.
@@ -420,13 +420,13 @@ impl Run<'_> {
     fn pushed(&self, built: &Built, report: &mut Deploy) -> Result<Pushed> {
         let Shipping { project, fly, ui, .. } = self.shipping;
         let begun = Instant::now();
-        let label = format!("{}-{}", short(&built.commit), unique());
+        let label = Tag::made("", &built.commit, &unique());
         let activity = ui.activity();
         activity.goes_on("pushing the image");
         let pushed = fly.push(&project.root, &built.tag, &label)?;
         drop(activity);
         (report.image, report.tag) = (Some(pushed.pinned.clone()), Some(pushed.tag.clone()));
-        report.phases.done(ui, "Push", begun, pushed.tag.clone());
+        report.phases.done(ui, "Push", begun, pushed.tag.to_string());
         Ok(pushed)
     }
 
@@ -479,7 +479,7 @@ impl Run<'_> {
         if machine.instance_id == standing.machine.instance_id && volume.id == standing.volume.id {
             return Ok(());
         }
-        let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
+        let image = machine.pinned_image().map_or_else(|| "another image".to_owned(), String::from);
         let message = format!(
             "somebody else updated machine {} since the deploy began; it has {image} now",
             machine.id
@@ -506,7 +506,7 @@ impl Run<'_> {
                 before.standing.machine.id
             ),
         );
-        let (to, volume) = (report.to.clone(), before.standing.volume.id.as_str());
+        let (to, volume) = (report.to.clone(), &before.standing.volume.id);
         let candidate = Candidate { image: &pushed.tag, fly_toml: self.config, env: &gate.env };
         // Whoever comes after a death has to know that nobody proved what is there.
         self.written(Some(volume), &before.config, report, audit::Outcome::Shipping, "");
@@ -555,14 +555,14 @@ impl Run<'_> {
     fn not_proved(
         &self,
         before: &Before,
-        image: &str,
+        image: &Image,
         unproved: &Unproved,
         change: Change<'_>,
         fewer: &[String],
         report: &mut Deploy,
     ) -> Result<()> {
         let begun = Instant::now();
-        let (ui, volume) = (self.shipping.ui, before.standing.volume.id.as_str());
+        let (ui, volume) = (self.shipping.ui, &before.standing.volume.id);
         let what = format!("the deploy of {}", short(&report.to));
         let exit_code = if let Unproved::Sick(Sick { exit_code, .. }) = unproved { *exit_code } else { None };
         let why = unproved.message();
@@ -602,7 +602,7 @@ impl Run<'_> {
     }
 
     /// It serves: written down, and told.
-    fn finish(&self, volume: &str, config: &str, proved: Proved, report: &mut Deploy) {
+    fn finish(&self, volume: &VolumeId, config: &str, proved: Proved, report: &mut Deploy) {
         let begun = Instant::now();
         report.serves = Some(report.to.to_string());
         report.machine = Some(proved.machine.id);

@@ -13,7 +13,7 @@ const FLY: &str = "fly";
 const TOKEN: &str = "token";
 
 pub(super) fn checks(interrupt: &Interrupt) -> Result<[Check; 2]> {
-    let fly = match Fly::of("", interrupt) {
+    let fly = match Fly::of_none(interrupt) {
         Ok(fly) => fly,
         Err(_) => {
             let needed = line(FLY, Verdict::Needed, NOT_FOUND, install());

@@ -24,9 +24,9 @@ impl Seen<'_> {
                 format!("there is no snapshot of volume {volume}"),
                 format!("fly volumes snapshots create {volume}"),
             ),
-            (Ok(_), Some(last)) => {
-                let age = snapshot::age(&last.created_at).unwrap_or_default();
-                let evidence = format!("snapshot {}, {}", last.id, ago(&last.created_at));
+            (Ok(_), Some((id, time))) => {
+                let age = snapshot::age(time).unwrap_or_default();
+                let evidence = format!("snapshot {id}, {}", ago(time));
                 if age <= OLD {
                     fine(NAME, evidence)
                 } else {

@@ -25,7 +25,7 @@ use super::shipping::snapshot;
 use super::shipping::standing::{self, Status};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::name::CommitId;
+use crate::name::{CommitId, Image, SnapshotId};
 use crate::project::Project;
 use crate::tool::fly::{Failure, Fly, Machine, Snapshot, Volume};
 use crate::ui::Ui;
@@ -40,7 +40,7 @@ pub(crate) struct Overview {
     /// The commit that production runs.
     commit: Option<CommitId>,
     /// Its image, by digest.
-    image: Option<String>,
+    image: Option<Image>,
     /// The number of the entry of the audit that has this image.
     release: Option<usize>,
     machine: Option<TheMachine>,
@@ -258,12 +258,12 @@ impl Seen<'_> {
             image: machine.and_then(Machine::pinned_image),
             release: self.release().map(|recorded| recorded.number),
             machine: machine.map(|machine| TheMachine {
-                id: machine.id.clone(),
+                id: machine.id.to_string(),
                 state: machine.state.clone(),
-                region: machine.region.clone(),
+                region: machine.region.to_string(),
             }),
             volume: self.volume().map(|volume| TheVolume {
-                id: volume.id.clone(),
+                id: volume.id.to_string(),
                 size_gb: volume.size_gb,
                 free: disk.map(|disk| disk.free),
                 total: disk.map(|disk| disk.total),
@@ -272,14 +272,14 @@ impl Seen<'_> {
             rows: self.status().map(|status| status.tables.clone()).unwrap_or_default(),
             snapshot: self
                 .snapshot()
-                .map(|snapshot| TheSnapshot { id: snapshot.id.clone(), time: snapshot.created_at.clone() }),
+                .map(|(id, time)| TheSnapshot { id: id.to_string(), time: time.to_owned() }),
             last: self.audit.entries.first().map(|recorded| recorded.entry.clone()),
             lock,
             checks,
         }
     }
 
-    fn snapshot(&self) -> Option<&Snapshot> {
+    fn snapshot(&self) -> Option<(&SnapshotId, &str)> {
         snapshot::last(self.snapshots.as_ref()?.as_ref().ok()?)
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::{MachineId, Region, VolumeId};
 use crate::project::Project;
 use crate::release::audit;
 use crate::release::production::Trouble;
@@ -25,13 +26,13 @@ pub(crate) struct Held {
     #[serde(skip)]
     app: String,
     /// Its id.
-    volume: String,
+    volume: VolumeId,
     /// Where it is.
-    region: String,
+    region: Region,
     /// In gigabytes.
     size_gb: u32,
     /// The machine that has it.
-    machine: Option<String>,
+    machine: Option<MachineId>,
     /// Whether a rollback set it aside.
     set_aside: bool,
     /// When its latest snapshot was made, as in RFC 3339.
@@ -41,12 +42,12 @@ pub(crate) struct Held {
 }
 
 /// Looks; what it made for that is gone afterwards.
-pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) -> Result<Held> {
+pub(crate) fn look(project: &Project, id: &VolumeId, interrupt: &Interrupt, ui: &Ui) -> Result<Held> {
     let fly_toml = FlyToml::read(&project.root)?;
     let fly = Fly::of(&fly_toml.app, interrupt)?;
     let audit = audit::read(&project.root, &fly_toml.app, interrupt)?;
     let volume =
-        fly.volumes()?.into_iter().find(|known| known.id == id).ok_or_else(|| none(id, &fly_toml.app))?;
+        fly.volumes()?.into_iter().find(|known| known.id == *id).ok_or_else(|| none(id, &fly_toml.app))?;
     let machines = fly.machines()?;
     let ours = machines.iter().find(|machine| machine.is_in_group(&fly_toml.group));
     let unread = |Trouble { message, remedy, .. }| {
@@ -57,11 +58,11 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
     let reading = Reading { fly: &fly, fly_toml: &fly_toml, image: &image, interrupt, ui };
     let read = reading.of(id, &volume.region, |machine| standing::status(&fly, machine));
     let database = read.and_then(|status| status).map_err(unread)?;
-    let snapshot = snapshot::last(&fly.snapshots(id)?).map(|last| last.created_at.clone());
+    let snapshot = snapshot::last(&fly.snapshots(id)?).map(|(_, time)| time.to_owned());
     let Volume { region, size_gb, attached_machine_id, .. } = &volume;
     Ok(Held {
         app: fly_toml.app.to_string(),
-        volume: id.to_owned(),
+        volume: id.clone(),
         region: region.clone(),
         size_gb: *size_gb,
         machine: attached_machine_id.clone(),
@@ -71,7 +72,7 @@ pub(crate) fn look(project: &Project, id: &str, interrupt: &Interrupt, ui: &Ui) 
     })
 }
 
-fn none(id: &str, app: &str) -> Error {
+fn none(id: &VolumeId, app: &str) -> Error {
     let message = format!("the app {app} has no volume {id}");
     Error::usage("--volume", message)
         .unchanged()

@@ -22,7 +22,7 @@ use super::production;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::name::CommitId;
+use crate::name::{CommitId, PathThere};
 use crate::project::Project;
 use crate::text;
 use crate::tool::fly::{Failure, Fly, Machine, Reason};
@@ -159,7 +159,7 @@ impl Pull<'_> {
         fetched
     }
 
-    fn fetch(&self, remote: &str, made: &Backup, local: &Path, activity: &Activity<'_>) -> Result<()> {
+    fn fetch(&self, remote: &PathThere, made: &Backup, local: &Path, activity: &Activity<'_>) -> Result<()> {
         migrate::make_sure_of_room(local, &format!("a copy of {remote}"), made.bytes)?;
         let size = text::size(made.bytes);
         activity.status("Fetching", format!("{size} from machine {}", self.machine.id));
@@ -187,7 +187,7 @@ impl Pull<'_> {
     fn finish(&self, begun: Unfinished, made: Backup) -> Result<Pulled> {
         let record = Record {
             app: self.fly_toml.app.to_string(),
-            machine: self.machine.id.clone(),
+            machine: self.machine.id.to_string(),
             time: begun.time(),
             commit: deployed::revision(self.machine),
             bytes: made.bytes,

@@ -4,17 +4,15 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use migrate::{Backup, Interrupt};
 use serde::Deserialize;
 
 use super::folder;
 use crate::error::{Error, Kind};
-use crate::release::approval::shell_word;
+use crate::name::{MachineId, PathThere};
 use crate::release::production::{self, AppError, Trouble};
 use crate::text;
-use crate::tool::fly::Fly;
+use crate::tool::fly::{CommandThere, Fly};
 use crate::ui::{Activity, Ui};
 
 /// What stands between the database's name and that of a copy.
@@ -31,15 +29,15 @@ const FETCHED_WITHIN: Duration = Duration::from_secs(6 * 3600);
 /// Production's machine, as far as copies are concerned.
 pub(super) struct Remote<'a> {
     fly: &'a Fly<'a>,
-    machine: &'a str,
-    db_path: &'a str,
+    machine: &'a MachineId,
+    db_path: &'a PathThere,
 }
 
 /// One of them.
 pub(super) struct Copy<'a> {
     fly: &'a Fly<'a>,
-    machine: &'a str,
-    file: String,
+    machine: &'a MachineId,
+    file: PathThere,
 }
 
 /// `app backup --list`.
@@ -50,7 +48,7 @@ struct List {
 
 #[derive(Deserialize)]
 struct Listed {
-    file: String,
+    file: PathThere,
     state: State,
     bytes: u64,
 }
@@ -80,16 +78,16 @@ enum Fate {
 }
 
 impl<'a> Remote<'a> {
-    pub(super) fn new(fly: &'a Fly<'a>, machine: &'a str, db_path: &'a str) -> Self {
+    pub(super) fn new(fly: &'a Fly<'a>, machine: &'a MachineId, db_path: &'a PathThere) -> Self {
         Self { fly, machine, db_path }
     }
 
     /// The copy of the pull with this token.
     pub(super) fn copy(&self, token: &str) -> Copy<'a> {
-        self.named(format!("{}{INFIX}{token}", self.db_path))
+        self.named(self.db_path.beside(&format!("{INFIX}{token}")))
     }
 
-    fn named(&self, file: String) -> Copy<'a> {
+    fn named(&self, file: PathThere) -> Copy<'a> {
         Copy { fly: self.fly, machine: self.machine, file }
     }
 
@@ -98,8 +96,8 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When it cannot be asked. One that cannot be removed takes room and nothing else, and is told.
     pub(super) fn sweep(&self, dead: &[String], ui: &Ui) -> Result<(), Error> {
-        let command = "app backup --list --format json";
-        let list: List = production::ask(self.fly, self.machine, command).map_err(|trouble| {
+        let command = CommandThere::new("app backup --list --format json");
+        let list: List = production::ask(self.fly, self.machine, &command).map_err(|trouble| {
             if trouble.is_older() {
                 let message = format!("the app on machine {} is too old to be pulled from", self.machine);
                 return Trouble::new(message, "deploy this one first: cargo xtask deploy");
@@ -140,7 +138,7 @@ fn fate(file: &str, state: State, dead: &[String], now: SystemTime) -> Fate {
 
 impl Copy<'_> {
     /// Its name there.
-    pub(super) fn file(&self) -> &str {
+    pub(super) fn file(&self) -> &PathThere {
         &self.file
     }
 
@@ -152,12 +150,13 @@ impl Copy<'_> {
         activity: &Activity<'_>,
     ) -> Result<Backup> {
         activity.status("Copying", format!("the database on machine {}", self.machine));
-        let scrub = scrub.map(|sql| format!(" --scrub {}", BASE64_STANDARD.encode(sql)));
-        self.ask(&format!("--detach{}", scrub.unwrap_or_default())).map_err(Error::from)?;
+        let command = self.command().and("--detach");
+        let command = scrub.iter().fold(command, |command, sql| command.scrubbing(sql.as_bytes()));
+        self.ask(command).map_err(Error::from)?;
         let begun = Instant::now();
         let mut failures = 0;
         loop {
-            match self.ask("--status") {
+            match self.ask(self.command().and("--status")) {
                 Ok(Status { state: State::Running, .. }) => failures = 0,
                 Ok(status) => return Ok(self.ended(status)?),
                 Err(trouble) if failures + 1 == PATIENCE || interrupt.is_raised() => {
@@ -196,7 +195,8 @@ impl Copy<'_> {
         // A request of its own, which no signal has stopped before it begins.
         let patient = Interrupt::default();
         let fly = self.fly.with(&patient);
-        let asked = production::ask::<Status>(&fly, self.machine, &self.command("--discard"));
+        let asked =
+            production::ask::<Status>(&fly, self.machine, &self.command().and("--discard --format json"));
         asked.map(drop).map_err(|trouble| {
             let Self { machine, file, .. } = self;
             format!(
@@ -206,12 +206,12 @@ impl Copy<'_> {
         })
     }
 
-    fn ask(&self, what: &str) -> Result<Status, Trouble> {
-        production::ask(self.fly, self.machine, &self.command(what))
+    fn ask(&self, command: CommandThere) -> Result<Status, Trouble> {
+        production::ask(self.fly, self.machine, &command.and("--format json"))
     }
 
-    fn command(&self, what: &str) -> String {
-        format!("app backup {} {what} --format json", shell_word(&self.file))
+    fn command(&self) -> CommandThere {
+        CommandThere::new("app backup").file(&self.file)
     }
 }
 

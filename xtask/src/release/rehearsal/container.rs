@@ -62,8 +62,7 @@ impl Stage<'_> {
 
     fn container(&self, built: &Built, data: &Data, plan: Option<&Plan>) -> Result<Container> {
         let approvals = approval::env(&self.wanted.allow, plan);
-        let env: Vec<_> = approvals.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        boot::container(built, self.fly_toml, Some(&data.file), &env)
+        boot::container(built, self.fly_toml, Some(&data.file), &approvals)
     }
 
     /// Until it is well: after how many seconds.
@@ -85,7 +84,7 @@ impl Stage<'_> {
     /// What the boot wrote down of the change; nothing where there was none.
     fn record(&self, container: &Container, data: &Data) -> Result<Option<LastChange>> {
         let file = data.file.with_file_name("last-change");
-        if !container.take(&format!("{}.last-change", self.fly_toml.db_path), &file)? {
+        if !container.take(&self.fly_toml.db_path.beside(".last-change"), &file)? {
             return Ok(None);
         }
         read(&file).map(Some)

@@ -10,14 +10,15 @@ use migrate::{Outcome, Report};
 
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
-use crate::release::approval::{self, shell_word};
+use crate::name::{MachineId, MachineName, Tag, Variable, VolumeId, VolumeName};
+use crate::release::approval;
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::machine_log;
 use crate::release::production::{self, AppError, Production, Trouble};
 use crate::release::temporary::Temporary;
 use crate::release::unique;
-use crate::tool::fly::{Fly, Machine, MachineConfig, NewMachine};
+use crate::tool::fly::{CommandThere, Fly, Machine, MachineConfig, NewMachine};
 use crate::ui::Ui;
 
 /// What stopping on a fork leaves.
@@ -50,7 +51,7 @@ impl Stage<'_> {
         let built =
             image::build(self.project, self.fly_toml, &self.wanted.bases, None, self.interrupt, self.ui)?;
         let unique = unique::brief();
-        let label = format!("rehearsal-{}-{unique}", image::short(&built.commit));
+        let label = Tag::made("rehearsal-", &built.commit, &unique);
         self.ui.status("Pushing", format!("{} as {label}", built.tag));
         // `machine run` adds the digest itself, and would add it a second time.
         let image = fly.push(&self.project.root, &built.tag, &label)?.tag;
@@ -58,8 +59,8 @@ impl Stage<'_> {
             fly,
             app: &self.fly_toml.app,
             made: Temporary {
-                machine: format!("{MACHINE}{unique}"),
-                volume: format!("{VOLUME}{unique}"),
+                machine: MachineName::made(MACHINE, &unique),
+                volume: VolumeName::made(VOLUME, &unique),
                 known: BTreeSet::new(),
             },
             ui: self.ui,
@@ -74,7 +75,7 @@ impl Stage<'_> {
             region: &machine.region,
             volume: &volume.id,
             mounted_at: &self.fly_toml.volume,
-            guest: &config.guest,
+            guest: &machine.guest(),
         };
         let (report, refused) = self.plan_there(fly, &new)?;
         if refused.is_some() || report.outcome == Outcome::InSync {
@@ -104,14 +105,15 @@ impl Stage<'_> {
         }
     }
 
-    fn volume_of(&self, machine: &Machine) -> Result<String> {
+    fn volume_of(&self, machine: &Machine) -> Result<VolumeId> {
         let mounts = machine.config().mounts;
-        let mount = mounts.into_iter().find(|mount| mount.path == self.fly_toml.volume).ok_or_else(|| {
-            let message = format!("machine {} has no volume at {}", machine.id, self.fly_toml.volume);
-            Error::new(Kind::Failed, "fly", message)
-                .changed("nothing was forked")
-                .remedy("see what it has: fly volumes list")
-        })?;
+        let mount =
+            mounts.into_iter().find(|mount| mount.path == *self.fly_toml.volume).ok_or_else(|| {
+                let message = format!("machine {} has no volume at {}", machine.id, self.fly_toml.volume);
+                Error::new(Kind::Failed, "fly", message)
+                    .changed("nothing was forked")
+                    .remedy("see what it has: fly volumes list")
+            })?;
         Ok(mount.volume)
     }
 
@@ -128,13 +130,7 @@ impl Stage<'_> {
     fn plan_there(&self, fly: &Fly<'_>, new: &NewMachine<'_>) -> Result<(Report, Option<anyhow::Error>)> {
         self.ui.status("Planning", format!("on {}", new.name));
         let id = self.launch(fly, new, &["app", "serve"], &[])?.id;
-        let allow = self
-            .wanted
-            .allow
-            .iter()
-            .map(|approval| format!(" --allow {}", shell_word(&approval.to_string())))
-            .collect::<String>();
-        let command = format!("app migrate --dry-run --format json{allow}");
+        let command = CommandThere::new("app migrate --dry-run --format json").allowing(&self.wanted.allow);
         let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         fly.destroy_machine(&id)?;
         match (answered.report, answered.error.map(AppError::into_refusal)) {
@@ -161,9 +157,10 @@ impl Stage<'_> {
             &["app", "start"],
             &approval::env(&self.wanted.allow, planned.plan.as_ref()),
         )?;
-        let id = machine.id.as_str();
+        let id = &machine.id;
         self.wait_for_change(fly, id)?;
-        let last = production::ask::<LastChange>(fly, id, "app last-change --format json");
+        let last =
+            production::ask::<LastChange>(fly, id, &CommandThere::new("app last-change --format json"));
         let last = last.map_err(failed)?;
         let made = downtime::last_update(&machine);
         let source = "as the fork's own machine".to_owned();
@@ -180,10 +177,10 @@ impl Stage<'_> {
         &self,
         fly: &Fly<'_>,
         new: &NewMachine<'_>,
-        command: &[&str],
-        env: &[(&str, String)],
+        command: &[&'static str],
+        env: &[Variable],
     ) -> Result<Machine> {
-        let own = self.fly_toml.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let own = self.fly_toml.env.iter().map(|(name, value)| Variable::new(name, value));
         let env: Vec<_> = own.chain(env.iter().cloned()).collect();
         let id = fly.run_machine(new, &env, command)?;
         let begun = Instant::now();
@@ -203,14 +200,14 @@ impl Stage<'_> {
     }
 
     /// Until the boot is through, or has ended.
-    fn wait_for_change(&self, fly: &Fly<'_>, id: &str) -> Result<()> {
-        let begun = Instant::now();
+    fn wait_for_change(&self, fly: &Fly<'_>, id: &MachineId) -> Result<()> {
+        let (begun, check) = (Instant::now(), CommandThere::new("app migrate --check --format json"));
         loop {
-            let in_sync = production::ask::<Report>(fly, id, "app migrate --check --format json");
+            let in_sync = production::ask::<Report>(fly, id, &check);
             if in_sync.is_ok_and(|report| report.outcome == Outcome::InSync) {
                 return Ok(());
             }
-            if !fly.machines()?.iter().any(|machine| machine.id == id && machine.state == "started") {
+            if !fly.machines()?.iter().any(|machine| machine.id == *id && machine.state == "started") {
                 return Err(ended(fly, id, &["app", "start"]));
             }
             if begun.elapsed() > self.wanted.wait_timeout {
@@ -250,7 +247,7 @@ impl Stage<'_> {
 }
 
 /// It is gone once it has ended: its log is what is left.
-fn ended(fly: &Fly<'_>, machine: &str, command: &[&str]) -> anyhow::Error {
+fn ended(fly: &Fly<'_>, machine: &MachineId, command: &[&str]) -> anyhow::Error {
     let last = machine_log::told(&fly.logs(machine));
     let message = format!("on the fork `{}` ended by itself{last}", command.join(" "));
     Error::new(Kind::Failed, machine, message).changed(UNTOUCHED).remedy("its last lines say why").into()

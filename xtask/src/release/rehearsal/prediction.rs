@@ -8,7 +8,7 @@ use crate::release::downtime::{self, Basis, Downtime, Expected, Measured, Work};
 use crate::release::probe::{Probe, Version};
 use crate::release::production;
 use crate::text;
-use crate::tool::fly::Machine;
+use crate::tool::fly::{CommandThere, Machine};
 
 /// How long a release of this kind takes to its first answer, in seconds, where nobody has seen it.
 const START: f64 = 0.3;
@@ -36,7 +36,12 @@ impl Stage<'_> {
         let version = Probe::public(&self.fly_toml.app).version().ok();
         Recorded {
             ready: version.and_then(|version: Version| version.ready_seconds),
-            last_change: production::ask(fly, &machine.id, "app last-change --format json").ok(),
+            last_change: production::ask(
+                fly,
+                &machine.id,
+                &CommandThere::new("app last-change --format json"),
+            )
+            .ok(),
         }
     }
 

@@ -6,11 +6,12 @@ use std::time::Instant;
 use anyhow::Result;
 use migrate::Changed;
 
-use super::{Back, Goal, Rollback, Run, kept, releases, told, verified};
+use super::{Back, Goal, Rollback, Run, releases, told, verified};
 use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome};
 use crate::release::image::short;
 use crate::release::lock::Lock;
+use crate::release::shipping::back::kept;
 use crate::release::shipping::prove::Unproved;
 use crate::release::shipping::ship::{Candidate, Shipped};
 use crate::release::shipping::{Problem, Shipping, earlier};

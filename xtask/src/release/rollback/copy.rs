@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Rollback, Run, Way, verified};
 use crate::error::{Error, Kind};
+use crate::name::MachineId;
 use crate::release::audit::{Kind as Done, Recorded};
 use crate::release::shipping::back::Returned;
 use crate::release::shipping::data::{self, Copy};
@@ -19,7 +20,7 @@ impl Run<'_> {
         let (Standing { machine, volume, .. }, number) = (standing, target.number);
         let snapshot = format!("cargo xtask rollback {number} --data snapshot");
         let is_later = |copy: &File| time(&copy.time) > time(&target.entry.time);
-        let look = |id: &str| self.shipping.copy_of(id, release, is_later);
+        let look = |id: &MachineId| self.shipping.copy_of(id, release, is_later);
         let looked = if machine.state == "started" {
             look(&machine.id)
         } else {
@@ -43,7 +44,7 @@ impl Run<'_> {
 
     pub(super) fn copy_back(&self, way: &Way<'_>, copy: &Copy, report: &mut Rollback) -> Result<()> {
         let ui = self.shipping.ui;
-        let (begun, id, name) = (Instant::now(), way.standing.machine.id.as_str(), way.goal.release.name());
+        let (begun, id, name) = (Instant::now(), &way.standing.machine.id, way.goal.release.name());
         self.begins(&way.goal, Done::DataBack, report);
         ui.status("Restoring", format!("{} of {} on machine {id}, which stops for it", copy.file, copy.time));
         if let Err(unrestored) = self.shipping.restore(id, &copy.file) {

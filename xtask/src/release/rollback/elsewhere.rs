@@ -10,6 +10,7 @@ use super::releases::choose;
 use super::snapshot::{Both, Source, said, sick};
 use super::{Back, Goal, Release, Rollback, Run, Way, told};
 use crate::error::{Error, Kind};
+use crate::name::{Image, MachineName, Region, VolumeId};
 use crate::release::audit::Kind as Done;
 use crate::release::image::short;
 use crate::release::lock::Lock;
@@ -42,7 +43,7 @@ impl Run<'_> {
         let source = self.newest(&volume)?;
         report.to = Some(Release::of(target, None));
         (report.machine, report.volume) = (Some(machine.id.clone()), Some(volume.id.clone()));
-        report.data = Some(source.id.clone());
+        report.data = Some(source.id.to_string());
         let found = format!(
             "release {}, {}, snapshot {} of volume {}; {}",
             target.number,
@@ -92,7 +93,7 @@ impl Run<'_> {
                 "bring a snapshot back there: cargo xtask rollback --data snapshot".to_owned(),
             );
         };
-        let has_it = |volume: &Volume| volume.attached_machine_id.as_deref() == Some(machine.id.as_str());
+        let has_it = |volume: &Volume| volume.attached_machine_id.as_ref() == Some(&machine.id);
         match self.shipping.asked(|fly| fly.volumes())?.into_iter().find(has_it) {
             Some(volume) => Ok((machine.clone(), volume, trouble)),
             None => refused(
@@ -110,20 +111,29 @@ impl Run<'_> {
                 .unchanged()
                 .remedy("its data is on its host alone, which Fly is at: https://status.flyio.net")
         })?;
-        Ok(Source { id: last.id.clone(), time: last.created_at.clone() })
+        Ok(Source { id: last.0.clone(), time: last.1.to_owned() })
     }
 
-    fn region(&self, volume: &Volume) -> String {
+    fn region(&self, volume: &Volume) -> Region {
         self.wanted.region.clone().unwrap_or_else(|| volume.region.clone())
     }
 
-    fn moved_elsewhere(&self, lock: &Lock, way: &Way<'_>, image: &str, report: &mut Rollback) -> Result<()> {
+    fn moved_elsewhere(
+        &self,
+        lock: &Lock,
+        way: &Way<'_>,
+        image: &Image,
+        report: &mut Rollback,
+    ) -> Result<()> {
         let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         self.agree(way)?;
         self.confirm(lock)?;
         let known = self.shipping.asked(|fly| fly.volumes())?.into_iter().map(|volume| volume.id).collect();
-        let new =
-            Temporary { machine: format!("landfall-{}", unique()), volume: fly_toml.source.clone(), known };
+        let new = Temporary {
+            machine: MachineName::made("landfall-", &unique()),
+            volume: fly_toml.source.clone(),
+            known,
+        };
         self.begins(&way.goal, Done::DataBack, report);
         let what = format!("the move of {}", way.goal.release.name());
         match self.made_elsewhere(way, image, &new, report) {
@@ -162,10 +172,10 @@ impl Run<'_> {
     fn made_elsewhere(
         &self,
         way: &Way<'_>,
-        image: &str,
+        image: &Image,
         new: &Temporary,
         report: &mut Rollback,
-    ) -> Result<(String, Proved), Unproved> {
+    ) -> Result<(VolumeId, Proved), Unproved> {
         let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         let Back::Snapshot(source) = &way.goal.data else { return Err(sick("no snapshot was chosen")) };
         let (begun, old, region) = (Instant::now(), &way.standing, self.region(&way.standing.volume));

@@ -34,7 +34,7 @@ impl Run<'_> {
         Ok(Entry {
             commit: goal.target.entry.commit.clone(),
             from: report.from.clone(),
-            image: goal.release.image.clone(),
+            image: Some(goal.release.image.clone()),
             declared: goal.target.entry.declared.clone(),
             live: version.and_then(|version| version.schema.live.clone()),
             machine: report.machine.clone(),

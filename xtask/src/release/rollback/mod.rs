@@ -26,7 +26,7 @@ use super::lock::{Lock, Work};
 use super::phase::Phases;
 use super::probe::Probe;
 use super::production::{Production, Trouble};
-use super::shipping::back::{Attempt, KEEP, Returned};
+use super::shipping::back::{Attempt, Returned, kept};
 use super::shipping::data::Copy;
 use super::shipping::earlier::{self, Earlier};
 use super::shipping::fit::Change;
@@ -39,7 +39,7 @@ use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, permit};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::name::{AppName, Revision};
+use crate::name::{AppName, MachineId, Region, Revision, VolumeId};
 use crate::project::Project;
 use crate::tool::fly::{Fly, Machine, Volume};
 use crate::ui::Ui;
@@ -69,7 +69,7 @@ pub(crate) struct Wanted {
     /// Its data comes back, too, from here.
     pub(crate) data: Option<Data>,
     /// Where a new volume is made; none is where the old one is.
-    pub(crate) region: Option<String>,
+    pub(crate) region: Option<Region>,
     /// Without the question.
     pub(crate) auto_approve: bool,
     /// Nothing is changed; what would be done is told.
@@ -94,11 +94,11 @@ pub(crate) struct Rollback {
     /// Where its data comes from: a file on the volume, or the id of a snapshot; none where the data stays.
     pub(crate) data: Option<String>,
     /// The machine that has it.
-    pub(crate) machine: Option<String>,
+    pub(crate) machine: Option<MachineId>,
     /// Its volume.
-    pub(crate) volume: Option<String>,
+    pub(crate) volume: Option<VolumeId>,
     /// Volumes that were set aside, and wait for a person.
-    pub(crate) set_aside: Vec<String>,
+    pub(crate) set_aside: Vec<VolumeId>,
     /// The commit that production serves now, as far as it is known.
     pub(crate) serves: Option<String>,
     /// The rows of every table afterwards.
@@ -328,8 +328,8 @@ impl Run<'_> {
         report.serves = way.standing.commit.as_ref().map(Revision::to_string);
         report.data = match &way.goal.data {
             Back::Stays => None,
-            Back::Copy(copy) => Some(copy.file.clone()),
-            Back::Snapshot(source) => Some(source.id.clone()),
+            Back::Copy(copy) => Some(copy.file.to_string()),
+            Back::Snapshot(source) => Some(source.id.to_string()),
         };
         let begun = Instant::now();
         let found = self.check(way)?;
@@ -414,7 +414,7 @@ impl Run<'_> {
 
     fn image_back(&self, way: &Way<'_>, report: &mut Rollback) -> Result<()> {
         let Shipping { interrupt, ui, .. } = self.shipping;
-        let (begun, id) = (Instant::now(), way.standing.machine.id.as_str());
+        let (begun, id) = (Instant::now(), &way.standing.machine.id);
         let counted = self.counted(&way.standing);
         ui.status("Shipping", format!("{} to machine {id}", way.goal.release.name()));
         let candidate = way.goal.candidate();
@@ -547,7 +547,7 @@ impl Goal<'_> {
     }
 
     /// What has to be found, on this volume.
-    fn expected<'e>(&'e self, volume: &'e str) -> Expected<'e> {
+    fn expected<'e>(&'e self, volume: &'e VolumeId) -> Expected<'e> {
         Expected {
             commit: self.release.commit.as_deref(),
             image: Some(&self.release.image),
@@ -557,11 +557,6 @@ impl Goal<'_> {
             fewer: &[],
         }
     }
-}
-
-/// It must not migrate.
-fn kept() -> (&'static str, String) {
-    (KEEP.0, KEEP.1.to_owned())
 }
 
 fn verified(proved: &Proved) -> String {

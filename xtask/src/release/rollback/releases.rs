@@ -6,7 +6,7 @@ use migrate::fingerprint;
 use serde::Serialize;
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::name::Revision;
+use crate::name::{Image, Region, Revision, VolumeId};
 use crate::plain;
 use crate::release::audit::{Audit, Kind, Outcome, Recorded};
 use crate::release::image::short;
@@ -32,7 +32,8 @@ pub(crate) struct Release {
     /// How it came.
     pub(crate) kind: Kind,
     /// Its image, by digest.
-    pub(crate) image: String,
+    #[serde(serialize_with = "crate::name::or_empty")]
+    pub(crate) image: Option<Image>,
     /// Whether production runs it now; none where Fly does not tell.
     pub(crate) runs: Option<bool>,
 }
@@ -52,9 +53,9 @@ pub(crate) struct Releases {
 #[derive(Debug, Serialize)]
 pub(super) struct SetAside {
     /// Its id.
-    pub(super) volume: String,
+    pub(super) volume: VolumeId,
     /// Where it is.
-    pub(super) region: String,
+    pub(super) region: Region,
     /// In gigabytes.
     pub(super) size_gb: u32,
 }
@@ -234,10 +235,10 @@ mod tests {
     #[test]
     fn unnamed_it_is_the_newest_that_served_where_the_last_attempt_needs_a_person() {
         let mut audit = audit();
-        audit.entries.insert(0, recorded(9, "stranded", "c9", "z"));
+        audit.entries.insert(0, recorded(9, "stranded", "c9", "f"));
         let newest = served(&audit).next().unwrap();
         let image = newest.entry.image.clone();
-        assert_eq!(choose(&audit, "shop", None, Some(&image)).unwrap().number, newest.number);
+        assert_eq!(choose(&audit, "shop", None, image.as_deref()).unwrap().number, newest.number);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::time::Instant;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::{Rollback, Run, Way, kept, verified};
+use super::{Rollback, Run, Way, verified};
 use crate::error::{Error, Kind};
+use crate::name::{MachineName, SnapshotId, VolumeId};
 use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
+use crate::release::shipping::back::kept;
 use crate::release::shipping::prove::{Expected, Proved, Sick, Unknown, Unproved};
 use crate::release::shipping::seen::Seen;
 use crate::release::shipping::ship::Candidate;
@@ -36,7 +38,7 @@ pub(super) struct Both<'a> {
 #[derive(Debug)]
 pub(super) struct Source {
     /// Its id.
-    pub(super) id: String,
+    pub(super) id: SnapshotId,
     /// When it was taken, as in RFC 3339.
     pub(super) time: String,
 }
@@ -56,7 +58,7 @@ impl Run<'_> {
                 .into());
         };
         let there = self.shipping.asked(|fly| fly.snapshots(&volume))?;
-        let found = there.into_iter().find(|snapshot| snapshot.id == id && snapshot.status == "created");
+        let found = there.into_iter().find(|snapshot| snapshot.made() == Some(&id));
         found.map(|snapshot| Source { id: id.clone(), time: snapshot.created_at }).ok_or_else(|| {
             let message = format!("snapshot {id} of volume {volume} is not there any more");
             Error::new(Kind::Failed, "production", message)
@@ -70,7 +72,7 @@ impl Run<'_> {
         let known = self.shipping.asked(|fly| fly.volumes())?.into_iter().map(|volume| volume.id).collect();
         let volume = self.shipping.fly_toml.source.clone();
         self.begins(&way.goal, Done::DataBack, report);
-        let new = Temporary { machine: format!("landfall-{}", unique()), volume, known };
+        let new = Temporary { machine: MachineName::made("landfall-", &unique()), volume, known };
         match self.cloned(way, source, &new, report) {
             Ok((volume, proved)) => self.moved(way, &volume, &proved, report),
             // The clone may be what serves.
@@ -97,12 +99,12 @@ impl Run<'_> {
     ) -> Result<()> {
         let (app, other) = (&self.shipping.fly_toml.app, &way.standing.machine.id);
         let attempt = way.attempt(what, &unknown.message);
-        let [new, volume] = [&report.machine, &report.volume].map(|id| id.clone().unwrap_or_default());
+        let new = report.machine.as_deref().unwrap_or_default();
+        let look = report.volume.as_ref().map_or_else(|| "cargo xtask status".to_owned(), look);
         let remedy = format!(
             "as soon as Fly answers (https://status.flyio.net), see what there is: fly machine list -a {app}; where machine {new} is well, take \
              away the other one, which {old}, and never its volume: fly machine destroy {other} --force -a {app}; where it is not, take it away: \
-             fly machine destroy {new} --force -a {app}; and its volume, which holds the snapshot: {}; and then: {again}",
-            look(&volume)
+             fly machine destroy {new} --force -a {app}; and its volume, which holds the snapshot: {look}; and then: {again}"
         );
         let returned = self.shipping.left_as_it_is(unknown, &way.standing, &attempt, &remedy);
         self.failed(way, &returned, &attempt, report)
@@ -115,10 +117,10 @@ impl Run<'_> {
         source: &Source,
         new: &Temporary,
         report: &mut Rollback,
-    ) -> Result<(String, Proved), Unproved> {
+    ) -> Result<(VolumeId, Proved), Unproved> {
         let Shipping { fly, fly_toml, ui, .. } = self.shipping;
         let (begun, old) = (Instant::now(), &way.standing);
-        let id = old.machine.id.as_str();
+        let id = &old.machine.id;
         ui.status("Stopping", format!("machine {id}"));
         fly.stop(id).map_err(said)?;
         self.ship_onto_stopped(way)?;
@@ -129,7 +131,7 @@ impl Run<'_> {
             format!("machine {id} is stopped, and has {}", way.goal.release.name()),
         );
         let begun = Instant::now();
-        let (region, size) = (old.volume.region.as_str(), old.volume.size_gb);
+        let (region, size) = (&old.volume.region, old.volume.size_gb);
         let made = fly
             .create_volume(&NewVolume {
                 name: &new.volume,
@@ -153,7 +155,7 @@ impl Run<'_> {
         &self,
         way: &Way<'_>,
         new: &Temporary,
-        volume: &str,
+        volume: &VolumeId,
         (begun, asked): (Instant, Result<(), Failure>),
         report: &mut Rollback,
     ) -> Result<Proved, Unproved> {
@@ -181,7 +183,7 @@ impl Run<'_> {
             }
             Err(Unproved::Unknown(unknown)) => {
                 report.machine = Some(machine.id.clone());
-                report.volume = Some(volume.to_owned());
+                report.volume = Some(volume.clone());
                 return Err(Unproved::Unknown(Unknown { seen: unknown.seen.or(&seen), ..unknown }));
             }
             Err(interrupted) => return Err(interrupted),
@@ -210,14 +212,13 @@ impl Run<'_> {
     pub(super) fn moved(
         &self,
         way: &Way<'_>,
-        volume: &str,
+        volume: &VolumeId,
         proved: &Proved,
         report: &mut Rollback,
     ) -> Result<()> {
         let (begun, never, app) = (Instant::now(), Interrupt::default(), &self.shipping.fly_toml.app);
-        let (ui, old, aside) =
-            (self.shipping.ui, way.standing.machine.id.as_str(), way.standing.volume.id.clone());
-        report.volume = Some(volume.to_owned());
+        let (ui, old, aside) = (self.shipping.ui, &way.standing.machine.id, way.standing.volume.id.clone());
+        report.volume = Some(volume.clone());
         report.set_aside = vec![aside.clone()];
         let fly = self.shipping.fly.with(&never);
         if let Err(failure) = marked(&fly, &aside) {
@@ -259,7 +260,7 @@ impl Run<'_> {
 }
 
 /// At Fly itself: the record may not reach everybody.
-fn marked(fly: &Fly<'_>, volume: &str) -> Result<(), Failure> {
+fn marked(fly: &Fly<'_>, volume: &VolumeId) -> Result<(), Failure> {
     (1..MARKING).find_map(|_| fly.mark_set_aside(volume).ok()).map_or_else(|| fly.mark_set_aside(volume), Ok)
 }
 

@@ -9,7 +9,7 @@ use super::snapshot::Source;
 use super::{Back, Goal, Way};
 use crate::release::image::short;
 use crate::release::shipping::Shipping;
-use crate::release::shipping::back::KEEP;
+use crate::release::shipping::back::kept;
 use crate::release::shipping::data::Copy;
 use crate::release::shipping::standing::{Standing, Status};
 use crate::text;
@@ -113,8 +113,8 @@ fn release(goal: &Goal<'_>) -> String {
 fn ship(shipping: &Shipping<'_>, image: &str) -> String {
     let (app, wait) = (&shipping.fly_toml.app, shipping.wait_timeout.as_secs());
     format!(
-        "fly deploy --image {image} --ha=false --strategy rolling --wait-timeout {wait}s --env {}={} -a {app}",
-        KEEP.0, KEEP.1
+        "fly deploy --image {image} --ha=false --strategy rolling --wait-timeout {wait}s --env {} -a {app}",
+        kept().pair()
     )
 }
 

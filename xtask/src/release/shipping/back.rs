@@ -15,6 +15,7 @@ use super::ship::{Candidate, Shipped};
 use super::standing::Standing;
 use super::{Shipping, is_same_image};
 use crate::error::{Error, Kind};
+use crate::name::{Image, Variable};
 use crate::release::production::Trouble;
 use crate::tool::fly::{Failure, Machine};
 
@@ -27,13 +28,18 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What a release is told that must not migrate.
 pub(crate) const KEEP: (&str, &str) = ("LANDFALL_SCHEMA", "keep");
 
+/// The same as a variable.
+pub(crate) fn kept() -> Variable {
+    Variable::of(KEEP.0, KEEP.1)
+}
+
 /// What was tried, for messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt<'a> {
     /// What failed: `the deploy of 0123456789ab`.
     pub(crate) what: &'a str,
     /// The image that was shipped, by digest.
-    pub(crate) image: &'a str,
+    pub(crate) image: &'a Image,
     /// Why it failed, with the log's last lines.
     pub(crate) why: &'a str,
     /// How its boot ended by itself, where it did.
@@ -163,7 +169,7 @@ impl Shipping<'_> {
         now: &Machine,
         attempt: &Attempt<'_>,
     ) -> Returned {
-        let (id, commit) = (before.machine.id.as_str(), earlier.name());
+        let (id, commit) = (&before.machine.id, earlier.name());
         self.ui.status("Going back", format!("to {commit} on machine {id}; this is not interrupted"));
         let shipped = match self.shipped_back(earlier, now) {
             Ok(shipped) => shipped,
@@ -216,11 +222,7 @@ impl Shipping<'_> {
 
     /// The update, tried again where Fly refused it.
     fn shipped_back(&self, earlier: &Earlier, now: &Machine) -> Result<Shipped> {
-        let candidate = Candidate {
-            image: &earlier.image,
-            fly_toml: &earlier.fly_toml,
-            env: &[(KEEP.0, KEEP.1.to_owned())],
-        };
+        let candidate = Candidate { image: &earlier.image, fly_toml: &earlier.fly_toml, env: &[kept()] };
         let mut shipped = self.ship(&candidate, self.interrupt)?;
         for _ in 1..TRIES {
             let Some(failure) = refused(&shipped, now) else { break };
@@ -233,7 +235,7 @@ impl Shipping<'_> {
 
     /// The update never reached the machine: what ran goes on running, if it did.
     fn untouched(&self, before: &Standing, attempt: &Attempt<'_>) -> Returned {
-        let id = before.machine.id.as_str();
+        let id = &before.machine.id;
         let commit = before.name();
         if before.machine.state != "started" {
             return Returned::stranded(
@@ -308,7 +310,7 @@ fn is_same_update(machine: &Machine, now: &Machine) -> bool {
 fn is_ours(machine: &Machine, attempt: &Attempt<'_>, earlier: Option<&Earlier>) -> bool {
     let Some(now) = machine.pinned_image() else { return true };
     let earlier = earlier.map(|earlier| earlier.image.as_str());
-    [Some(attempt.image), earlier].into_iter().flatten().any(|ours| is_same_image(ours, &now))
+    [Some(attempt.image.as_str()), earlier].into_iter().flatten().any(|ours| is_same_image(ours, &now))
 }
 
 fn nothing_to_go_back_to(machine: &Machine, why: &str) -> Returned {
@@ -402,7 +404,7 @@ fn replaced(machine: &Machine, before: &Machine, app: &str) -> Returned {
 }
 
 fn somebody_elses(machine: &Machine) -> Returned {
-    let image = machine.pinned_image().unwrap_or_else(|| "another image".to_owned());
+    let image = machine.pinned_image().map_or_else(|| "another image".to_owned(), String::from);
     Returned::stranded(
         format!("somebody else put {image} on machine {} in the middle; it was left as it is", machine.id),
         "ask who it was; then see what there is: cargo xtask status",

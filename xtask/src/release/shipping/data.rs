@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Shipping;
-use super::back::{KEEP, Returned};
+use super::back::{Returned, kept};
 use super::earlier::Earlier;
 use super::prove::{Expected, Proved, Sick, Unknown, Unproved};
 use super::ship::Candidate;
 use super::standing::{File, Standing, Status};
+use crate::name::{MachineId, PathThere};
 use crate::release::production::Trouble;
 use crate::text;
-use crate::tool::fly::Failure;
+use crate::tool::fly::{CommandThere, Failure};
 
 /// Between two looks.
 const TICK: Duration = Duration::from_millis(500);
@@ -29,7 +30,7 @@ const LOST: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Copy {
     /// Where it is there.
-    pub(crate) file: String,
+    pub(crate) file: PathThere,
     /// When it was made, as in RFC 3339.
     pub(crate) time: String,
     /// What is in it.
@@ -70,7 +71,7 @@ impl Shipping<'_> {
     /// has its schema; where none is known to have it, the newest with the schema that the first change after it found.
     pub(crate) fn copy_of(
         &self,
-        machine: &str,
+        machine: &MachineId,
         release: &Earlier,
         is_later: impl Fn(&File) -> bool,
     ) -> Result<Option<Copy>, Trouble> {
@@ -93,10 +94,10 @@ impl Shipping<'_> {
 
     /// Puts it in the place of the database. The machine is stopped meanwhile, and afterwards. It can be interrupted until
     /// the copy is under way.
-    pub(crate) fn restore(&self, machine: &str, copy: &str) -> Result<(), Unrestored> {
+    pub(crate) fn restore(&self, machine: &MachineId, copy: &PathThere) -> Result<(), Unrestored> {
         let untouched = |failure: Failure| Unrestored::untouched(failure.message);
         self.fly.stop(machine).map_err(untouched)?;
-        self.fly.run_once(machine, &format!("app restore {copy}")).map_err(untouched)?;
+        self.fly.run_once(machine, &CommandThere::new("app restore").file(copy)).map_err(untouched)?;
         self.read_back().map_err(|trouble| Unrestored::untouched(trouble.message))?;
         if self.interrupt.is_raised() {
             return Err(Unrestored::untouched("it was interrupted"));
@@ -104,19 +105,19 @@ impl Shipping<'_> {
         self.undisturbed(|shipping| shipping.start_restoring(machine))
     }
 
-    fn start_restoring(&self, machine: &str) -> Result<(), Unrestored> {
+    fn start_restoring(&self, machine: &MachineId) -> Result<(), Unrestored> {
         let started = self.fly.start(machine);
         self.restored(machine, started.err().as_ref())
     }
 
     /// Waits until `app restore` has ended by itself. `unanswered` is why its start may not have come through.
-    fn restored(&self, machine: &str, unanswered: Option<&Failure>) -> Result<(), Unrestored> {
+    fn restored(&self, machine: &MachineId, unanswered: Option<&Failure>) -> Result<(), Unrestored> {
         let (begun, fly) = (Instant::now(), self.fly.within(HANGS));
         let limit = if unanswered.is_some() { LOST } else { RESTORING };
         let activity = self.ui.activity();
         activity.goes_on("waiting for app restore");
         loop {
-            let now = fly.machines().map(|machines| machines.into_iter().find(|known| known.id == machine));
+            let now = fly.machines().map(|machines| machines.into_iter().find(|known| known.id == *machine));
             let is_late = begun.elapsed() > limit;
             let is_silent = begun.elapsed() > limit.max(self.wait_timeout);
             match now {
@@ -156,12 +157,8 @@ impl Shipping<'_> {
         release: &Earlier,
         copy: &Copy,
     ) -> Result<Result<Proved, Unproved>> {
-        let id = before.machine.id.as_str();
-        let candidate = Candidate {
-            image: &release.image,
-            fly_toml: &release.fly_toml,
-            env: &[(KEEP.0, KEEP.1.to_owned())],
-        };
+        let id = &before.machine.id;
+        let candidate = Candidate { image: &release.image, fly_toml: &release.fly_toml, env: &[kept()] };
         let shipped = match self.ship(&candidate, self.interrupt) {
             Ok(shipped) => shipped,
             Err(error) => {
@@ -197,7 +194,7 @@ impl Shipping<'_> {
     }
 
     fn put_copy_back_now(&self, before: &Standing, earlier: &Earlier) -> Result<Returned> {
-        let id = before.machine.id.as_str();
+        let id = &before.machine.id;
         let Ok(known) = before.status.as_ref().map(|status| &status.copies) else {
             return Ok(no_copy("which copies there were before is not known"));
         };
@@ -257,7 +254,7 @@ fn no_copy(why: &str) -> Returned {
     )
 }
 
-fn late(machine: &str, limit: Duration) -> Unrestored {
+fn late(machine: &MachineId, limit: Duration) -> Unrestored {
     Unrestored::unknown(format!(
         "`app restore` on machine {machine} has not ended within {}",
         text::seconds(limit.as_secs_f64())

@@ -5,7 +5,8 @@ use migrate::Declared;
 
 use super::standing::Standing;
 use super::{Shipping, is_same_image};
-use crate::name::Revision;
+use crate::error::{Error, Kind};
+use crate::name::{Image, Revision};
 use crate::release::audit::{self, Audit, Outcome, Recorded};
 use crate::release::deployed;
 use crate::release::image::short;
@@ -17,7 +18,7 @@ pub(crate) struct Earlier {
     /// Its commit, as its image says; none of an image that Landfall did not make.
     pub(crate) commit: Option<Revision>,
     /// Its image, by digest.
-    pub(crate) image: String,
+    pub(crate) image: Image,
     /// The text of its fly.toml.
     pub(crate) fly_toml: String,
     /// What its image declares, where that is known.
@@ -27,7 +28,7 @@ pub(crate) struct Earlier {
 impl Earlier {
     /// How it is called in sentences.
     pub(crate) fn name(&self) -> String {
-        self.commit.as_deref().map_or_else(|| self.image.clone(), short)
+        self.commit.as_deref().map_or_else(|| self.image.to_string(), short)
     }
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn proved(
         }
         Some(Back::Recorded(last)) => {
             let earlier = recorded(shipping, last)?;
-            let what = standing.commit.as_deref().map_or(image, short);
+            let what = standing.commit.as_deref().map_or(image.into(), short);
             shipping.ui.note(format!(
                 "{what}, which production runs, was never proved: the release to go back to is {}",
                 earlier.name()
@@ -83,7 +84,7 @@ enum Back<'a> {
 /// `image` is what runs. One that the audit does not know was there before Landfall.
 fn to_go_back_to<'a>(audit: &'a Audit, image: &str) -> Option<Back<'a>> {
     let mut entries = audit.entries.iter();
-    let is_known = entries.clone().any(|recorded| is_same_image(&recorded.entry.image, image));
+    let is_known = entries.clone().any(|recorded| is_about(recorded, image));
     if !is_known || entries.clone().any(|recorded| is_of(recorded, image)) {
         return Some(Back::Running);
     }
@@ -93,12 +94,23 @@ fn to_go_back_to<'a>(audit: &'a Audit, image: &str) -> Option<Back<'a>> {
 /// A release of the audit.
 pub(crate) fn recorded(shipping: &Shipping<'_>, recorded: &Recorded) -> Result<Earlier> {
     let entry = &recorded.entry;
-    from(shipping, Some(recorded), Some(entry.commit.clone()), entry.image.clone())
+    let untold = || {
+        let message = format!("the record of release {} names no image", recorded.number);
+        Error::new(Kind::Failed, "production", message)
+            .unchanged()
+            .remedy("take another release: cargo xtask rollback --list")
+    };
+    let image = entry.image.clone().ok_or_else(untold)?;
+    from(shipping, Some(recorded), Some(entry.commit.clone()), image)
+}
+
+fn is_about(recorded: &Recorded, image: &str) -> bool {
+    recorded.entry.image.as_ref().is_some_and(|own| is_same_image(own, image))
 }
 
 /// Whether an entry is about a release with this image that has served.
 pub(crate) fn is_of(recorded: &Recorded, image: &str) -> bool {
-    recorded.entry.outcome == Outcome::Served && is_same_image(&recorded.entry.image, image)
+    recorded.entry.outcome == Outcome::Served && is_about(recorded, image)
 }
 
 /// With the files that were written down with it; else with those of its commit.
@@ -106,7 +118,7 @@ fn from(
     shipping: &Shipping<'_>,
     recorded: Option<&Recorded>,
     commit: Option<Revision>,
-    image: String,
+    image: Image,
 ) -> Result<Earlier> {
     let root = &shipping.project.root;
     let file = |name| recorded.map_or(Ok(None), |recorded| audit::file(root, recorded, name));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Shipping;
+use crate::name::{MachineId, VolumeId};
 use crate::release::temporary::look;
 use crate::tool::fly::{Failure, Fly, Machine, Volume};
 
@@ -14,9 +15,9 @@ const AFTERWARDS: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Inventory {
     /// Machines that a deploy has made, by their id.
-    machines: BTreeMap<String, Known>,
+    machines: BTreeMap<MachineId, Known>,
     /// The ids of volumes.
-    volumes: Vec<String>,
+    volumes: Vec<VolumeId>,
 }
 
 /// A machine.
@@ -130,15 +131,15 @@ mod tests {
     }
 
     fn machine(id: &str, group: &str, instance: &str) -> Value {
-        json!({"id": id, "state": "started", "instance_id": instance, "config": {"metadata": {"fly_process_group": group}}})
+        json!({"id": id, "state": "started", "region": "iad", "instance_id": instance, "config": {"metadata": {"fly_process_group": group}}})
     }
 
     #[test]
     fn all_that_a_deploy_makes_beside_its_machine_is_told() {
-        let console = json!({"id": "c", "state": "started", "config": {}});
+        let console = json!({"id": "c", "state": "started", "region": "iad", "config": {}});
         let before = inventory(
             json!([machine("m", "app", "1"), machine("w", "worker", "1"), machine("g", "old", "1")]),
-            json!([{"id": "v", "name": "data"}]),
+            json!([{"id": "v", "name": "data", "region": "iad"}]),
         );
         let now = inventory(
             json!([
@@ -147,7 +148,7 @@ mod tests {
                 machine("n", "cron", "1"),
                 console
             ]),
-            json!([{"id": "v", "name": "data"}, {"id": "u", "attached_machine_id": "n"}, {"id": "fork", "name": "fork"}]),
+            json!([{"id": "v", "region": "iad", "name": "data"}, {"id": "u", "region": "iad", "attached_machine_id": "n"}, {"id": "fork", "region": "iad", "name": "fork"}]),
         );
         insta::assert_snapshot!(now.beyond(&before, "m", "shop").join("\n"), @"
         machine n of the group cron is new, without a volume; where nobody needs it: fly machine destroy n --force -a shop

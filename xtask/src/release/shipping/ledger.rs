@@ -7,6 +7,7 @@ use migrate::Interrupt;
 use serde_json::Value;
 
 use super::Shipping;
+use crate::name::{MachineId, VariableName};
 use crate::release::audit::{self, Entry, Outcome};
 use crate::release::deployed;
 use crate::release::image::short;
@@ -23,7 +24,7 @@ impl Shipping<'_> {
     }
 
     /// The machine's configuration as JSON, without what must not be published: files, and variables that fly.toml does not have.
-    pub(crate) fn machine_config(&self, machine: &str) -> Result<String> {
+    pub(crate) fn machine_config(&self, machine: &MachineId) -> Result<String> {
         let mut config = self.asked(|fly| fly.machine_config(machine))?;
         publishable(&mut config, &self.fly_toml.env);
         Ok(serde_json::to_string_pretty(&config)? + "\n")
@@ -71,7 +72,7 @@ fn told(pushed: &Pushed) -> &'static str {
     }
 }
 
-fn publishable(config: &mut Value, known: &BTreeMap<String, String>) {
+fn publishable(config: &mut Value, known: &BTreeMap<VariableName, String>) {
     let Some(config) = config.as_object_mut() else { return };
     config.remove("files");
     let Some(env) = config.get_mut("env").and_then(Value::as_object_mut) else { return };
@@ -97,7 +98,7 @@ mod tests {
             "env": {"DB_PATH": "/data/db", "FLY_PROCESS_GROUP": "app", "LANDFALL_SCHEMA": "keep", "KEY": "secret"},
             "files": [{"raw_value": "c2VjcmV0"}], "image": "shop",
         });
-        publishable(&mut config, &BTreeMap::from([("DB_PATH".to_owned(), "/data/db".to_owned())]));
+        publishable(&mut config, &BTreeMap::from([("DB_PATH".parse().unwrap(), "/data/db".to_owned())]));
         let expected = json!({
             "env": {"DB_PATH": "/data/db", "FLY_PROCESS_GROUP": "app", "LANDFALL_SCHEMA": "keep", "KEY": "(not written down)"},
             "image": "shop",

@@ -26,6 +26,7 @@ use migrate::{Interrupt, Settings};
 use self::sight::Sight;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
+use crate::name::MachineId;
 use crate::project::Project;
 use crate::release::machine_log;
 use crate::release::probe::Probe;
@@ -131,7 +132,7 @@ impl Shipping<'_> {
     }
 
     /// The last lines that a machine logged, for messages.
-    pub(crate) fn log(&self, machine: &str) -> String {
+    pub(crate) fn log(&self, machine: &MachineId) -> String {
         machine_log::told(&self.fly.logs(machine))
     }
 }

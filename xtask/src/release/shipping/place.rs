@@ -2,6 +2,7 @@
 
 use super::Problem;
 use crate::fly_toml::FlyToml;
+use crate::name::VolumeId;
 use crate::release::temporary::look;
 use crate::tool::fly::{Machine, Volume};
 
@@ -11,7 +12,7 @@ pub(crate) enum Place {
     /// Nothing is there yet but, perhaps, a volume that nobody has used.
     Nowhere {
         /// The id of that volume.
-        volume: Option<String>,
+        volume: Option<VolumeId>,
     },
     /// The one machine, and the volume that it has.
     There {
@@ -59,7 +60,7 @@ pub(crate) fn find(
 fn nowhere(volumes: &[Volume], fly_toml: &FlyToml, was_deployed: bool) -> Result<Place, Problem> {
     let (app, name) = (&fly_toml.app, &fly_toml.source);
     let ids: Vec<_> = volumes.iter().map(|volume| volume.id.as_str()).collect();
-    let looks: Vec<_> = ids.iter().map(|id| look(id)).collect();
+    let looks: Vec<_> = volumes.iter().map(|volume| look(&volume.id)).collect();
     match volumes {
         [] if was_deployed => Err(Problem::new(
             format!(
@@ -183,7 +184,7 @@ fn without_volume(machine: &Machine, fly_toml: &FlyToml) -> Problem {
 fn elsewhere(machine: &Machine, volume: &Volume, fly_toml: &FlyToml) -> Option<Problem> {
     let mounts = machine.config().mounts;
     let path = mounts.into_iter().find(|mount| mount.volume == volume.id).map(|mount| mount.path)?;
-    (path != fly_toml.volume).then(|| {
+    (path != *fly_toml.volume).then(|| {
         Problem::new(
             format!("volume {} is mounted at {path}, and fly.toml says {}", volume.id, fly_toml.volume),
             format!("leave it where it is: destination = \"{path}\" and DB_PATH below it"),
@@ -192,7 +193,8 @@ fn elsewhere(machine: &Machine, volume: &Volume, fly_toml: &FlyToml) -> Option<P
 }
 
 fn told(machine: &Machine, fly_toml: &FlyToml) -> String {
-    let volume = machine.volume_at(&fly_toml.volume).unwrap_or_else(|| "without a volume".to_owned());
+    let volume =
+        machine.volume_at(&fly_toml.volume).map_or_else(|| "without a volume".to_owned(), String::from);
     format!("{} ({}, {}, {volume})", machine.id, machine.state, machine.region)
 }
 
@@ -244,14 +246,14 @@ mod tests {
         assert_eq!(found(&there, &aside, true), "m with v");
         let other = with(volume("w", None), "name", json!("fork"));
         assert_eq!(found(&there, &[volume("v", Some("m")), other], true), "m with v");
-        let console = json!({"id": "c", "state": "started", "config": {}});
+        let console = json!({"id": "c", "state": "started", "region": "iad", "config": {}});
         assert_eq!(found(&[there[0].clone(), console], &[volume("v", Some("m"))], true), "m with v");
     }
 
     #[test]
     fn before_the_first_deploy_there_is_nothing_or_a_volume_that_nobody_used() {
         assert_eq!(found(&[], &[], false), "nowhere, None");
-        assert_eq!(found(&[], &[volume("v", None)], false), r#"nowhere, Some("v")"#);
+        assert_eq!(found(&[], &[volume("v", None)], false), r#"nowhere, Some(VolumeId("v"))"#);
         assert_snapshot!(found(&[], &[with(volume("v", None), "region", json!("ams"))], false), @r#"
         volume v is in ams, and fly.toml wants a machine in iad
         set primary_region = "ams"; or see what the volume holds: cargo xtask status --volume v

@@ -13,6 +13,7 @@ use super::seen::Seen;
 use super::sight::{Look, Sight};
 use super::standing::Status;
 use super::{Shipping, is_same_image};
+use crate::name::{MachineId, PathThere};
 use crate::release::image;
 use crate::release::probe::{Health, Version};
 use crate::text;
@@ -205,7 +206,7 @@ impl Shipping<'_> {
     /// as a phase may take.
     pub(crate) fn prove(
         &self,
-        machine: &str,
+        machine: &MachineId,
         expected: &Expected<'_>,
         limit: impl Into<Limit>,
         interrupt: &Interrupt,
@@ -230,7 +231,7 @@ impl Shipping<'_> {
     /// All of it once, from the beginning.
     fn look(
         &self,
-        id: &str,
+        id: &MachineId,
         expected: &Expected<'_>,
         watch: &mut Watch,
         activity: &Activity<'_>,
@@ -309,7 +310,7 @@ impl Shipping<'_> {
     }
 
     /// What Fly says of the machine now, which has to be the one that is expected.
-    fn read(&self, id: &str, expected: &Expected<'_>, watch: &mut Watch) -> Result<Machine, Obstacle> {
+    fn read(&self, id: &MachineId, expected: &Expected<'_>, watch: &mut Watch) -> Result<Machine, Obstacle> {
         let machines = match self.fly.within(HANGS).machines() {
             Ok(machines) => machines,
             Err(failure) => {
@@ -317,7 +318,7 @@ impl Shipping<'_> {
                 return Err(failure.into());
             }
         };
-        let found = machines.into_iter().find(|machine| machine.id == id);
+        let found = machines.into_iter().find(|machine| machine.id == *id);
         let machine =
             found.ok_or_else(|| Obstacle::Final(Sick::new(format!("machine {id} is not there any more"))))?;
         watch.seen.machine(&machine);
@@ -328,7 +329,7 @@ impl Shipping<'_> {
         }
         Err(Obstacle::Final(Sick::new(format!(
             "machine {id} was updated by somebody else in the middle: it runs {} now",
-            machine.pinned_image().unwrap_or_else(|| "another image".to_owned())
+            machine.pinned_image().map_or_else(|| "another image".to_owned(), String::from)
         ))))
     }
 
@@ -354,7 +355,7 @@ impl Shipping<'_> {
         now.as_ref().and_then(over).unwrap_or_else(|| Obstacle::NotYet(Sick::new(failure.message)))
     }
 
-    fn version(&self, machine: &str, commit: &str, schema: Option<&str>) -> Result<Version, Obstacle> {
+    fn version(&self, machine: &MachineId, commit: &str, schema: Option<&str>) -> Result<Version, Obstacle> {
         let version = self.says(machine).map_err(Obstacle::Unread)?;
         let other = |message| Err(Obstacle::Final(Sick::new(message)));
         if version.commit != *commit {
@@ -386,7 +387,7 @@ impl Shipping<'_> {
     }
 
     /// Its rows. Where there are none to compare them with, they need not be known.
-    fn counted(&self, machine: &str, expected: &Expected<'_>) -> Result<Option<Status>, Obstacle> {
+    fn counted(&self, machine: &MachineId, expected: &Expected<'_>) -> Result<Option<Status>, Obstacle> {
         match self.status(machine) {
             Ok(status) => Ok(Some(status)),
             Err(trouble) if expected.rows.is_some() => {
@@ -400,7 +401,7 @@ impl Shipping<'_> {
     }
 }
 
-fn refuse_other(machine: &Machine, expected: &Expected<'_>, mounted_at: &str) -> Result<(), Obstacle> {
+fn refuse_other(machine: &Machine, expected: &Expected<'_>, mounted_at: &PathThere) -> Result<(), Obstacle> {
     let other = |message| Err(Obstacle::Final(Sick::new(message)));
     let (id, image) = (&machine.id, machine.pinned_image());
     if let (Some(wanted), Some(found)) = (expected.image, &image)
@@ -562,7 +563,7 @@ mod tests {
     #[test]
     fn a_release_that_refused_is_told_so_where_fly_has_just_started_it_again() {
         let machine: Machine = serde_json::from_value(json!({
-            "id": "m", "state": "started",
+            "id": "m", "state": "started", "region": "iad",
             "events": [
                 {"type": "exit", "request": {"exit_event": {"exit_code": 3}}},
                 {"type": "update"},
@@ -582,10 +583,12 @@ mod tests {
     fn another_end_is_seen_where_fly_tells_of_as_many_events_as_before() {
         let machine = |ends: [i64; 2]| -> Machine {
             let events = ends.map(|time| json!({"type": "exit", "timestamp": time}));
-            serde_json::from_value(json!({"id": "m", "state": "started", "events": events})).unwrap()
+            serde_json::from_value(json!({"id": "m", "state": "started", "region": "iad", "events": events}))
+                .unwrap()
         };
         assert!(last_end(&machine([3, 2])) > last_end(&machine([2, 1])));
-        let none: Machine = serde_json::from_value(json!({"id": "m", "state": "started"})).unwrap();
+        let none: Machine =
+            serde_json::from_value(json!({"id": "m", "state": "started", "region": "iad"})).unwrap();
         assert!(last_end(&machine([2, 1])) > last_end(&none));
         assert!(last_end(&none) <= last_end(&machine([2, 1])), "it is not told any more");
     }
@@ -593,7 +596,7 @@ mod tests {
     #[test]
     fn another_image_or_another_volume_is_found_out() {
         let machine: Machine = serde_json::from_value(json!({
-            "id": "m", "state": "started",
+            "id": "m", "state": "started", "region": "iad",
             "image_ref": {"registry": "r", "repository": "shop", "digest": "sha256:1"},
             "config": {"mounts": [{"volume": "v", "path": "/data"}]},
         }))
@@ -601,7 +604,7 @@ mod tests {
         let found = |image, volume| {
             let expected =
                 Expected { commit: None, image: Some(image), volume, schema: None, rows: None, fewer: &[] };
-            refuse_other(&machine, &expected, "/data").map_or_else(told, |()| String::new())
+            refuse_other(&machine, &expected, &"/data".parse().unwrap()).map_or_else(told, |()| String::new())
         };
         assert_eq!(found("elsewhere/shop@sha256:1", Some("v")), "");
         assert_snapshot!(found("r/shop@sha256:2", None), @"final: machine m runs r/shop@sha256:1, and r/shop@sha256:2 was shipped");

@@ -30,7 +30,8 @@ impl Seen {
 
     /// Fly told this of the machine just now.
     pub(super) fn machine(&mut self, machine: &Machine) {
-        let image = machine.pinned_image().unwrap_or_else(|| "an image that Fly does not name".to_owned());
+        let image =
+            machine.pinned_image().map_or_else(|| "an image that Fly does not name".to_owned(), String::from);
         let told = format!("machine {} was {} with {image}", machine.id, machine.state);
         self.machine = Some((SystemTime::now(), told));
     }

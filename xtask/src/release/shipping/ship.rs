@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::Shipping;
 use super::prove::Limit;
 use super::seen::Seen;
+use crate::name::{Image, Variable};
 use crate::release::production::Trouble;
 use crate::tool::fly::{Failure, Machine, Reason, Shipment};
 
@@ -30,11 +31,11 @@ const SETTLING: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate<'a> {
     /// The image, in the app's registry.
-    pub(crate) image: &'a str,
+    pub(crate) image: &'a Image,
     /// The text of the fly.toml that goes with it.
     pub(crate) fly_toml: &'a str,
     /// Variables for this release alone.
-    pub(crate) env: &'a [(&'a str, String)],
+    pub(crate) env: &'a [Variable],
 }
 
 /// What came of it.

@@ -2,10 +2,11 @@
 
 use super::patience::ASKING;
 use super::{Shipping, standing};
+use crate::name::MachineId;
 use crate::release::deployed;
 use crate::release::probe::{Health, Version};
 use crate::release::production::{self, Trouble};
-use crate::tool::fly::{Fly, Machine};
+use crate::tool::fly::{CommandThere, Fly, Machine};
 
 /// From where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Shipping<'_> {
     }
 
     /// What the service says of itself.
-    pub(super) fn says(&self, machine: &str) -> Result<Version, String> {
+    pub(super) fn says(&self, machine: &MachineId) -> Result<Version, String> {
         match self.sight {
             Sight::Public | Sight::Either => self.probe.version().map_err(|error| format!("{error:#}")),
             Sight::Machine => says_by_machine(self.fly, machine).map_err(|trouble| trouble.message),
@@ -111,8 +112,9 @@ impl Shipping<'_> {
     }
 }
 
-fn says_by_machine(fly: &Fly<'_>, machine: &str) -> Result<Version, Trouble> {
-    let mut version: Version = production::ask(fly, machine, "app version --format json")?;
+fn says_by_machine(fly: &Fly<'_>, machine: &MachineId) -> Result<Version, Trouble> {
+    let mut version: Version =
+        production::ask(fly, machine, &CommandThere::new("app version --format json"))?;
     version.schema.live = Some(standing::status(fly, machine)?.schema);
     Ok(version)
 }

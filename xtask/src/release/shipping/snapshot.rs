@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::Shipping;
 use crate::error::{Error, Kind};
+use crate::name::{SnapshotId, VolumeId};
 use crate::text;
 use crate::tool::fly::{Failure, Snapshot};
 
@@ -24,20 +25,20 @@ const FRESH: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Taken {
     /// Its id.
-    pub(crate) id: String,
+    pub(crate) id: SnapshotId,
     /// What there is to say, where Fly joined it to an earlier one.
     pub(crate) note: Option<String>,
 }
 
 /// A snapshot that was asked for.
 pub(crate) struct Asked<'a> {
-    volume: &'a str,
+    volume: &'a VolumeId,
     before: Vec<Snapshot>,
     since: Instant,
 }
 
 /// Asks for one. `fly` tells no id, and Fly may join it to a recent one: [`Asked::wait`] finds out.
-pub(crate) fn ask<'a>(shipping: &Shipping<'_>, volume: &'a str) -> Result<Asked<'a>> {
+pub(crate) fn ask<'a>(shipping: &Shipping<'_>, volume: &'a VolumeId) -> Result<Asked<'a>> {
     let before = shipping.asked(|fly| fly.snapshots(volume))?;
     shipping.fly.create_snapshot(volume)?;
     Ok(Asked { volume, before, since: Instant::now() })
@@ -65,7 +66,7 @@ impl Asked<'_> {
 
     fn taken(&self, now: &[Snapshot], time: impl FnOnce() -> Option<SystemTime>) -> Option<Taken> {
         match newest(&self.before, now) {
-            Some(made) => is_made(made).then(|| Taken { id: made.id.clone(), note: None }),
+            Some(new) => new.made().map(|id| Taken { id: id.clone(), note: None }),
             None if self.since.elapsed() > LISTED => joined(&self.before, now, time),
             None => None,
         }
@@ -79,31 +80,26 @@ fn newest<'s>(before: &[Snapshot], now: &'s [Snapshot]) -> Option<&'s Snapshot> 
     new.max_by(|a, b| a.created_at.cmp(&b.created_at))
 }
 
-fn is_made(snapshot: &Snapshot) -> bool {
-    !snapshot.id.is_empty() && snapshot.status == "created"
-}
-
 /// The earlier one that stands for it: it was being made when it was asked for, or it is fresh by `time`, which is told where
 /// production runs, as the times of snapshots are.
 fn joined(before: &[Snapshot], now: &[Snapshot], time: impl FnOnce() -> Option<SystemTime>) -> Option<Taken> {
-    let last = last(now)?;
+    let (id, time_of) = last(now)?;
     let was_under_way =
-        before.iter().any(|earlier| earlier.created_at == last.created_at && !is_made(earlier));
-    let age = || time()?.duration_since(humantime::parse_rfc3339(&last.created_at).ok()?).ok();
+        before.iter().any(|earlier| earlier.created_at == time_of && earlier.made().is_none());
+    let age = || time()?.duration_since(humantime::parse_rfc3339(time_of).ok()?).ok();
     let age = if was_under_way { Some(Duration::ZERO) } else { age() };
     age.filter(|age| *age <= FRESH).map(|_| Taken {
-        id: last.id.clone(),
+        id: id.clone(),
         note: Some(format!(
-            "Fly made no new snapshot: {} of {} stands for it; what was written since is not in it",
-            last.id, last.created_at
+            "Fly made no new snapshot: {id} of {time_of} stands for it; what was written since is not in it"
         )),
     })
 }
 
-/// The latest that is made.
-pub(crate) fn last(snapshots: &[Snapshot]) -> Option<&Snapshot> {
-    let made = snapshots.iter().filter(|snapshot| is_made(snapshot));
-    made.max_by(|a, b| a.created_at.cmp(&b.created_at))
+/// The latest that is made, and when it was asked for.
+pub(crate) fn last(snapshots: &[Snapshot]) -> Option<(&SnapshotId, &str)> {
+    let made = snapshots.iter().filter_map(|snapshot| Some((snapshot.made()?, snapshot.created_at.as_str())));
+    made.max_by_key(|(_, time)| *time)
 }
 
 /// How long ago a time as in RFC 3339 is; `None` where it is none, or is to come.
@@ -111,10 +107,9 @@ pub(crate) fn age(time: &str) -> Option<Duration> {
     SystemTime::now().duration_since(humantime::parse_rfc3339(time).ok()?).ok()
 }
 
-fn late(volume: &str, limit: Duration, last: Option<&Snapshot>) -> Error {
+fn late(volume: &VolumeId, limit: Duration, last: Option<(&SnapshotId, &str)>) -> Error {
     let waited = text::seconds(limit.as_secs_f64());
-    let last = last
-        .map_or_else(String::new, |last| format!(" (the last one is {} of {})", last.id, last.created_at));
+    let last = last.map_or_else(String::new, |(id, time)| format!(" (the last one is {id} of {time})"));
     let message = format!("Fly has made no new snapshot of volume {volume} within {waited}{last}");
     Error::new(Kind::Failed, volume, message).unchanged().remedy(format!(
         "let it take longer: --snapshot-timeout {}; or see what keeps it: fly volumes snapshots list {volume}, and https://status.flyio.net",
@@ -128,7 +123,7 @@ mod tests {
 
     fn snapshot(id: &str, created_at: &str) -> Snapshot {
         let status = if id.is_empty() { "waiting" } else { "created" };
-        Snapshot { id: id.to_owned(), status: status.to_owned(), created_at: created_at.to_owned() }
+        Snapshot { id: SnapshotId::parse(id), status: status.to_owned(), created_at: created_at.to_owned() }
     }
 
     #[test]
@@ -138,9 +133,9 @@ mod tests {
         let finished = [before[0].clone(), snapshot("b", "2026-11-24T11:00:00Z")];
         assert_eq!(newest(&before, &finished), None);
         let now = [finished[0].clone(), finished[1].clone(), snapshot("", "2026-11-24T12:00:00Z")];
-        assert!(newest(&before, &now).is_some_and(|made| !is_made(made)));
+        assert!(newest(&before, &now).is_some_and(|new| new.made().is_none()));
         let now = [now[0].clone(), now[1].clone(), snapshot("c", "2026-11-24T12:00:00Z")];
-        assert!(newest(&before, &now).is_some_and(|made| is_made(made) && made.id == "c"));
+        assert!(newest(&before, &now).and_then(Snapshot::made).is_some_and(|id| id == "c"));
     }
 
     #[test]

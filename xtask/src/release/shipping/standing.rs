@@ -6,13 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Shipping;
 use super::patience::ASKING;
-use crate::name::Revision;
+use crate::name::{MachineId, PathThere, Revision};
 use crate::release::audit::Audit;
 use crate::release::deployed;
 use crate::release::image::short;
 use crate::release::production::{self, Trouble};
 use crate::release::reading::{self, Reading};
-use crate::tool::fly::{Fly, Machine, Volume};
+use crate::tool::fly::{CommandThere, Fly, Machine, Volume};
 
 /// What `app status` tells.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ fn bytes<'de, D: Deserializer<'de>>(told: D) -> Result<u64, D::Error> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct File {
     /// Its path there.
-    pub(crate) file: String,
+    pub(crate) file: PathThere,
     /// How large it is.
     #[serde(deserialize_with = "bytes")]
     pub(crate) bytes: u64,
@@ -99,7 +99,7 @@ impl Standing {
 
     /// How what runs is called in sentences.
     pub(crate) fn name(&self) -> String {
-        let image = || self.machine.pinned_image().unwrap_or_else(|| "what it had".to_owned());
+        let image = || self.machine.pinned_image().map_or_else(|| "what it had".to_owned(), String::from);
         self.commit.as_deref().map_or_else(image, short)
     }
 }
@@ -107,7 +107,7 @@ impl Standing {
 impl Shipping<'_> {
     /// Asks the machine. One that does not run is not woken, since the service may not start: its volume is read on a fork.
     pub(crate) fn standing(&self, machine: Machine, volume: Volume, audit: &Audit) -> Standing {
-        let ask = |id: &str| {
+        let ask = |id: &MachineId| {
             let live = self.patiently(ASKING, Trouble::may_pass, |fly| production::live_schema(fly, id));
             (live, self.patiently(ASKING, Trouble::may_pass, |fly| status(fly, id)))
         };
@@ -131,7 +131,7 @@ impl Shipping<'_> {
         machine: &Machine,
         volume: &Volume,
         audit: &Audit,
-        work: impl FnOnce(&str) -> T,
+        work: impl FnOnce(&MachineId) -> T,
     ) -> Result<T, Trouble> {
         let Self { fly, fly_toml, interrupt, ui, .. } = *self;
         let image = reading::image(audit, Some(machine))?;
@@ -146,7 +146,7 @@ impl Shipping<'_> {
     }
 
     /// Rows and room of the database.
-    pub(crate) fn status(&self, machine: &str) -> Result<Status, Trouble> {
+    pub(crate) fn status(&self, machine: &MachineId) -> Result<Status, Trouble> {
         status(self.fly, machine)
     }
 
@@ -163,12 +163,12 @@ impl Shipping<'_> {
     }
 
     /// Rows and room of a copy beside it.
-    pub(crate) fn status_of(&self, machine: &str, copy: &str) -> Result<Status, Trouble> {
-        production::ask(self.fly, machine, &format!("app status {copy} --format json"))
+    pub(crate) fn status_of(&self, machine: &MachineId, copy: &PathThere) -> Result<Status, Trouble> {
+        production::ask(self.fly, machine, &CommandThere::new("app status").file(copy).and("--format json"))
     }
 }
 
 /// Rows and room of the database on a machine.
-pub(crate) fn status(fly: &Fly<'_>, machine: &str) -> Result<Status, Trouble> {
-    production::ask(fly, machine, "app status --format json")
+pub(crate) fn status(fly: &Fly<'_>, machine: &MachineId) -> Result<Status, Trouble> {
+    production::ask(fly, machine, &CommandThere::new("app status --format json"))
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use migrate::{Declared, Files};
 
 use super::{Fresh, Sync, fine, line, not_read};
-use crate::name::CommitId;
+use crate::name::{CommitId, TypedCommit};
 use crate::release::agreement::{self, COMMIT};
 use crate::release::check::{Check, Verdict};
 use crate::release::deployed::{self, Answer, Source};
@@ -26,7 +26,8 @@ impl Sync<'_> {
         answer: &Answer,
     ) -> Result<(Option<CommitId>, Vec<Source>, Check)> {
         if let Some(given) = &self.wanted.commit {
-            let id = git::typed(&self.project.root, given)?;
+            let typed = TypedCommit::parse(given);
+            let id = typed.map_or(Ok(None), |typed| git::typed(&self.project.root, &typed))?;
             let check = match &id {
                 Some(id) => fine(
                     COMMIT,

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::name;
+use crate::name::{self, CpuKind, Image, MachineId, MachineName, PathThere, Region, SnapshotId, VolumeId};
 
 /// A machine, as `fly machine list --json` tells of it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Machine {
     /// Its id.
-    #[serde(deserialize_with = "name::id")]
-    pub(crate) id: String,
+    pub(crate) id: MachineId,
     /// What somebody called it.
     #[serde(default)]
     pub(crate) name: String,
@@ -21,8 +20,7 @@ pub(crate) struct Machine {
     #[serde(default)]
     pub(crate) instance_id: String,
     /// Where it runs.
-    #[serde(default, deserialize_with = "name::id")]
-    pub(crate) region: String,
+    pub(crate) region: Region,
     /// The image that it runs.
     #[serde(default)]
     pub(crate) image_ref: ImageRef,
@@ -124,8 +122,7 @@ impl Secret {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Mount {
     /// The volume's id.
-    #[serde(deserialize_with = "name::id")]
-    pub(crate) volume: String,
+    pub(crate) volume: VolumeId,
     /// Where it is mounted.
     #[serde(default)]
     pub(crate) path: String,
@@ -136,7 +133,7 @@ pub(crate) struct Mount {
 pub(crate) struct Guest {
     /// `shared` or `performance`.
     #[serde(default)]
-    pub(crate) cpu_kind: String,
+    pub(crate) cpu_kind: CpuKind,
     /// How many.
     #[serde(default)]
     pub(crate) cpus: u32,
@@ -148,7 +145,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Fly's smallest.
     pub(crate) fn small() -> Self {
-        Self { cpu_kind: "shared".to_owned(), cpus: 1, memory_mb: 256 }
+        Self { cpu_kind: CpuKind::default(), cpus: 1, memory_mb: 256 }
     }
 }
 
@@ -223,21 +220,22 @@ impl Machine {
     }
 
     /// The volume that is mounted there.
-    pub(crate) fn volume_at(&self, path: &str) -> Option<String> {
-        self.config().mounts.into_iter().find(|mount| mount.path == path).map(|mount| mount.volume)
+    pub(crate) fn volume_at(&self, path: &PathThere) -> Option<VolumeId> {
+        self.config().mounts.into_iter().find(|mount| mount.path == **path).map(|mount| mount.volume)
     }
 
     /// Its image by digest, which no later push changes; `None` where Fly does not tell.
-    pub(crate) fn pinned_image(&self) -> Option<String> {
+    pub(crate) fn pinned_image(&self) -> Option<Image> {
         let ImageRef { registry, repository, digest, .. } = &self.image_ref;
         let known = !repository.is_empty() && digest.starts_with("sha256:");
-        known.then(|| format!("{registry}/{repository}@{digest}"))
+        known.then(|| Image::parse(&format!("{registry}/{repository}@{digest}")))?
     }
 
     /// Its image by the tag that it was deployed by; `None` where that was a digest.
-    pub(crate) fn tagged_image(&self) -> Option<String> {
+    pub(crate) fn tagged_image(&self) -> Option<Image> {
         let ImageRef { registry, repository, tag, .. } = &self.image_ref;
-        (!repository.is_empty() && !tag.is_empty()).then(|| format!("{registry}/{repository}:{tag}"))
+        let known = !repository.is_empty() && !tag.is_empty();
+        known.then(|| Image::parse(&format!("{registry}/{repository}:{tag}")))?
     }
 
     /// How it ended by itself since its last update, if it did: the latest end that nobody asked for.
@@ -252,7 +250,7 @@ impl Machine {
     }
 
     /// What is written on its image under this name.
-    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+    pub(crate) fn label(&self, name: &'static str) -> Option<&str> {
         self.image_ref.labels.as_ref()?.get(name).map(String::as_str)
     }
 }
@@ -261,8 +259,7 @@ impl Machine {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Volume {
     /// Its id.
-    #[serde(deserialize_with = "name::id")]
-    pub(crate) id: String,
+    pub(crate) id: VolumeId,
     /// Its name, which several may have.
     #[serde(default)]
     pub(crate) name: String,
@@ -270,14 +267,13 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) state: String,
     /// Where it is.
-    #[serde(default, deserialize_with = "name::id")]
-    pub(crate) region: String,
+    pub(crate) region: Region,
     /// In gigabytes.
     #[serde(default)]
     pub(crate) size_gb: u32,
     /// The machine that has it.
-    #[serde(default, deserialize_with = "name::maybe_id")]
-    pub(crate) attached_machine_id: Option<String>,
+    #[serde(default, deserialize_with = "name::maybe")]
+    pub(crate) attached_machine_id: Option<MachineId>,
     /// For how many days its snapshots are kept.
     #[serde(default)]
     pub(crate) snapshot_retention: u32,
@@ -300,15 +296,22 @@ impl Volume {
 /// A volume's snapshot, as `fly volumes snapshots list --json` tells of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Snapshot {
-    /// Its id; empty until it is made.
-    #[serde(default, deserialize_with = "name::id")]
-    pub(crate) id: String,
+    /// Its id; none until it is made.
+    #[serde(default, deserialize_with = "name::maybe")]
+    pub(crate) id: Option<SnapshotId>,
     /// `waiting`, `running`, `created`.
     #[serde(default)]
     pub(crate) status: String,
     /// When it was asked for, as in RFC 3339.
     #[serde(default)]
     pub(crate) created_at: String,
+}
+
+impl Snapshot {
+    /// Its id, where it can be put back.
+    pub(crate) fn made(&self) -> Option<&SnapshotId> {
+        self.id.as_ref().filter(|_| self.status == "created")
+    }
 }
 
 /// An app, as `fly apps list --json` tells of it.
@@ -323,15 +326,15 @@ pub(crate) struct App {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewMachine<'a> {
     /// Its name, of which there is no other.
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a MachineName,
     /// The image, by a tag that only this rehearsal has.
-    pub(crate) image: &'a str,
+    pub(crate) image: &'a Image,
     /// Where.
-    pub(crate) region: &'a str,
+    pub(crate) region: &'a Region,
     /// The id of its volume.
-    pub(crate) volume: &'a str,
+    pub(crate) volume: &'a VolumeId,
     /// Where that is mounted.
-    pub(crate) mounted_at: &'a str,
+    pub(crate) mounted_at: &'a PathThere,
     /// How large it is.
     pub(crate) guest: &'a Guest,
 }

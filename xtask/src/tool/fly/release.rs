@@ -9,7 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::json::SET_ASIDE_RETENTION;
-use super::{App, Failure, Fly, Guest, LIMIT, RUN_LIMIT, Reason, Secret, Snapshot, Volume, outcome, printed};
+use super::{
+    App, CommandThere, Failure, Fly, Guest, LIMIT, RUN_LIMIT, Reason, Secret, Snapshot, Volume, outcome,
+    printed,
+};
+use crate::name::{
+    Image, MachineId, MachineName, Organization, PathThere, Region, SnapshotId, Tag, Variable, VolumeId,
+    VolumeName,
+};
 use crate::tool::run;
 
 /// How long an image may take to its registry.
@@ -26,24 +33,24 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pushed {
     /// By the tag that it was pushed under.
-    pub(crate) tag: String,
+    pub(crate) tag: Image,
     /// By digest, which no later push changes.
-    pub(crate) pinned: String,
+    pub(crate) pinned: Image,
 }
 
 /// A volume that is to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewVolume<'a> {
     /// Its name, which others may have.
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a VolumeName,
     /// Where.
-    pub(crate) region: &'a str,
+    pub(crate) region: &'a Region,
     /// In gigabytes.
     pub(crate) size_gb: u32,
     /// For how many days its snapshots are kept; `None` is Fly's own number.
     pub(crate) snapshot_retention: Option<u32>,
     /// The id of the snapshot that it is made of.
-    pub(crate) snapshot: Option<&'a str>,
+    pub(crate) snapshot: Option<&'a SnapshotId>,
     /// The machine that is to have it: a volume stays on the host where it was made, and that has to have room for both.
     pub(crate) guest: &'a Guest,
 }
@@ -52,18 +59,18 @@ pub(crate) struct NewVolume<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shipment<'a> {
     /// The image, in a registry.
-    pub(crate) image: &'a str,
+    pub(crate) image: &'a Image,
     /// The `fly.toml` that goes with it.
     pub(crate) fly_toml: &'a Path,
     /// Variables beyond those of `fly.toml`, for this release alone.
-    pub(crate) env: &'a [(&'a str, String)],
+    pub(crate) env: &'a [Variable],
     /// How long each of flyctl's phases may wait: for the state, for health.
     pub(crate) wait_timeout: Duration,
 }
 
 impl Fly<'_> {
     /// Pushes a local image to the app's registry, under this tag, which must be new.
-    pub(crate) fn push(&self, root: &Path, image: &str, label: &str) -> Result<Pushed, Failure> {
+    pub(crate) fn push(&self, root: &Path, image: &Image, label: &Tag) -> Result<Pushed, Failure> {
         const LINE: &str = "fly deploy --build-only --push";
         let words =
             ["deploy", "--build-only", "--push", "--local-only", "--image", image, "--image-label", label];
@@ -83,7 +90,7 @@ impl Fly<'_> {
     ) -> Result<(), Failure> {
         let Shipment { image, fly_toml, env, wait_timeout } = shipment;
         let wait = format!("{}s", wait_timeout.as_secs());
-        let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let env: Vec<_> = env.iter().map(Variable::pair).collect();
         let mut words: Vec<&OsStr> =
             ["deploy", "--image", image, "--ha=false", "--strategy", "rolling"].map(OsStr::new).to_vec();
         words.extend(["--wait-timeout", &wait, "--config"].map(OsStr::new));
@@ -105,9 +112,9 @@ impl Fly<'_> {
     }
 
     /// A machine's configuration, as Fly has it.
-    pub(crate) fn machine_config(&self, machine: &str) -> Result<Value, Failure> {
+    pub(crate) fn machine_config(&self, machine: &MachineId) -> Result<Value, Failure> {
         let machines: Vec<Value> = self.json(&["machine", "list", "--json"], LIMIT)?;
-        let found = machines.into_iter().find(|known| known["id"] == machine);
+        let found = machines.into_iter().find(|known| known["id"] == **machine);
         // Of a machine whose host does not answer Fly tells what it knew last.
         let config = |mut machine: Value| match machine["config"].take() {
             Value::Null => machine["incomplete_config"].take(),
@@ -130,7 +137,7 @@ impl Fly<'_> {
     }
 
     /// Makes the app, which costs nothing yet.
-    pub(crate) fn create_app(&self, organization: &str) -> Result<(), Failure> {
+    pub(crate) fn create_app(&self, organization: &Organization) -> Result<(), Failure> {
         let words = ["apps", "create", self.app, "--org", organization, "--json"];
         self.run(&self.bare_command(words.iter().map(OsStr::new)), "fly apps create", LIMIT).map(drop)
     }
@@ -141,9 +148,9 @@ impl Fly<'_> {
     }
 
     /// Sets a secret, from the next release on. Its value goes by standard input: what is in a command line others can read.
-    pub(crate) fn stage_secret(&self, name: &str, value: &str) -> Result<(), Failure> {
+    pub(crate) fn stage_secret(&self, secret: &Variable) -> Result<(), Failure> {
         let words = ["secrets", "import", "--stage"];
-        let command = self.command(words.iter().map(OsStr::new)).input(format!("{name}={value}\n"));
+        let command = self.command(words.iter().map(OsStr::new)).input(secret.pair() + "\n");
         let ended = run::within(&command, LIMIT, self.interrupt);
         let late = format!("had no answer within {} s", LIMIT.as_secs());
         printed("fly secrets import", outcome("fly secrets import", ended, &late)?).map(drop)
@@ -158,23 +165,23 @@ impl Fly<'_> {
         let (cpus, memory) = (guest.cpus.to_string(), guest.memory_mb.to_string());
         words.extend(["--vm-cpu-kind", &guest.cpu_kind, "--vm-cpus", &cpus, "--vm-memory", &memory]);
         words.extend(days.iter().flat_map(|days| ["--snapshot-retention", days]));
-        words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot]));
+        words.extend(snapshot.iter().flat_map(|snapshot| ["--snapshot-id", snapshot.as_str()]));
         self.json(&words, LIMIT)
     }
 
     /// Marks a volume as set aside, for every clone and every person: see [`Volume::is_marked`].
-    pub(crate) fn mark_set_aside(&self, volume: &str) -> Result<(), Failure> {
+    pub(crate) fn mark_set_aside(&self, volume: &VolumeId) -> Result<(), Failure> {
         let retention = SET_ASIDE_RETENTION.to_string();
         let words = ["volumes", "update", volume, "--snapshot-retention", &retention];
         self.ask(&[words.as_slice(), &["--scheduled-snapshots=false", "--json"]].concat(), LIMIT).map(drop)
     }
 
     /// Waits until a volume can be mounted: the blocks of a fork come over in the background.
-    pub(crate) fn wait_for_volume(&self, volume: &str) -> Result<(), Failure> {
+    pub(crate) fn wait_for_volume(&self, volume: &VolumeId) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
             let volumes = self.volumes()?;
-            let now = volumes.iter().find(|known| known.id == volume).map(|known| known.state.as_str());
+            let now = volumes.iter().find(|known| known.id == *volume).map(|known| known.state.as_str());
             match now {
                 Some("created") => return Ok(()),
                 state if begun.elapsed() > VOLUME_LIMIT => {
@@ -188,12 +195,12 @@ impl Fly<'_> {
     }
 
     /// Asks for a snapshot of a volume. Fly tells no id: see [`Fly::snapshots`].
-    pub(crate) fn create_snapshot(&self, volume: &str) -> Result<(), Failure> {
+    pub(crate) fn create_snapshot(&self, volume: &VolumeId) -> Result<(), Failure> {
         self.ask(&["volumes", "snapshots", "create", volume], LIMIT).map(drop)
     }
 
     /// The snapshots of a volume. One that is being made has no id yet.
-    pub(crate) fn snapshots(&self, volume: &str) -> Result<Vec<Snapshot>, Failure> {
+    pub(crate) fn snapshots(&self, volume: &VolumeId) -> Result<Vec<Snapshot>, Failure> {
         let words = ["volumes", "snapshots", "list", volume, "--json"];
         // Of a volume, and not of an app: it knows no `-a`.
         let [stdout, _] =
@@ -204,11 +211,11 @@ impl Fly<'_> {
     /// A machine like another one, with its image and its variables, on another volume; it is started, and waited for.
     pub(crate) fn clone_machine(
         &self,
-        machine: &str,
-        name: &str,
-        volume: &str,
-        mounted_at: &str,
-        region: &str,
+        machine: &MachineId,
+        name: &MachineName,
+        volume: &VolumeId,
+        mounted_at: &PathThere,
+        region: &Region,
     ) -> Result<(), Failure> {
         let mount = format!("{volume}:{mounted_at}");
         let words =
@@ -219,9 +226,9 @@ impl Fly<'_> {
     /// Makes a machine with this configuration, and waits for it. The image, by its tag, counts more than that of the configuration.
     pub(crate) fn run_machine_as(
         &self,
-        name: &str,
-        image: &str,
-        region: &str,
+        name: &MachineName,
+        image: &Image,
+        region: &Region,
         config: &Value,
     ) -> Result<(), Failure> {
         const LINE: &str = "fly machine run";
@@ -237,22 +244,25 @@ impl Fly<'_> {
     }
 
     /// Lets a stopped machine run this command once, instead of the service, when it is started next. The next deploy takes it back.
-    pub(crate) fn run_once(&self, machine: &str, command: &str) -> Result<(), Failure> {
-        let words = ["machine", "update", machine, "--command", command, "--restart", "no"];
+    pub(crate) fn run_once(&self, machine: &MachineId, command: &CommandThere) -> Result<(), Failure> {
+        let words = ["machine", "update", machine, "--command", command.as_str(), "--restart", "no"];
         let more = ["--skip-start", "--skip-health-checks", "--yes"];
         self.ask(&[words.as_slice(), more.as_slice()].concat(), LIMIT).map(drop)
     }
 }
 
 /// What Docker's own lines tell of a push: repository and digest.
-fn pushed(said: &str, label: &str) -> Option<Pushed> {
+fn pushed(said: &str, label: &Tag) -> Option<Pushed> {
     let repository =
         said.lines().find_map(|line| line.split_once("refers to repository [")?.1.split(']').next())?;
     let digest = said.lines().find_map(|line| {
-        let rest = line.trim().strip_prefix(label)?.strip_prefix(": digest: ")?;
+        let rest = line.trim().strip_prefix(label.as_str())?.strip_prefix(": digest: ")?;
         rest.split(' ').next().filter(|digest| digest.starts_with("sha256:"))
     })?;
-    Some(Pushed { tag: format!("{repository}:{label}"), pinned: format!("{repository}@{digest}") })
+    Some(Pushed {
+        tag: Image::parse(&format!("{repository}:{label}"))?,
+        pinned: Image::parse(&format!("{repository}@{digest}"))?,
+    })
 }
 
 #[cfg(test)]
@@ -264,11 +274,12 @@ mod tests {
         let said = "The push refers to repository [registry.fly.io/shop]\n8edaad145a3b: Layer already exists\n\
             first: digest: sha256:0123 size: 524\n";
         let expected = Pushed {
-            tag: "registry.fly.io/shop:first".to_owned(),
-            pinned: "registry.fly.io/shop@sha256:0123".to_owned(),
+            tag: "registry.fly.io/shop:first".parse().unwrap(),
+            pinned: "registry.fly.io/shop@sha256:0123".parse().unwrap(),
         };
-        assert_eq!(pushed(said, "first"), Some(expected));
-        assert_eq!(pushed(said, "second"), None);
-        assert_eq!(pushed("denied: no access", "first"), None);
+        let [first, second] = ["first", "second"].map(|tag| tag.parse().unwrap());
+        assert_eq!(pushed(said, &first), Some(expected));
+        assert_eq!(pushed(said, &second), None);
+        assert_eq!(pushed("denied: no access", &first), None);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use self::origin::{Pushedness, is_pushed};
 use super::child::{Child, Program};
 use super::run::{self, Reply};
 use crate::error::{Error, Kind};
-use crate::name::{CommitId, RefName};
+use crate::name::{CommitId, RefName, TypedCommit};
 
 /// How many changed files are told.
 const TOLD: usize = 5;
@@ -52,7 +52,7 @@ pub(crate) fn named(root: &Path, name: &RefName) -> Result<Option<CommitId>> {
 }
 
 /// The commit that somebody typed, in whatever way git knows it by; `None` where it knows none.
-pub(crate) fn typed(root: &Path, revision: &str) -> Result<Option<CommitId>> {
+pub(crate) fn typed(root: &Path, revision: &TypedCommit) -> Result<Option<CommitId>> {
     rev_parse(root, revision)
 }
 
