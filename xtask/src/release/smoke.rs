@@ -239,7 +239,7 @@ impl Smoke<'_> {
     }
 
     fn failed(&self, container: &Container, what: &str) -> anyhow::Error {
-        let log = container.log(50).unwrap_or_default();
+        let log = container.log(50).unwrap_or_else(|error| format!("{error:#}"));
         let log: String = log.lines().map(|line| format!("\n  {line}")).collect();
         self.fail(&format!("{what}{log}")).into()
     }

@@ -238,7 +238,7 @@ impl Container {
 
     /// The last lines of its log.
     pub(crate) fn log(&self, lines: usize) -> Result<String> {
-        let output = run::ended(&docker(&["logs", "--tail", &lines.to_string(), &self.name]))?;
+        let output = ended(&["logs", "--tail", &lines.to_string(), &self.name])?;
         Ok(plain::text(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
             .trim_end()
             .to_owned())
@@ -328,7 +328,14 @@ fn archive(file: &Path, name: &str, user: (u64, u64)) -> io::Result<NamedTempFil
 
 /// What docker prints; an error is in its own words.
 fn ask(args: &[&str]) -> Result<String> {
-    checked(&run::ended(&docker(args))?)
+    checked(&ended(args)?)
+}
+
+fn ended(args: &[&str]) -> Result<Output> {
+    Ok(run::ended(&docker(args)).map_err(|error| {
+        let message = format!("`docker {}`: {error}", args.join(" "));
+        failed(message).remedy("see whether the daemon is well: docker info")
+    })?)
 }
 
 fn docker(args: &[&str]) -> Child {

@@ -66,6 +66,8 @@ pub(crate) enum Reason {
     Late,
     /// We were asked to stop.
     Interrupted,
+    /// It printed without an end.
+    Endless,
     /// Anything else, in its own words.
     Failed,
 }
@@ -82,6 +84,14 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
+    }
+
+    /// The same, where it is about what this machine gave.
+    fn of(self, machine: &MachineId) -> Self {
+        match self.reason {
+            Reason::Endless => Self::new(Reason::Endless, format!("machine {machine}, {self}")),
+            _ => self,
+        }
     }
 
     /// Whether the same question may be answered a moment later.
@@ -102,6 +112,9 @@ impl Failure {
             Reason::Offline => "check the network",
             Reason::Late => "see https://status.flyio.net, then run the command again",
             Reason::Interrupted => "run the command again",
+            Reason::Endless => {
+                "see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback"
+            }
             Reason::Failed => "see what it says itself: fly status",
         }
     }
@@ -178,7 +191,7 @@ impl<'a> Fly<'a> {
     ) -> Result<Execution, Failure> {
         let timeout = seconds.to_string();
         let args = ["machine", "exec", machine, command.as_str(), "--timeout", &timeout, "--json"];
-        self.json(&args, Duration::from_secs(seconds) + SLACK)
+        self.json(&args, Duration::from_secs(seconds) + SLACK).map_err(|failure: Failure| failure.of(machine))
     }
 
     /// Starts a stopped machine, and waits until it has started.
@@ -250,16 +263,19 @@ impl<'a> Fly<'a> {
 
     /// The last lines that a machine logged.
     pub(crate) fn logs(&self, machine: &MachineId) -> Result<String, Failure> {
-        self.ask(&["logs", "--no-tail", "--machine", machine], LOG_LIMIT).map(|log| plain::text(&log))
+        self.ask(&["logs", "--no-tail", "--machine", machine], LOG_LIMIT)
+            .map(|log| plain::text(&log))
+            .map_err(|failure| failure.of(machine))
     }
 
     /// Fetches a file of a machine, as root, into the new file `local`, which may be there in part when it fails. It takes as long as
-    /// it needs while that file grows, whose size is told several times a second. Whether it is the same file is for others to see.
+    /// it needs while that file grows to `most` bytes, whose size is told several times a second. Whether it is the same file is for others to see.
     pub(crate) fn sftp_get(
         &self,
         machine: &MachineId,
         remote: &PathThere,
         local: &Path,
+        most: u64,
         mut arrived: impl FnMut(u64),
     ) -> Result<(), Failure> {
         let words = ["ssh", "sftp", "get", "--quiet", "--machine", machine, remote].map(OsStr::new);
@@ -267,10 +283,16 @@ impl<'a> Fly<'a> {
         let ended = run::while_it_moves(&command, STANDSTILL, self.interrupt, || {
             let bytes = fs::metadata(local).map_or(0, |facts| facts.len());
             arrived(bytes);
-            bytes
+            let is_more = bytes > most;
+            if is_more {
+                Err(run::too_much(format!("it brought more than the {most} bytes that were made")))
+            } else {
+                Ok(bytes)
+            }
         });
         let late = format!("brought nothing for {} s", STANDSTILL.as_secs());
-        printed("fly ssh sftp get", outcome("fly ssh sftp get", ended, &late)?).map(drop)
+        let output = outcome("fly ssh sftp get", ended, &late).map_err(|failure| failure.of(machine))?;
+        printed("fly ssh sftp get", output).map(drop)
     }
 
     fn json<T: DeserializeOwned>(&self, args: &[&str], limit: Duration) -> Result<T, Failure> {
@@ -334,7 +356,10 @@ fn document(stdout: &str) -> Option<Value> {
 
 /// What came of a call that ended by itself; `late` says what it did not do in time.
 fn outcome(line: &str, ended: io::Result<Answer>, late: &str) -> Result<Output, Failure> {
-    let failed = |error: io::Error| Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}"));
+    let failed = |error: io::Error| match run::is_endless(&error) {
+        true => Failure::new(Reason::Endless, format!("`{line}`: {error}")),
+        false => Failure::new(Reason::Failed, format!("`{line}` cannot be run: {error}")),
+    };
     match ended.map_err(failed)? {
         Answer::Exited(output) => Ok(output),
         Answer::Stopped => Err(Failure::new(Reason::Interrupted, format!("`{line}` was interrupted"))),
@@ -485,6 +510,9 @@ impl Fly<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     /// The last line of real answers, of flyctl 0.4.80.
@@ -564,6 +592,36 @@ mod tests {
         assert_eq!(read("\n\u{1b}[2JWARN only\n"), other("WARN only"));
         assert_eq!(read(""), other("nothing"));
         assert_eq!(read("{\"a\": 1}"), other("invalid type: map, expected a sequence"));
+    }
+
+    #[test]
+    fn what_a_machine_gives_without_an_end_is_ended_and_told_of_that_machine() {
+        let (app, never, folder) =
+            ("shop".parse().unwrap(), Interrupt::default(), tempfile::tempdir().unwrap());
+        let machine: MachineId = "148e".parse().unwrap();
+        let file = folder.path().join("copy");
+        let script =
+            format!("#!/bin/sh\ncase $2 in sftp) exec yes > '{}' ;; *) exec yes ;; esac\n", file.display());
+        let binary = folder.path().join("fly");
+        fs::write(&binary, script).unwrap();
+        fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+        let fly = Fly { binary, ..Fly::nowhere(&app, &never) };
+        let told = |failure: Failure| format!("{failure}\n{}", failure.remedy());
+        let command = CommandThere::new("app status");
+        insta::assert_snapshot!(told(fly.exec(&machine, &command, 60).unwrap_err()), @r"
+        machine 148e, `fly machine exec`: it printed more than 64 MiB, and was ended
+        see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback
+        ");
+        insta::assert_snapshot!(told(fly.logs(&machine).unwrap_err()), @r"
+        machine 148e, `fly logs --no-tail`: it printed more than 64 MiB, and was ended
+        see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback
+        ");
+        let remote = "/data/db.pull-x".parse().unwrap();
+        let fetched = fly.sftp_get(&machine, &remote, &file, 1_000_000, |_| ());
+        insta::assert_snapshot!(told(fetched.unwrap_err()), @r"
+        machine 148e, `fly ssh sftp get`: it brought more than the 1000000 bytes that were made
+        see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback
+        ");
     }
 
     #[test]

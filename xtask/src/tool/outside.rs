@@ -311,7 +311,7 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     }
     call("fly destroy_machine", &|| drop(fly.destroy_machine(machine)));
     call("fly logs", &|| drop(fly.logs(machine)));
-    call("fly sftp_get", &|| drop(fly.sftp_get(machine, &given.file, Path::new("/nowhere/file"), |_| ())));
+    call("fly sftp_get", &|| drop(fly.sftp_get(machine, &given.file, Path::new("/nowhere/file"), 1, |_| ())));
     call("fly client", &|| drop(fly.client()));
     call("fly whoami", &|| drop(fly.whoami()));
     call("fly machine_config", &|| drop(fly.machine_config(machine)));

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
-use std::process::Output;
+use std::process::{ExitStatus, Output};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use duct::Handle;
 use duct::unix::HandleExt as _;
+use duct::{Expression, Handle};
 use migrate::Interrupt;
 use signal_hook::consts::SIGTERM;
 
@@ -19,6 +19,9 @@ use crate::error::{Error, Kind};
 const TICK: Duration = Duration::from_millis(50);
 /// How long a command may take to stop by itself before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How much a command may print, in bytes: what it prints is read into memory, and may come from a machine that somebody else has. A report of
+/// a change, the longest that is asked for, has less than a hundredth of it.
+const MOST: u64 = 64 << 20;
 
 /// How a command ended.
 pub(crate) enum Ended {
@@ -66,7 +69,7 @@ pub(crate) enum Answer {
 
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
 pub(crate) fn within(command: &Child, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
-    while_it_moves(command, limit, interrupt, || 0)
+    while_it_moves(command, limit, interrupt, || Ok(0))
 }
 
 /// Asks a program about itself, or about this machine. An error is a request to stop.
@@ -90,34 +93,83 @@ pub(crate) fn question(command: &Child, interrupt: &Interrupt) -> Result<Reply, 
 }
 
 /// Runs it to its end, which may take as long as it needs while it gets on: it is late once `reached`, asked several times a
-/// second, has told of nothing new for `limit`. What it prints is kept.
+/// second, has told of nothing new for `limit`; an error of that ends it. What it prints is kept.
 pub(crate) fn while_it_moves(
     command: &Child,
     limit: Duration,
     interrupt: &Interrupt,
-    mut reached: impl FnMut() -> u64,
+    mut reached: impl FnMut() -> io::Result<u64>,
 ) -> io::Result<Answer> {
-    // Into files: a pipe stays open for as long as any program holds it that this one started, and is not ours to end.
-    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let command =
-        command.listed().stdin_null().stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?);
-    let running = command.unchecked().start()?;
+    let kept = Kept::new()?;
+    let running = kept.by(command)?.start()?;
     let (mut before, mut moved) = (0, Instant::now());
     loop {
         if let Some(output) = running.wait_timeout(TICK)? {
-            let (stdout, stderr) = (written(stdout)?, written(stderr)?);
-            return Ok(Answer::Exited(Output { status: output.status, stdout, stderr }));
+            return kept.output(output.status).map(Answer::Exited);
         }
-        let now = reached();
+        let now = reached().or_else(|error| stop(&running).and(Err(error)))?;
         if now != before {
             (before, moved) = (now, Instant::now());
         }
         if interrupt.is_raised() || moved.elapsed() >= limit {
             break;
         }
+        kept.stop_endless(&running)?;
     }
     stop(&running)?;
     Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Late })
+}
+
+/// What a command prints, in files: a pipe stays open for as long as any program holds it that this one started, and is not ours to end.
+struct Kept {
+    stdout: File,
+    stderr: File,
+}
+
+impl Kept {
+    fn new() -> io::Result<Self> {
+        Ok(Self { stdout: tempfile::tempfile()?, stderr: tempfile::tempfile()? })
+    }
+
+    /// The command, which prints here.
+    fn by(&self, command: &Child) -> io::Result<Expression> {
+        let (stdout, stderr) = (self.stdout.try_clone()?, self.stderr.try_clone()?);
+        Ok(command.listed().stdin_null().stdout_file(stdout).stderr_file(stderr).unchecked())
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.stdout.metadata()?.len() + self.stderr.metadata()?.len())
+    }
+
+    /// Ends it, with an error, once it has printed too much.
+    fn stop_endless(&self, running: &Handle) -> io::Result<()> {
+        if self.bytes()? <= MOST {
+            return Ok(());
+        }
+        stop(running)?;
+        Err(endless())
+    }
+
+    fn output(self, status: ExitStatus) -> io::Result<Output> {
+        if self.bytes()? > MOST {
+            return Err(endless());
+        }
+        Ok(Output { status, stdout: written(self.stdout)?, stderr: written(self.stderr)? })
+    }
+}
+
+fn endless() -> io::Error {
+    too_much(format!("it printed more than {} MiB, and was ended", MOST >> 20))
+}
+
+/// The error that ends a command which gives more than it may.
+pub(crate) fn too_much(message: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, message.into())
+}
+
+/// Whether this is the error of a command that was ended since it gave too much.
+pub(crate) fn is_endless(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
 }
 
 fn written(mut file: File) -> io::Result<Vec<u8>> {
@@ -140,18 +192,17 @@ pub(crate) struct Timed {
 /// Runs it to its end, and times that. A request to stop is an error.
 pub(crate) fn timed(command: &Child, interrupt: &Interrupt) -> anyhow::Result<Timed> {
     const LOOK: Duration = Duration::from_millis(10);
-    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let command = command.listed().stdin_null();
-    let command = command.stdout_file(stdout.try_clone()?).stderr_file(stderr.try_clone()?).unchecked();
+    let kept = Kept::new()?;
+    let command = kept.by(command)?;
     let begun = Instant::now();
     let running = command.start()?;
     let mut peak = None;
     loop {
         if let Some(output) = running.wait_timeout(LOOK)? {
             let seconds = begun.elapsed().as_secs_f64();
-            let (stdout, stderr) = (written(stdout)?, written(stderr)?);
-            return Ok(Timed { output: Output { status: output.status, stdout, stderr }, seconds, peak });
+            return Ok(Timed { output: kept.output(output.status)?, seconds, peak });
         }
+        kept.stop_endless(&running)?;
         if interrupt.is_raised() {
             stop(&running)?;
             return Err(Error::new(Kind::Interrupted, "", "interrupted").into());
@@ -170,7 +221,14 @@ fn high_water(pid: u32) -> Option<u64> {
 
 /// Runs it to its end, which it comes to by itself; what it prints is kept.
 pub(crate) fn ended(command: &Child) -> io::Result<Output> {
-    command.listed().stdin_null().stdout_capture().stderr_capture().unchecked().run()
+    let kept = Kept::new()?;
+    let running = kept.by(command)?.start()?;
+    loop {
+        if let Some(output) = running.wait_timeout(TICK)? {
+            return kept.output(output.status);
+        }
+        kept.stop_endless(&running)?;
+    }
 }
 
 /// Runs it to its end. `tick` is called several times a second meanwhile.
@@ -203,14 +261,22 @@ pub(crate) fn lines(
     let running = command.listed().stdin_null().stderr_to_stdout().stdout_file(ours).unchecked().start()?;
     let (send, lines) = mpsc::channel();
     thread::spawn(move || {
-        for text in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let _ = send.send(String::from_utf8_lossy(&text).trim_end().to_owned());
+        let mut output = BufReader::new(output.take(MOST + 1));
+        for text in output.by_ref().split(b'\n').map_while(Result::ok) {
+            let _ = send.send(Some(String::from_utf8_lossy(&text).trim_end().to_owned()));
+        }
+        if output.into_inner().limit() == 0 {
+            let _ = send.send(None);
         }
     });
     let is_late = || limit.is_some_and(|limit| begun.elapsed() >= limit);
     loop {
         match lines.recv_timeout(TICK) {
-            Ok(text) => line(&text),
+            Ok(Some(text)) => line(&text),
+            Ok(None) => {
+                stop(&running)?;
+                return Err(endless());
+            }
             Err(RecvTimeoutError::Timeout) if !interrupt.is_raised() && !is_late() => {}
             Err(RecvTimeoutError::Timeout) => {
                 stop(&running)?;
@@ -263,6 +329,31 @@ mod tests {
     }
 
     #[test]
+    fn what_prints_without_an_end_is_ended_before_it_is_read() {
+        let (command, never) = (sh("exec yes"), Interrupt::default());
+        let long = Duration::from_secs(600);
+        let told = |error: io::Error| {
+            assert!(is_endless(&error));
+            error.to_string()
+        };
+        let expected = "it printed more than 64 MiB, and was ended";
+        assert_eq!(within(&command, long, &never).map(drop).map_err(told).unwrap_err(), expected);
+        assert_eq!(ended(&command).map(drop).map_err(told).unwrap_err(), expected);
+        let complaining = sh("exec yes >&2");
+        assert_eq!(within(&complaining, long, &never).map(drop).map_err(told).unwrap_err(), expected);
+        let error = timed(&command, &never).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let mut bytes = 0;
+        let ended = lines(&command, None, &never, |line| bytes += line.len());
+        assert_eq!(ended.map(drop).map_err(told).unwrap_err(), expected);
+        // Neither one line without an end, nor what ends by itself with too much.
+        let without = sh("exec tr '\\0' x < /dev/zero");
+        assert_eq!(lines(&without, None, &never, |_| ()).map(drop).map_err(told).unwrap_err(), expected);
+        let ending = sh("exec head -c 70000000 /dev/zero");
+        assert_eq!(within(&ending, long, &never).map(drop).map_err(told).unwrap_err(), expected);
+    }
+
+    #[test]
     fn what_it_started_itself_keeps_nobody_waiting() {
         let begun = Instant::now();
         let ended = answer("sleep 60; true", Duration::from_millis(200), &Interrupt::default());
@@ -281,7 +372,7 @@ mod tests {
         let ended = while_it_moves(&command, limit, &interrupt, || {
             looks += 1;
             // It moves for three times as long as it may stand still.
-            u64::min(looks, 24)
+            Ok(u64::min(looks, 24))
         });
         assert!(matches!(ended, Ok(Answer::Late)));
         assert!(looks > 24, "{looks}");

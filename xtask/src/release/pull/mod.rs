@@ -165,7 +165,7 @@ impl Pull<'_> {
         activity.status("Fetching", format!("{size} from machine {}", self.machine.id));
         let tell = |bytes| activity.goes_on(&format!("{} of {size} have arrived", text::size(bytes)));
         self.fly
-            .sftp_get(&self.machine.id, remote, local, tell)
+            .sftp_get(&self.machine.id, remote, local, made.bytes, tell)
             .map_err(|failure| self.not_fetched(failure))?;
         activity.status("Checking", "that it is what was made, and sound");
         migrate::verify(local, made, &self.project.settings(self.interrupt))

@@ -151,7 +151,16 @@ fn git(root: &Path, args: &[&str]) -> Child {
 
 /// What git answers; `None` where it has no answer, or there is no git.
 fn ask(root: &Path, args: &[&str]) -> Result<Option<String>> {
-    let Ok(output) = run::ended(&git(root, args)) else { return Ok(None) };
+    let output = match run::ended(&git(root, args)) {
+        Ok(output) => output,
+        Err(error) if run::is_endless(&error) => {
+            let message = format!("`git {}`: {error}", args.join(" "));
+            return Err(Error::new(Kind::Failed, "git", message)
+                .remedy("check the repository: git fsck")
+                .into());
+        }
+        Err(_) => return Ok(None),
+    };
     let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
     Ok(output.status.success().then_some(text))
 }
