@@ -22,11 +22,11 @@ use self::beat::{Beat, Writer};
 pub(crate) use self::holder::{Holder, Work};
 use self::local::{Held, Local};
 pub(crate) use self::status::{State, Status, status};
-use super::approval::shell_word;
 use super::identity::Identity;
 use crate::error::{Error, Kind};
 use crate::name::{AppName, CommitId, RefName, Revision};
 use crate::project::Project;
+use crate::text::shell_word;
 use crate::tool::git::{self, Origin, Swapped};
 use crate::ui::Ui;
 
