@@ -35,6 +35,9 @@ pub(crate) fn reading(path: &Path, settings: &Settings, watch: &mut dyn Watch) -
         Ok(facts) if facts.is_dir() => {
             return Err(unreadable(path, "opened", "it is a directory").remedy("name the database file"));
         }
+        Ok(facts) if !facts.is_file() => {
+            return Err(unreadable(path, "opened", "it is no file").remedy("name the database file"));
+        }
         Ok(facts) if facts.len() == 0 => return Ok(None),
         Ok(_) => {}
     }
@@ -93,6 +96,9 @@ pub(crate) fn at_rest<T>(
     settings: &Settings,
     read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Option<T> {
+    if settings.open_here {
+        return None;
+    }
     let before = Still::of(path)?;
     let conn =
         connect(&immutable(path)?, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, settings);
@@ -112,7 +118,8 @@ impl Still {
     fn of(path: &Path) -> Option<Self> {
         const WAL: [u8; 2] = [2, 2];
         let mut header = [0; 100];
-        let mut file = File::open(path).ok()?;
+        // To open what is no file may take for ever.
+        let mut file = std::fs::metadata(path).ok()?.is_file().then(|| File::open(path).ok())??;
         file.read_exact(&mut header).ok()?;
         let beside = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();

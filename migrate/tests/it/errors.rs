@@ -84,6 +84,20 @@ fn it_is_no_database() {
     the database [DIR] cannot be opened: it is a directory
     name the database file
     ");
+    // To open it would wait for whoever writes into it, for ever.
+    let pipe = folder.join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    for tried in [
+        migrate::migrate(&pipe, &declared, &bench.settings, &mut ()).map(drop),
+        migrate::check(&pipe, &declared, &bench.settings, &mut ()).map(drop),
+        migrate::inspect(&pipe, &bench.settings).map(drop),
+    ] {
+        assert_eq!(
+            tried.unwrap_err().message,
+            format!("the database {} cannot be opened: it is no file", pipe.display())
+        );
+    }
     let error = migrate::migrate(&folder.join("no/db"), &declared, &bench.settings, &mut ()).unwrap_err();
     insta::assert_snapshot!(told(&bench, &error), @"
     [Database, exit 1]
