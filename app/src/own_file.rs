@@ -11,6 +11,8 @@ use nix::unistd::geteuid;
 
 /// For its owner alone. Whoever may open a file, if only to read it, may hold the lock on it.
 const MODE: u32 = 0o600;
+/// In bytes. A record of a change has some thousand.
+pub(crate) const MOST: u64 = 16 << 20;
 
 /// Makes a file, which must not be there.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
@@ -32,10 +34,10 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// All that is in one.
+/// All that is in one, which is not much: of what somebody else has put there no more is read.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    opened(path, OpenOptions::new().read(true))?.0.read_to_end(&mut text)?;
+    opened(path, OpenOptions::new().read(true))?.0.take(MOST).read_to_end(&mut text)?;
     Ok(text)
 }
 

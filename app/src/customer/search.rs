@@ -25,6 +25,11 @@ impl Search {
         Ok(Self(Vec::from_iter(words).join(" ")))
     }
 
+    /// Whether somebody is looked for.
+    pub(crate) fn has_words(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// As `finds` in SQL takes it.
     pub(super) fn words(&self) -> &str {
         &self.0

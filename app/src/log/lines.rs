@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::mem;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -52,9 +52,10 @@ impl Drop for Behind {
     fn drop(&mut self) {
         let rest = queue().take();
         CAME.notify_one();
-        // Always an error: it ended, or nobody reads the log.
-        let _ = self.ended.recv_timeout(LIMIT);
-        rest.unwrap_or_default().write();
+        // Where nobody reads the log the thread still holds it, and will for ever.
+        if self.ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Disconnected) {
+            rest.unwrap_or_default().write();
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl State {
     pub(super) fn word(&self) -> Option<Word> {
         let mut text = String::new();
         let mut file = &self.file;
-        file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+        file.rewind().and_then(|()| file.take(own_file::MOST).read_to_string(&mut text)).ok()?;
         serde_json::from_str(&text).ok()
     }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -43,7 +45,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place
         let (door, working) = (door.clone(), Arc::clone(&working));
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&working))));
         Box::pin(async move {
-            let answer = door.answer(request).await;
+            let mut answer = door.answer(request).await;
+            if working.is_wanted() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             working.waits();
             Ok::<_, Infallible>(answer)
         })

@@ -41,6 +41,8 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 struct Waiting {
     last: AtomicU64,
+    /// Who waits for a place.
+    knocking: AtomicU64,
     by_turn: Mutex<BTreeMap<u64, Arc<Notify>>>,
 }
 
@@ -85,6 +87,7 @@ impl Crowd {
 
     /// Whoever is sent away may have got a request in this very moment, and stays then.
     async fn taken_over(&self, places: Arc<Semaphore>) -> OwnedSemaphorePermit {
+        let _knocks = Knocks::at(&self.waiting);
         loop {
             self.waiting.send_one_away();
             if let Ok(place) = timeout(PAUSE, Arc::clone(&places).acquire_owned()).await {
@@ -117,6 +120,12 @@ impl Place {
         self.waiting.queue(|queue| queue.insert(turn, Arc::clone(&self.leave)));
     }
 
+    /// Whether somebody waits for a place. Then no connection gets a second answer: one whose next request is here already works again
+    /// before it is seen to wait (`siege::requests_that_come_at_once_keep_nobody_out`).
+    pub(super) fn is_wanted(&self) -> bool {
+        self.waiting.knocking.load(Ordering::Relaxed) > 0
+    }
+
     /// Which wait it is, so that two can be told apart; `None` while a request is being worked on.
     pub(super) fn wait(&self) -> Option<u64> {
         Some(self.turn.load(Ordering::Relaxed)).filter(|turn| *turn != NONE)
@@ -136,6 +145,22 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.works();
+    }
+}
+
+/// Somebody who waits for a place, as long as it lives.
+struct Knocks<'w>(&'w Waiting);
+
+impl<'w> Knocks<'w> {
+    fn at(waiting: &'w Waiting) -> Self {
+        waiting.knocking.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Knocks<'_> {
+    fn drop(&mut self) {
+        self.0.knocking.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -18,6 +18,8 @@ use lane::Lane;
 use names::Names;
 
 const READERS: usize = 4;
+/// For searches, each of which may read all rows: they wait for each other, and nobody for them.
+const SEARCHERS: usize = 2;
 /// From the arrival of a request to the end of its query: for a connection, for a lock and for the query together.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for whoever asks whether all is well, and takes no answer for a bad one.
@@ -28,6 +30,7 @@ const HEALTH: Duration = Duration::from_secs(2);
 pub(crate) struct Store {
     writer: Lane,
     readers: Lane,
+    searchers: Lane,
     /// Never behind others' work.
     health: Lane,
     names: Arc<Names>,
@@ -58,12 +61,14 @@ impl Store {
         };
         // The writer is first: it makes the -wal and -shm that readers only open.
         let writer = open_writer(path).map_err(refused)?;
-        let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>().map_err(refused)?;
+        let open = |number: usize| (0..number).map(|_| open_reader(path)).collect::<Result<_, _>>();
+        let (readers, searchers) = (open(READERS).map_err(refused)?, open(SEARCHERS).map_err(refused)?);
         let health = open_reader(path).map_err(refused)?;
         let names = Names::of(path).map_err(|error| unreadable(path, &error))?;
         Ok(Self {
             writer: Lane::new(vec![writer]),
             readers: Lane::new(readers),
+            searchers: Lane::new(searchers),
             health: Lane::new(vec![health]),
             names: names.into(),
         })
@@ -76,6 +81,15 @@ impl Store {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         run(&self.readers, PATIENCE, StoreError::Slow, move |database| Ok(query(database)?)).await
+    }
+
+    /// The same for one that may read all rows there are.
+    pub(crate) async fn search<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        run(&self.searchers, PATIENCE, StoreError::Slow, move |database| Ok(query(database)?)).await
     }
 
     /// Whether this query can be answered, and what is written will be found again.
@@ -109,7 +123,7 @@ impl Store {
 
     /// Waits for the queries under way, moves the WAL into the database and closes it. Nothing can be asked afterwards.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        drop((self.health.close().await, self.readers.close().await));
+        drop((self.health.close().await, self.readers.close().await, self.searchers.close().await));
         let mut writers = self.writer.close().await;
         task::spawn_blocking(move || writers.drain(..).try_for_each(checkpoint))
             .await
@@ -336,8 +350,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_searches_keeps_nobody_waiting_who_does_not() {
+        let (_folder, store) = store();
+        let searchers = store.searchers.close().await;
+        assert_eq!(count(&store).await, 0);
+        drop(searchers);
+    }
+
+    #[tokio::test]
     async fn what_has_lost_its_name_is_neither_written_to_nor_well() {
-        for (name, other) in [("db", true), ("db", false), ("db-wal", true), ("db-wal", false)] {
+        let files = ["db", "db-wal", "db-shm"];
+        for (name, other) in files.into_iter().flat_map(|name| [(name, true), (name, false)]) {
             let (folder, store) = store();
             insert(&store, 1).await.unwrap();
             let (path, away) = (folder.path().join(name), folder.path().join("away"));

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The database and its log as they were opened. It costs a `stat` each to compare them.
+/// The database, its log and the index of that as they were opened. It costs a `stat` each to compare them.
 #[derive(Debug)]
 pub(super) struct Names(Vec<(PathBuf, Number)>);
 
@@ -14,11 +14,16 @@ pub(super) struct Names(Vec<(PathBuf, Number)>);
 type Number = Option<(u64, u64)>;
 
 impl Names {
-    /// Of a database that was read: then its log is open, too.
+    /// Of a database that was read: then its log and its index are open, too.
     pub(super) fn of(database: &Path) -> io::Result<Self> {
-        let mut log = fs::canonicalize(database)?.into_os_string();
-        log.push("-wal");
-        let files = [database.to_owned(), PathBuf::from(log)];
+        let whole = fs::canonicalize(database)?;
+        let beside = |suffix: &str| {
+            let mut file = whole.clone().into_os_string();
+            file.push(suffix);
+            PathBuf::from(file)
+        };
+        // Whoever finds another index of the log writes over what is in the log.
+        let files = [database.to_owned(), beside("-wal"), beside("-shm")];
         Ok(Self(files.into_iter().map(|file| Ok((file.clone(), number(&file)?))).collect::<io::Result<_>>()?))
     }
 

@@ -62,7 +62,7 @@ async fn list(
         (None, None) => customer::Place::Newest,
     };
     let search = Search::new(&asked.q).map_err(|reason| malformed(&reason))?;
-    let page = site.store().read(move |database| customer::page(database, &search, at)).await?;
+    let page = site.page(search, at).await?;
     Ok(Json(Listed::new(page, &Place { q: asked.q, at })))
 }
 

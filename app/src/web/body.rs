@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -49,14 +49,23 @@ async fn receive(body: Body, visit: Option<Visit>) -> Result<Bytes, Problem> {
         }
     };
     tokio::select! {
-        collected = timeout(TIME, Limited::new(body, LIMIT).collect()) => match collected {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(cut_off()),
-            Err(_) => Err(too_slow()),
-        },
+        collected = timeout(TIME, collect(body)) => collected.unwrap_or_else(|_| Err(too_slow())),
         () = over => Err(stopping()),
     }
+}
+
+/// In one piece: each part of it that is kept keeps the whole buffer that it was read into, were it a byte of eight kilobytes
+/// (`siege::a_body_byte_by_byte_takes_no_more_room_than_it_has`).
+async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| cut_off())?.into_data() else { continue };
+        if collected.len() + data.len() > LIMIT {
+            return Err(too_large());
+        }
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected.into())
 }
 
 fn too_large() -> Problem {

@@ -98,11 +98,11 @@ async fn show(
         Problem::new(StatusCode::BAD_REQUEST, "This cannot be looked for", format!("{reason}."))
     })?;
     let at = place.at;
-    let read = site.store().read(move |database| {
-        let notice = done.map(|done| done.words(database)).transpose()?.flatten();
-        Ok((customer::page(database, &search, at)?, notice))
-    });
-    let (page, notice) = read.await?;
+    let page = site.page(search, at).await?;
+    let notice = match done {
+        Some(done) => site.store().read(move |database| done.words(database)).await?,
+        None => None,
+    };
     Ok(match elsewhere(&page, at) {
         Some(at) if status == StatusCode::OK => Redirect::to(&place.at(at).list()).into_response(),
         _ => page::html(status, &CustomersPage { page, place, form, notice }),

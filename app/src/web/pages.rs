@@ -53,17 +53,18 @@ impl Pages {
     }
 
     async fn received(&self, request: Request) -> Result<Request, Response> {
-        let refusal = host::unnamed(&request).or_else(|| refusal(&self.site.0.gate, &request));
-        refusal.map_or(Ok(()), Err)?;
+        host::unnamed(&request).map_or(Ok(()), Err)?;
+        // None of these has use for a body.
+        if OPEN.contains(&request.uri().path()) {
+            return Ok(request);
+        }
+        refusal(&self.site.0.gate, &request).map_or(Ok(()), Err)?;
         body::received(request).await
     }
 }
 
 /// What a request has to pass before it reaches data.
 fn refusal(gate: &Gate, request: &Request) -> Option<Response> {
-    if OPEN.contains(&request.uri().path()) {
-        return None;
-    }
     let elsewhere = if gate.is_open() { host::elsewhere(request) } else { None };
     elsewhere.or_else(|| cross_site::refusal(request)).or_else(|| gate.refusal(request))
 }

@@ -1,11 +1,13 @@
 //! `/version`: which release this is, and which schema its database has at this moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
 use tokio::time::timeout;
 use tracing::error;
@@ -19,19 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One at a time: each opens the database for itself.
 pub(super) async fn answer(State(site): State<Site>) -> Response {
-    match timeout(PATIENCE, site.0.version.acquire()).await {
-        Ok(_turn) => {
-            let mut about = site.0.about.clone();
-            about.schema.live = live(site.clone()).await;
-            json(&about)
-        }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "too many ask for it\n").into_response(),
-    }
+    let turn = timeout(PATIENCE, Arc::clone(&site.0.version).acquire_owned());
+    let Ok(Ok(turn)) = turn.await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many ask for it\n").into_response();
+    };
+    let mut about = site.0.about.clone();
+    about.schema.live = live(site.clone(), turn).await;
+    json(&about)
 }
 
 /// `None`, and a line in the log, when it cannot be read.
-async fn live(site: Site) -> Option<String> {
+async fn live(site: Site, turn: OwnedSemaphorePermit) -> Option<String> {
     let read = move || {
+        // Here and not with who asked: a visitor who goes away does not end what still reads.
+        let _turn = turn;
         let shared = &site.0;
         about::live(&shared.database, shared.declared.as_ref(), &shared.settings).map_err(|e| e.to_string())
     };

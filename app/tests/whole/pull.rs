@@ -438,6 +438,19 @@ fn start_removes_what_nobody_fetched_and_leaves_what_is_being_made() {
     report(&project, &[FILE, "--discard"]);
 }
 
+#[test]
+fn of_a_state_file_that_somebody_planted_no_more_is_read_than_one_has() {
+    let project = Project::with_ada();
+    let planted = project.path(".data/db.pull-1.state");
+    fs::File::create_new(&planted).unwrap().set_len(1 << 40).unwrap();
+    let server = project.serve("start");
+    assert_eq!(server.get("/healthz").status, 200);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let most: u64 = most.trim_end_matches("kB").trim().parse().unwrap();
+    assert!(most < 200 * 1024, "{most} KiB");
+}
+
 const STRANGER: u32 = 65_532;
 
 /// A database that belongs to somebody else, in a folder that belongs to `folder`; and a command on it, run as root.

@@ -1,14 +1,14 @@
 //! Clients that hold what they were given, and send what nobody asked for: they keep nobody else waiting.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::project::{Project, Response, Server};
 
@@ -305,4 +305,90 @@ fn a_database_that_was_moved_away_takes_no_row_and_is_not_well() {
     assert_eq!(server.post("/customers", "first_name=A&last_name=B").status, 303);
     drop(server);
     assert_eq!(project.customers(), ["7 Ada Lovelace", "8 A B"]);
+}
+
+#[test]
+fn a_body_byte_by_byte_takes_no_more_room_than_it_has() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let before = memory(&server, "VmHWM:");
+    let mut senders: Vec<_> =
+        (0..20).map(|_| begins(&server, &format!("{POST}Content-Length: 3000\r\n\r\n"))).collect();
+    for sender in &senders {
+        sender.set_nodelay(true).unwrap();
+    }
+    for _ in 0..2000 {
+        for sender in &mut senders {
+            sender.write_all(b" ").unwrap();
+        }
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+    let more = memory(&server, "VmHWM:") - before;
+    eprintln!("40 kB in bytes took {more} KiB");
+    assert!(more < 16 * 1024, "{more} KiB");
+}
+
+#[test]
+fn requests_that_come_at_once_keep_nobody_out() {
+    let project = Project::with_ada();
+    let server = narrow(&project, 100);
+    let many = "GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(60);
+    let greedy: Vec<_> = (0..36).map(|_| begins(&server, &many)).collect();
+    for _ in 0..4 {
+        let begun = Instant::now();
+        assert_eq!(server.get("/healthz").status, 200);
+        eprintln!("beside requests that came at once health took {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    drop(greedy);
+}
+
+/// The locks that a process has on files, as the system tells them.
+fn locks(process: u32) -> Vec<String> {
+    let text = fs::read_to_string("/proc/locks").unwrap();
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = lines.filter(|words| words.contains(&process.to_string().as_str()));
+    let mut locks: Vec<_> = ours.map(|words| words[1..].join(" ")).collect();
+    locks.sort();
+    locks
+}
+
+#[test]
+fn no_address_takes_the_locks_of_the_service_on_its_database_away() {
+    let project = Project::with_ada();
+    let server = project.serve("serve");
+    let held = locks(server.id());
+    assert!(held.iter().any(|lock| lock.starts_with("POSIX ")), "{held:?}");
+    for path in ["/version", "/healthz", "/", "/api/customers", "/api/customers/7", "/?q=ada", "/style.css"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+        assert_eq!(locks(server.id()), held, "{path}");
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_nobody_from_stopping() {
+    let project = Project::with_ada();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
+    command.arg("serve").current_dir(project.path(".")).env_clear().env("PORT", "0");
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+        if let Some((_, address)) = line.trim_end().split_once("serving on http://") {
+            break address.to_owned();
+        }
+    };
+    for _ in 0..60 {
+        let mut connection = TcpStream::connect(&address).unwrap();
+        let path = "x".repeat(4000);
+        write!(connection, "GET /{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        until_it_ends(connection);
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < NEVER, "it does not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(log);
 }
