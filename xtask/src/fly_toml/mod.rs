@@ -4,6 +4,7 @@
 mod group;
 mod guest;
 pub(crate) mod lint;
+mod service;
 mod size;
 mod table;
 mod time;
@@ -20,7 +21,9 @@ use serde::Deserialize;
 
 use crate::error::{Error, Kind};
 use crate::name::{AppName, Memory, PathThere, Region, VariableName, VolumeName};
-use crate::tool::fly::Guest;
+use crate::tool::fly::{Guest, MachineCheck, MachineService};
+
+use self::service::{Check, Service};
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,10 +68,10 @@ pub(crate) struct FlyToml {
     pub(crate) auto_stop: bool,
     /// How large the machine is made; none where it keeps what it has, or that is not known here.
     pub(crate) guest: Option<Guest>,
-    /// The ports in the machine that its services lead to, in order.
-    pub(crate) ports: Vec<u16>,
-    /// The names of the health checks that the machine has of its own, in order.
-    pub(crate) checks: Vec<String>,
+    /// How the machine is reached.
+    pub(crate) services: Vec<MachineService>,
+    /// The health checks that the machine has of its own, by name.
+    pub(crate) checks: BTreeMap<String, MachineCheck>,
     /// How long each health check overlooks that it fails after a start, by the check's name.
     pub(crate) grace_periods: BTreeMap<String, Duration>,
 }
@@ -111,19 +114,6 @@ struct Mount {
     processes: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Check {
-    grace_period: Option<toml::Value>,
-    #[serde(default)]
-    processes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    internal_port: Option<u16>,
-    auto_stop_machines: Option<toml::Value>,
-}
-
 impl FlyToml {
     /// Reads the `fly.toml` of the workspace whose folder is `root`.
     pub(crate) fn read(root: &Path) -> Result<Self> {
@@ -158,15 +148,17 @@ impl FlyToml {
             ))
             .remedy(format!("let the database lie on the volume: DB_PATH = \"{volume}/db\"")));
         }
-        let services: Vec<_> = file.http_service.into_iter().chain(all(file.services)).collect();
-        let mut ports: Vec<_> = services.iter().filter_map(|service| service.internal_port).collect();
-        ports.sort_unstable();
+        let http = file.http_service.map(Service::with_ports);
+        let services: Vec<_> = http.into_iter().chain(all(file.services)).collect();
         let port = services.first().and_then(|service| service.internal_port).ok_or_else(|| {
             wrong("fly.toml has no [http_service] with an internal_port")
                 .remedy("add it, with the port that the service listens on: internal_port = 8080")
         })?;
         let group = mount.processes.into_iter().next().unwrap_or_else(|| default_group.clone());
-        let checks = of_group(file.checks, &group, &default_group);
+        let auto_stop = services.iter().any(Service::stops);
+        let services = services.into_iter().filter(|service| service.is_of(&group, &default_group));
+        let services = services.map(Service::on_a_machine).collect();
+        let checks = service::of_group(file.checks, &group, &default_group);
         let vm = all(file.vm).into_iter().find(|vm| vm.is_for(&group));
         Ok(Self {
             app: app(file.app.as_deref().unwrap_or_default())?,
@@ -191,10 +183,10 @@ impl FlyToml {
                 &vm.as_ref().and_then(guest::Vm::memory).unwrap_or_else(|| "256mb".to_owned()),
             )?,
             guest: vm.as_ref().and_then(guest::Vm::guest),
-            ports,
-            auto_stop: services.iter().any(Service::stops),
-            checks: checks.keys().cloned().collect(),
-            grace_periods: grace_periods(checks)?,
+            auto_stop,
+            services,
+            grace_periods: grace_periods(&checks)?,
+            checks: service::on_a_machine(checks),
         })
     }
 }
@@ -223,14 +215,6 @@ impl File {
     }
 }
 
-impl Service {
-    fn stops(&self) -> bool {
-        self.auto_stop_machines
-            .as_ref()
-            .is_some_and(|value| !["off", "false"].contains(&plain(value).as_str()))
-    }
-}
-
 /// The text of the `fly.toml` of the workspace whose folder is `root`.
 pub(crate) fn text(root: &Path) -> Result<String> {
     Ok(fs::read_to_string(root.join("fly.toml")).map_err(|error| match error.kind() {
@@ -255,19 +239,10 @@ fn one<T>(list: OneOrMany<T>) -> Option<T> {
     all(list).into_iter().next()
 }
 
-/// The checks of the machines of this group.
-fn of_group(mut checks: BTreeMap<String, Check>, group: &str, default: &str) -> BTreeMap<String, Check> {
-    checks.retain(|_, Check { processes, .. }| match processes.as_slice() {
-        [] => group == default,
-        named => named.iter().any(|name| name == group),
-    });
-    checks
-}
-
-fn grace_periods(checks: BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
-    let given = checks.into_iter().filter_map(|(name, check)| Some((name, check.grace_period?)));
+fn grace_periods(checks: &BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
+    let given = checks.iter().filter_map(|(name, check)| Some((name, check.grace_period.as_ref()?)));
     let read = |value: &toml::Value| duration("grace_period", value, time::MILLISECOND);
-    given.map(|(name, value)| Ok((name, read(&value)?))).collect()
+    given.map(|(name, value)| Ok((name.clone(), read(value)?))).collect()
 }
 
 fn duration(key: &str, value: &toml::Value, unit: Duration) -> Result<Duration, Error> {
@@ -318,7 +293,10 @@ mod tests {
              [processes]\nweb = ''\n[mounts]\nprocesses = ['web']",
         );
         let read = FlyToml::parse(&checked).unwrap();
-        assert_eq!((read.group.as_str(), read.checks.join(" ")), ("web", "a b".to_owned()));
+        assert_eq!(
+            (read.group.as_str(), read.checks.into_keys().collect()),
+            ("web", vec!["a".to_owned(), "b".to_owned()])
+        );
         assert_eq!(read.grace_periods, BTreeMap::from([("a".to_owned(), Duration::from_secs(60))]));
         let times = GOOD.replace("[mounts]", "[checks.a]\ngrace_period = 1500\n[mounts]");
         assert_eq!(FlyToml::parse(&times).unwrap().grace_periods["a"], Duration::from_millis(1500));

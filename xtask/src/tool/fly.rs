@@ -30,7 +30,8 @@ mod release;
 mod there;
 
 pub(crate) use json::{
-    App, Event, Execution, Exit, Guest, Machine, MachineConfig, NewMachine, Secret, Snapshot, Volume,
+    App, Concurrency, Event, Execution, Exit, Guest, Machine, MachineCheck, MachineConfig, MachineService,
+    NewMachine, Port, Secret, Snapshot, Volume,
 };
 pub(crate) use release::{NewVolume, Pushed, Shipment};
 pub(crate) use there::CommandThere;

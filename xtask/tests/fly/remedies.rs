@@ -113,6 +113,10 @@ const TYPED_ELSEWHERE: &[(&str, &str)] = &[
         "cargo xtask deploy --allow CHANGES_MACHINE:memory --allow CHANGES_MACHINE:cpus --allow CHANGES_MACHINE:env.BY_HAND",
         "deploy/machine.rs: a_machine_loses_nothing_that_nobody_gave_up",
     ),
+    (
+        "cargo xtask deploy --allow CHANGES_VALUES:plans",
+        "deploy/rows.rs: a_row_with_another_value_is_refused_until_that_is_approved",
+    ),
     ("cargo xtask pull", "pull.rs: a_copy_is_fetched_checked_and_kept_for_its_owner_alone"),
     (
         "cargo xtask rehearse --fork",

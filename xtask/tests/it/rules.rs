@@ -143,6 +143,7 @@ fn no_text_of_others_gets_into_tool_but_as_a_name() {
         ("fly/json.rs", "is_in_group", "compares"),
         ("git/object.rs", "commit", "goes by the environment, and by standard input"),
         ("git/object.rs", "tree", "goes by standard input"),
+        ("git/origin.rs", "ambiguous", "makes a sentence"),
         ("run.rs", "too_much", "makes an error"),
     ];
     let tool = Path::new(ROOT).join("src/tool");

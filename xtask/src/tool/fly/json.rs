@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::name::{self, CpuKind, Image, MachineId, MachineName, PathThere, Region, SnapshotId, VolumeId};
 
@@ -90,15 +90,104 @@ pub(crate) struct MachineConfig {
     pub(crate) services: Vec<MachineService>,
     /// Its health checks, by name.
     #[serde(default)]
-    pub(crate) checks: BTreeMap<String, serde_json::Value>,
+    pub(crate) checks: BTreeMap<String, MachineCheck>,
 }
 
 /// A service of a machine.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct MachineService {
     /// The port in the machine.
     #[serde(default)]
     pub(crate) internal_port: u16,
+    /// `tcp`, `udp`.
+    #[serde(default)]
+    pub(crate) protocol: String,
+    /// `off`, `stop`, `suspend`: what Fly's proxy does to a machine that nobody visits.
+    #[serde(default, deserialize_with = "stops")]
+    pub(crate) autostop: Option<String>,
+    /// Whether it starts one that somebody visits.
+    #[serde(default)]
+    pub(crate) autostart: Option<bool>,
+    /// How many it leaves.
+    #[serde(default)]
+    pub(crate) min_machines_running: Option<u32>,
+    /// The ports of the public.
+    #[serde(default)]
+    pub(crate) ports: Vec<Port>,
+    /// How many visitors it gets at once.
+    #[serde(default)]
+    pub(crate) concurrency: Option<Concurrency>,
+    /// Its own health checks.
+    #[serde(default)]
+    pub(crate) checks: Vec<MachineCheck>,
+}
+
+/// A port of the public.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Port {
+    /// Its number; none of a range.
+    pub(crate) port: Option<u16>,
+    /// `http`, `tls` and others.
+    #[serde(default)]
+    pub(crate) handlers: Vec<String>,
+    /// Whether HTTP is sent to HTTPS.
+    #[serde(default)]
+    pub(crate) force_https: bool,
+}
+
+/// How many visitors a machine gets at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Concurrency {
+    /// What is counted: `requests`, `connections`.
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    /// From how many on others are preferred.
+    #[serde(default)]
+    pub(crate) soft_limit: u32,
+    /// How many there can be.
+    #[serde(default)]
+    pub(crate) hard_limit: u32,
+}
+
+/// A health check, of the machine or of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct MachineCheck {
+    /// `http`, `tcp`.
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    /// The port in the machine.
+    #[serde(default)]
+    pub(crate) port: Option<u16>,
+    /// What is asked for.
+    #[serde(default)]
+    pub(crate) path: Option<String>,
+    /// By which method.
+    #[serde(default)]
+    pub(crate) method: Option<String>,
+    /// How often, as in `15s`.
+    #[serde(default)]
+    pub(crate) interval: Option<String>,
+    /// How long an answer may take.
+    #[serde(default)]
+    pub(crate) timeout: Option<String>,
+    /// How long it is overlooked after a start that it fails.
+    #[serde(default)]
+    pub(crate) grace_period: Option<String>,
+}
+
+/// Fly takes and gives a word, or what there was before there were words.
+fn stops<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stops {
+        Old(bool),
+        Word(String),
+    }
+    Ok(Option::<Stops>::deserialize(from)?.map(|stops| match stops {
+        Stops::Old(false) => "off".to_owned(),
+        Stops::Old(true) => "stop".to_owned(),
+        Stops::Word(word) => word,
+    }))
 }
 
 /// A secret of an app, as `fly secrets list --json` tells of it: never its value.

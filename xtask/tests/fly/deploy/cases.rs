@@ -288,7 +288,8 @@ fn whatever_fails_in_the_middle_ends_as_its_exit_code_says() {
         |case| case.name,
         |case| {
             let Case { scenario, says, declared, fly, .. } = case;
-            let begin = Begin { scenario: scenario.clone(), says: says.clone(), declared, fly, env: &[] };
+            let begin =
+                Begin { scenario: scenario.clone(), says: says.clone(), declared, fly, ..Begin::default() };
             let ship = Ship::begin(&home, begin);
             let said = ship.deploy(case.args, case.acts);
             let message = if case.exit == 0 { String::new() } else { ship.error(&said) };

@@ -33,6 +33,7 @@ mod flyctl;
 mod lock;
 mod machine;
 mod preflight;
+mod rows;
 mod scenarios;
 mod signals;
 mod tables;
@@ -85,6 +86,8 @@ COPY own /
 struct Begin {
     scenario: Value,
     says: Says,
+    /// The schema of the commit that production runs.
+    before: &'static str,
     /// The schema of the new commit.
     declared: &'static str,
     /// A script that is `fly`; the real one is `$FLY`.
@@ -94,7 +97,14 @@ struct Begin {
 
 impl Default for Begin {
     fn default() -> Self {
-        Self { scenario: json!({"base": "fast"}), says: Says::default(), declared: SCHEMA, fly: "", env: &[] }
+        Self {
+            scenario: json!({"base": "fast"}),
+            says: Says::default(),
+            before: SCHEMA,
+            declared: SCHEMA,
+            fly: "",
+            env: &[],
+        }
     }
 }
 
@@ -116,7 +126,7 @@ type Act<'a> = (&'static str, &'a (dyn Fn(&Ship, Pid) + Sync));
 
 impl Ship {
     fn begin(home: &Path, begin: Begin) -> Self {
-        let world = World::new(SCHEMA);
+        let world = World::new(begin.before);
         world.write("fly.toml", crate::shop::fly_toml());
         world.write(".gitignore", "/target/\n/var/\nCargo.lock\n");
         world.write("Dockerfile", DOCKERFILE);
