@@ -25,7 +25,7 @@ pub struct TableRows {
 pub struct Counted {
     /// In the order of the schema, virtual ones last.
     pub tables: Vec<TableRows>,
-    /// Virtual tables whose module is not here, by name: nobody can count those.
+    /// Virtual tables whose module, or the tokenizer of FTS3 and FTS4, is not here, by name: nobody can count those.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
 }

@@ -589,7 +589,7 @@ fn run_with(
         let Err(error) = run(conn, sql) else { return Ok(()) };
         let message = sqlite_message(&error);
         match (Unknown::in_message(&message), ddl::head(statement)) {
-            (Some(Unknown::Module(_)), Some(head)) => {
+            (Some(Unknown::Module(_) | Unknown::Tokenizer(_)), Some(head)) => {
                 // As SQLite writes it, from the name on.
                 let name = statement[head.body - 1].start - statement[0].start;
                 let sql = format!("CREATE VIRTUAL TABLE {}", &sql[name..]);

@@ -448,6 +448,7 @@ fn told_already(error: &rusqlite::Error) -> Option<Error> {
 pub(crate) fn fails_on_a_row(error: &rusqlite::Error) -> bool {
     let rusqlite::Error::SqliteFailure(code, _) = error else { return false };
     !stand_in::is_called(error)
+        && stand_in::tokenizer_of(&sqlite_message(error)).is_none()
         && matches!(code.extended_code, ffi::SQLITE_ERROR | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH)
 }
 

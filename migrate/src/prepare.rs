@@ -236,16 +236,20 @@ fn unusable(fault: &Fault, declared: &Declared, settings: &Settings) -> Hazard {
     hazard
 }
 
-const MAKE: &str =
-    "let the service make it where it loads the module, then run the command again: it stays as it is";
+const MAKE: &str = "let the service make it where it {has}, then run the command again: it stays as it is";
 const MAKE_ANEW: &str = "declare it as it is in the database, or let the service drop it and make it anew, then run the command again";
-const DROP: &str = "declare it as it is in the database, or let the service drop it where it loads the module, then run the command again";
+const DROP: &str = "declare it as it is in the database, or let the service drop it where it {has}, then run the command again";
 
 /// Nothing approves it: no statement of this SQLite can do it.
 fn foreign(table: &VirtualTable, what: &str, remedy: &str) -> Hazard {
-    let (name, module) = (&table.name, table.module());
-    let message = format!("virtual table {name} cannot be {what} here: no such module: {module}");
-    let hazard = Hazard::new(HazardName::Unusable, &written(name), message, remedy.to_owned());
+    let (name, lacks) = (&table.name, table.lacks.as_deref().unwrap_or_default());
+    let has = match stand_in::tokenizer_of(lacks) {
+        Some(_) => "registers the tokenizer",
+        None => "loads the module",
+    };
+    let message = format!("virtual table {name} cannot be {what} here: {lacks}");
+    let remedy = remedy.replace("{has}", has);
+    let hazard = Hazard::new(HazardName::Unusable, &written(name), message, remedy);
     Hazard { approval: None, ..hazard }
 }
 
@@ -408,18 +412,19 @@ impl<'g, 'd> Ground<'g, 'd> {
         found().map_err(|error| self.cannot_plan(&error))
     }
 
-    /// Virtual tables that would have to be made, changed or dropped without their modules.
+    /// Virtual tables that would have to be made, changed or dropped without their modules or tokenizers.
     fn foreign_tables(&self) -> Vec<Hazard> {
         let (live, declared) = (&self.live, &self.declared.schema);
-        let come = declared.virtual_tables.iter().filter(|table| table.is_foreign).filter_map(|table| {
-            match live.virtual_table(&table.name) {
-                None => Some((table, "made", MAKE)),
-                Some(old) if old.body != table.body => {
-                    Some((table, "made anew with another definition", MAKE_ANEW))
-                }
-                Some(_) => None,
-            }
-        });
+        let come =
+            declared.virtual_tables.iter().filter(|table| table.lacks.is_some()).filter_map(
+                |table| match live.virtual_table(&table.name) {
+                    None => Some((table, "made", MAKE)),
+                    Some(old) if old.body != table.body => {
+                        Some((table, "made anew with another definition", MAKE_ANEW))
+                    }
+                    Some(_) => None,
+                },
+            );
         let replaced = |table: &&VirtualTable| declared.virtual_table(&table.name).is_none();
         let gone = live.virtual_tables.iter().filter(|table| table.is_foreign).filter(replaced);
         let found = come.chain(gone.map(|table| (table, "dropped", DROP)));

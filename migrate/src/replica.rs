@@ -51,7 +51,10 @@ pub(crate) fn create_all(conn: &Connection, schema: &Schema) -> rusqlite::Result
 fn create(conn: &Connection, schema: &Schema, which: impl Fn(&Row) -> bool) -> rusqlite::Result<()> {
     // One statement each: SQLite reads no second one that somebody wrote behind it into the catalogue.
     schema.rows.iter().filter(|row| which(row)).try_for_each(|row| {
-        match schema.virtual_table(&row.name).is_some_and(|table| table.is_foreign && row.kind == "table") {
+        match schema
+            .virtual_table(&row.name)
+            .is_some_and(|table| table.lacks.is_some() && row.kind == "table")
+        {
             true => stand_in::write_virtual_table(conn, row),
             false => conn.execute(&row.sql, []).map(drop),
         }

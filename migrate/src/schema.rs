@@ -19,6 +19,7 @@ use crate::answer::or_refusal;
 use crate::ddl::{self, Constraint, KeyColumnText};
 use crate::error::{Error, ErrorKind};
 use crate::expansion::{self, Views};
+use crate::stand_in;
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
 use crate::virtual_table::Content;
 
@@ -145,7 +146,9 @@ pub(crate) struct VirtualTable {
     pub(crate) columns: Vec<String>,
     /// The table that its rows would be, were it an ordinary one; `None` where it keeps none that can be read back.
     pub(crate) rows: Option<Table>,
-    /// Its module is not here: it can be neither read nor written, made nor dropped.
+    /// What SQLite says that it lacks for it, such as "no such module: vec0": it can be neither made nor written.
+    pub(crate) lacks: Option<String>,
+    /// Nor read or dropped.
     pub(crate) is_foreign: bool,
 }
 
@@ -323,8 +326,10 @@ fn leave_parts(
 ) -> rusqlite::Result<()> {
     let mut beginnings = Vec::new();
     for name in list.iter().filter(|(_, fact)| fact.kind == "virtual").map(|(name, _)| name) {
-        if facts::columns_if_here(conn, name)?.is_none() {
-            beginnings.push(format!("{name}_"));
+        match facts::columns_if_here(conn, name)? {
+            // Of another one SQLite knows which tables are parts of it.
+            Err(words) if stand_in::tokenizer_of(&words).is_none() => beginnings.push(format!("{name}_")),
+            _ => {}
         }
     }
     rows.retain(|row| {
@@ -466,8 +471,8 @@ impl<'c> Reading<'c> {
                 names
             }
             ("table", _) => match facts::columns_if_here(self.conn, &row.name)? {
-                Some(columns) => folded(&columns),
-                None => HashSet::new(),
+                Ok(columns) => folded(&columns),
+                Err(_) => HashSet::new(),
             },
             // A view may be there that cannot be read: then nothing is known of its columns.
             ("view", _) => match or_refusal(facts::columns(self.conn, &row.name))? {
@@ -508,13 +513,18 @@ impl<'c> Reading<'c> {
     }
 
     fn virtual_table(&self, row: &Row, tokens: &[Token<'_>]) -> rusqlite::Result<VirtualTable> {
+        let (lacks, is_foreign) = match facts::columns_if_here(self.conn, &row.name)? {
+            Ok(_) => (facts::tokenizer_lacking(self.conn, row)?, false),
+            Err(words) => (Some(words), true),
+        };
         let mut table = VirtualTable {
             name: row.name.clone(),
             sql: row.sql.clone(),
             body: body_of(row, tokens, |tokens| body::virtual_table(&row.sql, tokens)),
             columns: Vec::new(),
             rows: None,
-            is_foreign: facts::columns_if_here(self.conn, &row.name)?.is_none(),
+            lacks,
+            is_foreign,
         };
         if table.is_foreign {
             return Ok(table);

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{breaks_constraint, is_interrupted, sqlite_message};
 use crate::schema::{self, VirtualTable};
+use crate::stand_in;
 use crate::token::{Kind, Token, fold, quote, tokenize};
 
 /// Where ANALYZE keeps samples of values. `sqlite_stat1` has names and numbers only.
@@ -244,9 +245,13 @@ fn forget_terms(copy: &Connection, index: &VirtualTable) -> Result<(), Fault> {
             let message = format!(
                 "the full-text index {name} would keep old terms, and cannot be rebuilt: {reason}; nothing was copied"
             );
-            Err(Fault::Told(Error::new(ErrorKind::Apply, name, message).remedy(
-                "mend the index: its content table has to be there, with every column that the index names",
-            )))
+            let remedy = match stand_in::tokenizer_of(&reason) {
+                Some(_) => "make the copy without a scrub, and scrub it where the service registers that",
+                _ => {
+                    "mend the index: its content table has to be there, with every column that the index names"
+                }
+            };
+            Err(Fault::Told(Error::new(ErrorKind::Apply, name, message).remedy(remedy)))
         }
     }
 }

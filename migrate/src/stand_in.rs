@@ -1,8 +1,8 @@
 //! Stand-ins for what only the service registers, so that a schema with its functions and collations can be read here.
 //!
 //! None ever gives an answer. A function fails when it is called, with its name. A collation cannot fail. Both note that they were
-//! called, and whoever used the connection asks [`none_called`] before anything counts. Modules have none: SQLite keeps the text of a virtual
-//! table whose module it lacks, and refuses every statement that comes near it.
+//! called, and whoever used the connection asks [`none_called`] before anything counts. Modules and tokenizers have none: SQLite keeps the text of
+//! a virtual table whose module it lacks, and refuses every statement that comes near it; one whose tokenizer it lacks can be written by none.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,7 @@ use crate::open::sqlite_message;
 use crate::schema::{Index, Row, Schema, Table};
 use crate::token::{Kind, Token, fold, is_reserved, quote, quote_text, tokenize};
 use crate::unusable::{Fault, Part};
+use crate::virtual_table;
 
 /// Begins the names of the functions that tell whether a stand-in was called.
 const CALLED: &str = "landfall_called_";
@@ -26,9 +27,22 @@ const LONGEST: usize = 200;
 
 const ONLY_THE_SERVICE: &str = "which only the service registers";
 
-/// What to do about a change that would have to call one; nothing of any other error.
+/// The tokenizer that SQLite says is not here.
+pub(crate) fn tokenizer_of(message: &str) -> Option<&str> {
+    match Unknown::in_message(message) {
+        Some(Unknown::Tokenizer(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// What to do about a change that would have to call one, or to tokenize; nothing of any other error.
 pub(crate) fn remedy(error: &rusqlite::Error) -> String {
     let message = sqlite_message(error);
+    if let Some(name) = tokenizer_of(&message) {
+        return format!(
+            "keep the values that full-text tables with the tokenizer {name} index as they are, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
+        );
+    }
     let named = message.split_once(": ").and_then(|(_, named)| named.split_once(", "));
     match named.filter(|_| is_called(error)) {
         Some((name, _)) => format!(
@@ -51,6 +65,8 @@ pub(crate) enum Unknown<'m> {
     Function(&'m str),
     Collation(&'m str),
     Module(&'m str),
+    /// Of a full-text table.
+    Tokenizer(&'m str),
 }
 
 impl<'m> Unknown<'m> {
@@ -60,6 +76,7 @@ impl<'m> Unknown<'m> {
             .map(Self::Function)
             .or_else(|| after("no such collation sequence: ").map(Self::Collation))
             .or_else(|| after("no such module: ").map(Self::Module))
+            .or_else(|| after("no such tokenizer: ").or(after("unknown tokenizer: ")).map(Self::Tokenizer))
     }
 }
 
@@ -166,17 +183,23 @@ pub(crate) fn called(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// What `quick_check` or `integrity_check` says, up to so many lines. Where that calls a stand-in it is asked table by table, then
-/// without CHECKs, and no more of a table where that is too much, too: an index on what only the service can compute or compare.
+/// without CHECKs, and no more of a table where that is too much, too: an index on what only the service can compute or compare. So it is
+/// where a full-text table refuses its check, for it has a tokenizer that is not here; that one is left out.
 pub(crate) fn check(conn: &Connection, pragma: &str, most: u32) -> rusqlite::Result<Vec<String>> {
-    if let Some(lines) = checked(conn, &format!("PRAGMA {pragma}({most})"))? {
+    if let Ok(Some(lines)) = or_refusal(checked(conn, &format!("PRAGMA {pragma}({most})")))? {
         return Ok(lines);
     }
-    let mut statement =
-        conn.prepare("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0")?;
-    let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let mut statement = conn.prepare("SELECT name, rootpage FROM main.sqlite_schema WHERE type = 'table'")?;
+    let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let names = names.collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
     let mut found = Vec::new();
-    for name in names {
+    for (name, root) in names {
         let sql = format!("PRAGMA {pragma}({})", quote_text(&name));
+        if root == 0 {
+            let lines = or_refusal(checked(conn, &sql))?.unwrap_or_default().unwrap_or_default();
+            found.extend(lines.into_iter().filter(|line| line != "ok"));
+            continue;
+        }
         for ignores_checks in [false, true] {
             conn.pragma_update(None, "ignore_check_constraints", ignores_checks)?;
             let lines = checked(conn, &sql);
@@ -214,13 +237,20 @@ fn has_collation(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     or_refusal(conn.prepare(&sql)).map(|prepared| prepared.is_ok())
 }
 
-/// A virtual table whose module is not here, as SQLite would find it in a file: its text, and nothing made.
+/// A virtual table whose module or tokenizer is not here, as SQLite would find it in a file: its text, and nothing made. FTS5 finds its
+/// tables beside it, which it makes with a tokenizer of its own.
 pub(crate) fn write_virtual_table(conn: &Connection, row: &Row) -> rusqlite::Result<()> {
+    let write = match virtual_table::with_tokenizer(&row.sql, "unicode61") {
+        Some(sql) => {
+            conn.execute(&sql, [])?;
+            "UPDATE main.sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1"
+        }
+        None => {
+            "INSERT INTO main.sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)"
+        }
+    };
     conn.execute_batch("PRAGMA writable_schema = ON")?;
-    let written = conn.execute(
-        "INSERT INTO main.sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)",
-        [&row.name, &row.sql],
-    );
+    let written = conn.execute(write, [&row.name, &row.sql]);
     conn.execute_batch("PRAGMA writable_schema = RESET")?;
     written.map(drop)
 }

@@ -373,10 +373,10 @@ impl<'a> Asked<'a> {
         let mut refused = BTreeSet::new();
         for sql in statements {
             let words = or_refusal(self.conn.prepare(sql))?.err();
-            // Whoever has the module can use it, for all that is known here.
-            refused.extend(
-                words.filter(|words| !matches!(Unknown::in_message(words), Some(Unknown::Module(_)))),
-            );
+            // Whoever has the module or the tokenizer can use it, for all that is known here.
+            refused.extend(words.filter(|words| {
+                !matches!(Unknown::in_message(words), Some(Unknown::Module(_) | Unknown::Tokenizer(_)))
+            }));
         }
         Ok(refused)
     }

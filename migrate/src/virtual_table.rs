@@ -19,11 +19,6 @@ pub(crate) enum Content {
 }
 
 impl VirtualTable {
-    /// The folded name of its module.
-    pub(crate) fn module(&self) -> String {
-        module(&self.sql)
-    }
-
     pub(crate) fn content(&self) -> Content {
         content(&self.sql)
     }
@@ -101,16 +96,28 @@ const OPTIONS: [&str; 10] = [
     "tokendata",
 ];
 
+/// The text of an FTS5 table with this tokenizer in place of the one that it names; `None` where it names none, or is none.
+pub(crate) fn with_tokenizer(sql: &str, tokenizer: &str) -> Option<String> {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let at = place_of_option(&tokens, "tokenize").filter(|_| module(sql) == "fts5")?;
+    let value = tokens.get(at + 2)?;
+    Some(format!("{}'{tokenizer}'{}", &sql[..value.start], &sql[value.end()..]))
+}
+
 /// The value of `name = value` among the arguments.
 fn option(sql: &str, name: &str) -> Option<String> {
     let tokens = tokenize(sql).unwrap_or_default();
+    let at = place_of_option(&tokens, name)?;
+    // `content=` without a value means contentless, too.
+    let value = tokens.get(at + 2).filter(|t| !t.is_symbol(",") && !t.is_symbol(")"));
+    Some(value.map(|t| t.name()).unwrap_or_default())
+}
+
+fn place_of_option(tokens: &[Token<'_>], name: &str) -> Option<usize> {
     let is_it = |key: &Token<'_>| {
         let key = fold(&key.name());
         key == name || OPTIONS.iter().find(|option| option.starts_with(&key)) == Some(&name)
     };
     // Of several, FTS4 takes the last; FTS5 allows but one.
-    let at = tokens.windows(2).rposition(|pair| pair[1].is_symbol("=") && is_it(&pair[0]))?;
-    // `content=` without a value means contentless, too.
-    let value = tokens.get(at + 2).filter(|t| !t.is_symbol(",") && !t.is_symbol(")"));
-    Some(value.map(|t| t.name()).unwrap_or_default())
+    tokens.windows(2).rposition(|pair| pair[1].is_symbol("=") && is_it(&pair[0]))
 }

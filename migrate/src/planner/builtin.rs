@@ -398,7 +398,7 @@ impl<'t> Builder<'t> {
                 Some(old) if old.body != table.body => self.recreate_virtual_table(&old, table)?,
                 Some(_) => {
                     let over = |t: &&&Table| table.content() == Content::In(t.name.clone());
-                    if rewritten.iter().find(over).is_some_and(|t| self.reads_differently(t)) {
+                    if rewritten.iter().find(over).is_some_and(|t| self.reads_differently(t, table)) {
                         self.index_again(table)?;
                     }
                 }
@@ -425,7 +425,13 @@ impl<'t> Builder<'t> {
     }
 
     /// Whether an index over the table's values or rowids is out of date after its rebuild.
-    fn reads_differently(&self, table: &Table) -> bool {
+    fn reads_differently(&self, table: &Table, index: &VirtualTable) -> bool {
+        let key = index.content_rowid();
+        // Of one that cannot be read here nobody knows the columns.
+        let is_indexed = |name: &str| {
+            let mut columns = index.columns.iter().chain([&key]);
+            index.is_foreign || columns.any(|column| column.eq_ignore_ascii_case(name))
+        };
         let Some(carry) = self.task.carry.table_to(&table.name) else { return true };
         let Some(old) = self.task.live.table(&carry.from) else { return true };
         let changes = |column: &ColumnCarry| match &column.source {
@@ -438,8 +444,8 @@ impl<'t> Builder<'t> {
         let computed =
             |column: &Column| old.column(&column.name).is_none_or(|was| was.generated != column.generated);
         carry.rowid == Rowid::Renumbered
-            || carry.columns.iter().any(changes)
-            || table.columns.iter().filter(|c| c.generated.is_some()).any(computed)
+            || carry.columns.iter().filter(|c| is_indexed(&c.to)).any(changes)
+            || table.columns.iter().filter(|c| c.generated.is_some() && is_indexed(&c.name)).any(computed)
     }
 
     fn recreate_virtual_table(&mut self, old: &VirtualTable, table: &VirtualTable) -> Result<()> {

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
-use super::{Key, KeyColumn, Table, VirtualTable};
-use crate::answer::or_refusal;
+use super::{Key, KeyColumn, Row, Table, VirtualTable};
+use crate::answer::{or_one_of, or_refusal};
 use crate::guard;
 use crate::open::sqlite_message;
-use crate::stand_in::Unknown;
-use crate::token::{canonical_name, fold};
+use crate::stand_in::{self, Unknown};
+use crate::token::{canonical_name, fold, quote};
+use crate::virtual_table;
 
 /// One row of `PRAGMA table_list`.
 #[derive(Debug)]
@@ -120,15 +121,31 @@ pub(super) fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<Co
     rows.collect()
 }
 
-/// `None` of a virtual table whose module is not here.
-pub(super) fn columns_if_here(conn: &Connection, table: &str) -> rusqlite::Result<Option<Vec<ColumnFacts>>> {
-    match columns(conn, table) {
-        Ok(columns) => Ok(Some(columns)),
-        Err(error) => match Unknown::in_message(&sqlite_message(&error)) {
-            Some(Unknown::Module(_)) => Ok(None),
+/// Or what SQLite lacks for a virtual table: its module, or the tokenizer that FTS3 and FTS4 look for at once.
+pub(super) fn columns_if_here(
+    conn: &Connection,
+    table: &str,
+) -> rusqlite::Result<Result<Vec<ColumnFacts>, String>> {
+    columns(conn, table).map(Ok).or_else(|error| {
+        let words = sqlite_message(&error);
+        match Unknown::in_message(&words) {
+            Some(Unknown::Module(_) | Unknown::Tokenizer(_)) => Ok(Err(words)),
             _ => Err(error),
-        },
+        }
+    })
+}
+
+/// FTS5 looks for its tokenizer only when there is something to tokenize: here a query without a word, which reads no index.
+pub(super) fn tokenizer_lacking(conn: &Connection, row: &Row) -> rusqlite::Result<Option<String>> {
+    if virtual_table::with_tokenizer(&row.sql, "").is_none() {
+        return Ok(None);
     }
+    let name = quote(&row.name);
+    let sql = format!("SELECT 1 FROM {name} WHERE {name} MATCH '\"\"'");
+    let asked = conn.prepare(&sql).and_then(|mut statement| statement.raw_query().next().map(drop));
+    // An index that is damaged has one.
+    let words = or_one_of(asked, &[ffi::SQLITE_CORRUPT_VTAB])?.err();
+    Ok(words.filter(|words| stand_in::tokenizer_of(words).is_some()))
 }
 
 /// The columns of a virtual table that hold values: the visible ones, and the language of an FTS4 row.

@@ -45,5 +45,6 @@ mod sequences;
 mod stand_ins;
 mod steps;
 mod support;
+mod tokenizers;
 mod unusable;
 mod virtual_tables;
