@@ -65,6 +65,11 @@ impl<'a> Lint<'a> {
             let message = format!("{name} is a secret, and fly.toml is for everyone who sees the repository");
             self.refuse(line, message, *remedy);
         }
+        if name == "PATH" || name.starts_with("LD_") {
+            let message =
+                format!("{name} decides which program starts: not the one of the image that was proved");
+            self.refuse(line, message, "take it out: the image has its own");
+        }
         match name {
             "PORT" => self.listens_on(entry),
             "LISTEN" => self.listens_at(entry),
@@ -137,6 +142,8 @@ mod tests {
             ("[env]", "[env]\n  SCHEMA_PATH = \"1\""),
             ("[env]", "[env]\n  APP_PASSWORD = \"1\""),
             ("[env]", "[env]\n  FLY_API_TOKEN = \"1\""),
+            ("[env]", "[env]\n  PATH = \"/data:/usr/bin\""),
+            ("[env]", "[env]\n  LD_PRELOAD = \"/data/x.so\""),
         ]), @r#"
         [env]
           LANDFALL_ALLOW = "1"
@@ -182,6 +189,16 @@ mod tests {
           FLY_API_TOKEN = "1"
           Refused fly.toml:11: FLY_API_TOKEN is a secret, and fly.toml is for everyone who sees the repository
             take it out, and revoke it: fly tokens revoke
+
+        [env]
+          PATH = "/data:/usr/bin"
+          Refused fly.toml:11: PATH decides which program starts: not the one of the image that was proved
+            take it out: the image has its own
+
+        [env]
+          LD_PRELOAD = "/data/x.so"
+          Refused fly.toml:11: LD_PRELOAD decides which program starts: not the one of the image that was proved
+            take it out: the image has its own
         "#);
     }
 

@@ -43,6 +43,12 @@ impl<'a> Lint<'a> {
     fn unknown_keys(&mut self, table: Table<'a>, known: &str) {
         let known: Vec<_> = known.split_whitespace().collect();
         for Entry { name, line, .. } in table.entries().filter(|entry| !known.contains(&entry.name)) {
+            if name.starts_with("compute") && OLD.iter().any(|(old, _)| *old == name) {
+                // Otherwise nobody compares the machine that it makes with the one that runs.
+                let message = format!("{name} is an old spelling, which Fly obeys and nobody here reads");
+                self.refuse(line, message, "write: [[vm]]");
+                continue;
+            }
             let (message, remedy) = match OLD.iter().find(|(old, _)| *old == name) {
                 Some((_, new)) => (format!("{name} is an old spelling"), format!("write: {new}")),
                 None => (format!("Fly does not know {name}, and ignores it"), remedy(name, &known)),
@@ -92,7 +98,7 @@ mod tests {
             add one with source = "data" and destination = "/data"
 
         [[compute]]
-          Told fly.toml:38: compute is an old spelling
+          Refused fly.toml:38: compute is an old spelling, which Fly obeys and nobody here reads
             write: [[vm]]
 
         [http-service]

@@ -1,6 +1,8 @@
 //! `[processes]` and whatever else says what a machine runs.
 
-use super::Lint;
+use std::path::Path;
+
+use super::{Lint, volume};
 use crate::fly_toml::table::{Entry, Table};
 
 /// The names of the process groups.
@@ -24,6 +26,8 @@ impl<'a> Lint<'a> {
         }
         self.replaced_start();
         self.other_containers();
+        self.other_files();
+        self.statics();
     }
 
     fn process(&mut self, process: Entry<'a>) {
@@ -61,7 +65,34 @@ impl<'a> Lint<'a> {
             self.refuse(entry.line, message, "take it out");
         }
     }
+
+    /// Fly writes them over what the image has, before it starts.
+    fn other_files(&mut self) {
+        for table in self.file.tables("files") {
+            let path = table.get("guest_path").map_or("", |entry| entry.plain());
+            if path.contains("..") || !FILES.iter().any(|folder| path.starts_with(folder)) {
+                let message = format!("[[files]] puts {path} over the image that was proved");
+                let remedy = "let the Dockerfile copy it into the image, or put it below /run/";
+                self.refuse(table.line, message, remedy);
+            }
+        }
+    }
+
+    /// Fly's proxy answers with them to everybody, without asking the service.
+    fn statics(&mut self) {
+        let Some(folder) = volume::folder(self.file).map(Path::new) else { return };
+        for table in self.file.tables("statics") {
+            let path = table.get("guest_path").map_or("", |entry| entry.plain());
+            if folder.starts_with(path) || Path::new(path).starts_with(folder) {
+                let message = format!("[[statics]] shows {path} to everybody, where the database is");
+                self.refuse(table.line, message, "name a folder of the image");
+            }
+        }
+    }
 }
+
+/// Below these a file takes the place of none that the image has.
+const FILES: [&str; 3] = ["/run/", "/secrets/", "/etc/secrets/"];
 
 /// Where the image has the service, and by which name it is found on the image's PATH.
 const PROGRAMS: [&str; 2] = ["app", "/usr/local/bin/app"];
@@ -183,6 +214,66 @@ mod tests {
             take it out
           Refused fly.toml:5: machine_config lets the machine run more than the image that was proved
             take it out
+        "#);
+    }
+
+    #[test]
+    fn nothing_is_put_over_the_image_and_nobody_sees_the_volume() {
+        assert_snapshot!(told(&[
+            ("[env]", "[[files]]\n  guest_path = \"/usr/local/bin/app\"\n  raw_value = \"eA==\"\n[env]"),
+            ("[env]", "[[files]]\n  guest_path = \"/run/../usr/bin/x\"\n  local_path = \"x\"\n[env]"),
+            ("[env]", "[[files]]\n  guest_path = \"/run/key\"\n  secret_name = \"KEY\"\n[env]"),
+            ("[env]", "[[statics]]\n  guest_path = \"/data\"\n  url_prefix = \"/x\"\n[env]"),
+            ("[env]", "[[statics]]\n  guest_path = \"/\"\n  url_prefix = \"/x\"\n[env]"),
+            ("[env]", "[[statics]]\n  guest_path = \"/data/db\"\n  url_prefix = \"/x\"\n[env]"),
+            ("[env]", "[[statics]]\n  guest_path = \"/srv/public\"\n  url_prefix = \"/x\"\n[env]"),
+        ]), @r#"
+        [[files]]
+          guest_path = "/usr/local/bin/app"
+          raw_value = "eA=="
+        [env]
+          Refused fly.toml:10: [[files]] puts /usr/local/bin/app over the image that was proved
+            let the Dockerfile copy it into the image, or put it below /run/
+
+        [[files]]
+          guest_path = "/run/../usr/bin/x"
+          local_path = "x"
+        [env]
+          Refused fly.toml:10: [[files]] puts /run/../usr/bin/x over the image that was proved
+            let the Dockerfile copy it into the image, or put it below /run/
+
+        [[files]]
+          guest_path = "/run/key"
+          secret_name = "KEY"
+        [env]
+          fine
+
+        [[statics]]
+          guest_path = "/data"
+          url_prefix = "/x"
+        [env]
+          Refused fly.toml:10: [[statics]] shows /data to everybody, where the database is
+            name a folder of the image
+
+        [[statics]]
+          guest_path = "/"
+          url_prefix = "/x"
+        [env]
+          Refused fly.toml:10: [[statics]] shows / to everybody, where the database is
+            name a folder of the image
+
+        [[statics]]
+          guest_path = "/data/db"
+          url_prefix = "/x"
+        [env]
+          Refused fly.toml:10: [[statics]] shows /data/db to everybody, where the database is
+            name a folder of the image
+
+        [[statics]]
+          guest_path = "/srv/public"
+          url_prefix = "/x"
+        [env]
+          fine
         "#);
     }
 }
