@@ -265,9 +265,11 @@ impl<'t> Builder<'t> {
             }
         }
         if !rebuilt.is_empty() {
+            let (steps, left) = self.rebuild_alone(&rebuilt)?;
             // With it off, RENAME would rewrite the foreign keys of other tables to the old table's new name.
             self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
-            rebuilt.iter().try_for_each(|table| self.rebuild(table))?;
+            self.steps.extend(steps);
+            left.iter().try_for_each(|table| self.rebuild(table))?;
             self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = OFF".to_owned())?;
         }
         self.change_virtual_tables(&rebuilt)?;

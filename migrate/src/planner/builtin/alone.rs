@@ -1,11 +1,16 @@
-//! A table that is changed on a scratch copy which has no other: the cost of a change does not grow with the schema.
+//! A table that is changed or written anew on a scratch copy which has no other: the cost of planning a change does not grow with the schema.
+
+use std::cell::OnceCell;
 
 use rusqlite::Connection;
 
 use super::shortcut::Trial;
 use super::{Builder, renames_later};
+use crate::error::{ErrorKind, Result};
 use crate::plan::Step;
+use crate::planner::failed;
 use crate::schema::{self, Column, Row, Schema, Table};
+use crate::token::fold;
 
 /// What came of an attempt to change a table alone.
 enum Tried {
@@ -56,6 +61,55 @@ impl Builder<'_> {
         match Trial::new(self, &scratch, table, carry).steps(Trial::shortcut)? {
             Some(steps) => Ok(Tried::Done(steps, schema::read(&scratch, &[])?)),
             None => Ok(Tried::Rewrite),
+        }
+    }
+
+    /// Plans what can be written anew alone. Returned: its steps, and the tables that are to be written anew among all others.
+    pub(super) fn rebuild_alone<'d>(&mut self, rebuilt: &[&'d Table]) -> Result<(Vec<Step>, Vec<&'d Table>)> {
+        let (mut steps, mut left) = (Vec::new(), Vec::new());
+        for table in rebuilt {
+            match self.rebuilt(table)? {
+                Some((own_steps, own)) => {
+                    steps.extend(own_steps);
+                    self.put(&table.name, own);
+                }
+                None => left.push(*table),
+            }
+        }
+        Ok((steps, left))
+    }
+
+    /// The steps that write a table anew, and the table as it is after them; `None` where others have a say: `@using` may read them,
+    /// and triggers name them.
+    fn rebuilt(&self, table: &Table) -> Result<Option<(Vec<Step>, Schema)>> {
+        let (now, name) = (&self.now, &table.name);
+        let (Some(carry), Some(old)) = (self.task.carry.table_to(name), now.table(name)) else {
+            return Ok(None);
+        };
+        let has_triggers = now.triggers.iter().any(|trigger| trigger.table.eq_ignore_ascii_case(name));
+        // On a copy of its own nobody sees which names are taken.
+        let has_such_names = || now.rows.iter().any(|row| fold(&row.name).starts_with("landfall_"));
+        if carry.computes() || has_triggers || has_such_names() {
+            return Ok(None);
+        }
+        let alone = || {
+            let scratch = self.copy_of(old, table)?;
+            scratch.execute_batch("PRAGMA legacy_alter_table = ON")?;
+            let own = schema::read(&scratch, &[])?;
+            let stand_ins = self.stand_ins.clone();
+            let (scratch, defaults) = (OnceCell::from(scratch), OnceCell::new());
+            let (task, steps) = (self.task, Vec::new());
+            Ok(Builder { task, scratch, stand_ins, defaults, steps, now: own, is_stale: false })
+        };
+        let mut alone: Builder<'_> = alone().map_err(|error: rusqlite::Error| failed(&error))?;
+        match alone.rebuild(table) {
+            Ok(()) => {
+                alone.look_again()?;
+                Ok(Some((alone.steps, alone.now)))
+            }
+            // What SQLite refuses here it may take among all others.
+            Err(error) if error.kind == ErrorKind::Planner => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
