@@ -91,7 +91,7 @@ fn it_is_no_database() {
     for tried in [
         migrate::migrate(&pipe, &declared, &bench.settings, &mut ()).map(drop),
         migrate::check(&pipe, &declared, &bench.settings, &mut ()).map(drop),
-        migrate::inspect(&pipe, &bench.settings).map(drop),
+        inspect(&pipe, &bench.settings).map(drop),
     ] {
         assert_eq!(
             tried.unwrap_err().message,

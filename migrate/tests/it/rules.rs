@@ -127,7 +127,7 @@ const OURS: &[&str] =
 const MAY_SWALLOW: &[(&str, &str)] = &[
     // Without a trace, if that can be done: else `reading` asks, and tells.
     ("open.rs", "let found = read(&conn.ok()?).ok()?"),
-    ("open.rs", "File::open(path).ok()?"),
+    ("open.rs", "File::open(path).ok()"),
     ("open.rs", "file.read_exact(&mut header).ok()?"),
     ("open.rs", "file.metadata().ok()?"),
     ("open.rs", "facts.modified().ok()?"),
