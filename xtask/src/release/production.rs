@@ -222,7 +222,7 @@ pub(crate) fn answer<T: DeserializeOwned>(
         Ok(answered) if answered.is_older() => Err(older(machine, command)),
         Ok(answered) => Ok(answered),
         Err(_) if done.exit_code == WRONG_USAGE => Err(older(machine, command)),
-        Err(_) => Err(not_ours(machine, command, &done.stderr)),
+        Err(_) => Err(not_ours(machine, command, done.exit_code)),
     }
 }
 
@@ -234,10 +234,13 @@ pub(crate) fn ask<T: DeserializeOwned>(
 ) -> Result<T, Trouble> {
     match answer(fly, machine, command, READING)? {
         Answered { error: Some(error), .. } => {
-            Err(Trouble::new(format!("`{command}` failed on {machine}: {}", error.message), error.remedy))
+            // In its own words, for they are not ours: nobody is to type what a machine says as if we said it.
+            let AppError { message, remedy, .. } = error;
+            let message = format!("`{command}` failed on {machine}, which says: {message} ({remedy})");
+            Err(Trouble::new(message, format!("look at the machine: fly machine status {machine}")))
         }
         Answered { report: Some(report), .. } => Ok(report),
-        Answered { .. } => Err(not_ours(machine, command, "")),
+        Answered { .. } => Err(not_ours(machine, command, 0)),
     }
 }
 
@@ -246,10 +249,9 @@ fn older(machine: &MachineId, command: &CommandThere) -> Trouble {
     Trouble { is_older: true, ..Trouble::new(message, "deploy this one first: cargo xtask deploy") }
 }
 
-fn not_ours(machine: &MachineId, command: &CommandThere, stderr: &str) -> Trouble {
-    let said = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed something else");
+fn not_ours(machine: &MachineId, command: &CommandThere, exit: i32) -> Trouble {
     Trouble::new(
-        format!("`{command}` does not work on {machine}: {said}"),
+        format!("`{command}` does not work on {machine}: it ended with {exit}, and without a report"),
         "the image there was not made by Landfall: it can be told apart again after the next deploy",
     )
 }

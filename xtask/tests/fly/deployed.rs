@@ -155,7 +155,7 @@ fn an_app_that_was_deployed_without_landfall_is_taken_over_by_naming_its_commit(
     let production = line(&said, "production").replace(&sim.machines()[0].0, "[MACHINE]");
     assert_eq!(
         production,
-        "unknown   production       `app inspect --format json` does not work on [MACHINE]: sh: app: not found\n\
+        "unknown   production       `app inspect --format json` does not work on [MACHINE]: it ended with 127, and without a report\n\
          mend it: the image there was not made by Landfall: it can be told apart again after the next deploy"
     );
 }

@@ -983,6 +983,11 @@ fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() 
     error: the host of machine [OLD] answers; nothing was changed
     bring a snapshot back there: cargo xtask rollback --data snapshot
     ");
+    // Values that are written otherwise where they are shown.
+    let mut odd = scene.sim.app()["machines"][&scene.machine]["config"].clone();
+    odd["env"]["LISTEN"] = json!("::");
+    odd["env"]["BANNER"] = json!("a\u{200b}b \u{1b}[1m##[x");
+    scene.sim.merge(&format!("machine/{}", scene.machine), &json!({ "config": odd }));
     let config = host_gone(&scene);
     for args in [vec!["status"], vec!["deploy", "--auto-approve", "--allow-dirty"]] {
         let said = scene.world.run(&args);
@@ -1038,9 +1043,12 @@ fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() 
     let machine = app["machines"].as_object().unwrap().values().find(|machine| machine["state"] == "started");
     let now = &machine.unwrap()["config"];
     let told = |config: &Value| {
-        (config["services"][0]["ports"].clone(), config["metadata"]["fly_process_group"].clone())
+        let group = config["metadata"]["fly_process_group"].clone();
+        let env = ["LISTEN", "BANNER"].map(|name| config["env"][name].clone());
+        (config["services"][0]["ports"].clone(), group, env)
     };
     assert_eq!(told(now), told(&config), "it serves as the one before did");
+    assert_eq!(config["env"]["LISTEN"], "::");
     assert_eq!(scene.newest()["set_aside"], json!([scene.volume]));
     // From here on all is as ever.
     assert_eq!(crate::shop::line(&scene.world.run(&["status"]), "set aside").lines().count(), 2);

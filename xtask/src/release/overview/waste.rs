@@ -1,11 +1,12 @@
 //! What nobody needs any more, perhaps: only a person can tell, so each is told with the command that removes it.
 
 use super::Seen;
+use crate::name::PathThere;
 use crate::release::check::{Check, fine};
 use crate::release::temporary::look;
 use crate::release::{reading, rehearsal};
-use crate::text;
-use crate::tool::fly::Volume;
+use crate::text::{self, shell_word};
+use crate::tool::fly::{CommandThere, Volume};
 
 impl Seen<'_> {
     /// Volumes and databases that were set aside when data was brought back; none where there are none.
@@ -19,12 +20,15 @@ impl Seen<'_> {
         });
         let machine = self.production.machine().map_or("", |machine| &machine.id);
         let databases = databases.iter().map(|file| {
-            format!(
-                "database {0} of {1}, {2}: fly machine exec {machine} 'app discard {0}' -a {app}",
-                file.file,
-                file.time,
-                text::size(file.bytes)
-            )
+            let told = format!("database {} of {}, {}", file.file, file.time, text::size(file.bytes));
+            // What the machine tells is pasted into a shell here, which hands it to one there.
+            match PathThere::parse(&file.file) {
+                Some(path) => {
+                    let command = CommandThere::new("app discard").file(&path).to_string();
+                    format!("{told}: fly machine exec {machine} {} -a {app}", shell_word(&command))
+                }
+                None => told,
+            }
         });
         let details = volumes.chain(databases).collect();
         let evidence = format!(
