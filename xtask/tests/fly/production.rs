@@ -263,7 +263,7 @@ fn the_token_is_never_told() {
 /// A `fly` that has a machine, and no answer from it: `begun` is there once it is asked.
 const SILENT: &str = r#"#!/bin/sh
 case "$2" in
-list) echo '[{"id": "1", "state": "started", "config": {"metadata": {"fly_process_group": "app"}}}]' ;;
+list) echo '[{"id": "1", "state": "started", "region": "iad", "config": {"metadata": {"fly_process_group": "app"}}}]' ;;
 exec) touch "$(dirname "$0")/begun"; exec sleep 600 ;;
 esac
 "#;
