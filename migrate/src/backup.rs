@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{self, explain, is_busy, is_interrupted, patiently, stop_when_raised};
-use crate::schema::hex;
+use crate::schema::{self, hex};
 use crate::scrub::{Fault, Scrub};
 use crate::settings::{Interrupt, Settings};
 use crate::stand_in;
@@ -83,7 +83,7 @@ pub fn backup(
     let copying = Copying { db, to, settings };
     let Some(live) = open::reading(db, settings, &mut ())? else { return Err(copying.missing()) };
     // VACUUM executes the CREATE statements.
-    let registered = || stand_in::register_for_its_own(&live);
+    let registered = || schema::computable(&live).and_then(|()| stand_in::register_for_its_own(&live));
     patiently(db, settings, &mut (), registered)?;
     copying.refuse_existing()?;
     copying.make_sure_of_room(&live, if scrub.is_some() { 2 } else { 1 })?;

@@ -537,24 +537,33 @@ fn taken(source: &Source<'_>, pristine: &Connection, statement: &[Token<'_>]) ->
     }
 }
 
-/// Refuses a view or trigger that SQLite could not use in any time.
+/// Refuses what SQLite could not use in any time.
 fn stoppable(source: &Source<'_>, statements: &[&[Token<'_>]]) -> Result<()> {
     let views = Views::of(statements);
     for statement in statements {
         let Some(head) = ddl::head(statement) else { continue };
-        let kind = match head.kind {
-            ObjectKind::View => "view",
-            ObjectKind::Trigger => "trigger",
-            _ => continue,
+        let (kind, remedy) = match head.kind {
+            ObjectKind::View => ("view", LESS_OF_VIEWS),
+            ObjectKind::Trigger => ("trigger", LESS_OF_VIEWS),
+            ObjectKind::Table => ("table", LESS_OF_COLUMNS),
+            ObjectKind::Index => ("index", LESS_OF_COLUMNS),
+            ObjectKind::VirtualTable => continue,
         };
-        if let Some(copies) = views.excess(statement) {
+        if !views.concern(kind) {
+            continue;
+        }
+        if let Some(excess) = views.excess(statement) {
             return Err(source
-                .error(statement[0].start, &expansion::told(kind, &head.name, copies))
-                .remedy("name each view once in the next, or keep what comes in between in a table"));
+                .error(statement[0].start, &expansion::told(kind, &head.name, excess))
+                .remedy(remedy));
         }
     }
     Ok(())
 }
+
+const LESS_OF_VIEWS: &str = "name each view once in the next, or keep what comes in between in a table";
+const LESS_OF_COLUMNS: &str =
+    "name each generated column once in the next, or declare those that others name as STORED";
 
 /// With `IF NOT EXISTS`, SQLite would skip a second declaration without a word. `declared` has the places of those before this one;
 /// triggers have names of their own.

@@ -1,228 +1,246 @@
-//! How often SQLite copies views and common table expressions into a statement that names them: once for each mention, and for each
-//! mention in those again. Views that name the one before twice are twice as many with each.
+//! How often SQLite copies views, common table expressions and generated columns into a statement that names them: once for each
+//! mention, and for each mention in those again. Views that name the one before twice are twice as many with each.
 //!
 //! It does so before it compiles anything, and listens to nobody meanwhile (no progress handler, no authorizer, no interrupt; 16 such
 //! views took 6 s, 40 minutes), so that it has to be known beforehand.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
-use std::ops::Range;
+mod statement;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use self::statement::Statement;
 use crate::ddl::{self, ObjectKind};
 use crate::object::written;
 use crate::schema::Row;
-use crate::token::{Kind, Token, closing, fold, is_reserved, tokenize};
+use crate::token::{Token, fold, tokenize};
 
-/// What is told of a view or trigger that takes too many.
-pub(crate) fn told(kind: &str, name: &str, copies: u64) -> String {
+/// What is told of an object that takes too many.
+pub(crate) fn told(kind: &str, name: &str, excess: Excess) -> String {
     let name = written(name);
-    format!(
-        "{kind} {name} cannot be used: SQLite would copy what it names {copies} times over, which nobody can stop"
-    )
+    format!("{kind} {name} cannot be used: SQLite would copy what it names {excess}, which nobody can stop")
 }
 
 /// Copies that a statement may take: some tenths of a second.
 const LIMIT: u64 = 10_000;
 
-/// The views of a schema.
+/// Copies one into the other: 13 ms. SQLite itself takes up to 1,000, or ends the process by its stack (1,999 generated columns, on a
+/// thread of 2 MB).
+const DEPTH: u64 = 200;
+
+/// What of a statement is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Excess {
+    Copies(u64),
+    Depth(u64),
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Copies(copies) => write!(f, "{copies} times over"),
+            Self::Depth(depth) => write!(f, "one into the other, {depth} deep"),
+        }
+    }
+}
+
+/// What something becomes: itself, and all that is copied into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Size {
+    copies: u64,
+    depth: u64,
+}
+
+impl Size {
+    const ONE: Self = Self { copies: 1, depth: 1 };
+
+    /// With a copy of another in it.
+    fn add(&mut self, other: Self) {
+        self.copies = self.copies.saturating_add(other.copies);
+        self.depth = self.depth.max(other.depth + 1);
+    }
+
+    fn excess(self) -> Option<Excess> {
+        match self {
+            Self { copies, .. } if copies > LIMIT => Some(Excess::Copies(copies)),
+            Self { depth, .. } if depth > DEPTH => Some(Excess::Depth(depth)),
+            _ => None,
+        }
+    }
+}
+
+/// The views and generated columns of a schema.
 #[derive(Default)]
 pub(crate) struct Views {
-    /// What each copies into a statement that names it, by folded name.
-    copies: BTreeMap<String, u64>,
+    /// What each view, and each table with generated columns, is in a statement that names it, by folded name.
+    sizes: BTreeMap<String, Size>,
+    /// The same of generated columns; the largest of those of one name.
+    columns: BTreeMap<String, Size>,
 }
 
 impl Views {
     /// Of statements as tokens, in whatever order.
     pub(crate) fn of(statements: &[&[Token<'_>]]) -> Self {
-        let views = statements.iter().filter_map(|statement| {
-            let head = ddl::head(statement).filter(|head| head.kind == ObjectKind::View)?;
-            Some((fold(&head.name), &statement[head.body..]))
-        });
-        let mut count = Count { views: views.collect(), ..Count::default() };
-        let names: Vec<_> = count.views.keys().cloned().collect();
-        Self { copies: names.into_iter().map(|name| (name.clone(), count.of_view(&name))).collect() }
+        let mut found = Self::default();
+        for tokens in statements {
+            if let (Some(head), Some(table)) = (ddl::head(tokens), Statement::of_table(tokens)) {
+                let sizes = generated(&table);
+                for (name, size) in &sizes {
+                    let largest = found.columns.entry(name.clone()).or_insert(*size);
+                    *largest = (*largest).max(*size);
+                }
+                found.sizes.insert(fold(&head.name), size(&table, &BTreeMap::new()));
+            }
+        }
+        let (mut views, mut bodies) = (BTreeMap::new(), Vec::new());
+        for tokens in statements {
+            if let Some(head) = ddl::head(tokens).filter(|head| head.kind == ObjectKind::View) {
+                views.insert(fold(&head.name), bodies.len());
+                bodies.push(Statement::of(&tokens[head.body..], &found.columns));
+            }
+        }
+        let mut count = Count { views: views.clone(), ..Count::of(&bodies, &found.sizes) };
+        let sizes: Vec<_> = views.into_iter().map(|(name, view)| (name, count.size((view, 0)))).collect();
+        found.sizes.extend(sizes);
+        found
     }
 
     /// Of the statements of a live schema.
     pub(crate) fn of_rows<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Self {
-        let views = rows.into_iter().filter(|row| row.kind == "view");
-        let tokens: Vec<_> = views.map(|row| tokenize(&row.sql).unwrap_or_default()).collect();
+        let rows = rows.into_iter().filter(|row| match row.kind.as_str() {
+            "view" => true,
+            // Most tables have no such word.
+            "table" => row.sql.as_bytes().windows(2).any(|word| word.eq_ignore_ascii_case(b"AS")),
+            _ => false,
+        });
+        let tokens: Vec<_> = rows.map(|row| tokenize(&row.sql).unwrap_or_default()).collect();
         Self::of(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
-    /// Whether SQLite would copy so often for this statement that nobody could stop it: how often.
-    pub(crate) fn excess(&self, statement: &[Token<'_>]) -> Option<u64> {
-        Some(self.copies(statement)).filter(|copies| *copies > LIMIT)
+    /// Whether objects of a kind (as `sqlite_schema` calls it) can name anything that is copied: tables and indexes name columns alone.
+    pub(crate) fn concern(&self, kind: &str) -> bool {
+        matches!(kind, "view" | "trigger") || (matches!(kind, "table" | "index") && !self.columns.is_empty())
     }
 
-    fn copies(&self, statement: &[Token<'_>]) -> u64 {
-        Count { known: self.copies.clone(), ..Count::default() }.of_statement(statement)
-    }
-}
-
-#[derive(Default)]
-struct Count<'t, 'a> {
-    views: BTreeMap<String, &'t [Token<'a>]>,
-    known: BTreeMap<String, u64>,
-    /// Views that name themselves, which SQLite refuses.
-    under_way: BTreeSet<String>,
-}
-
-/// The common table expressions of one statement, by folded name. In which part of it a name counts makes no difference but for
-/// those that are given twice.
-struct Expressions {
-    bodies: BTreeMap<String, Vec<Range<usize>>>,
-    known: BTreeMap<String, u64>,
-    /// One that names itself is taken once.
-    under_way: BTreeSet<String>,
-}
-
-impl<'t, 'a> Count<'t, 'a> {
-    fn of_view(&mut self, name: &str) -> u64 {
-        if let Some(known) = self.known.get(name) {
-            return *known;
-        }
-        let Some(body) = self.views.get(name).copied() else { return 0 };
-        if !self.under_way.insert(name.to_owned()) {
-            return 0;
-        }
-        let copies = self.of_statement(body);
-        self.under_way.remove(name);
-        self.known.insert(name.to_owned(), copies);
-        copies
+    /// Whether SQLite would copy so much for this statement that nobody could stop it.
+    pub(crate) fn excess(&self, statement: &[Token<'_>]) -> Option<Excess> {
+        self.size(statement).excess()
     }
 
-    /// Itself counted once.
-    fn of_statement(&mut self, tokens: &[Token<'_>]) -> u64 {
-        let mut found = Expressions::of(tokens);
-        self.of_part(tokens, 0..tokens.len(), &mut found)
-    }
-
-    fn of_part(&mut self, tokens: &[Token<'_>], part: Range<usize>, found: &mut Expressions) -> u64 {
-        let own = expressions(tokens, part.clone());
-        let inside = |at: &usize| own.iter().any(|(_, body)| body.contains(at));
-        let named = mentions(tokens, part).into_iter().filter(|at| !inside(at));
-        named.fold(1, |sum: u64, at| {
-            sum.saturating_add(self.of_name(tokens, &fold(&tokens[at].name()), found))
-        })
-    }
-
-    fn of_name(&mut self, tokens: &[Token<'_>], name: &str, found: &mut Expressions) -> u64 {
-        let Some(bodies) = found.bodies.get(name).cloned() else { return self.of_view(name) };
-        if let Some(known) = found.known.get(name) {
-            return *known;
-        }
-        if !found.under_way.insert(name.to_owned()) {
-            return 0;
-        }
-        let each = bodies.into_iter();
-        let copies = each.fold(0, |sum: u64, body| sum.saturating_add(self.of_part(tokens, body, found)));
-        found.under_way.remove(name);
-        found.known.insert(name.to_owned(), copies);
-        copies
+    fn size(&self, statement: &[Token<'_>]) -> Size {
+        let statement =
+            Statement::of_table(statement).unwrap_or_else(|| Statement::of(statement, &self.columns));
+        size(&statement, &self.sizes)
     }
 }
 
-impl Expressions {
-    fn of(tokens: &[Token<'_>]) -> Self {
-        let mut bodies: BTreeMap<String, Vec<Range<usize>>> = BTreeMap::new();
-        let mut parts: Vec<_> = iter::once(0..tokens.len()).collect();
-        while let Some(part) = parts.pop() {
-            for (name, body) in expressions(tokens, part) {
-                bodies.entry(fold(&tokens[name].name())).or_default().push(body.clone());
-                parts.push(body);
+/// The generated columns without which a table is no excess, in an order in which they can be dropped: none is named by a later one.
+pub(crate) fn too_many_columns(table: &[Token<'_>]) -> Vec<String> {
+    let Some(statement) = Statement::of_table(table) else { return Vec::new() };
+    let mut columns = generated(&statement);
+    columns.sort_by_key(|(_, size)| *size);
+    let mut kept = Size::ONE;
+    let fits = |(_, size): &&(String, Size)| {
+        kept.add(*size);
+        kept.excess().is_none()
+    };
+    let fitting = columns.iter().take_while(fits).count();
+    columns.drain(fitting..).rev().map(|(name, _)| name).collect()
+}
+
+/// The generated columns of a table.
+fn generated(table: &Statement) -> Vec<(String, Size)> {
+    let known = BTreeMap::new();
+    let mut count = Count::of(std::slice::from_ref(table), &known);
+    let columns = table.own.iter().flat_map(|(name, parts)| parts.iter().map(move |part| (name, *part)));
+    columns.map(|(name, part)| (name.clone(), count.size((0, part)))).collect()
+}
+
+fn size(statement: &Statement, known: &BTreeMap<String, Size>) -> Size {
+    Count::of(std::slice::from_ref(statement), known).size((0, 0))
+}
+
+/// A part of one of the statements.
+type Place = (usize, usize);
+
+/// Goes through what names what without calling itself: a chain may be longer than the stack of a thread is.
+struct Count<'s> {
+    statements: &'s [Statement],
+    /// Which of the statements are views, by folded name.
+    views: BTreeMap<String, usize>,
+    /// What is known of other names.
+    known: &'s BTreeMap<String, Size>,
+    /// What is known of the parts.
+    sizes: BTreeMap<Place, Size>,
+}
+
+/// A part on the way.
+struct Way {
+    place: Place,
+    size: Size,
+    /// The parts that it names and that are not added yet.
+    left: Vec<Place>,
+}
+
+impl<'s> Count<'s> {
+    fn of(statements: &'s [Statement], known: &'s BTreeMap<String, Size>) -> Self {
+        Self { statements, views: BTreeMap::new(), known, sizes: BTreeMap::new() }
+    }
+
+    fn size(&mut self, whole: Place) -> Size {
+        let mut ways = vec![self.way(whole)];
+        // A view that names itself is refused by SQLite, and an expression that does is taken once.
+        let mut under_way = BTreeSet::from([whole]);
+        let mut result = Size::ONE;
+        while let Some(way) = ways.last_mut() {
+            let Some(place) = way.left.pop() else {
+                result = way.size;
+                under_way.remove(&way.place);
+                self.sizes.insert(way.place, result);
+                ways.pop();
+                if let Some(outer) = ways.last_mut() {
+                    outer.size.add(result);
+                }
+                continue;
+            };
+            if let Some(size) = self.sizes.get(&place) {
+                way.size.add(*size);
+            } else if under_way.insert(place) {
+                ways.push(self.way(place));
             }
         }
-        Self { bodies, known: BTreeMap::new(), under_way: BTreeSet::new() }
+        result
     }
-}
 
-/// `name [(columns)] AS [[NOT] MATERIALIZED] ( body )` in a part of a statement, outside all others: where the name is, and the body.
-fn expressions(tokens: &[Token<'_>], part: Range<usize>) -> Vec<(usize, Range<usize>)> {
-    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is(word));
-    let opens = |at: usize| tokens.get(at).is_some_and(|token| token.is_symbol("("));
-    let (mut found, mut at) = (Vec::new(), part.start);
-    let mut begins = false;
-    while at < part.end {
-        // Behind WITH, and behind the comma that follows another.
-        begins |= is(at, "WITH");
-        let name = at + 1 + usize::from(is(at + 1, "RECURSIVE"));
-        let columns =
-            if opens(name + 1) { closing(tokens, name + 1).map(|end| end + 1) } else { Some(name + 1) };
-        let body = columns.filter(|at| begins && is(*at, "AS")).map(|at| {
-            let not = usize::from(is(at + 1, "NOT"));
-            at + 1 + not + usize::from(is(at + 1 + not, "MATERIALIZED"))
-        });
-        match body.filter(|at| opens(*at)).and_then(|open| Some((open, closing(tokens, open)?))) {
-            Some((open, close)) => {
-                found.push((name, open + 1..close));
-                at = close + 1;
-                begins = tokens.get(at).is_some_and(|token| token.is_symbol(","));
-            }
-            None => {
-                begins = false;
-                at += 1;
+    fn way(&self, place: Place) -> Way {
+        let statement = &self.statements[place.0];
+        let part = &statement.parts[place.1];
+        let mut way = Way { place, size: part.size, left: Vec::new() };
+        for name in &part.names {
+            if let Some(parts) = statement.own.get(name) {
+                way.left.extend(parts.iter().map(|part| (place.0, *part)));
+            } else if let Some(view) = self.views.get(name) {
+                way.left.push((*view, 0));
+            } else if let Some(size) = self.known.get(name) {
+                way.size.add(*size);
             }
         }
+        way
     }
-    found
-}
-
-/// Where a table or view may be named in a part of a statement: behind FROM, JOIN, IN, or a comma between tables.
-fn mentions(tokens: &[Token<'_>], part: Range<usize>) -> Vec<usize> {
-    const TABLES: [&str; 4] = ["FROM", "JOIN", "INTO", "UPDATE"];
-    const OTHERS: [&str; 11] = [
-        "SELECT",
-        "WHERE",
-        "GROUP",
-        "HAVING",
-        "ORDER",
-        "LIMIT",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "SET",
-        "VALUES",
-    ];
-    let is_one = |token: &Token<'_>, words: &[&str]| words.iter().any(|word| token.is(word));
-    // By depth of parentheses: whether tables are named there, one behind the other.
-    let (mut tables, mut found) = (vec![false], Vec::new());
-    for at in part.clone() {
-        let token = &tokens[at];
-        let among = tables.last().copied().unwrap_or_default();
-        if token.is_symbol("(") {
-            tables.push(among);
-        } else if token.is_symbol(")") {
-            tables.pop();
-        } else if let Some(last) = tables.last_mut() {
-            *last = is_one(token, &TABLES) || (*last && !is_one(token, &OTHERS));
-        }
-        let before = |back: usize| at.checked_sub(back).filter(|at| *at >= part.start).map(|at| &tokens[at]);
-        let begins = before(1).is_some_and(|token| is_one(token, &TABLES) || token.is("IN"));
-        let follows = among && before(1).is_some_and(|token| token.is_symbol(",") || token.is_symbol("("));
-        let in_main = before(1).is_some_and(|token| token.is_symbol("."))
-            && before(2).is_some_and(|token| token.name().eq_ignore_ascii_case("main"));
-        let is_name = match token.kind {
-            Kind::Word => !is_reserved(token.text),
-            kind => matches!(kind, Kind::Quoted | Kind::DoubleQuoted | Kind::Text),
-        };
-        if is_name && (begins || follows || in_main) {
-            found.push(at);
-        }
-    }
-    found
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use std::iter;
+
     use super::*;
 
     fn copies(schema: &[String], statement: &str) -> u64 {
         let tokens: Vec<_> = schema.iter().map(|sql| tokenize(sql).unwrap()).collect();
         let views = Views::of(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        views.copies(&tokenize(statement).unwrap())
+        views.size(&tokenize(statement).unwrap()).copies
     }
 
     /// `first`, and so many views that are made of the one before.
@@ -285,5 +303,84 @@ mod tests {
         let views =
             ["CREATE VIEW a AS SELECT * FROM b".to_owned(), "CREATE VIEW b AS SELECT * FROM a".to_owned()];
         assert!(copies(&views, "SELECT * FROM a, b") < 10, "views that name each other");
+    }
+
+    /// A table whose columns name the one before twice.
+    fn doubling(columns: usize, kind: &str) -> String {
+        let columns: String =
+            (1..columns).map(|n| format!(", c{n} INTEGER AS (c{0} + \"c{0}\") {kind}", n - 1)).collect();
+        format!("CREATE TABLE g (c0 INTEGER{columns})")
+    }
+
+    #[test]
+    fn generated_columns_double_wherever_they_are_named() {
+        let table = [doubling(12, "")];
+        let whole = copies(&table, &table[0]);
+        assert!((2048..5000).contains(&whole), "{whole}");
+        let more = [
+            "SELECT * FROM g",
+            "SELECT c11 FROM t",
+            "CREATE INDEX i ON g (C11)",
+            "CREATE INDEX i ON g (c0) WHERE [c11] > 1",
+            "CREATE TRIGGER r AFTER DELETE ON g BEGIN SELECT old.c11; END",
+            "CREATE VIEW v AS SELECT `c11` AS x FROM g",
+        ];
+        for statement in more {
+            assert!(copies(&table, statement) > 2000, "{statement}");
+        }
+        assert!(copies(&table, "SELECT c1 FROM t") < 10);
+        assert!(
+            copies(&[], &format!("{}, CHECK (c11 + c11 > 0))", &table[0][..table[0].len() - 1]))
+                > 2 * whole - 100
+        );
+    }
+
+    #[test]
+    fn stored_columns_are_read_and_not_computed_anew() {
+        let table = [doubling(60, "STORED")];
+        assert_eq!(copies(&table, &table[0]), 1);
+        assert_eq!(copies(&table, "SELECT c59 FROM g"), 1);
+    }
+
+    #[test]
+    fn the_columns_that_are_too_many_are_told_the_last_first() {
+        let table = doubling(60, "");
+        let columns = too_many_columns(&tokenize(&table).unwrap());
+        assert_eq!(columns.first().unwrap(), "c59");
+        assert_eq!(columns.last().unwrap(), "c13");
+        assert_eq!(copies(&[], &doubling(13, "")), 8179);
+        assert!(too_many_columns(&tokenize(&doubling(13, "")).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_chain_is_as_deep_as_it_is_long_in_whatever_order() {
+        let views = |levels| chain(levels, |v| format!("SELECT x FROM {v}"));
+        let expressions = |levels: usize| {
+            let parts: String =
+                (1..levels).map(|n| format!(", e{n} AS (SELECT x FROM e{})", n - 1)).collect();
+            format!("WITH e0 AS (SELECT 1 AS x){parts} SELECT x FROM e{}", levels - 1)
+        };
+        let depth = |schema: &[String], statement: &str| {
+            let tokens: Vec<_> = schema.iter().map(|sql| tokenize(sql).unwrap()).collect();
+            let views = Views::of(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            views.size(&tokenize(statement).unwrap()).depth
+        };
+        let mut chain = views(9000);
+        assert_eq!(depth(&chain, "SELECT * FROM v9000"), 9002);
+        chain.reverse();
+        assert_eq!(depth(&chain, "SELECT * FROM v9000"), 9002);
+        assert_eq!(depth(&chain, "SELECT * FROM v5"), 7);
+        assert_eq!(depth(&[], &expressions(30_000)), 30_001);
+    }
+
+    /// Each search from each parenthesis would take hours.
+    #[test]
+    fn parentheses_are_matched_once() {
+        let forms = [("(", ")", 1_000_000), ("WITH (", ")", 300_000), ("(WITH a AS (", "))", 100_000)];
+        for (opening, closing, levels) in forms {
+            let view =
+                format!("CREATE VIEW v AS SELECT {}1{}", opening.repeat(levels), closing.repeat(levels));
+            assert_eq!(copies(&[], &view), 1, "{opening}");
+        }
     }
 }

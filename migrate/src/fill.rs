@@ -146,9 +146,9 @@ impl Filling<'_> {
             ));
         }
         let views = Views::of_rows(&self.live.rows);
-        if let Some(copies) = views.excess(&tokenize(self.select).unwrap_or_default()) {
+        if let Some(excess) = views.excess(&tokenize(self.select).unwrap_or_default()) {
             return Err(self.wrong(
-                &format!("cannot be read: SQLite would copy what it names {copies} times over, which nobody can stop"),
+                &format!("cannot be read: SQLite would copy what it names {excess}, which nobody can stop"),
                 "name the tables in the SELECT, in place of views that are made of views",
             ));
         }

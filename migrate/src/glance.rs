@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::expansion::Views;
 use crate::open;
 use crate::report::{Outcome, Report};
-use crate::schema;
+use crate::schema::{self, Row};
 use crate::settings::Settings;
 use crate::token::{Token, quote, tokenize, tokens};
 use crate::watch::Watch;
@@ -97,14 +97,18 @@ impl<'t> Created<'t> {
         Some(())
     }
 
-    /// Whether SQLite could not use a view or trigger in any time: only to ask would take as long.
+    /// Whether SQLite could not use an object in any time: only to ask would take as long.
     fn is_endless(&self) -> bool {
-        let uses = self.objects.iter().filter(|object| matches!(object.kind, "view" | "trigger"));
-        let texts: Vec<_> = uses.map(|object| format!("{}{}", object.words, object.rest)).collect();
-        let tokens: Vec<_> = texts.iter().map(|text| tokenize(text).unwrap_or_default()).collect();
-        let statements: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
-        let views = Views::of(&statements);
-        statements.iter().any(|statement| views.excess(statement).is_some())
+        let row = |object: &Object<'_>| Row {
+            kind: object.kind.to_owned(),
+            name: object.name.clone(),
+            table: String::new(),
+            sql: format!("{}{}", object.words, object.rest),
+        };
+        let rows: Vec<_> = self.objects.iter().map(row).collect();
+        let views = Views::of_rows(&rows);
+        let mut uses = rows.iter().filter(|row| views.concern(&row.kind));
+        uses.any(|row| views.excess(&tokenize(&row.sql).unwrap_or_default()).is_some())
     }
 
     fn is_in(&self, conn: &Connection, ignore: &[String]) -> rusqlite::Result<bool> {
@@ -183,8 +187,8 @@ impl<'t> Object<'t> {
     }
 }
 
-impl PartialEq<schema::Row> for Object<'_> {
-    fn eq(&self, row: &schema::Row) -> bool {
+impl PartialEq<Row> for Object<'_> {
+    fn eq(&self, row: &Row) -> bool {
         self.key() == (&*row.kind, &*row.name) && row.sql.strip_prefix(self.words) == Some(self.rest)
     }
 }

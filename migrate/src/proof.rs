@@ -64,9 +64,8 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
 fn stoppable(execution: &Execution<'_>) -> Result<(), Failure> {
     let views = Views::of_rows(execution.live.rows.iter().chain(&execution.declared.schema.rows));
     for step in execution.steps {
-        if let Some(copies) = views.excess(&tokenize(&step.sql).unwrap_or_default()) {
-            let clause =
-                format!("would have SQLite copy views and expressions {copies} times, in `{}`", step.sql);
+        if let Some(excess) = views.excess(&tokenize(&step.sql).unwrap_or_default()) {
+            let clause = format!("would have SQLite copy views and expressions {excess}, in `{}`", step.sql);
             return Err(Failure::Evidence { object: step.table.clone(), clause });
         }
     }

@@ -343,27 +343,46 @@ fn leave_parts(
 
 /// What SQLite tells of all tables, for which it looks at every view.
 fn list(conn: &Connection) -> rusqlite::Result<HashMap<String, ListFacts>> {
-    if let Some(error) = endless(&all_rows(conn)?) {
-        return Err(rusqlite::Error::UserFunctionError(error.into()));
-    }
+    stoppable(&all_rows(conn)?)?;
     facts::list(conn)
 }
 
-/// The first view or trigger that SQLite cannot use in any time, and cannot be stopped from using.
+/// Fails where SQLite cannot compute a table or an index in any time. Whoever copies or checks all of a database has it compute them,
+/// and neither views nor triggers.
+pub(crate) fn computable(conn: &Connection) -> rusqlite::Result<()> {
+    let mut rows = all_rows(conn)?;
+    rows.retain(|row| matches!(row.kind.as_str(), "table" | "index"));
+    stoppable(&rows)
+}
+
+fn stoppable(rows: &[Row]) -> rusqlite::Result<()> {
+    endless(rows).map_or(Ok(()), |error| Err(rusqlite::Error::UserFunctionError(error.into())))
+}
+
+/// The first object that SQLite cannot use in any time, and cannot be stopped from using.
 fn endless(rows: &[Row]) -> Option<Error> {
     let views = Views::of_rows(rows);
-    let mut uses = rows.iter().filter(|row| matches!(row.kind.as_str(), "view" | "trigger"));
+    let mut uses = rows.iter().filter(|row| views.concern(&row.kind));
     uses.find_map(|row| {
-        let copies = views.excess(&token::tokenize(&row.sql).unwrap_or_default())?;
-        let (kind, name) = (&row.kind, &row.name);
-        let message = expansion::told(kind, name, copies);
-        let drop = format!("DROP {} {}", kind.to_uppercase(), token::quote(name));
+        let tokens = token::tokenize(&row.sql).unwrap_or_default();
+        let message = expansion::told(&row.kind, &row.name, views.excess(&tokens)?);
         Some(
-            Error::new(ErrorKind::Database, name, message)
+            Error::new(ErrorKind::Database, &row.name, message)
                 .unchanged()
-                .remedy(format!("take it out first: {drop}")),
+                .remedy(format!("take it out first: {}", taken_out(row, &tokens))),
         )
     })
+}
+
+/// The statements without which SQLite can use the rest: no table goes, which has rows, and generated columns have none.
+fn taken_out(row: &Row, tokens: &[Token<'_>]) -> String {
+    let name = token::quote(&row.name);
+    if row.kind != "table" {
+        return format!("DROP {} {name}", row.kind.to_uppercase());
+    }
+    let columns = expansion::too_many_columns(tokens).into_iter();
+    let drops = columns.map(|column| format!("ALTER TABLE {name} DROP COLUMN {}", token::quote(&column)));
+    drops.collect::<Vec<_>>().join("; ")
 }
 
 /// One look for all statements: another connection's change in between would be a schema that never was, and each would lock anew.

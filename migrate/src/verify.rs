@@ -6,6 +6,7 @@ use crate::backup::{self, Backup};
 use crate::declared::io_reason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open::{self, explain, is_interrupted};
+use crate::schema;
 use crate::settings::Settings;
 use crate::stand_in;
 
@@ -51,6 +52,7 @@ fn integrity(copy: &Path, settings: &Settings) -> Result<String> {
         return Ok("it is empty".to_owned());
     };
     let verdict = || -> rusqlite::Result<String> {
+        schema::computable(&conn)?;
         stand_in::register_for_its_own(&conn)?;
         Ok(stand_in::check(&conn, "integrity_check", 1)?.into_iter().next().unwrap_or_default())
     };

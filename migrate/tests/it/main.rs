@@ -15,6 +15,7 @@ mod directive_lines;
 mod directives;
 mod dumps;
 mod errors;
+mod expansion;
 mod fast_path;
 mod faults;
 mod fingerprints;
