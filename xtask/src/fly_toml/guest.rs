@@ -20,28 +20,24 @@ pub(super) struct Vm {
 }
 
 impl Vm {
-    /// Whether it is for the machines of this group.
-    pub(super) fn is_for(&self, group: &str) -> bool {
-        self.processes.is_empty() || self.processes.iter().any(|name| name == group)
+    /// The one for the machines of this group: that which names the most groups, and of those the first.
+    pub(super) fn of_group(all: Vec<Self>, group: &str) -> Option<Self> {
+        let is_for = |vm: &Self| vm.processes.is_empty() || vm.processes.iter().any(|name| name == group);
+        let more = |most: Self, vm: Self| if vm.processes.len() > most.processes.len() { vm } else { most };
+        all.into_iter().filter(is_for).reduce(more)
     }
 
     /// The machine's memory as Docker takes it.
     pub(super) fn memory(&self) -> Option<String> {
-        let given = self.memory.as_ref().map(|value| match value {
-            toml::Value::Integer(megabytes) => format!("{megabytes}mb"),
-            other => super::plain(other),
-        });
-        given
-            .or_else(|| self.memory_mb.map(|megabytes| format!("{megabytes}mb")))
-            .or_else(|| Some(format!("{}mb", self.guest()?.memory_mb)))
+        Some(format!("{}mb", self.guest()?.memory_mb))
     }
 
     /// None where the size, or the memory, is not one that is known here.
     pub(super) fn guest(&self) -> Option<Guest> {
         let size = sized(self.size.as_deref().unwrap_or(DEFAULT))?;
-        let memory_mb = match &self.memory {
-            Some(given) => Some(megabytes(&super::plain(given))?),
-            None => self.memory_mb,
+        let memory_mb = match (self.memory_mb, &self.memory) {
+            (None, Some(given)) => Some(megabytes(&super::plain(given))?),
+            (given, _) => given,
         };
         Some(Guest {
             cpu_kind: self.cpu_kind.clone().unwrap_or(size.cpu_kind),
@@ -61,14 +57,25 @@ fn sized(size: &str) -> Option<Guest> {
     Some(Guest { cpu_kind: CpuKind::parse(cpu_kind)?, cpus, memory_mb: cpus * memory })
 }
 
-/// `512`, `512mb`, `4gb`.
+/// `512` are megabytes; `512mb`, `512M`, `0.5 GiB` as Docker reads them.
 fn megabytes(text: &str) -> Option<u32> {
-    let lower = text.trim().to_ascii_lowercase();
-    let (number, factor) = match lower.strip_suffix("gb") {
-        Some(number) => (number, 1024),
-        None => (lower.strip_suffix("mb").unwrap_or(&lower), 1),
+    if let Ok(megabytes) = text.parse() {
+        return Some(megabytes);
+    }
+    let lower = text.to_ascii_lowercase();
+    let number = lower.strip_suffix('b').unwrap_or(&lower);
+    let number = number.strip_suffix('i').unwrap_or(number);
+    let (number, bytes) = match number.char_indices().next_back()? {
+        (at, 'k') => (&number[..at], 1024.0),
+        (at, 'm') => (&number[..at], 1024.0 * 1024.0),
+        (at, 'g') => (&number[..at], 1024.0 * 1024.0 * 1024.0),
+        (at, 't') => (&number[..at], 1024.0 * 1024.0 * 1024.0 * 1024.0),
+        _ => (number, 1.0),
     };
-    number.trim_end().parse::<u32>().ok()?.checked_mul(factor)
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let megabytes = number.parse::<f64>().ok().filter(|_| is_number)? * bytes / (1024.0 * 1024.0);
+    (megabytes <= f64::from(u32::MAX)).then_some(megabytes as u32)
 }
 
 #[cfg(test)]
@@ -89,6 +96,10 @@ mod tests {
             ("size = 'performance-2x'\nmemory = 8192", Some(("performance", 2, 8192))),
             ("size = 'performance-4x'", Some(("performance", 4, 8192))),
             ("memory_mb = 1024\ncpus = 1", Some(("shared", 1, 1024))),
+            ("memory = '256m'", Some(("shared", 1, 256))),
+            ("memory = '0.25gb'", Some(("shared", 1, 256))),
+            ("memory = '1 GiB'", Some(("shared", 1, 1024))),
+            ("cpus = 2\nmemory = '4gb'\nmemory_mb = 256", Some(("shared", 2, 256))),
             ("size = 'a10'", None),
             ("size = 'shared-cpu-999x'", None),
             ("memory = 'much'", None),

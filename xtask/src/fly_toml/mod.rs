@@ -68,6 +68,8 @@ pub(crate) struct FlyToml {
     pub(crate) auto_stop: bool,
     /// How large the machine is made; none where it keeps what it has, or that is not known here.
     pub(crate) guest: Option<Guest>,
+    /// Whether that is said in words that are not known here.
+    pub(crate) guest_is_unknown: bool,
     /// How the machine is reached.
     pub(crate) services: Vec<MachineService>,
     /// The health checks that the machine has of its own, by name.
@@ -159,7 +161,7 @@ impl FlyToml {
         let services = services.into_iter().filter(|service| service.is_of(&group, &default_group));
         let services = services.map(Service::on_a_machine).collect();
         let checks = service::of_group(file.checks, &group, &default_group);
-        let vm = all(file.vm).into_iter().find(|vm| vm.is_for(&group));
+        let vm = guest::Vm::of_group(all(file.vm), &group);
         Ok(Self {
             app: app(file.app.as_deref().unwrap_or_default())?,
             db_path: named("DB_PATH", db_path)?,
@@ -182,6 +184,7 @@ impl FlyToml {
                 "memory",
                 &vm.as_ref().and_then(guest::Vm::memory).unwrap_or_else(|| "256mb".to_owned()),
             )?,
+            guest_is_unknown: vm.as_ref().is_some_and(|vm| vm.guest().is_none()),
             guest: vm.as_ref().and_then(guest::Vm::guest),
             auto_stop,
             services,
@@ -277,7 +280,7 @@ mod tests {
             (read.app.as_str(), read.db_path.as_str(), read.volume.as_str()),
             ("shop", "/data/db", "/data")
         );
-        assert_eq!((read.port, read.kill_timeout.as_secs(), read.memory.as_str()), (80, 20, "1gb"));
+        assert_eq!((read.port, read.kill_timeout.as_secs(), read.memory.as_str()), (80, 20, "1024mb"));
         assert_eq!(read.env["LEVEL"], "3");
         assert_eq!((read.group.as_str(), read.grace_periods.len()), ("app", 0));
         assert_eq!((read.volume_size, read.snapshot_retention), (1, None));

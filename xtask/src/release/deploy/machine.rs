@@ -64,6 +64,14 @@ fn told(machine: &str, changes: &[Change]) -> String {
 
 fn changes(now: &MachineConfig, then: &FlyToml) -> Vec<Change> {
     let guest = then.guest.as_ref().map(|then| guest(&now.guest, then));
+    let unknown = then.guest_is_unknown.then(|| Change {
+        what: "guest".to_owned(),
+        how: format!(
+            "{} MB, {} CPUs -> what [[vm]] says, which is not known here",
+            now.guest.memory_mb, now.guest.cpus
+        ),
+        is_less: true,
+    });
     let services = |services: &[MachineService]| -> BTreeMap<_, _> {
         services.iter().map(|service| (named(service), reached(service))).collect()
     };
@@ -73,6 +81,7 @@ fn changes(now: &MachineConfig, then: &FlyToml) -> Vec<Change> {
     guest
         .into_iter()
         .flatten()
+        .chain(unknown)
         .chain(env(now, then))
         .chain(listed("services", &services(&now.services), &services(&then.services)))
         .chain(listed("checks", &checks(&now.checks), &checks(&then.checks)))
@@ -268,6 +277,25 @@ mod tests {
         let kept =
             ("[[vm]]\n  processes = [\"app\"]\n  size = \"shared-cpu-1x\"\n  memory = \"256mb\"\n", "");
         assert_eq!(changed(config, kept)[0], "- env.BY_HAND: is lost", "the machine keeps its size");
+    }
+
+    #[test]
+    fn a_machine_that_becomes_smaller_is_seen_however_fly_toml_says_it() {
+        let mut config = as_made();
+        config["guest"] = json!({"cpu_kind": "shared", "cpus": 2, "memory_mb": 4096});
+        let whole = "[[vm]]\n  processes = [\"app\"]\n  size = \"shared-cpu-1x\"\n  memory = \"256mb\"\n";
+        for vm in [
+            "[[vm]]\n  cpus = 2\n  memory = '256m'\n",
+            "[[vm]]\n  cpus = 2\n  memory = '0.25gb'\n",
+            "[[vm]]\n  cpus = 2\n  memory = '4gb'\n  memory_mb = 256\n",
+            "[[vm]]\n  cpus = 2\n  memory = '4gb'\n[[vm]]\n  processes = ['app']\n  cpus = 2\n  memory = '256mb'\n",
+        ] {
+            assert_eq!(changed(config.clone(), (whole, vm)), ["- memory: 4096 MB -> 256 MB"], "{vm}");
+        }
+        assert_eq!(
+            changed(config, (whole, "[[vm]]\n  size = 'a10'\n")),
+            ["- guest: 4096 MB, 2 CPUs -> what [[vm]] says, which is not known here"]
+        );
     }
 
     #[test]
