@@ -250,8 +250,13 @@ fn older(machine: &MachineId, command: &CommandThere) -> Trouble {
 }
 
 fn not_ours(machine: &MachineId, command: &CommandThere, exit: i32) -> Trouble {
+    let how = if exit == 0 {
+        "it printed something else".to_owned()
+    } else {
+        format!("it ended with {exit}, and without a report")
+    };
     Trouble::new(
-        format!("`{command}` does not work on {machine}: it ended with {exit}, and without a report"),
+        format!("`{command}` does not work on {machine}: {how}"),
         "the image there was not made by Landfall: it can be told apart again after the next deploy",
     )
 }
