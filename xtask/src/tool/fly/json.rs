@@ -434,9 +434,6 @@ pub(crate) struct Execution {
     /// What it printed.
     #[serde(default)]
     pub(crate) stdout: String,
-    /// What it complained of.
-    #[serde(default)]
-    pub(crate) stderr: String,
     /// Its exit code.
     #[serde(default)]
     pub(crate) exit_code: i32,
