@@ -151,6 +151,11 @@ fn recorded(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Source>
     })
 }
 
+/// The commit that was written down last, at `origin` or here.
+pub(crate) fn recorded_commit(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Option<CommitId>> {
+    Ok(recorded(root, app, interrupt)?.commit)
+}
+
 fn answered(Answer { place, version }: &Answer) -> Source {
     match version {
         Ok(version) => match version.commit.commit() {

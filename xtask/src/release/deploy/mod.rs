@@ -288,7 +288,7 @@ impl Run<'_> {
         report.from.clone_from(&standing.commit);
         let is_served = standing.machine.state == "started";
         report.serves = standing.commit.as_ref().filter(|_| is_served).map(Revision::to_string);
-        self.refuse_older(standing)?;
+        self.refuse_older(standing, audit)?;
         machine::pass(&self.shipping, &standing.machine, self.wanted)?;
         self.tell_secrets();
         let running = earlier::running(&self.shipping, standing, audit)?;
@@ -313,9 +313,16 @@ impl Run<'_> {
     }
 
     /// What production runs has to be in what is shipped: who deploys from a clone that is behind takes back what others shipped.
-    fn refuse_older(&self, standing: &Standing) -> Result<()> {
-        let Shipping { project, interrupt, .. } = self.shipping;
-        let Some(commit) = standing.commit.as_ref().and_then(Revision::commit) else { return Ok(()) };
+    fn refuse_older(&self, standing: &Standing, audit: &Audit) -> Result<()> {
+        let Shipping { project, fly_toml, interrupt, .. } = self.shipping;
+        let told = standing.commit.as_ref().and_then(Revision::commit).cloned();
+        // An image without a label, whose service says nothing, was still written down when it was shipped.
+        let told = told.or_else(|| earlier::commit(standing, audit));
+        let commit = match told {
+            Some(commit) => Some(commit),
+            None => deployed::recorded_commit(&project.root, &fly_toml.app, interrupt)?,
+        };
+        let Some(commit) = &commit else { return Ok(()) };
         if self.wanted.allow_older || git::commits_since(&project.root, commit)?.is_some() {
             return Ok(());
         }

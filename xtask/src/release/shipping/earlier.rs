@@ -6,7 +6,7 @@ use migrate::Declared;
 use super::standing::Standing;
 use super::{Shipping, is_same_image};
 use crate::error::{Error, Kind};
-use crate::name::{Image, Revision};
+use crate::name::{CommitId, Image, Revision};
 use crate::release::audit::{self, Audit, Outcome, Recorded};
 use crate::release::deployed;
 use crate::release::image::short;
@@ -42,6 +42,12 @@ pub(crate) fn running(
     let recorded = audit.entries.iter().find(|recorded| is_of(recorded, &image));
     let commit = recorded.map(|recorded| recorded.entry.commit.clone()).or_else(|| standing.commit.clone());
     from(shipping, recorded, commit, image).map(Some)
+}
+
+/// The commit that was written down of the image that production runs.
+pub(crate) fn commit(standing: &Standing, audit: &Audit) -> Option<CommitId> {
+    let image = standing.machine.pinned_image()?;
+    audit.entries.iter().find(|recorded| is_of(recorded, &image))?.entry.commit.commit().cloned()
 }
 
 /// The release to go back to: what production runs, unless nobody has proved it; else the last that was proved. Why there is none,

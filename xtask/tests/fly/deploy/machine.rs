@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Begin, Ship, home};
-use crate::front::machines;
+use crate::front::{Says, machines};
 use crate::shop::git;
 
 fn machine(ship: &Ship) -> Value {
@@ -62,6 +62,24 @@ fn a_clone_that_is_behind_takes_back_nothing_that_others_shipped() {
     assert_told!("older", ship.error(&said));
     let said = ship.deploy(&["--dry-run", "--allow-older"], &[]);
     assert_eq!(said.exit, 0, "{said}");
+}
+
+#[test]
+fn where_neither_image_nor_service_tells_its_commit_what_was_written_down_counts() {
+    let Some(home) = home("where_neither_image_nor_service_tells_its_commit_what_was_written_down_counts")
+    else {
+        return;
+    };
+    let ship = Ship::begin(&home, Begin::default());
+    labelled(&ship, "");
+    ship.front.says(Says { commit: Some("unknown".to_owned()), ..Says::default() });
+    let root = ship.world.path("");
+    let written = format!("{}:refs/landfall/deployed/simapp", ship.new);
+    git(&root, &["push", "--quiet", "--force", "origin", &written]);
+    git(&root, &["reset", "--quiet", "--hard", &ship.old]);
+    let said = ship.deploy(&["--dry-run"], &[]);
+    assert_eq!((said.exit, ship.changes()), (2, Vec::new()), "{said}");
+    assert!(said.stderr.contains("which HEAD does not have: this deploy would take it back"), "{said}");
 }
 
 #[test]
