@@ -269,14 +269,14 @@ impl CommitId {
 }
 
 impl MachineName {
-    /// Of these words and a text of [`crate::release::unique`].
+    /// Of these words and a text of `release::unique`.
     pub(crate) fn made(begin: &'static str, unique: &str) -> Self {
         Self(format!("{begin}{unique}"))
     }
 }
 
 impl VolumeName {
-    /// Of these words and a text of [`crate::release::unique`].
+    /// Of these words and a text of `release::unique`.
     pub(crate) fn made(begin: &'static str, unique: &str) -> Self {
         Self(format!("{begin}{unique}"))
     }
@@ -288,7 +288,7 @@ impl Tag {
         Self(commit.short())
     }
 
-    /// Of these words, a commit and a text of [`crate::release::unique`].
+    /// Of these words, a commit and a text of `release::unique`.
     pub(crate) fn made(begin: &'static str, commit: &Revision, unique: &str) -> Self {
         Self(format!("{begin}{}-{unique}", commit.short()))
     }
