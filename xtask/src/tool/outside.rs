@@ -516,6 +516,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
         "docker read",
         "atlas find",
         "atlas download",
+        "git ambiguous",
     ];
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tool");
     let files = ["fly.rs", "fly/release.rs", "docker.rs", "cargo.rs", "atlas.rs", "app.rs", "xtask.rs"];
