@@ -237,7 +237,8 @@ pub(crate) fn ask<T: DeserializeOwned>(
             // In its own words, for they are not ours: nobody is to type what a machine says as if we said it.
             let AppError { message, remedy, .. } = error;
             let message = format!("`{command}` failed on {machine}, which says: {message} ({remedy})");
-            Err(Trouble::new(message, format!("look at the machine: fly machine status {machine}")))
+            let remedy = format!("look at the machine: fly machine status {machine} -a {}", fly.app());
+            Err(Trouble::new(message, remedy))
         }
         Answered { report: Some(report), .. } => Ok(report),
         Answered { .. } => Err(not_ours(machine, command, 0)),

@@ -168,6 +168,11 @@ impl<'a> Fly<'a> {
         Self { binary: PathBuf::from("fly"), app, interrupt, longest: Duration::MAX }
     }
 
+    /// The app that it is asked about.
+    pub(crate) fn app(&self) -> &str {
+        self.app
+    }
+
     /// The same, stopped by another request.
     pub(crate) fn with<'b>(&'b self, interrupt: &'b Interrupt) -> Fly<'b> {
         Fly { interrupt, ..self.clone() }

@@ -500,6 +500,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
     });
     // What decides, reads or names, and starts nothing.
     let quiet = [
+        "fly app",
         "fly of",
         "fly of_none",
         "fly with",

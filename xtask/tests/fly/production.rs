@@ -125,7 +125,7 @@ fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
     ");
     insta::assert_snapshot!(told(1, json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @"
     unknown   production       `app inspect --format json` failed on [MACHINE], which says: there is no database /data/db (name a database file that exists)
-    mend it: look at the machine: fly machine status [MACHINE]
+    mend it: look at the machine: fly machine status [MACHINE] -a simapp
     ");
 }
 
