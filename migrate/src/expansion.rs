@@ -109,8 +109,11 @@ impl Views {
     pub(crate) fn of_rows<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Self {
         let rows = rows.into_iter().filter(|row| match row.kind.as_str() {
             "view" => true,
-            // Most tables have no such word.
-            "table" => row.sql.as_bytes().windows(2).any(|word| word.eq_ignore_ascii_case(b"AS")),
+            // Most tables have no such word, and are read at every look.
+            "table" => {
+                let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+                row.sql.as_bytes().split(|byte| !is_part(byte)).any(|word| word.eq_ignore_ascii_case(b"AS"))
+            }
             _ => false,
         });
         let tokens: Vec<_> = rows.map(|row| tokenize(&row.sql).unwrap_or_default()).collect();
