@@ -11,6 +11,7 @@ mod detach;
 mod discard;
 mod ending;
 mod failure;
+mod links;
 mod lock;
 mod log;
 mod own_file;

@@ -2,6 +2,7 @@
 //! use; run as anybody else it is told which file is not its own.
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Gid, Uid, User, access, geteuid, setgid, setgroups, setuid};
 
 use crate::config::{Config, Database};
+use crate::links::{self, Refused};
 use crate::lock;
 
 /// Run as root, becomes the owner of the database's folder, or of the database where the folder is root's; for good.
@@ -18,7 +20,7 @@ use crate::lock;
 /// Only while this process has one thread: user and group belong to threads, and must change for all of them.
 ///
 /// # Errors
-/// [`ErrorKind::Database`] where root would follow a link that is not root's, or that has the name of the database.
+/// [`ErrorKind::Database`] where root would follow a link that others can have put there, or one in the place of the database.
 pub(crate) fn become_owner(database: &Database) -> Result<(), Error> {
     if !geteuid().is_root() {
         return Ok(());
@@ -32,29 +34,48 @@ pub(crate) fn become_owner(database: &Database) -> Result<(), Error> {
     become_user().map_err(|error| cannot_become(&database.path, user, error))
 }
 
-/// A link on the way to the database is followed if root made it; one in the place of the database is not.
+/// A link on the way to the database is followed if only root can have put it there; one in the place of the database is not.
 fn refuse_links(database: &Database) -> Result<(), Error> {
-    let way = database.folder().ancestors().map(|folder| (folder, false));
-    for (path, is_database) in [(database.path.as_path(), true)].into_iter().chain(way) {
-        match path.symlink_metadata() {
-            Ok(facts) if facts.is_symlink() && (is_database || facts.uid() != 0) => {
-                return Err(is_a_link(path, facts.uid()));
-            }
-            _ => {}
-        }
+    if database.path.is_symlink() {
+        return Err(is_a_link(
+            database,
+            &database.path,
+            "in the place of the database, and root follows none there",
+        ));
     }
-    Ok(())
+    let (link, why) =
+        match links::refused(database.folder()).map_err(|error| not_looked_at(database, &error))? {
+            None => return Ok(()),
+            Some(Refused::Theirs(link, owner)) => (link, format!("of {}", named(Uid::from_raw(owner)))),
+            Some(Refused::Movable(link)) => (link, "in a folder that others than root can write".to_owned()),
+            Some(Refused::Endless(link)) => (link, "behind 40 others".to_owned()),
+        };
+    Err(is_a_link(database, &link, &format!("{why}, and root follows none such to a database")))
 }
 
-fn is_a_link(path: &Path, owner: u32) -> Error {
-    let shown = path.display().to_string();
-    let message =
-        format!("{shown} is a link of {}, and root follows none to a database", named(Uid::from_raw(owner)));
-    let remedy = match path.canonicalize() {
-        Ok(target) => format!("if it is yours, name what it points to with DB_PATH: {}", target.display()),
-        Err(_) => "name the file itself with DB_PATH".to_owned(),
+fn is_a_link(database: &Database, link: &Path, why: &str) -> Error {
+    let shown = link.display().to_string();
+    let message = format!("{shown} is a link {why}");
+    let remedy = match behind(database) {
+        Some(file) => format!("if it is yours, name the file itself with DB_PATH: {}", file.display()),
+        None => "name the file itself with DB_PATH".to_owned(),
     };
     Error::new(ErrorKind::Database, shown, message).unchanged().remedy(remedy)
+}
+
+/// The database where all links are followed.
+fn behind(database: &Database) -> Option<PathBuf> {
+    let path = &database.path;
+    let there = || Some(database.folder().canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(|| there().filter(|_| !path.is_symlink()))
+}
+
+fn not_looked_at(database: &Database, error: &io::Error) -> Error {
+    let folder = database.folder().display().to_string();
+    let message = format!("the way to {folder} cannot be looked at: {error}");
+    Error::new(ErrorKind::Database, folder, message)
+        .unchanged()
+        .remedy("check how its file system is mounted")
 }
 
 /// Refuses a database of which a file, or the folder, cannot be written by this user.

@@ -1,7 +1,7 @@
 //! What a service that somebody else controls may leave beside its database for the commands that run there later, also as root.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -69,20 +69,82 @@ fn root_takes_no_link_for_the_database_nor_follows_somebody_elses_to_it() {
     for command in [&["migrate"][..], &["status"], &["backup", ".data/copy"], &["start"]] {
         let refused = project.run(command);
         assert_eq!(refused.exit, 1, "{command:?}");
-        let error = "error: .data/db is a link of root (user 0), and root follows none to a database; nothing was changed\n\
+        let error = "error: .data/db is a link in the place of the database, and root follows none there; nothing was changed\n\
                      name the file itself with DB_PATH";
         assert_eq!(refused.error().trim_end(), error);
     }
     fs::remove_file(project.path(".data/db")).unwrap();
-    let inside = project.path(".data/inside");
-    symlink("/", &inside).unwrap();
-    std::os::unix::fs::lchown(&inside, Some(SERVICE), Some(SERVICE)).unwrap();
-    let refused = ran(project.app(&["migrate"]).env("DB_PATH", ".data/inside/db"));
-    assert_snapshot!(refused.error(), @"
-    error: .data/inside is a link of user 65532, and root follows none to a database; nothing was changed
-    if it is yours, name what it points to with DB_PATH: /
-    ");
     assert!(is_untouched(&project));
+}
+
+/// A link whose owner is this one.
+fn link(project: &Project, target: &str, name: &str, owner: u32) {
+    symlink(target, project.path(name)).unwrap();
+    lchown(project.path(name), Some(owner), Some(owner)).unwrap();
+}
+
+/// What `app migrate` says, run as root, of a database of this name.
+fn migrated(project: &Project, database: &str) -> String {
+    let ran = ran(project.app(&["migrate"]).env("DB_PATH", database));
+    let folder = project.path(".").canonicalize().unwrap();
+    ran.error().replace(folder.to_str().unwrap(), "[DIR]")
+}
+
+#[test]
+fn root_follows_only_links_that_nobody_else_can_have_put_there() {
+    if !requires::root("root_follows_only_links_that_nobody_else_can_have_put_there") {
+        return;
+    }
+    let project = of_the_service();
+    fs::create_dir(project.path("real")).unwrap();
+    chown(project.path("real"), Some(SERVICE), Some(SERVICE)).unwrap();
+    // Of the service's, at once and behind those of root's, by whatever way.
+    fs::create_dir(project.path(".data/deep")).unwrap();
+    link(&project, "../real", ".data/inside", SERVICE);
+    link(&project, ".data/inside", "first", 0);
+    link(&project, "first", "second", 0);
+    link(&project, ".data/deep/../inside/..", "around", 0);
+    for database in [".data/inside/db", "first/db", "second/db", "around/real/db", "second/./new/db"] {
+        let error = migrated(&project, database);
+        let link = "/inside is a link of user 65532, and root follows none such to a database; nothing was changed\n";
+        assert!(error.starts_with("error: .data/") && error.contains(link), "{database}: {error}");
+    }
+    assert_snapshot!(migrated(&project, "second/db"), @"
+    error: .data/inside is a link of user 65532, and root follows none such to a database; nothing was changed
+    if it is yours, name the file itself with DB_PATH: [DIR]/real/db
+    ");
+    // Of root's, where others can give it another name.
+    link(&project, "../real", ".data/roots", 0);
+    link(&project, ".data/roots", "to-roots", 0);
+    assert_snapshot!(migrated(&project, "to-roots/db"), @"
+    error: .data/roots is a link in a folder that others than root can write, and root follows none such to a database; nothing was changed
+    if it is yours, name the file itself with DB_PATH: [DIR]/real/db
+    ");
+    for mode in [0o775, 0o1777] {
+        let name = format!("open-{mode:o}");
+        fs::create_dir(project.path(&name)).unwrap();
+        fs::set_permissions(project.path(&name), Permissions::from_mode(mode)).unwrap();
+        link(&project, "../real", &format!("{name}/roots"), 0);
+        let error = migrated(&project, &format!("{name}/roots/db"));
+        assert!(error.contains("is a link in a folder that others than root can write"), "{error}");
+    }
+    // Without an end.
+    link(&project, "circle", "circle", 0);
+    assert_snapshot!(migrated(&project, "circle/db"), @"
+    error: circle is a link behind 40 others, and root follows none such to a database; nothing was changed
+    name the file itself with DB_PATH
+    ");
+    assert_eq!(fs::read_dir(project.path("real")).unwrap().count(), 0);
+    assert!(is_untouched(&project));
+    // Of root's alone: as many as the kernel follows, relative and absolute.
+    link(&project, project.path("real").to_str().unwrap(), "link-0", 0);
+    for number in 1..=40 {
+        link(&project, &format!("./link-{}", number - 1), &format!("link-{number}"), 0);
+    }
+    let error = migrated(&project, "link-40/db");
+    assert!(error.starts_with("error: link-0 is a link behind 40 others"), "{error}");
+    assert_eq!(ran(project.app(&["migrate"]).env("DB_PATH", "link-39/db")).exit, 0);
+    assert_eq!(owner(&project.path("real/db")), SERVICE);
 }
 
 #[test]

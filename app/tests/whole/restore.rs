@@ -369,8 +369,8 @@ fn a_database_behind_a_link_is_refused() {
     let error = if rustix::process::geteuid().is_root() {
         let database = project.path("db").canonicalize().unwrap();
         format!(
-            "error: .data/db is a link of root (user 0), and root follows none to a database; nothing was changed\n\
-             if it is yours, name what it points to with DB_PATH: {}\n",
+            "error: .data/db is a link in the place of the database, and root follows none there; nothing was changed\n\
+             if it is yours, name the file itself with DB_PATH: {}\n",
             database.display()
         )
     } else {
