@@ -3,8 +3,15 @@
 
 use std::fs;
 use std::io;
+#[cfg(not(target_os = "linux"))]
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+use rustix::{
+    fs::{AtFlags, CWD, StatxFlags, makedev, statx},
+    io::Errno,
+};
 
 /// The database, its log and the index of that as they were opened. It costs a `stat` each to compare them.
 #[derive(Debug)]
@@ -35,6 +42,18 @@ impl Names {
     }
 }
 
+/// Of the file alone, and not its times: asked for those, Linux (since 6.13) gives the next write a time of its own, so that every
+/// `fsync` of the log writes the inode as well, which takes as long as all else of a small write.
+#[cfg(target_os = "linux")]
+fn number(file: &Path) -> io::Result<Number> {
+    match statx(CWD, file, AtFlags::empty(), StatxFlags::INO) {
+        Ok(facts) => Ok(Some((makedev(facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
 fn number(file: &Path) -> io::Result<Number> {
     match file.metadata() {
         Ok(facts) => Ok(Some((facts.dev(), facts.ino()))),
