@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::task;
 
 use crate::customer;
-use lane::Lane;
+use lane::{Lane, Unanswered};
 use names::Names;
 
 const READERS: usize = 4;
@@ -131,6 +131,9 @@ impl Store {
     }
 }
 
+/// Virtual machine steps between two looks at the time: a few microseconds.
+const STEPS: i32 = 1000;
+
 /// `late` is the answer where no connection gets free in time.
 async fn run<T, F>(lane: &Lane, patience: Duration, late: StoreError, query: F) -> Result<T, StoreError>
 where
@@ -139,10 +142,22 @@ where
 {
     // From now on, and not from when it is its turn: the tenth who waits for a lock waits as long as the first.
     let deadline = Instant::now() + patience;
-    let mut lease = lane.lease(deadline).await.ok_or(late)?;
-    // The closure owns the lease: a visitor who goes away does not free a connection that still works.
-    let answer = task::spawn_blocking(move || query(lease.until(deadline)?)).await;
-    answer.map_err(|panic| StoreError::Failed(panic.to_string()))?
+    let answer = lane.run(deadline, move |connection| {
+        limit(connection, deadline)?;
+        query(connection)
+    });
+    answer.await.unwrap_or_else(|unanswered| {
+        Err(match unanswered {
+            Unanswered::Late => late,
+            Unanswered::Panicked => StoreError::Failed("it panicked".to_owned()),
+        })
+    })
+}
+
+/// Nothing lasts longer than until then: neither a wait for a lock nor a query.
+fn limit(connection: &mut Connection, deadline: Instant) -> rusqlite::Result<()> {
+    connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+    connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))
 }
 
 impl Names {
