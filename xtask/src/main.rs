@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn run(command: Command, ui: &mut Ui) -> Result<u8> {
     let interrupt = signal::listen().context("cannot listen for signals")?;
     let here = env::current_dir().context("cannot read the working directory")?;
-    let project = Project::new(tool::cargo::metadata(&here)?, &here)?;
+    let project = Project::new(tool::cargo::metadata(&here, &interrupt)?, &here)?;
     match command {
         Command::Dev => command::dev::run(&project, &interrupt, ui),
         Command::Migrate(args) => command::migrate::run(&project, args, &interrupt, ui),

@@ -42,8 +42,8 @@ struct Run<'a> {
 
 /// Returns the exit code.
 pub(crate) fn run(project: &Project, args: &cli::Ci, interrupt: &Interrupt, ui: &Ui) -> Result<u8> {
-    refuse_missing_components()?;
-    refuse_missing_tools(&args.require)?;
+    refuse_missing_components(interrupt)?;
+    refuse_missing_tools(&args.require, interrupt)?;
     let sh = Shell::new()?;
     let folder = sh.create_temp_dir()?;
     let list = folder.path().join("skipped");
@@ -182,9 +182,9 @@ fn refuse_failed(mut failed: Vec<(&str, anyhow::Error)>) -> Result<()> {
     Err(Error::new(Kind::Failed, names.join(","), message).remedy("the output of each is above").into())
 }
 
-fn refuse_missing_components() -> Result<()> {
+fn refuse_missing_components(interrupt: &Interrupt) -> Result<()> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        if !cargo::has(command)? {
+        if !cargo::has(command, interrupt)? {
             let message = format!("{component} is not installed");
             return Err(Error::new(Kind::Failed, component, message)
                 .remedy(format!("rustup component add {component}"))
@@ -194,7 +194,7 @@ fn refuse_missing_components() -> Result<()> {
     Ok(())
 }
 
-fn refuse_missing_tools(required: &[cli::Tool]) -> Result<()> {
+fn refuse_missing_tools(required: &[cli::Tool], interrupt: &Interrupt) -> Result<()> {
     for tool in required {
         match tool {
             cli::Tool::Atlas if atlas::find()?.is_none() => {
@@ -202,7 +202,7 @@ fn refuse_missing_tools(required: &[cli::Tool]) -> Result<()> {
                     .remedy("put the atlas binary on PATH, or set ATLAS to it")
                     .into());
             }
-            cli::Tool::Docker => docker::refuse_unfit(&Interrupt::default())?,
+            cli::Tool::Docker => docker::refuse_unfit(interrupt)?,
             cli::Tool::Fly if !fly::is_there() => {
                 return Err(Error::new(Kind::Failed, "fly", "--require fly: fly was not found")
                     .remedy("put fly on PATH: https://fly.io/docs/flyctl/install/")

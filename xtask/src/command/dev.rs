@@ -13,7 +13,7 @@ use migrate::Interrupt;
 use crate::error::{Error, Kind};
 use crate::local::{Consent, Local};
 use crate::project::Project;
-use crate::tool::run::Ended;
+use crate::tool::run::Answer;
 use crate::tool::{app, cargo};
 use crate::ui::Ui;
 
@@ -51,16 +51,16 @@ fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrup
     };
     let ended = app::serve(binary, local, address, interrupt, tell)?;
     let how = match ended {
-        Ended::Stopped => {
+        Answer::Stopped | Answer::Late => {
             ui.status("Stopped", "serving");
             return Ok(0);
         }
-        Ended::Exited(output) if output.status.success() && told => {
+        Answer::Exited(output) if output.status.success() && told => {
             ui.status("Finished", "serving: it ended by itself");
             return Ok(0);
         }
-        Ended::Exited(output) if output.status.success() => format!(", and never answered at {url}"),
-        Ended::Exited(output) => format!(": {}", output.status),
+        Answer::Exited(output) if output.status.success() => format!(", and never answered at {url}"),
+        Answer::Exited(output) => format!(": {}", output.status),
     };
     let message = format!("the app ended by itself{how}");
     Err(Error::new(Kind::Failed, binary.display().to_string(), message)

@@ -41,7 +41,7 @@ fn annotate(project: &Project, found: &Found, interrupt: &Interrupt, ui: &Ui) ->
         return Ok(());
     }
     let declared = Declared::read(&project.schema, &project.settings(interrupt))?;
-    let prefix = git::prefix(&project.root)?;
+    let prefix = git::prefix(&project.root, interrupt)?;
     annotation::of(found.change.as_ref(), &declared, |file| prefix.join(project.in_root(file)))
         .iter()
         .for_each(|line| ui.annotation(line));

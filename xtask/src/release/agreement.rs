@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use migrate::Interrupt;
 
 use super::check::{Check, Verdict, fine, line};
 use super::deployed::{self, Source};
@@ -14,7 +15,12 @@ use crate::tool::git;
 pub(crate) const COMMIT: &str = "deployed commit";
 
 /// The line; none where nothing is deployed yet, or nobody could be asked.
-pub(crate) fn check(root: &Path, app: &AppName, sources: &[Source]) -> Result<Option<Check>> {
+pub(crate) fn check(
+    root: &Path,
+    app: &AppName,
+    sources: &[Source],
+    interrupt: &Interrupt,
+) -> Result<Option<Check>> {
     let details = told(sources.iter());
     let Some((chosen, commit)) = sources.iter().find_map(|s| Some((s, s.commit.as_ref()?))) else {
         return Ok(nothing_found(sources).map(|check| Check { details, ..check }));
@@ -23,11 +29,12 @@ pub(crate) fn check(root: &Path, app: &AppName, sources: &[Source]) -> Result<Op
     let others: Vec<_> = sources.iter().filter(|s| s.commit.is_some() && s.place != chosen.place).collect();
     if let Some(other) = others.iter().find(|source| source.commit.as_ref() != Some(commit)) {
         let evidence = format!("{} runs, by {}, and others say otherwise", commit.short(), chosen.place);
-        let remedy = remedy_of_disagreement(root, app, other, &id)?;
+        let remedy = remedy_of_disagreement(root, app, other, &id, interrupt)?;
         return Ok(Some(Check { details, ..line(COMMIT, Verdict::OutOfSync, evidence, remedy) }));
     }
     let agreed: String = others.iter().map(|source| format!(", and {}", source.place)).collect();
-    let evidence = format!("{} by {}{agreed}{}", commit.short(), chosen.place, before_head(root, &id)?);
+    let evidence =
+        format!("{} by {}{agreed}{}", commit.short(), chosen.place, before_head(root, &id, interrupt)?);
     if commit.is_dirty() {
         let evidence = format!("{evidence}; its image holds changes that were never committed");
         let remedy = "commit them, then ship the commit: cargo xtask deploy";
@@ -39,8 +46,8 @@ pub(crate) fn check(root: &Path, app: &AppName, sources: &[Source]) -> Result<Op
 }
 
 /// `, which is HEAD`, `, 3 commits before HEAD`; empty where that cannot be told.
-pub(crate) fn before_head(root: &Path, id: &CommitId) -> Result<String> {
-    let between = git::commits_since(root, id)?;
+pub(crate) fn before_head(root: &Path, id: &CommitId, interrupt: &Interrupt) -> Result<String> {
+    let between = git::commits_since(root, id, interrupt)?;
     Ok(match between {
         None => String::new(),
         Some(0) => ", which is HEAD".to_owned(),
@@ -48,14 +55,20 @@ pub(crate) fn before_head(root: &Path, id: &CommitId) -> Result<String> {
     })
 }
 
-fn remedy_of_disagreement(root: &Path, app: &AppName, other: &Source, id: &CommitId) -> Result<String> {
+fn remedy_of_disagreement(
+    root: &Path,
+    app: &AppName,
+    other: &Source,
+    id: &CommitId,
+    interrupt: &Interrupt,
+) -> Result<String> {
     let name = deployed::ref_name(app);
     if !other.place.starts_with(name.as_str()) {
         return Ok(format!(
             "see whether a deploy is under way, and whose address that is: fly status -a {app}"
         ));
     }
-    let publish = match git::source(root)? {
+    let publish = match git::source(root, interrupt)? {
         Some(_) => format!(" && git push --force origin {name}"),
         None => String::new(),
     };

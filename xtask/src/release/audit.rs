@@ -108,7 +108,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Of now, by whoever this is; what there is to say of it is empty yet.
     pub(crate) fn new(root: &Path, app: &AppName, kind: Kind, outcome: Outcome) -> Result<Self> {
-        let Identity { who, host } = Identity::read(root)?;
+        let Identity { who, host } = Identity::read(root, &Interrupt::default())?;
         Ok(Self {
             kind,
             outcome,
@@ -182,7 +182,7 @@ struct Chain {
 pub(crate) fn read(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Audit> {
     let chain = joined(root, app, interrupt)?;
     let commits = match &chain.tip {
-        Some(tip) => git::history(root, tip)?,
+        Some(tip) => git::history(root, tip, interrupt)?,
         None => Vec::new(),
     };
     let count = commits.len();
@@ -199,8 +199,13 @@ pub(crate) fn read(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<
 }
 
 /// The text of a file that belongs to an entry; `None` where it has none of that name.
-pub(crate) fn file(root: &Path, recorded: &Recorded, name: &'static str) -> Result<Option<String>> {
-    git::blob(root, &recorded.id, name)
+pub(crate) fn file(
+    root: &Path,
+    recorded: &Recorded,
+    name: &'static str,
+    interrupt: &Interrupt,
+) -> Result<Option<String>> {
+    git::blob(root, &recorded.id, name, interrupt)
 }
 
 /// Writes an entry down, with its files: always in this repository, and at `origin` where that answers.
@@ -214,7 +219,7 @@ pub(crate) fn append(
     files: &[(&'static str, &str)],
     interrupt: &Interrupt,
 ) -> Result<Pushed> {
-    if git::common_folder(root)?.is_none() {
+    if git::common_folder(root, interrupt)?.is_none() {
         return Ok(Pushed::Nowhere);
     }
     let entry = &entry.publishable()?;
@@ -259,25 +264,25 @@ fn try_append(
 /// Brings what `origin` has into this repository, and puts what it has not on top.
 fn joined(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Chain> {
     let name = ref_name(app);
-    let own = git::named(root, &name)?;
+    let own = git::named(root, &name, interrupt)?;
     let there = match git::origin_ref(root, &name, interrupt)? {
         Origin::Nowhere => return Ok(Chain { tip: own, origin: None }),
         Origin::Silent(reason) => return Ok(Chain { tip: own, origin: Some(Err(not_reached(&reason))) }),
         Origin::Answered(None) => return Ok(Chain { tip: own, origin: Some(Ok(None)) }),
         Origin::Answered(Some(there)) => there,
     };
-    if !git::has(root, &there)?
+    if !git::has(root, &there, interrupt)?
         && let Err(reason) = git::fetch_history(root, &name, interrupt)?
     {
         return Ok(Chain { tip: own, origin: Some(Err(not_reached(&reason))) });
     }
-    if !git::has(root, &there)? {
+    if !git::has(root, &there, interrupt)? {
         let reason = not_reached("it moved the ref meanwhile");
         return Ok(Chain { tip: own, origin: Some(Err(reason)) });
     }
     let mut tip = there.clone();
     if let Some(own) = &own {
-        for commit in git::commits_only_in(root, own, &there)? {
+        for commit in git::commits_only_in(root, own, &there, interrupt)? {
             tip = git::reparent(root, &commit, &tip)?;
         }
     }
@@ -411,10 +416,13 @@ mod tests {
             let [newest, oldest] = audit.entries.as_slice() else { panic!("two") };
             assert_eq!((newest.number, &newest.entry), (2, &entry("")));
             assert_eq!((oldest.number, &oldest.entry), (1, &first));
-            assert_eq!(file(&bob, oldest, "fly.toml").unwrap().as_deref(), Some("app = 'shop'\n\n"));
-            assert_eq!(file(&bob, oldest, "schema.sql").unwrap().as_deref(), Some(""));
-            assert_eq!(file(&bob, newest, "fly.toml").unwrap(), None);
-            let json = file(&bob, oldest, ENTRY).unwrap().unwrap();
+            assert_eq!(
+                file(&bob, oldest, "fly.toml", &Interrupt::default()).unwrap().as_deref(),
+                Some("app = 'shop'\n\n")
+            );
+            assert_eq!(file(&bob, oldest, "schema.sql", &Interrupt::default()).unwrap().as_deref(), Some(""));
+            assert_eq!(file(&bob, newest, "fly.toml", &Interrupt::default()).unwrap(), None);
+            let json = file(&bob, oldest, ENTRY, &Interrupt::default()).unwrap().unwrap();
             assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), first);
         }
         let log = git(&ada, &["log", "--format=%an <%ae> %s", REF]);

@@ -35,11 +35,12 @@ pub(crate) fn container(
     fly: &FlyToml,
     database: Option<&Path>,
     more: &[Variable],
+    interrupt: &Interrupt,
 ) -> Result<Container> {
     let mut env: Vec<_> = fly.env.iter().map(|(name, value)| Variable::new(name, value)).collect();
     env.extend([Variable::of("FLY_MACHINE_ID", "landfall"), Variable::of("FLY_APP_NAME", fly.app.as_str())]);
     env.extend_from_slice(more);
-    let container = Container::create(&built.tag, &fly.volume, fly.port, &fly.memory, &env)?;
+    let container = Container::create(&built.tag, &fly.volume, fly.port, &fly.memory, &env, interrupt)?;
     if let Some(database) = database {
         container.put(database, &fly.db_path, built.user)?;
     }

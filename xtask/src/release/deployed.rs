@@ -69,7 +69,7 @@ pub(crate) fn ref_name(app: &AppName) -> RefName {
 /// # Errors
 /// When this repository does not have the commit and cannot get it.
 pub(crate) fn record(root: &Path, app: &AppName, commit: &CommitId, interrupt: &Interrupt) -> Result<Pushed> {
-    if git::common_folder(root)?.is_none() {
+    if git::common_folder(root, interrupt)?.is_none() {
         return Ok(Pushed::Nowhere);
     }
     let (name, commit) = (ref_name(app), commit.clean());
@@ -79,8 +79,8 @@ pub(crate) fn record(root: &Path, app: &AppName, commit: &CommitId, interrupt: &
         let remedy = format!("bring it here, then set it: git update-ref {name} {commit}");
         return Err(Error::new(Kind::Failed, name, message).remedy(remedy).into());
     }
-    git::set_ref(root, &name, git::named(root, &name)?.as_ref(), &commit)?;
-    if !git::has_origin(root)? {
+    git::set_ref(root, &name, git::named(root, &name, interrupt)?.as_ref(), &commit)?;
+    if !git::has_origin(root, interrupt)? {
         return Ok(Pushed::NoOrigin);
     }
     Ok(git::put(root, &name, &commit)?.map_or_else(Pushed::OnlyHere, |()| Pushed::Everywhere))
@@ -138,7 +138,7 @@ fn label(production: &Production) -> Source {
 /// The ref at `origin`, where every deploy pushes it; this repository's own where `origin` does not answer, or there is none.
 fn recorded(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Source> {
     let name = ref_name(app);
-    let own = git::named(root, &name)?;
+    let own = git::named(root, &name, interrupt)?;
     let from_own = |place: String| match own {
         Some(commit) => Source::found(place, commit),
         None => Source::none(place, "there is no such ref"),
@@ -176,17 +176,17 @@ pub(crate) fn make_available(
     commit: &CommitId,
     interrupt: &Interrupt,
 ) -> Result<Result<(), String>> {
-    if git::has(root, commit)? {
+    if git::has(root, commit, interrupt)? {
         return Ok(Ok(()));
     }
     git::fetch(root, commit, interrupt)
 }
 
 /// The schema of a commit, from the files that it had there.
-pub(crate) fn schema(project: &Project, commit: &CommitId) -> Result<Option<Files>> {
-    let there = schema_path(project, commit)?;
+pub(crate) fn schema(project: &Project, commit: &CommitId, interrupt: &Interrupt) -> Result<Option<Files>> {
+    let there = schema_path(project, commit, interrupt)?;
     for path in there.into_iter().chain([project.schema_in_root.clone()]) {
-        if let Some(files) = files(&project.root, commit, &path)? {
+        if let Some(files) = files(&project.root, commit, &path, interrupt)? {
             return Ok(Some(files));
         }
     }
@@ -194,14 +194,14 @@ pub(crate) fn schema(project: &Project, commit: &CommitId) -> Result<Option<File
 }
 
 /// A file of a commit, those of a folder, or several; `None` where one is not there.
-fn files(root: &Path, commit: &CommitId, path: &Path) -> Result<Option<Files>> {
+fn files(root: &Path, commit: &CommitId, path: &Path, interrupt: &Interrupt) -> Result<Option<Files>> {
     let mut texts = Vec::new();
     for named in env::split_paths(path) {
-        let mut children = git::children(root, commit, &named)?;
+        let mut children = git::children(root, commit, &named, interrupt)?;
         children.retain(|child| migrate::is_sql(child));
         children.sort();
         for file in if children.is_empty() { vec![named] } else { children } {
-            let Some(text) = git::show(root, commit, &file)? else { return Ok(None) };
+            let Some(text) = git::show(root, commit, &file, interrupt)? else { return Ok(None) };
             texts.push((file, text));
         }
     }
@@ -209,8 +209,8 @@ fn files(root: &Path, commit: &CommitId, path: &Path) -> Result<Option<Files>> {
 }
 
 /// Where that commit's own configuration says that its schema is.
-fn schema_path(project: &Project, commit: &CommitId) -> Result<Option<PathBuf>> {
-    let manifest = git::show(&project.root, commit, Path::new("Cargo.toml"))?;
+fn schema_path(project: &Project, commit: &CommitId, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+    let manifest = git::show(&project.root, commit, Path::new("Cargo.toml"), interrupt)?;
     let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
     let configured = manifest
         .as_ref()
@@ -222,8 +222,12 @@ fn schema_path(project: &Project, commit: &CommitId) -> Result<Option<PathBuf>> 
 }
 
 /// The version of the crate that compiles SQLite in, as a commit's Cargo.lock has it.
-pub(crate) fn sqlite_crate(project: &Project, commit: &CommitId) -> Result<Option<String>> {
-    let lock = git::show(&project.root, commit, Path::new("Cargo.lock"))?;
+pub(crate) fn sqlite_crate(
+    project: &Project,
+    commit: &CommitId,
+    interrupt: &Interrupt,
+) -> Result<Option<String>> {
+    let lock = git::show(&project.root, commit, Path::new("Cargo.lock"), interrupt)?;
     Ok(lock.and_then(|text| sqlite_in(&text)))
 }
 
@@ -262,7 +266,13 @@ mod tests {
         sandbox::git(&ada, &["add", "."]);
         sandbox::git(&ada, &["commit", "--quiet", "--message", "schemas"]);
         let tables = |path: &str| {
-            let files = files(&ada, &git::head(&ada).unwrap().unwrap(), Path::new(path)).unwrap()?;
+            let files = files(
+                &ada,
+                &git::head(&ada, &Interrupt::default()).unwrap().unwrap(),
+                Path::new(path),
+                &Interrupt::default(),
+            )
+            .unwrap()?;
             assert_eq!(files.path(), Path::new(path));
             Some(files.text().matches("CREATE TABLE").count())
         };
@@ -271,7 +281,14 @@ mod tests {
         assert_eq!(tables("schema.sql:db"), Some(3));
         assert_eq!(tables("schema.sql:db/none.sql"), None);
         assert_eq!(tables("none"), None);
-        let folder = files(&ada, &git::head(&ada).unwrap().unwrap(), Path::new("db")).unwrap().unwrap();
+        let folder = files(
+            &ada,
+            &git::head(&ada, &Interrupt::default()).unwrap().unwrap(),
+            Path::new("db"),
+            &Interrupt::default(),
+        )
+        .unwrap()
+        .unwrap();
         assert_eq!(folder.place(1).0, Path::new("db/a é.sql"));
     }
 
@@ -287,16 +304,16 @@ mod tests {
     fn what_is_deployed_is_recorded_here_and_at_origin_without_its_mark() {
         let sandbox = Sandbox::new();
         let (ada, name) = (sandbox.clone("ada"), ref_name(&app()));
-        let head = git::head(&ada).unwrap().unwrap();
+        let head = git::head(&ada, &Interrupt::default()).unwrap().unwrap();
         let record = |commit: &CommitId| record(&ada, &app(), commit, &Interrupt::default());
         assert_eq!(record(&head.clone().dirty()).unwrap(), Pushed::Everywhere);
         assert_eq!(
-            (git::named(&ada, &name).unwrap(), sandbox.named(&name)),
+            (git::named(&ada, &name, &Interrupt::default()).unwrap(), sandbox.named(&name)),
             (Some(head.clone()), Some(head.to_string()))
         );
         // Backwards, or to another branch, too; and what was made here goes along.
         sandbox::git(&ada, &["commit", "--quiet", "--amend", "--allow-empty", "--message", "another"]);
-        let other = git::head(&ada).unwrap().unwrap();
+        let other = git::head(&ada, &Interrupt::default()).unwrap().unwrap();
         assert_eq!(record(&other).unwrap(), Pushed::Everywhere);
         assert_eq!(sandbox.named(&name), Some(other.to_string()));
         sandbox.origin_goes();

@@ -4,6 +4,7 @@ use std::env;
 use std::path::Path;
 
 use anyhow::Result;
+use migrate::Interrupt;
 
 use crate::environment;
 use crate::tool::git;
@@ -19,8 +20,9 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Of whoever runs this, in the repository around `root`.
-    pub(crate) fn read(root: &Path) -> Result<Self> {
-        let known = [environment::github_actor(), git::config(root, "user.email")?, env::var("USER").ok()];
+    pub(crate) fn read(root: &Path, interrupt: &Interrupt) -> Result<Self> {
+        let known =
+            [environment::github_actor(), git::config(root, "user.email", interrupt)?, env::var("USER").ok()];
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Self { who: first(known), host: first([Some(host)]) })
     }

@@ -13,7 +13,7 @@ use crate::fly_toml::FlyToml;
 use crate::name::{Image, Revision, Tag, Variable};
 use crate::project::Project;
 use crate::text;
-use crate::tool::run::Answer;
+use crate::tool::run::{self, Answer};
 use crate::tool::{docker, git};
 use crate::ui::{Activity, Ui};
 
@@ -62,6 +62,9 @@ pub(crate) struct Layer {
     pub(crate) instruction: String,
 }
 
+/// What a build that was ended leaves.
+const UNTAGGED: &str = "no image was tagged";
+
 /// Builds the image of this workspace; `tag` is made from app and commit where none is given.
 pub(crate) fn build(
     project: &Project,
@@ -73,20 +76,22 @@ pub(crate) fn build(
 ) -> Result<Built> {
     refuse_missing_dockerfile(project)?;
     docker::refuse_unfit(interrupt)?;
-    let commit = commit(project)?;
+    let commit = commit(project, interrupt)?;
     let schema = Declared::read(&project.schema, &project.settings(interrupt))?.fingerprint().to_owned();
     let tag = tag.unwrap_or_else(|| Image::tagged(&fly.app, &Tag::of(&commit)));
-    let args = arguments(project, fly, bases, &commit, &schema)?;
+    let args = arguments(project, fly, bases, &commit, &schema, interrupt)?;
     ui.status("Building", format!("{tag} from {}", project.root.display()));
     let (mut log, activity) = (BuildLog::default(), ui.activity());
     let ended = docker::build(&project.root, &tag, &args, interrupt, |line| {
         tell(log.line(line).as_ref(), &activity);
     })?;
     match ended {
-        Answer::Stopped | Answer::Late => {
-            Err(Error::new(Kind::Interrupted, &tag, "interrupted; no image was tagged").into())
+        Answer::Stopped => Err(Error::new(Kind::Interrupted, &tag, "interrupted").changed(UNTAGGED).into()),
+        Answer::Late => {
+            let message = format!("`docker build`: {}", run::late(run::BUILD_LIMIT));
+            Err(failed(message).changed(UNTAGGED).remedy("see what it waits for: cargo xtask image").into())
         }
-        Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log),
+        Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log, interrupt),
         Answer::Exited(_) => Err(explain(&log).into()),
     }
 }
@@ -100,8 +105,8 @@ fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
 }
 
 /// The commit of the work tree, with `-dirty` where it holds something else.
-pub(crate) fn commit(project: &Project) -> Result<Revision> {
-    Ok(git::head(&project.root)?.into())
+pub(crate) fn commit(project: &Project, interrupt: &Interrupt) -> Result<Revision> {
+    Ok(git::head(&project.root, interrupt)?.into())
 }
 
 /// A commit as a tag has it.
@@ -117,6 +122,7 @@ fn arguments(
     bases: &Bases,
     commit: &str,
     schema: &str,
+    interrupt: &Interrupt,
 ) -> Result<Vec<Variable>> {
     let mut args = vec![
         ("PACKAGE", project.app.to_string()),
@@ -132,7 +138,7 @@ fn arguments(
         ("COMMIT", commit.to_owned()),
         ("CREATED", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
         ("VERSION", project.app_version()?),
-        ("SOURCE", git::source(&project.root)?.unwrap_or_default()),
+        ("SOURCE", git::source(&project.root, interrupt)?.unwrap_or_default()),
         ("SCHEMA_FINGERPRINT", schema.to_owned()),
     ];
     let atlas = bases.atlas.as_ref().or(project.atlas_image.as_ref());
@@ -166,8 +172,14 @@ fn line(step: &Step) -> String {
     format!("{}: {}", step.place, text::cut(&words, 80))
 }
 
-fn described(tag: Image, commit: Revision, schema: String, log: &BuildLog) -> Result<Built> {
-    let image = docker::inspect(&tag)?;
+fn described(
+    tag: Image,
+    commit: Revision,
+    schema: String,
+    log: &BuildLog,
+    interrupt: &Interrupt,
+) -> Result<Built> {
+    let image = docker::inspect(&tag, interrupt)?;
     if image.platform() != docker::PLATFORM {
         let message = format!(
             "the image {tag} is for {}, and Fly's machines are {}",
@@ -178,7 +190,7 @@ fn described(tag: Image, commit: Revision, schema: String, log: &BuildLog) -> Re
             .remedy("take images of that platform: --builder-image, --atlas-image and --base-image")
             .into());
     }
-    let history = docker::history(&tag)?;
+    let history = docker::history(&tag, interrupt)?;
     let layers = history.iter().rev().filter(|entry| entry.bytes() > 0);
     let layer =
         |entry: &docker::History| Layer { size: entry.bytes(), instruction: instruction(&entry.created_by) };

@@ -99,7 +99,7 @@ impl Smoke<'_> {
     }
 
     fn refuse_atlas_that_does_not_run(&self) -> Result<()> {
-        let version = docker::run(&self.built.tag, &["atlas", "version"]);
+        let version = docker::run(&self.built.tag, &["atlas", "version"], self.interrupt);
         version.map(drop).map_err(|error| {
             let told = format!("Atlas does not run in the image {}: {error:#}", self.built.tag);
             Error::new(Kind::Failed, "atlas", told)
@@ -144,7 +144,7 @@ impl Smoke<'_> {
 
     fn container(&self, trial: &Trial) -> Result<Container> {
         let create = trial.database.is_none().then(|| Variable::of("LANDFALL_CREATE", "1"));
-        boot::container(self.built, self.fly, trial.database.as_deref(), create.as_slice())
+        boot::container(self.built, self.fly, trial.database.as_deref(), create.as_slice(), self.interrupt)
     }
 
     /// Until it is well, or has ended.

@@ -76,10 +76,12 @@ impl Trials<'_> {
 
     fn deployed(&self, declared: &Declared) -> Result<Found> {
         const ON: &str = "the last deployed schema";
-        let Some(commit) = git::named(&self.project.root, &deployed::ref_name(self.app))? else {
+        let Some(commit) =
+            git::named(&self.project.root, &deployed::ref_name(self.app), &self.settings.interrupt)?
+        else {
             return Ok(Err((ON, "no commit is deployed yet".to_owned())));
         };
-        let Some(files) = deployed::schema(self.project, &commit)? else {
+        let Some(files) = deployed::schema(self.project, &commit, &self.settings.interrupt)? else {
             return Ok(Err((ON, format!("{commit} has no {}", self.project.schema_in_root.display()))));
         };
         let deployed = Declared::of(files, &self.settings)

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{self, Path};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use migrate::Interrupt;
 
 use super::child::{Child, Program};
-use super::run::{self, Ended, Timed};
+use super::run::{self, Answer, Timed};
 use crate::local::Local;
 use crate::project;
 
@@ -19,7 +20,7 @@ pub(crate) fn serve(
     address: SocketAddr,
     interrupt: &Interrupt,
     tick: impl FnMut(),
-) -> Result<Ended> {
+) -> Result<Answer> {
     let command = Child::new(Program::App, binary, ["serve"])
         .env("DB_PATH", path::absolute(&local.db)?)
         .env(
@@ -30,7 +31,9 @@ pub(crate) fn serve(
         .env("LANDFALL_COLUMN_ORDER", local.settings.column_order.as_str())
         .env("LISTEN", address.ip().to_string())
         .env("PORT", address.port().to_string());
-    run::to_end(&command, interrupt, tick).with_context(|| format!("cannot run {}", binary.display()))
+    // Nobody but who started it knows for how long it is to serve.
+    let limit = Duration::MAX;
+    run::to_end(&command, limit, interrupt, tick).with_context(|| format!("cannot run {}", binary.display()))
 }
 
 /// Which data a change is timed on, and how it is made.

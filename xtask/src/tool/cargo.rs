@@ -4,20 +4,25 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Message, Metadata, MetadataCommand};
 use migrate::Interrupt;
 
 use super::child::{Child, Program};
-use super::run::{self, Answer, Ended};
+use super::run::{self, Answer, BUILD_LIMIT};
 use crate::error::{Error, Kind};
 use crate::name::CrateName;
 
+/// How long a question may take: rustup may have to fetch the toolchain that rust-toolchain.toml names before cargo answers.
+const LIMIT: Duration = Duration::from_secs(900);
+
 /// What cargo knows of the workspace around the folder `here`. Reads no registry.
-pub(crate) fn metadata(here: &Path) -> Result<Metadata> {
-    let asked = command(here, &["metadata", "--format-version", "1", "--no-deps", "--offline"]);
-    let output = run::ended(&asked).map_err(|error| not_started(&error))?;
+pub(crate) fn metadata(here: &Path, interrupt: &Interrupt) -> Result<Metadata> {
+    let args = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
+    let output = answered(&command(here, &args), &args, interrupt)?;
     if !output.status.success() {
         return Err(not_read(&String::from_utf8_lossy(&output.stderr)));
     }
@@ -47,9 +52,14 @@ fn not_read(reason: &str) -> anyhow::Error {
 }
 
 /// Whether a component such as `clippy` is installed.
-pub(crate) fn has(component: &'static str) -> Result<bool> {
-    let asked = Child::new(Program::Cargo, cargo(), [component, "--version"]);
-    Ok(run::ended(&asked).map_err(|error| not_started(&error))?.status.success())
+pub(crate) fn has(component: &'static str, interrupt: &Interrupt) -> Result<bool> {
+    let args = [component, "--version"];
+    Ok(answered(&Child::new(Program::Cargo, cargo(), args), &args, interrupt)?.status.success())
+}
+
+fn answered(asked: &Child, args: &[&str], interrupt: &Interrupt) -> Result<Output> {
+    let ended = run::within(asked, LIMIT, interrupt).map_err(|error| not_started(&error))?;
+    Ok(exited(args, ended, LIMIT)?)
 }
 
 /// Runs `cargo` and hands on each line of its output; an error tells its code.
@@ -61,11 +71,7 @@ pub(crate) fn check(
     line: impl FnMut(&str),
 ) -> Result<()> {
     let command = env.iter().fold(command(root, args), |command, (name, value)| command.env(name, value));
-    let ended = run::lines(&command, None, interrupt, line).map_err(|error| not_started(&error))?;
-    let ended = match ended {
-        Answer::Exited(output) => Ended::Exited(output),
-        Answer::Stopped | Answer::Late => Ended::Stopped,
-    };
+    let ended = run::lines(&command, BUILD_LIMIT, interrupt, line).map_err(|error| not_started(&error))?;
     finished(args, ended).map(drop)
 }
 
@@ -108,20 +114,34 @@ fn executable(stdout: &[u8], name: &str) -> Option<PathBuf> {
     binaries.last().map(PathBuf::from)
 }
 
-fn finished(args: &[&str], ended: Ended) -> Result<Vec<u8>> {
-    let line = format!("cargo {}", args.join(" "));
+fn finished(args: &[&str], ended: Answer) -> Result<Vec<u8>> {
+    let output = exited(args, ended, BUILD_LIMIT)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let line = line(args);
+    let message = format!("`{line}` failed: {}", output.status);
+    Err(Error::new(Kind::Failed, line, message).remedy("its output above says why").into())
+}
+
+fn exited(args: &[&str], ended: Answer, limit: Duration) -> Result<Output, Error> {
+    let line = line(args);
     match ended {
-        Ended::Stopped => Err(Error::new(Kind::Interrupted, line, "interrupted").into()),
-        Ended::Exited(output) if output.status.success() => Ok(output.stdout),
-        Ended::Exited(output) => {
-            let message = format!("`{line}` failed: {}", output.status);
-            Err(Error::new(Kind::Failed, line, message).remedy("its output above says why").into())
+        Answer::Exited(output) => Ok(output),
+        Answer::Stopped => Err(Error::new(Kind::Interrupted, line, "interrupted")),
+        Answer::Late => {
+            let message = format!("`{line}`: {}", run::late(limit));
+            Err(Error::new(Kind::Failed, &line, message).remedy(format!("see what it waits for: {line}")))
         }
     }
 }
 
-fn to_end(command: &Child, interrupt: &Interrupt) -> Result<Ended> {
-    run::to_end(command, interrupt, || ()).map_err(|error| not_started(&error))
+fn line(args: &[&str]) -> String {
+    format!("cargo {}", args.join(" "))
+}
+
+fn to_end(command: &Child, interrupt: &Interrupt) -> Result<Answer> {
+    run::to_end(command, BUILD_LIMIT, interrupt, || ()).map_err(|error| not_started(&error))
 }
 
 fn command(root: &Path, args: &[&str]) -> Child {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{self, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use migrate::Interrupt;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use super::child::{Child, Program};
-use super::run::{self, Answer, Reply};
+use super::run::{self, Answer, Pace, Reply};
 use crate::error::{Error, Kind};
 use crate::name::{self, Memory, PathThere, Variable};
 use crate::plain;
@@ -78,21 +79,27 @@ pub(crate) const PLATFORM: &str = "linux/amd64";
 pub(crate) const EMULATION: &str = "let it run programs of linux/amd64: docker run --privileged --rm tonistiigi/binfmt --install amd64; or set \
                                     DOCKER_HOST to a daemon on such a machine";
 
+/// How long the daemon may take for anything but a build.
+const LIMIT: Duration = Duration::from_secs(120);
+/// How fast a file has to get into a container or out of it, in bytes a second: a slow disk does ten times as much.
+const SLOWEST: u64 = 1_000_000;
+
 /// Refuses a machine without a client, without a daemon that answers, or with one that cannot build for Fly's machines.
 pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
-    let Ok(output) = run::ended(&docker(&["version", "--format", "{{json .Server}}"])) else {
-        return Err(failed("docker was not found; nothing was built")
-            .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
-            .into());
+    let text = match daemon(interrupt)? {
+        Reply::Said(text) => text,
+        Reply::Absent => {
+            return Err(failed("docker was not found; nothing was built")
+                .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
+                .into());
+        }
+        Reply::Failed(reason) | Reply::Late(reason) => {
+            return Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
+                .remedy(remedy(&reason))
+                .into());
+        }
     };
-    if !output.status.success() {
-        let reason = said(&output);
-        return Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
-            .remedy(remedy(&reason))
-            .into());
-    }
-    let daemon = Daemon::read(&String::from_utf8_lossy(&output.stdout));
-    match daemon.map(|daemon| daemon.platform()) {
+    match Daemon::read(&text).map(|daemon| daemon.platform()) {
         Some(platform) if !builds(&platform, interrupt)? => {
             let message = format!(
                 "nothing was built: Docker here runs programs of {platform} alone, and Fly's machines are {PLATFORM}"
@@ -136,25 +143,25 @@ pub(crate) fn build(
     let fixed = ["build", "--platform", PLATFORM, "--progress=plain", "--tag", tag].map(str::to_owned);
     let words = fixed.into_iter().chain(args).chain([".".to_owned()]);
     let command = Child::new(Program::Docker, "docker", words).dir(context).env("DOCKER_BUILDKIT", "1");
-    run::lines(&command, None, interrupt, line).context("cannot run docker build")
+    run::lines(&command, run::BUILD_LIMIT, interrupt, line).context("cannot run docker build")
 }
 
 /// What the daemon knows of an image.
-pub(crate) fn inspect(image: &name::Image) -> Result<Image> {
-    let text = ask(&["image", "inspect", "--format", "{{json .}}", image])?;
+pub(crate) fn inspect(image: &name::Image, interrupt: &Interrupt) -> Result<Image> {
+    let text = ask(interrupt, &["image", "inspect", "--format", "{{json .}}", image])?;
     serde_json::from_str(&text).context("docker image inspect printed something else than JSON")
 }
 
 /// The instructions that made an image, the last one first.
-pub(crate) fn history(image: &name::Image) -> Result<Vec<History>> {
-    let text = ask(&["history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])?;
+pub(crate) fn history(image: &name::Image, interrupt: &Interrupt) -> Result<Vec<History>> {
+    let text = ask(interrupt, &["history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])?;
     let lines = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
     lines.context("docker history printed something else than JSON")
 }
 
 /// Runs a command in a container of its own, to its end; what it printed on stdout.
-pub(crate) fn run(image: &name::Image, command: &[&'static str]) -> Result<String> {
-    ask(&[&["run", "--rm", "--network", "none", image.as_str()], command].concat())
+pub(crate) fn run(image: &name::Image, command: &[&'static str], interrupt: &Interrupt) -> Result<String> {
+    ask(interrupt, &[&["run", "--rm", "--network", "none", image.as_str()], command].concat())
 }
 
 /// A container on a volume of its own; both are gone when it is dropped.
@@ -162,6 +169,7 @@ pub(crate) fn run(image: &name::Image, command: &[&'static str]) -> Result<Strin
 pub(crate) struct Container {
     name: String,
     port: u16,
+    interrupt: Interrupt,
 }
 
 impl Container {
@@ -175,9 +183,10 @@ impl Container {
         port: u16,
         memory: &Memory,
         env: &[Variable],
+        interrupt: &Interrupt,
     ) -> Result<Self> {
         // From here on there may be something to clean up.
-        let container = Self { name: unique_name(), port };
+        let container = Self { name: unique_name(), port, interrupt: interrupt.clone() };
         let name = container.name.as_str();
         let (mount, publish) = (format!("{name}:{volume}"), format!("127.0.0.1::{port}"));
         let env: Vec<_> = env.iter().map(|variable| format!("--env={}", variable.pair())).collect();
@@ -186,7 +195,7 @@ impl Container {
         args.extend(["--security-opt", "no-new-privileges", "--memory", memory]);
         args.extend(env.iter().map(String::as_str));
         args.push(image);
-        ask(&args)?;
+        container.ask(&args)?;
         Ok(container)
     }
 
@@ -195,14 +204,20 @@ impl Container {
         let (folder, name) = to.rsplit_once('/').unwrap_or(("", to.as_str()));
         let archive = archive(file, name, user).with_context(|| format!("cannot read {}", file.display()))?;
         let target = format!("{}:{folder}/", self.name);
-        let put = docker(&["cp", "-", &target]).input_file(archive.path());
-        checked(&run::ended(&put)?).map(drop)
+        let words = ["cp", "-", &target];
+        let put = docker(&words).input_file(archive.path());
+        let limit = LIMIT + Duration::from_secs(file.metadata()?.len() / SLOWEST);
+        checked(&ended(&words, run::within(&put, limit, &self.interrupt), limit)?).map(drop)
     }
 
     /// Takes a file out of it; false where there is none.
     pub(crate) fn take(&self, from: &PathThere, to: &Path) -> Result<bool> {
         let args = ["cp".into(), format!("{}:{from}", self.name).into(), to.as_os_str().to_owned()];
-        let output = run::ended(&Child::new(Program::Docker, "docker", args))?;
+        let command = Child::new(Program::Docker, "docker", args);
+        let brought = || Ok(to.metadata().map_or(0, |facts| facts.len()));
+        let pace = Pace { least: LIMIT.as_secs() * SLOWEST, time: LIMIT };
+        let taken = run::while_it_moves(&command, pace, &self.interrupt, brought);
+        let output = ended(&["cp"], taken, LIMIT)?;
         let said = said(&output);
         if said.contains("No such container:path") || said.contains("Could not find the file") {
             return Ok(false);
@@ -212,18 +227,19 @@ impl Container {
 
     /// Starts it.
     pub(crate) fn start(&self) -> Result<()> {
-        ask(&["start", &self.name]).map(drop)
+        self.ask(&["start", &self.name]).map(drop)
     }
 
     /// The address that its port has on this machine; only while it runs.
     pub(crate) fn address(&self) -> Result<String> {
-        let published = ask(&["port", &self.name, &self.port.to_string()])?;
+        let published = self.ask(&["port", &self.name, &self.port.to_string()])?;
         Ok(published.lines().next().unwrap_or_default().to_owned())
     }
 
     /// Whether it runs.
     pub(crate) fn state(&self) -> Result<State> {
-        let text = ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", &self.name])?;
+        let text =
+            self.ask(&["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", &self.name])?;
         Ok(match text.split_once(' ') {
             Some(("false", code)) => State::Exited(code.parse().unwrap_or(-1)),
             _ => State::Running,
@@ -232,24 +248,31 @@ impl Container {
 
     /// SIGTERM; killed after so many seconds. Its exit code is 137 then.
     pub(crate) fn stop(&self, seconds: u64) -> Result<State> {
-        ask(&["stop", "--time", &seconds.to_string(), &self.name])?;
+        let (words, limit) =
+            (["stop", "--time", &seconds.to_string(), &self.name], LIMIT + Duration::from_secs(seconds));
+        checked(&ended(&words, run::within(&docker(&words), limit, &self.interrupt), limit)?)?;
         self.state()
     }
 
     /// The last lines of its log.
     pub(crate) fn log(&self, lines: usize) -> Result<String> {
-        let output = ended(&["logs", "--tail", &lines.to_string(), &self.name])?;
+        let output = answered(&self.interrupt, &["logs", "--tail", &lines.to_string(), &self.name])?;
         Ok(plain::text(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
             .trim_end()
             .to_owned())
+    }
+
+    fn ask(&self, args: &[&str]) -> Result<String> {
+        ask(&self.interrupt, args)
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
         // What cannot be removed is left to `docker system prune`: there is nobody to tell.
-        let _ = ask(&["rm", "--force", &self.name]);
-        let _ = ask(&["volume", "rm", "--force", &self.name]);
+        let patient = Interrupt::default();
+        let _ = ask(&patient, &["rm", "--force", &self.name]);
+        let _ = ask(&patient, &["volume", "rm", "--force", &self.name]);
     }
 }
 
@@ -327,15 +350,23 @@ fn archive(file: &Path, name: &str, user: (u64, u64)) -> io::Result<NamedTempFil
 }
 
 /// What docker prints; an error is in its own words.
-fn ask(args: &[&str]) -> Result<String> {
-    checked(&ended(args)?)
+fn ask(interrupt: &Interrupt, args: &[&str]) -> Result<String> {
+    checked(&answered(interrupt, args)?)
 }
 
-fn ended(args: &[&str]) -> Result<Output> {
-    Ok(run::ended(&docker(args)).map_err(|error| {
-        let message = format!("`docker {}`: {error}", args.join(" "));
-        failed(message).remedy("see whether the daemon is well: docker info")
-    })?)
+fn answered(interrupt: &Interrupt, args: &[&str]) -> Result<Output> {
+    Ok(ended(args, run::within(&docker(args), LIMIT, interrupt), LIMIT)?)
+}
+
+fn ended(args: &[&str], ended: io::Result<Answer>, limit: Duration) -> Result<Output, Error> {
+    let why = match ended {
+        Ok(Answer::Exited(output)) => return Ok(output),
+        Ok(Answer::Stopped) => return Err(Error::new(Kind::Interrupted, "docker", "interrupted")),
+        Ok(Answer::Late) => run::late(limit),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("`docker {}`: {why}", args.join(" "));
+    Err(failed(message).remedy("see whether the daemon is well: docker info"))
 }
 
 fn docker(args: &[&str]) -> Child {

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::child::{Child, Program};
-use super::run::{self, Answer};
+use super::run::{self, Answer, Pace};
 use crate::error::{Error, Kind};
 use crate::name::{AppName, MachineId, PathThere, Region, Variable, VolumeId, VolumeName};
 use crate::plain;
@@ -45,8 +45,8 @@ const SLACK: Duration = Duration::from_secs(30);
 /// How long a machine may take to be made: its host has to pull the image.
 const RUN_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a file that is fetched may stand still.
-const STANDSTILL: Duration = Duration::from_secs(60);
+/// How fast a file has to come: 10 kB/s. A worse connection has more, and a machine that drips keeps nobody waiting for longer than its file is large.
+const FETCHING: Pace = Pace { least: 600_000, time: Duration::from_secs(60) };
 
 /// Why Fly did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +149,7 @@ pub(crate) struct Fly<'a> {
     interrupt: &'a Interrupt,
     /// What no call may take longer than.
     longest: Duration,
+    fetching: Pace,
 }
 
 impl<'a> Fly<'a> {
@@ -160,12 +161,12 @@ impl<'a> Fly<'a> {
     /// For questions that are about no app.
     pub(crate) fn of_none(interrupt: &'a Interrupt) -> Result<Self, Failure> {
         let binary = on_path().ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
-        Ok(Self { binary, app: "", interrupt, longest: Duration::MAX })
+        Ok(Self { binary, app: "", interrupt, longest: Duration::MAX, fetching: FETCHING })
     }
 
     #[cfg(test)]
     pub(super) fn nowhere(app: &'a AppName, interrupt: &'a Interrupt) -> Self {
-        Self { binary: PathBuf::from("fly"), app, interrupt, longest: Duration::MAX }
+        Self { binary: PathBuf::from("fly"), app, interrupt, longest: Duration::MAX, fetching: FETCHING }
     }
 
     /// The app that it is asked about.
@@ -275,7 +276,7 @@ impl<'a> Fly<'a> {
     }
 
     /// Fetches a file of a machine, as root, into the new file `local`, which may be there in part when it fails. It takes as long as
-    /// it needs while that file grows to `most` bytes, whose size is told several times a second. Whether it is the same file is for others to see.
+    /// it needs while that file grows to `most` bytes at the pace above; its size is told several times a second. Whether it is the same file is for others to see.
     pub(crate) fn sftp_get(
         &self,
         machine: &MachineId,
@@ -286,7 +287,7 @@ impl<'a> Fly<'a> {
     ) -> Result<(), Failure> {
         let words = ["ssh", "sftp", "get", "--quiet", "--machine", machine, remote].map(OsStr::new);
         let command = self.command(words.into_iter().chain([local.as_os_str()]));
-        let ended = run::while_it_moves(&command, STANDSTILL, self.interrupt, || {
+        let ended = run::while_it_moves(&command, self.fetching, self.interrupt, || {
             let bytes = fs::metadata(local).map_or(0, |facts| facts.len());
             arrived(bytes);
             let is_more = bytes > most;
@@ -296,7 +297,8 @@ impl<'a> Fly<'a> {
                 Ok(bytes)
             }
         });
-        let late = format!("brought nothing for {} s", STANDSTILL.as_secs());
+        let Pace { least, time } = self.fetching;
+        let late = format!("brought less than {} in {} s, and was ended", text::size(least), time.as_secs());
         let output = outcome("fly ssh sftp get", ended, &late).map_err(|failure| failure.of(machine))?;
         printed("fly ssh sftp get", output).map(drop)
     }
@@ -628,6 +630,30 @@ mod tests {
         machine 148e, `fly ssh sftp get`: it brought more than the 1000000 bytes that were made
         see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback
         ");
+    }
+
+    #[test]
+    fn a_file_that_drips_is_ended_and_one_that_keeps_its_pace_is_not() {
+        let (app, never, folder) =
+            ("shop".parse().unwrap(), Interrupt::default(), tempfile::tempdir().unwrap());
+        let (binary, file) = (folder.path().join("fly"), folder.path().join("copy"));
+        let fetching = Pace { least: 1_000, time: Duration::from_secs(2) };
+        let fetched = |times: u32, bytes: u32| {
+            fs::write(&file, "").unwrap();
+            let each = format!("head -c {bytes} /dev/zero >>'{}'; sleep 0.1", file.display());
+            let script = format!("#!/bin/sh\ni=0; while [ $i -lt {times} ]; do i=$((i + 1)); {each}; done\n");
+            fs::write(&binary, script).unwrap();
+            fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+            let fly = Fly { binary: binary.clone(), fetching, ..Fly::nowhere(&app, &never) };
+            let (machine, remote) = ("148e".parse().unwrap(), "/data/db.pull-x".parse().unwrap());
+            fly.sftp_get(&machine, &remote, &file, 1_000_000, |_| ())
+        };
+        let dripping = fetched(6000, 1).unwrap_err();
+        assert_eq!(dripping.reason, Reason::Late);
+        assert_eq!(dripping.to_string(), "`fly ssh sftp get` brought less than 1.0 kB in 2 s, and was ended");
+        // For longer than it may take to bring so much.
+        fetched(30, 1_000).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 30_000);
     }
 
     #[test]

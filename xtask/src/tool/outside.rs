@@ -302,11 +302,18 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
         call("docker build", &|| {
             drop(docker::build(Path::new("/"), image, &given.variables, &never, |_| ()));
         });
-        call("docker inspect", &|| drop(docker::inspect(image)));
-        call("docker history", &|| drop(docker::history(image)));
-        call("docker run", &|| drop(docker::run(image, &["atlas", "version"])));
+        call("docker inspect", &|| drop(docker::inspect(image, &Interrupt::default())));
+        call("docker history", &|| drop(docker::history(image, &Interrupt::default())));
+        call("docker run", &|| drop(docker::run(image, &["atlas", "version"], &Interrupt::default())));
         call("docker create", &|| {
-            drop(Container::create(image, &given.mounted_at, 80, &given.memory, &given.variables));
+            drop(Container::create(
+                image,
+                &given.mounted_at,
+                80,
+                &given.memory,
+                &given.variables,
+                &Interrupt::default(),
+            ));
         });
     }
     call("fly destroy_machine", &|| drop(fly.destroy_machine(machine)));
@@ -346,7 +353,9 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let in_a_container = |work: &dyn Fn(&Container)| {
         let image = Image::parse("shop:first").unwrap();
-        if let Ok(container) = Container::create(&image, &given.mounted_at, 80, &given.memory, &[]) {
+        if let Ok(container) =
+            Container::create(&image, &given.mounted_at, 80, &given.memory, &[], &Interrupt::default())
+        {
             work(&container);
         }
     };
@@ -359,8 +368,8 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     call("docker log", &|| in_a_container(&|made| drop(made.log(50))));
 
     let package = &given.package;
-    call("cargo metadata", &|| drop(cargo::metadata(Path::new("/"))));
-    call("cargo has", &|| drop(cargo::has("clippy")));
+    call("cargo metadata", &|| drop(cargo::metadata(Path::new("/"), &Interrupt::default())));
+    call("cargo has", &|| drop(cargo::has("clippy", &Interrupt::default())));
     call("cargo check", &|| drop(cargo::check(Path::new("/"), &["fmt"], &[], &never, |_| ())));
     call("cargo build", &|| drop(cargo::build(Path::new("/"), package, package, &never)));
     call("cargo build_release", &|| drop(cargo::build_release(Path::new("/"), [package, package], &never)));
@@ -384,27 +393,27 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     call("app serve", &|| drop(app::serve(here, &local, address, &never, || ())));
 
     let Outside { commit, name, .. } = given;
-    call("git head", &|| drop(git::head(here)));
-    call("git source", &|| drop(git::source(here)));
-    call("git prefix", &|| drop(git::prefix(here)));
-    call("git named", &|| drop(git::named(here, name)));
-    call("git typed", &|| drop(git::typed(here, &given.typed)));
-    call("git has", &|| drop(git::has(here, commit)));
-    call("git show", &|| drop(git::show(here, commit, Path::new("fly.toml"))));
-    call("git children", &|| drop(git::children(here, commit, Path::new("db"))));
-    call("git commits_since", &|| drop(git::commits_since(here, commit)));
-    call("git config", &|| drop(git::config(here, "user.email")));
-    call("git common_folder", &|| drop(git::common_folder(here)));
-    call("git changed_files", &|| drop(git::changed_files(here)));
+    call("git head", &|| drop(git::head(here, &Interrupt::default())));
+    call("git source", &|| drop(git::source(here, &Interrupt::default())));
+    call("git prefix", &|| drop(git::prefix(here, &Interrupt::default())));
+    call("git named", &|| drop(git::named(here, name, &Interrupt::default())));
+    call("git typed", &|| drop(git::typed(here, &given.typed, &Interrupt::default())));
+    call("git has", &|| drop(git::has(here, commit, &Interrupt::default())));
+    call("git show", &|| drop(git::show(here, commit, Path::new("fly.toml"), &Interrupt::default())));
+    call("git children", &|| drop(git::children(here, commit, Path::new("db"), &Interrupt::default())));
+    call("git commits_since", &|| drop(git::commits_since(here, commit, &Interrupt::default())));
+    call("git config", &|| drop(git::config(here, "user.email", &Interrupt::default())));
+    call("git common_folder", &|| drop(git::common_folder(here, &Interrupt::default())));
+    call("git changed_files", &|| drop(git::changed_files(here, &Interrupt::default())));
     call("git version", &|| drop(git::version(&never)));
     call("git repository", &|| drop(git::repository(here, &never)));
     call("git checked_out", &|| drop(git::checked_out(here, &never)));
     call("git origin_address", &|| drop(git::origin_address(here, &never)));
-    call("git has_origin", &|| drop(git::has_origin(here)));
+    call("git has_origin", &|| drop(git::has_origin(here, &Interrupt::default())));
     call("git origin_ref", &|| drop(git::origin_ref(here, name, &never)));
     call("git refs", &|| drop(git::refs(here, &never)));
     call("git fetch", &|| drop(git::fetch(here, commit, &never)));
-    call("git is_shallow", &|| drop(git::is_shallow(here)));
+    call("git is_shallow", &|| drop(git::is_shallow(here, &Interrupt::default())));
     call("git fetch_history", &|| drop(git::fetch_history(here, name, &never)));
     call("git swap", &|| drop(git::swap(here, name, Some(commit), Some(commit))));
     call("git put", &|| drop(git::put(here, name, commit)));
@@ -417,10 +426,10 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     });
     call("git reparent", &|| drop(git::reparent(here, commit, commit)));
     call("git set_ref", &|| drop(git::set_ref(here, name, Some(commit), commit)));
-    call("git message", &|| drop(git::message(here, commit)));
-    call("git history", &|| drop(git::history(here, commit)));
-    call("git commits_only_in", &|| drop(git::commits_only_in(here, commit, commit)));
-    call("git blob", &|| drop(git::blob(here, commit, "entry.json")));
+    call("git message", &|| drop(git::message(here, commit, &Interrupt::default())));
+    call("git history", &|| drop(git::history(here, commit, &Interrupt::default())));
+    call("git commits_only_in", &|| drop(git::commits_only_in(here, commit, commit, &Interrupt::default())));
+    call("git blob", &|| drop(git::blob(here, commit, "entry.json", &Interrupt::default())));
 }
 
 /// Short texts of what means something in a command line.

@@ -1,4 +1,4 @@
-//! Commands that run for a while: they end by themselves, or because we are asked to stop.
+//! Children: each ends by itself, or is ended because it is late or we are asked to stop.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
@@ -22,14 +22,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How much a command may print, in bytes: what it prints is read into memory, and may come from a machine that somebody else has. A report of
 /// a change, the longest that is asked for, has less than a hundredth of it.
 const MOST: u64 = 64 << 20;
-
-/// How a command ended.
-pub(crate) enum Ended {
-    /// By itself, well or not.
-    Exited(Output),
-    /// Because we were asked to stop.
-    Stopped,
-}
 
 /// How long a program may take to tell of itself, or of this machine.
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
@@ -57,19 +49,33 @@ impl Reply {
     }
 }
 
-/// How a command ended that has a deadline.
+/// How a command ended.
+#[derive(Debug)]
 pub(crate) enum Answer {
     /// By itself, well or not.
     Exited(Output),
     /// Because we were asked to stop.
     Stopped,
-    /// It was not done in time, or did not get on, and was stopped.
+    /// It was not done in time, or got on too slowly, and was stopped.
     Late,
+}
+
+/// How long a build, or a check of the workspace, may take: the longest that is known, on a machine that emulates Fly's, has a quarter.
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(3 * 3600);
+/// How long a change may take that is timed.
+const TIMED_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How fast something has to get on: by so much in every such time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) least: u64,
+    pub(crate) time: Duration,
 }
 
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
 pub(crate) fn within(command: &Child, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
-    while_it_moves(command, limit, interrupt, || Ok(0))
+    let begun = Instant::now();
+    kept(command, TICK, interrupt, |_| Ok(begun.elapsed() >= limit))
 }
 
 /// Asks a program about itself, or about this machine. An error is a request to stop.
@@ -92,32 +98,65 @@ pub(crate) fn question(command: &Child, interrupt: &Interrupt) -> Result<Reply, 
     })
 }
 
-/// Runs it to its end, which may take as long as it needs while it gets on: it is late once `reached`, asked several times a
-/// second, has told of nothing new for `limit`; an error of that ends it. What it prints is kept.
+/// Runs it to its end, which may take as long as it needs while it keeps this pace: `reached`, asked several times a second, tells how far
+/// it has got; an error of that ends it. What it prints is kept.
 pub(crate) fn while_it_moves(
     command: &Child,
-    limit: Duration,
+    pace: Pace,
     interrupt: &Interrupt,
     mut reached: impl FnMut() -> io::Result<u64>,
 ) -> io::Result<Answer> {
+    let (mut before, mut since) = (0, Instant::now());
+    kept(command, TICK, interrupt, |_| {
+        let now = reached()?;
+        if now >= before + pace.least {
+            (before, since) = (now, Instant::now());
+        }
+        Ok(since.elapsed() >= pace.time)
+    })
+}
+
+/// Runs it to its end; `is_late` is asked each time that it is looked at. What it prints is kept.
+fn kept(
+    command: &Child,
+    every: Duration,
+    interrupt: &Interrupt,
+    mut is_late: impl FnMut(&Handle) -> io::Result<bool>,
+) -> io::Result<Answer> {
     let kept = Kept::new()?;
     let running = kept.by(command)?.start()?;
-    let (mut before, mut moved) = (0, Instant::now());
+    let ended = watched(&running, every, interrupt, || {
+        if kept.is_endless()? { Err(endless()) } else { is_late(&running) }
+    })?;
+    Ok(match ended {
+        Answer::Exited(output) => Answer::Exited(kept.output(output.status)?),
+        ended => ended,
+    })
+}
+
+/// Waits for its end, and brings that about where we are asked to stop, or where `is_late`, asked each time that it is looked at, says so or fails.
+fn watched(
+    running: &Handle,
+    every: Duration,
+    interrupt: &Interrupt,
+    mut is_late: impl FnMut() -> io::Result<bool>,
+) -> io::Result<Answer> {
     loop {
-        if let Some(output) = running.wait_timeout(TICK)? {
-            return kept.output(output.status).map(Answer::Exited);
+        if let Some(output) = running.wait_timeout(every)? {
+            // A Ctrl-C goes to both of us, and it may have been the faster one.
+            if output.status.code().is_none() {
+                thread::sleep(TICK);
+            }
+            let stopped = output.status.code().is_none() && interrupt.is_raised();
+            return Ok(if stopped { Answer::Stopped } else { Answer::Exited(output.clone()) });
         }
-        let now = reached().or_else(|error| stop(&running).and(Err(error)))?;
-        if now != before {
-            (before, moved) = (now, Instant::now());
+        let late = is_late();
+        if matches!(late, Ok(false)) && !interrupt.is_raised() {
+            continue;
         }
-        if interrupt.is_raised() || moved.elapsed() >= limit {
-            break;
-        }
-        kept.stop_endless(&running)?;
+        stop(running)?;
+        return late.map(|_| if interrupt.is_raised() { Answer::Stopped } else { Answer::Late });
     }
-    stop(&running)?;
-    Ok(if interrupt.is_raised() { Answer::Stopped } else { Answer::Late })
 }
 
 /// What a command prints, in files: a pipe stays open for as long as any program holds it that this one started, and is not ours to end.
@@ -137,21 +176,12 @@ impl Kept {
         Ok(command.listed().stdin_null().stdout_file(stdout).stderr_file(stderr).unchecked())
     }
 
-    fn bytes(&self) -> io::Result<u64> {
-        Ok(self.stdout.metadata()?.len() + self.stderr.metadata()?.len())
-    }
-
-    /// Ends it, with an error, once it has printed too much.
-    fn stop_endless(&self, running: &Handle) -> io::Result<()> {
-        if self.bytes()? <= MOST {
-            return Ok(());
-        }
-        stop(running)?;
-        Err(endless())
+    fn is_endless(&self) -> io::Result<bool> {
+        Ok(self.stdout.metadata()?.len() + self.stderr.metadata()?.len() > MOST)
     }
 
     fn output(self, status: ExitStatus) -> io::Result<Output> {
-        if self.bytes()? > MOST {
+        if self.is_endless()? {
             return Err(endless());
         }
         Ok(Output { status, stdout: written(self.stdout)?, stderr: written(self.stderr)? })
@@ -189,27 +219,31 @@ pub(crate) struct Timed {
     pub(crate) peak: Option<u64>,
 }
 
-/// Runs it to its end, and times that. A request to stop is an error.
+/// Runs it to its end, and times that. A request to stop is an error, and so is an hour.
 pub(crate) fn timed(command: &Child, interrupt: &Interrupt) -> anyhow::Result<Timed> {
     const LOOK: Duration = Duration::from_millis(10);
-    let kept = Kept::new()?;
-    let command = kept.by(command)?;
-    let begun = Instant::now();
-    let running = command.start()?;
-    let mut peak = None;
-    loop {
-        if let Some(output) = running.wait_timeout(LOOK)? {
-            let seconds = begun.elapsed().as_secs_f64();
-            return Ok(Timed { output: kept.output(output.status)?, seconds, peak });
-        }
-        kept.stop_endless(&running)?;
-        if interrupt.is_raised() {
-            stop(&running)?;
-            return Err(Error::new(Kind::Interrupted, "", "interrupted").into());
-        }
+    let (begun, mut peak) = (Instant::now(), None);
+    let ended = kept(command, LOOK, interrupt, |running| {
         // It only ever grows: the last look before the end tells all but what the last moment added.
         peak = running.pids().first().and_then(|pid| high_water(*pid)).or(peak);
+        Ok(begun.elapsed() >= TIMED_LIMIT)
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Timed { output: exited(ended, TIMED_LIMIT)?, seconds, peak })
+}
+
+/// What came of a command that had so long; that it was ended is an error.
+pub(crate) fn exited(ended: Answer, limit: Duration) -> Result<Output, Error> {
+    match ended {
+        Answer::Exited(output) => Ok(output),
+        Answer::Stopped => Err(Error::new(Kind::Interrupted, "", "interrupted")),
+        Answer::Late => Err(Error::new(Kind::Failed, "", late(limit))),
     }
+}
+
+/// That it was ended since it took longer than this.
+pub(crate) fn late(limit: Duration) -> String {
+    format!("it was not done within {}, and was ended", humantime::format_duration(limit))
 }
 
 /// The most memory that a living process held, in bytes (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
@@ -219,39 +253,29 @@ fn high_water(pid: u32) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-/// Runs it to its end, which it comes to by itself; what it prints is kept.
-pub(crate) fn ended(command: &Child) -> io::Result<Output> {
-    let kept = Kept::new()?;
-    let running = kept.by(command)?.start()?;
-    loop {
-        if let Some(output) = running.wait_timeout(TICK)? {
-            return kept.output(output.status);
-        }
-        kept.stop_endless(&running)?;
-    }
-}
-
-/// Runs it to its end. `tick` is called several times a second meanwhile.
-pub(crate) fn to_end(command: &Child, interrupt: &Interrupt, mut tick: impl FnMut()) -> io::Result<Ended> {
+/// Runs it to its end, which has to come within `limit`, with our own output as its. `tick` is called several times a second meanwhile.
+pub(crate) fn to_end(
+    command: &Child,
+    limit: Duration,
+    interrupt: &Interrupt,
+    mut tick: impl FnMut(),
+) -> io::Result<Answer> {
+    let begun = Instant::now();
     let running = command.listed().unchecked().start()?;
-    while !interrupt.is_raised() {
-        if let Some(output) = running.wait_timeout(TICK)? {
-            // A Ctrl-C goes to both of us, and it may have been the faster one.
-            thread::sleep(TICK);
-            let stopped = interrupt.is_raised();
-            return Ok(if stopped { Ended::Stopped } else { Ended::Exited(output.clone()) });
-        }
+    let ended = watched(&running, TICK, interrupt, || {
         tick();
-    }
-    stop(&running)?;
-    Ok(Ended::Stopped)
+        Ok(begun.elapsed() >= limit)
+    })?;
+    // A Ctrl-C goes to both of us, and may have ended it well before it reached us.
+    thread::sleep(TICK);
+    Ok(if interrupt.is_raised() { Answer::Stopped } else { ended })
 }
 
-/// Runs it to its end, which has to come within `limit` where there is one, and hands on each line of its output as it comes,
+/// Runs it to its end, which has to come within `limit`, and hands on each line of its output as it comes,
 /// whichever of the two it was written to.
 pub(crate) fn lines(
     command: &Child,
-    limit: Option<Duration>,
+    limit: Duration,
     interrupt: &Interrupt,
     mut line: impl FnMut(&str),
 ) -> io::Result<Answer> {
@@ -269,7 +293,7 @@ pub(crate) fn lines(
             let _ = send.send(None);
         }
     });
-    let is_late = || limit.is_some_and(|limit| begun.elapsed() >= limit);
+    let is_late = || begun.elapsed() >= limit;
     loop {
         match lines.recv_timeout(TICK) {
             Ok(Some(text)) => line(&text),
@@ -338,17 +362,16 @@ mod tests {
         };
         let expected = "it printed more than 64 MiB, and was ended";
         assert_eq!(within(&command, long, &never).map(drop).map_err(told).unwrap_err(), expected);
-        assert_eq!(ended(&command).map(drop).map_err(told).unwrap_err(), expected);
         let complaining = sh("exec yes >&2");
         assert_eq!(within(&complaining, long, &never).map(drop).map_err(told).unwrap_err(), expected);
         let error = timed(&command, &never).map(drop).unwrap_err();
         assert_eq!(error.to_string(), expected);
         let mut bytes = 0;
-        let ended = lines(&command, None, &never, |line| bytes += line.len());
+        let ended = lines(&command, long, &never, |line| bytes += line.len());
         assert_eq!(ended.map(drop).map_err(told).unwrap_err(), expected);
         // Neither one line without an end, nor what ends by itself with too much.
         let without = sh("exec tr '\\0' x < /dev/zero");
-        assert_eq!(lines(&without, None, &never, |_| ()).map(drop).map_err(told).unwrap_err(), expected);
+        assert_eq!(lines(&without, long, &never, |_| ()).map(drop).map_err(told).unwrap_err(), expected);
         let ending = sh("exec head -c 70000000 /dev/zero");
         assert_eq!(within(&ending, long, &never).map(drop).map_err(told).unwrap_err(), expected);
     }
@@ -366,16 +389,35 @@ mod tests {
     }
 
     #[test]
-    fn what_gets_on_may_take_longer_than_its_limit_and_what_stands_still_may_not() {
-        let (command, limit) = (sh("exec sleep 60"), Duration::from_millis(400));
-        let (interrupt, mut looks) = (Interrupt::default(), 0);
-        let ended = while_it_moves(&command, limit, &interrupt, || {
-            looks += 1;
-            // It moves for three times as long as it may stand still.
-            Ok(u64::min(looks, 24))
-        });
-        assert!(matches!(ended, Ok(Answer::Late)));
-        assert!(looks > 24, "{looks}");
+    fn what_gets_on_may_take_longer_than_its_limit_and_what_stands_still_or_drips_may_not() {
+        let (command, pace) = (sh("exec sleep 60"), Pace { least: 10, time: Duration::from_millis(400) });
+        // How often it is looked at until it is late, where it gets on by so much each time, and has so much in all.
+        let looks = |each: u64, most: u64| {
+            let mut looks = 0;
+            let ended = while_it_moves(&command, pace, &Interrupt::default(), || {
+                looks += 1;
+                Ok(u64::min(looks * each, most))
+            });
+            assert!(matches!(ended, Ok(Answer::Late)));
+            looks
+        };
+        // It moves for three times as long as it may stand still.
+        let moving = looks(10, 240);
+        assert!(moving > 24, "{moving}");
+        // 8 looks are in that time: a drop at each of them is not enough.
+        let dripping = looks(1, u64::MAX);
+        assert!(dripping < 10, "{dripping}");
+    }
+
+    #[test]
+    fn what_a_signal_ended_with_us_was_stopped_and_else_has_no_exit_code() {
+        let (command, interrupt) = (sh("kill -INT $$"), Interrupt::default());
+        let Answer::Exited(output) = within(&command, STOP_LIMIT, &interrupt).unwrap() else {
+            panic!("nobody asked us to stop")
+        };
+        assert_eq!(output.status.code(), None);
+        interrupt.raise();
+        assert!(matches!(within(&command, STOP_LIMIT, &interrupt), Ok(Answer::Stopped)));
     }
 
     #[test]
@@ -400,15 +442,16 @@ mod tests {
 
     #[test]
     fn ends_by_itself_with_its_code() {
-        let ended = to_end(&sh("exit 7"), &Interrupt::default(), || ()).unwrap();
-        assert!(matches!(ended, Ended::Exited(output) if output.status.code() == Some(7)));
+        let ended = to_end(&sh("exit 7"), STOP_LIMIT, &Interrupt::default(), || ()).unwrap();
+        assert!(matches!(ended, Answer::Exited(output) if output.status.code() == Some(7)));
     }
 
     #[test]
     fn its_lines_come_as_they_are_written_and_its_code_at_the_end() {
         let mut seen = Vec::new();
         let command = sh("echo one; echo two >&2; printf three; exit 7");
-        let ended = lines(&command, None, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
+        let ended =
+            lines(&command, STOP_LIMIT, &Interrupt::default(), |line| seen.push(line.to_owned())).unwrap();
         assert!(matches!(ended, Answer::Exited(output) if output.status.code() == Some(7)));
         assert_eq!(seen, ["one", "two", "three"]);
     }
@@ -416,9 +459,9 @@ mod tests {
     #[test]
     fn a_request_to_stop_reaches_what_prints_lines() {
         let (interrupt, command) = (Interrupt::default(), sh("echo one; exec sleep 60"));
-        let ended = lines(&command, None, &interrupt, |_| interrupt.raise());
+        let ended = lines(&command, STOP_LIMIT, &interrupt, |_| interrupt.raise());
         assert!(matches!(ended, Ok(Answer::Stopped)));
-        let ended = lines(&command, Some(Duration::from_millis(200)), &Interrupt::default(), |_| ());
+        let ended = lines(&command, Duration::from_millis(200), &Interrupt::default(), |_| ());
         assert!(matches!(ended, Ok(Answer::Late)));
     }
 
@@ -426,11 +469,11 @@ mod tests {
     fn a_request_to_stop_reaches_it() {
         let interrupt = Interrupt::default();
         let begun = Instant::now();
-        let ended = to_end(&sh("exec sleep 60"), &interrupt.clone(), || {
+        let ended = to_end(&sh("exec sleep 60"), Duration::MAX, &interrupt.clone(), || {
             interrupt.raise();
         })
         .unwrap();
-        assert!(matches!(ended, Ended::Stopped));
+        assert!(matches!(ended, Answer::Stopped));
         assert!(begun.elapsed() < STOP_LIMIT);
     }
 }

@@ -18,6 +18,7 @@ mod endless;
 mod evil;
 #[path = "../support/git.rs"]
 mod git;
+mod hanging;
 mod hostile;
 mod lock;
 mod long_plans;

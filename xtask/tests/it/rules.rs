@@ -64,6 +64,22 @@ fn what_is_started_is_started_by_run_with_what_child_lists() {
     assert_eq!(run.matches(".unchecked()").count(), run.matches(".listed()").count());
 }
 
+/// What it may take, and who asks to stop.
+#[test]
+fn whatever_runs_a_child_has_a_limit_and_hears_a_request_to_stop() {
+    let run = code(&Path::new(ROOT).join("src/tool/run.rs"));
+    let functions = run.split("pub(crate) fn ").skip(1).map(|rest| rest.split("\n}\n").next().unwrap());
+    let running: Vec<_> = functions.filter(|text| text.contains("command: &Child")).collect();
+    let names: Vec<_> = running.iter().map(|text| text.split(['(', '<']).next().unwrap()).collect();
+    assert_eq!(names, ["within", "question", "while_it_moves", "timed", "to_end", "lines"]);
+    for text in running {
+        assert!(text.contains("interrupt: &Interrupt"), "{text}");
+        assert!(["limit: Duration", "pace: Pace", "_LIMIT"].iter().any(|word| text.contains(word)), "{text}");
+    }
+    // Only what serves has none.
+    assert_eq!(offenders(&["Duration::MAX"], "tool/app.rs"), [Path::new(ROOT).join("src/tool/fly.rs")]);
+}
+
 #[test]
 fn only_main_calls_commands_and_no_command_calls_another() {
     let words = ["command::", "super::dev", "super::migrate", "super::ci"];

@@ -132,7 +132,7 @@ pub(crate) fn run(
     // Before anything slow: a schema.sql that cannot be read ends it at once.
     let declared = Declared::read(&project.schema, &settings)?;
     let config = fly_toml::text(&project.root)?;
-    report.to = image::commit(project)?;
+    report.to = image::commit(project, interrupt)?;
     let problems = preflight::here(project, &config, wanted, interrupt, ui)?;
     let fly_toml = match FlyToml::parse(&config) {
         Ok(fly_toml) => fly_toml,
@@ -323,7 +323,7 @@ impl Run<'_> {
             None => deployed::recorded_commit(&project.root, &fly_toml.app, interrupt)?,
         };
         let Some(commit) = &commit else { return Ok(()) };
-        if self.wanted.allow_older || git::commits_since(&project.root, commit)?.is_some() {
+        if self.wanted.allow_older || git::commits_since(&project.root, commit, interrupt)?.is_some() {
             return Ok(());
         }
         let name = commit.clean().short();
@@ -332,7 +332,7 @@ impl Run<'_> {
                 format!("production runs commit {name}, which cannot be had here: {reason}"),
                 "bring it here: git fetch origin".to_owned(),
             ),
-            Ok(()) if git::is_shallow(&project.root)? => (
+            Ok(()) if git::is_shallow(&project.root, interrupt)? => (
                 format!(
                     "production runs commit {name}, and this clone is too shallow to tell whether HEAD has it"
                 ),

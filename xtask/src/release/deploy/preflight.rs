@@ -56,13 +56,13 @@ pub(super) fn client(fly: &Fly<'_>) -> Vec<Problem> {
 /// What is shipped has to be found again: by its commit, by everybody.
 fn work_tree(project: &Project, interrupt: &Interrupt) -> Result<Vec<Problem>> {
     const AS_IT_IS: &str = "or deploy it as it is: --allow-dirty";
-    let Some(head) = git::head(&project.root)? else {
+    let Some(head) = git::head(&project.root, interrupt)? else {
         let remedy = format!("commit it: git init, git add, git commit; {AS_IT_IS}");
         return Ok(vec![Problem::usage("there is no commit to deploy", remedy)]);
     };
     let mut problems = Vec::new();
     if head.is_dirty() {
-        let files = git::changed_files(&project.root)?;
+        let files = git::changed_files(&project.root, interrupt)?;
         let more = files.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let named = files.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");

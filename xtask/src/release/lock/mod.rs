@@ -115,7 +115,7 @@ impl Lock {
         interrupt: &Interrupt,
         tell: impl FnMut(Told),
     ) -> Result<Self> {
-        let place = Place::of(project, app)?;
+        let place = Place::of(project, app, interrupt)?;
         Taking::new(&place, app, what, TIMING, wait, interrupt, tell)?.run()
     }
 
@@ -182,15 +182,15 @@ struct Place {
 }
 
 impl Place {
-    fn of(project: &Project, app: &AppName) -> Result<Self> {
-        Self::at(&project.root, project.target(), app)
+    fn of(project: &Project, app: &AppName, interrupt: &Interrupt) -> Result<Self> {
+        Self::at(&project.root, project.target(), app, interrupt)
     }
 
     /// The file is where no work tree shows it, and all of them share it.
-    fn at(root: &Path, target: &Path, app: &AppName) -> Result<Self> {
-        let folder = git::common_folder(root)?.unwrap_or_else(|| target.to_owned());
+    fn at(root: &Path, target: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Self> {
+        let folder = git::common_folder(root, interrupt)?.unwrap_or_else(|| target.to_owned());
         let file = folder.join("landfall").join(format!("lock-{app}"));
-        Ok(Self { root: root.to_owned(), file, has_origin: git::has_origin(root)? })
+        Ok(Self { root: root.to_owned(), file, has_origin: git::has_origin(root, interrupt)? })
     }
 }
 
@@ -221,7 +221,7 @@ impl<'a, T: FnMut(Told)> Taking<'a, T> {
         interrupt: &'a Interrupt,
         tell: T,
     ) -> Result<Self> {
-        let identity = Identity::read(&place.root)?;
+        let identity = Identity::read(&place.root, interrupt)?;
         let holder = Holder {
             app: app.clone(),
             holder: identity.who.clone(),
@@ -398,14 +398,14 @@ fn look(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Result<Opti
             Origin::Answered(None) | Origin::Nowhere => return Ok(Ok(None)),
             Origin::Silent(reason) => return Ok(Err(reason)),
         };
-        if git::message(root, &commit)?.is_none()
+        if git::message(root, &commit, interrupt)?.is_none()
             && let Err(reason) = git::fetch(root, &commit, interrupt)?
         {
             // It may have been renewed in between.
             trouble = reason;
             continue;
         }
-        let holder = git::message(root, &commit)?.and_then(|message| Holder::parse(&message));
+        let holder = git::message(root, &commit, interrupt)?.and_then(|message| Holder::parse(&message));
         return Ok(Ok(Some(Seen { commit, holder })));
     }
     Ok(Err(trouble))
@@ -419,10 +419,11 @@ fn whose(root: &Path, commit: &CommitId) -> String {
 
 /// Who holds the lock with this commit of `origin`; `None` where it cannot be had any more, or says something else.
 fn fetched(root: &Path, commit: &CommitId) -> Result<Option<Holder>> {
-    if git::message(root, commit)?.is_none() && git::fetch(root, commit, &Interrupt::default())?.is_err() {
+    let never = Interrupt::default();
+    if git::message(root, commit, &never)?.is_none() && git::fetch(root, commit, &never)?.is_err() {
         return Ok(None);
     }
-    Ok(git::message(root, commit)?.and_then(|message| Holder::parse(&message)))
+    Ok(git::message(root, commit, &never)?.and_then(|message| Holder::parse(&message)))
 }
 
 /// `ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.
@@ -530,7 +531,7 @@ mod tests {
     }
 
     fn place(root: &Path) -> Place {
-        Place::at(root, &root.join("target"), &app()).unwrap()
+        Place::at(root, &root.join("target"), &app(), &Interrupt::default()).unwrap()
     }
 
     fn take_with(

@@ -61,7 +61,7 @@ pub(crate) struct Status {
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn status(project: &Project, app: &AppName, interrupt: &Interrupt) -> Result<Status> {
-    let place = Place::of(project, app)?;
+    let place = Place::of(project, app, interrupt)?;
     let app = app.clone();
     let found = look(&place.root, &app, interrupt)?
         .map_err(|reason| if interrupt.is_raised() { interrupted() } else { not_read(&app, &reason) })?;

@@ -128,7 +128,7 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
     let probe = Probe::public(&fly_toml.app);
     let answer = deployed::ask(&production, &probe);
     let sources = deployed::sources(project, &fly_toml.app, &production, &answer, interrupt)?;
-    let commit_check = agreement::check(&project.root, &fly_toml.app, &sources)?;
+    let commit_check = agreement::check(&project.root, &fly_toml.app, &sources, interrupt)?;
     let commit_check = match commit_check {
         None => doubt::of(&project.root, &fly_toml.app, &fly, &production, interrupt)?,
         check => check,

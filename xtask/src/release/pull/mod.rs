@@ -175,7 +175,7 @@ impl Pull<'_> {
     fn not_fetched(&self, failure: Failure) -> Error {
         let reason = failure.reason;
         let error = Error::from(failure).changed(NOTHING);
-        if reason != Reason::Failed {
+        if !matches!(reason, Reason::Failed | Reason::Late) {
             return error;
         }
         // A tunnel that is not well is not told from anything else.

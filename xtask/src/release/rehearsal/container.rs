@@ -62,7 +62,7 @@ impl Stage<'_> {
 
     fn container(&self, built: &Built, data: &Data, plan: Option<&Plan>) -> Result<Container> {
         let approvals = approval::env(&self.wanted.allow, plan);
-        boot::container(built, self.fly_toml, Some(&data.file), &approvals)
+        boot::container(built, self.fly_toml, Some(&data.file), &approvals, self.interrupt)
     }
 
     /// Until it is well: after how many seconds.

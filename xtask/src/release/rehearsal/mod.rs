@@ -228,7 +228,7 @@ impl Stage<'_> {
         let (from, before) = self.deployed()?;
         let rehearsal = Rehearsal {
             from,
-            to: image::commit(self.project)?,
+            to: image::commit(self.project, self.interrupt)?,
             seconds: tried.refused.is_none().then_some(tried.change.seconds),
             data: tried.data,
             place: tried.place,
@@ -247,10 +247,10 @@ impl Stage<'_> {
         let name = deployed::ref_name(&self.fly_toml.app);
         let commit = match label {
             Some(commit) => Some(commit),
-            None => git::named(&self.project.root, &name)?,
+            None => git::named(&self.project.root, &name, self.interrupt)?,
         };
         let Some(commit) = commit else { return Ok((None, None)) };
-        let schema = deployed::schema(self.project, &commit)?;
+        let schema = deployed::schema(self.project, &commit, self.interrupt)?;
         Ok((Some(commit), schema.map(|files| files.text().to_owned())))
     }
 }

@@ -127,19 +127,23 @@ fn from(
     image: Image,
 ) -> Result<Earlier> {
     let root = &shipping.project.root;
-    let file = |name| recorded.map_or(Ok(None), |recorded| audit::file(root, recorded, name));
+    let file =
+        |name| recorded.map_or(Ok(None), |recorded| audit::file(root, recorded, name, shipping.interrupt));
     let built_of = commit.as_ref().and_then(Revision::commit);
     let mut fly_toml = file("fly.toml")?;
     let mut schema = file("schema.sql")?;
     if let (Some(commit), true) = (built_of, fly_toml.is_none() || schema.is_none())
         && deployed::make_available(root, commit, shipping.interrupt)?.is_ok()
     {
-        fly_toml =
-            fly_toml.map_or_else(|| git::show(root, commit, "fly.toml".as_ref()), |text| Ok(Some(text)))?;
+        fly_toml = fly_toml.map_or_else(
+            || git::show(root, commit, "fly.toml".as_ref(), shipping.interrupt),
+            |text| Ok(Some(text)),
+        )?;
         schema = schema.map_or_else(
             || {
                 Ok::<_, anyhow::Error>(
-                    deployed::schema(shipping.project, commit)?.map(|files| files.text().to_owned()),
+                    deployed::schema(shipping.project, commit, shipping.interrupt)?
+                        .map(|files| files.text().to_owned()),
                 )
             },
             |text| Ok(Some(text)),

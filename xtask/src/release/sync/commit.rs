@@ -27,14 +27,15 @@ impl Sync<'_> {
     ) -> Result<(Option<CommitId>, Vec<Source>, Check)> {
         if let Some(given) = &self.wanted.commit {
             let typed = TypedCommit::parse(given);
-            let id = typed.map_or(Ok(None), |typed| git::typed(&self.project.root, &typed))?;
+            let id =
+                typed.map_or(Ok(None), |typed| git::typed(&self.project.root, &typed, self.interrupt))?;
             let check = match &id {
                 Some(id) => fine(
                     COMMIT,
                     format!(
                         "{} by --commit {given}{}",
                         short(id),
-                        agreement::before_head(&self.project.root, id)?
+                        agreement::before_head(&self.project.root, id, self.interrupt)?
                     ),
                 ),
                 None => line(
@@ -48,7 +49,7 @@ impl Sync<'_> {
         }
         let app = &self.fly_toml.app;
         let sources = deployed::sources(self.project, app, production, answer, self.interrupt)?;
-        let check = agreement::check(&self.project.root, app, &sources)?;
+        let check = agreement::check(&self.project.root, app, &sources, self.interrupt)?;
         let check = match check {
             Some(check) => check,
             None => {
@@ -81,7 +82,7 @@ impl Sync<'_> {
             let remedy = format!("git fetch origin {id}");
             return Ok((None, line(FRESH, Verdict::Unknown, evidence, remedy), None));
         }
-        let Some(files) = deployed::schema(self.project, id)? else {
+        let Some(files) = deployed::schema(self.project, id, self.interrupt)? else {
             let evidence = format!("commit {} has no {}", short(id), self.project.schema_in_root.display());
             let remedy = "name a commit that has one: cargo xtask verify-sync --commit REV";
             return Ok((None, line(FRESH, Verdict::Unknown, evidence, remedy), None));

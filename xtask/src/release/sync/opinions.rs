@@ -38,7 +38,7 @@ impl Sync<'_> {
         let lock = fs::read_to_string(self.project.root.join("Cargo.lock")).unwrap_or_default();
         let now = deployed::sqlite_in(&lock);
         let then = match commit {
-            Some(commit) => deployed::sqlite_crate(self.project, commit)?,
+            Some(commit) => deployed::sqlite_crate(self.project, commit, self.interrupt)?,
             None => None,
         };
         let there =

@@ -101,7 +101,7 @@ impl Fly<'_> {
         let limit = *wait_timeout * 2 + DEPLOY_SLACK;
         let mut said = String::new();
         let mut line = line;
-        let ended = run::lines(&command, Some(limit), self.interrupt, |text| {
+        let ended = run::lines(&command, limit, self.interrupt, |text| {
             line(text);
             said.push_str(text);
             said.push('\n');

@@ -6,7 +6,10 @@ mod origin;
 pub(crate) mod sandbox;
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
 
 use anyhow::Result;
 use migrate::Interrupt;
@@ -20,50 +23,53 @@ pub(crate) use self::origin::{
 };
 pub(crate) use self::origin::{Pushedness, is_pushed};
 use super::child::{Child, Program};
-use super::run::{self, Reply};
+use super::run::{self, Answer, Reply};
 use crate::error::{Error, Kind};
 use crate::name::{CommitId, RefName, TypedCommit};
 
+/// How long git may take for what is all in this repository.
+const LIMIT: Duration = Duration::from_secs(120);
 /// How many changed files are told.
 const TOLD: usize = 5;
 
 /// The commit of a work tree, with its mark where that holds something else; `None` where there is no git, no repository, or no commit
 /// yet.
-pub(crate) fn head(root: &Path) -> Result<Option<CommitId>> {
-    let Some(id) = rev_parse(root, "HEAD")? else { return Ok(None) };
-    let changed = status(root)?;
+pub(crate) fn head(root: &Path, interrupt: &Interrupt) -> Result<Option<CommitId>> {
+    let Some(id) = rev_parse(root, "HEAD", interrupt)? else { return Ok(None) };
+    let changed = status(root, interrupt)?;
     Ok(Some(if changed.is_empty() { id } else { id.dirty() }))
 }
 
 /// Where the repository is published, without the credentials that an address may carry; `None` where it is not.
-pub(crate) fn source(root: &Path) -> Result<Option<String>> {
-    let address = ask(root, &["remote", "get-url", "origin"])?;
+pub(crate) fn source(root: &Path, interrupt: &Interrupt) -> Result<Option<String>> {
+    let address = ask(root, interrupt, &["remote", "get-url", "origin"])?;
     Ok(address.map(|address| without_credentials(&address)))
 }
 
 /// Where this folder is in its repository; empty at its top, or outside of any.
-pub(crate) fn prefix(root: &Path) -> Result<PathBuf> {
-    Ok(ask(root, &["rev-parse", "--show-prefix"])?.map(PathBuf::from).unwrap_or_default())
+pub(crate) fn prefix(root: &Path, interrupt: &Interrupt) -> Result<PathBuf> {
+    Ok(ask(root, interrupt, &["rev-parse", "--show-prefix"])?.map(PathBuf::from).unwrap_or_default())
 }
 
 /// The commit that a ref names; `None` where there is no such ref.
-pub(crate) fn named(root: &Path, name: &RefName) -> Result<Option<CommitId>> {
-    rev_parse(root, name)
+pub(crate) fn named(root: &Path, name: &RefName, interrupt: &Interrupt) -> Result<Option<CommitId>> {
+    rev_parse(root, name, interrupt)
 }
 
 /// The commit that somebody typed, in whatever way git knows it by; `None` where it knows none.
-pub(crate) fn typed(root: &Path, revision: &TypedCommit) -> Result<Option<CommitId>> {
-    rev_parse(root, revision)
+pub(crate) fn typed(root: &Path, revision: &TypedCommit, interrupt: &Interrupt) -> Result<Option<CommitId>> {
+    rev_parse(root, revision, interrupt)
 }
 
 /// Whether a commit is in this repository.
-pub(crate) fn has(root: &Path, commit: &CommitId) -> Result<bool> {
-    Ok(rev_parse(root, commit.object())?.is_some())
+pub(crate) fn has(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<bool> {
+    Ok(rev_parse(root, commit.object(), interrupt)?.is_some())
 }
 
 /// What is not committed, a line each. What git cannot tell is no clean work tree.
-fn status(root: &Path) -> Result<String> {
-    let output = run::ended(&git(root, &["status", "--porcelain"]))?;
+fn status(root: &Path, interrupt: &Interrupt) -> Result<String> {
+    let args = ["status", "--porcelain"];
+    let output = answered(&git(root, &args), &args, interrupt)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -71,49 +77,67 @@ fn status(root: &Path) -> Result<String> {
     Err(Error::new(Kind::Failed, "git", message).remedy("see what it says: git status").into())
 }
 
-fn rev_parse(root: &Path, name: &str) -> Result<Option<CommitId>> {
-    let told =
-        ask(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])?;
+fn rev_parse(root: &Path, name: &str, interrupt: &Interrupt) -> Result<Option<CommitId>> {
+    let told = ask(
+        root,
+        interrupt,
+        &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")],
+    )?;
     Ok(told.and_then(|told| CommitId::parse(&told)))
 }
 
 /// A file of the workspace as it is in a commit; `None` where it is not.
-pub(crate) fn show(root: &Path, commit: &CommitId, file: &Path) -> Result<Option<String>> {
+pub(crate) fn show(
+    root: &Path,
+    commit: &CommitId,
+    file: &Path,
+    interrupt: &Interrupt,
+) -> Result<Option<String>> {
     let commit = commit.object();
-    ask(root, &["show", "--end-of-options", &format!("{commit}:./{}", file.display())])
+    ask(root, interrupt, &["show", "--end-of-options", &format!("{commit}:./{}", file.display())])
 }
 
 /// The files of a folder of the workspace as they are in a commit, in order; none where there is no such folder.
-pub(crate) fn children(root: &Path, commit: &CommitId, folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn children(
+    root: &Path,
+    commit: &CommitId,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<Vec<PathBuf>> {
     let folder = format!("{}/", folder.display());
-    let names = ask(root, &["ls-tree", "-z", "--name-only", "--end-of-options", commit.object(), &folder])?;
+    let names = ask(
+        root,
+        interrupt,
+        &["ls-tree", "-z", "--name-only", "--end-of-options", commit.object(), &folder],
+    )?;
     let names = names.unwrap_or_default();
     Ok(names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
 }
 
 /// How many commits HEAD has on top of this one; `None` where it does not hold it, or nobody knows.
-pub(crate) fn commits_since(root: &Path, older: &CommitId) -> Result<Option<u32>> {
+pub(crate) fn commits_since(root: &Path, older: &CommitId, interrupt: &Interrupt) -> Result<Option<u32>> {
     let older = older.object();
-    if ask(root, &["merge-base", "--is-ancestor", "--end-of-options", older, "HEAD"])?.is_none() {
+    if ask(root, interrupt, &["merge-base", "--is-ancestor", "--end-of-options", older, "HEAD"])?.is_none() {
         return Ok(None);
     }
-    let count = ask(root, &["rev-list", "--count", "--end-of-options", &format!("{older}..HEAD")])?;
+    let count =
+        ask(root, interrupt, &["rev-list", "--count", "--end-of-options", &format!("{older}..HEAD")])?;
     Ok(count.and_then(|count| count.parse().ok()))
 }
 
 /// The value of a key of git's configuration; `None` where it has none.
-pub(crate) fn config(root: &Path, key: &'static str) -> Result<Option<String>> {
-    ask(root, &["config", "--get", "--end-of-options", key])
+pub(crate) fn config(root: &Path, key: &'static str, interrupt: &Interrupt) -> Result<Option<String>> {
+    ask(root, interrupt, &["config", "--get", "--end-of-options", key])
 }
 
 /// The folder of the repository that all its work trees share; `None` where there is no repository.
-pub(crate) fn common_folder(root: &Path) -> Result<Option<PathBuf>> {
-    Ok(ask(root, &["rev-parse", "--git-common-dir"])?.map(|folder| root.join(folder)))
+pub(crate) fn common_folder(root: &Path, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+    Ok(ask(root, interrupt, &["rev-parse", "--git-common-dir"])?.map(|folder| root.join(folder)))
 }
 
 /// What in the work tree is not committed: five files at most, then how many more there are.
-pub(crate) fn changed_files(root: &Path) -> Result<Vec<String>> {
-    let status = ask(root, &["status", "--porcelain"])?.unwrap_or_default();
+pub(crate) fn changed_files(root: &Path, interrupt: &Interrupt) -> Result<Vec<String>> {
+    let status = ask(root, interrupt, &["status", "--porcelain"])?.unwrap_or_default();
     // Two letters and a space stand before each name.
     let mut files: Vec<_> = status.lines().filter_map(|line| Some(line.get(3..)?.to_owned())).collect();
     let more = files.len().saturating_sub(TOLD);
@@ -150,19 +174,30 @@ fn git(root: &Path, args: &[&str]) -> Child {
 }
 
 /// What git answers; `None` where it has no answer, or there is no git.
-fn ask(root: &Path, args: &[&str]) -> Result<Option<String>> {
-    let output = match run::ended(&git(root, args)) {
-        Ok(output) => output,
-        Err(error) if run::is_endless(&error) => {
-            let message = format!("`git {}`: {error}", args.join(" "));
-            return Err(Error::new(Kind::Failed, "git", message)
-                .remedy("check the repository: git fsck")
-                .into());
-        }
-        Err(_) => return Ok(None),
+fn ask(root: &Path, interrupt: &Interrupt, args: &[&str]) -> Result<Option<String>> {
+    let output = match run::within(&git(root, args).apart(), LIMIT, interrupt) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        ended => checked(ended, args)?,
     };
     let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
     Ok(output.status.success().then_some(text))
+}
+
+/// How git ended by itself, well or not; that it was ended is no answer. A Ctrl-C reaches it by us alone: what is written down must get through.
+fn answered(command: &Child, args: &[&str], interrupt: &Interrupt) -> Result<Output> {
+    Ok(checked(run::within(&command.apart(), LIMIT, interrupt), args)?)
+}
+
+fn checked(ended: io::Result<Answer>, args: &[&str]) -> Result<Output, Error> {
+    let why = match ended {
+        Ok(Answer::Exited(output)) if output.status.code().is_some() => return Ok(output),
+        Ok(Answer::Exited(output)) => format!("it was ended: {}", output.status),
+        Ok(Answer::Stopped) => return Err(Error::new(Kind::Interrupted, "git", "interrupted")),
+        Ok(Answer::Late) => run::late(LIMIT),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("`git {}`: {why}", args.join(" "));
+    Err(Error::new(Kind::Failed, "git", message).remedy("check the repository: git fsck"))
 }
 
 fn without_credentials(address: &str) -> String {
@@ -234,12 +269,15 @@ mod tests {
     fn of_many_changed_files_five_are_told() {
         let sandbox = sandbox::Sandbox::new();
         let root = sandbox.clone("ada");
-        assert_eq!(changed_files(&root).unwrap(), [""; 0]);
+        assert_eq!(changed_files(&root, &Interrupt::default()).unwrap(), [""; 0]);
         std::fs::write(root.join("a b"), "").unwrap();
-        assert_eq!(changed_files(&root).unwrap(), ["\"a b\""]);
+        assert_eq!(changed_files(&root, &Interrupt::default()).unwrap(), ["\"a b\""]);
         ["c", "d", "e", "f", "g", "h"].iter().for_each(|name| std::fs::write(root.join(name), "").unwrap());
-        assert_eq!(changed_files(&root).unwrap(), ["\"a b\"", "c", "d", "e", "f", "and 2 more"]);
-        assert!(head(&root).unwrap().unwrap().is_dirty());
+        assert_eq!(
+            changed_files(&root, &Interrupt::default()).unwrap(),
+            ["\"a b\"", "c", "d", "e", "f", "and 2 more"]
+        );
+        assert!(head(&root, &Interrupt::default()).unwrap().unwrap().is_dirty());
     }
 
     #[test]

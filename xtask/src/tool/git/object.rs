@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
+use migrate::Interrupt;
 
-use super::{ask, git, last_line, named};
+use super::{answered, ask, git, last_line, named};
 use crate::error::{Error, Kind};
 use crate::name::{CommitId, RefName};
 use crate::tool::child::Child;
-use crate::tool::run;
 
 /// A tree of files that is in this repository.
 #[derive(Debug)]
@@ -72,26 +72,32 @@ pub(crate) fn set_ref(root: &Path, name: &RefName, old: Option<&CommitId>, new: 
     let before = old.map(CommitId::object).unwrap_or_default();
     let set = write(root, &["update-ref", "--end-of-options", name, new.object(), before], "");
     match set {
-        Err(error) if named(root, name)?.as_ref() == old => Err(error),
+        Err(error) if named(root, name, &Interrupt::default())?.as_ref() == old => Err(error),
         set => Ok(set.is_ok()),
     }
 }
 
 /// What a commit says; `None` where it is not in this repository.
-pub(crate) fn message(root: &Path, commit: &CommitId) -> Result<Option<String>> {
-    Ok(log(root, &["-1"], commit)?.and_then(|commits| Some(commits.into_iter().next()?.1)))
+pub(crate) fn message(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Option<String>> {
+    Ok(log(root, &["-1"], commit, interrupt)?.and_then(|commits| Some(commits.into_iter().next()?.1)))
 }
 
 /// All commits that a commit stands on, itself first, each with what it says.
-pub(crate) fn history(root: &Path, tip: &CommitId) -> Result<Vec<(CommitId, String)>> {
-    log(root, &[], tip)?.ok_or_else(|| unreadable(tip).into())
+pub(crate) fn history(root: &Path, tip: &CommitId, interrupt: &Interrupt) -> Result<Vec<(CommitId, String)>> {
+    log(root, &[], tip, interrupt)?.ok_or_else(|| unreadable(tip).into())
 }
 
 /// The commits that `tip` stands on and `base` does not, the oldest first; those of the same files are the same.
-pub(crate) fn commits_only_in(root: &Path, tip: &CommitId, base: &CommitId) -> Result<Vec<CommitId>> {
+pub(crate) fn commits_only_in(
+    root: &Path,
+    tip: &CommitId,
+    base: &CommitId,
+    interrupt: &Interrupt,
+) -> Result<Vec<CommitId>> {
     let trees = |commit: &CommitId| -> Result<Vec<(String, CommitId)>> {
         let how = ["log", "--no-color", "--no-show-signature", "--format=%T %H"];
-        let text = ask(root, &[&how, ["--end-of-options", commit.object(), "--"].as_slice()].concat())?;
+        let text =
+            ask(root, interrupt, &[&how, ["--end-of-options", commit.object(), "--"].as_slice()].concat())?;
         // None would be a chain without commits, in whose place another's is put.
         let text = text.ok_or_else(|| unreadable(commit))?;
         let lines = text.lines().filter_map(|line| line.split_once(' '));
@@ -108,9 +114,14 @@ fn unreadable(commit: &CommitId) -> Error {
 }
 
 /// Whatever the configuration says of colours, signatures and encodings.
-fn log(root: &Path, args: &[&'static str], from: &CommitId) -> Result<Option<Vec<(CommitId, String)>>> {
+fn log(
+    root: &Path,
+    args: &[&'static str],
+    from: &CommitId,
+    interrupt: &Interrupt,
+) -> Result<Option<Vec<(CommitId, String)>>> {
     let how = ["log", "-z", "--no-color", "--no-show-signature", "--encoding=UTF-8", "--format=%H%n%B"];
-    let text = ask(root, &[&how, args, &["--end-of-options", from.object(), "--"]].concat())?;
+    let text = ask(root, interrupt, &[&how, args, &["--end-of-options", from.object(), "--"]].concat())?;
     let commit = |text: &str| {
         let (id, message) = text.split_once('\n').unwrap_or((text, ""));
         Some((CommitId::parse(id)?, message.trim_end().to_owned()))
@@ -119,9 +130,15 @@ fn log(root: &Path, args: &[&'static str], from: &CommitId) -> Result<Option<Vec
 }
 
 /// The text of a file of a commit, as it was written; `None` where it has none of that name.
-pub(crate) fn blob(root: &Path, commit: &CommitId, name: &'static str) -> Result<Option<String>> {
+pub(crate) fn blob(
+    root: &Path,
+    commit: &CommitId,
+    name: &'static str,
+    interrupt: &Interrupt,
+) -> Result<Option<String>> {
     let file = format!("{}:{name}", commit.object());
-    let output = run::ended(&git(root, &["cat-file", "--end-of-options", "blob", &file]).apart())?;
+    let args = ["cat-file", "--end-of-options", "blob", &file];
+    let output = answered(&git(root, &args), &args, interrupt)?;
     Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
@@ -130,7 +147,8 @@ fn write(root: &Path, args: &[&str], input: &str) -> Result<String> {
 }
 
 fn wrote(command: &Child, name: &str, input: &str) -> Result<String> {
-    let output = run::ended(&command.apart().input(input))?;
+    // Whoever asks us to stop finds it written, or not begun.
+    let output = answered(&command.input(input), &[name], &Interrupt::default())?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
     }

@@ -74,13 +74,13 @@ pub(crate) enum Pushedness {
 }
 
 /// Whether there is an `origin`.
-pub(crate) fn has_origin(root: &Path) -> Result<bool> {
-    Ok(ask(root, &["remote", "get-url", "origin"])?.is_some())
+pub(crate) fn has_origin(root: &Path, interrupt: &Interrupt) -> Result<bool> {
+    Ok(ask(root, interrupt, &["remote", "get-url", "origin"])?.is_some())
 }
 
 /// The commit that a ref names at `origin`.
 pub(crate) fn origin_ref(root: &Path, name: &RefName, interrupt: &Interrupt) -> Result<Origin> {
-    if !has_origin(root)? {
+    if !has_origin(root, interrupt)? {
         return Ok(Origin::Nowhere);
     }
     named(&git(root, &["ls-remote", "--end-of-options", "origin", name]), name, interrupt)
@@ -88,8 +88,9 @@ pub(crate) fn origin_ref(root: &Path, name: &RefName, interrupt: &Interrupt) -> 
 
 /// All refs of Landfall's, here and at `origin` where that answers.
 pub(crate) fn refs(root: &Path, interrupt: &Interrupt) -> Result<BTreeSet<RefName>> {
-    let own = ask(root, &["for-each-ref", "--format=%(refname)", "refs/landfall/"])?.unwrap_or_default();
-    let there = if has_origin(root)? {
+    let own =
+        ask(root, interrupt, &["for-each-ref", "--format=%(refname)", "refs/landfall/"])?.unwrap_or_default();
+    let there = if has_origin(root, interrupt)? {
         let asked = ["ls-remote", "--end-of-options", "origin", "refs/landfall/*"];
         ask_origin(&git(root, &asked), interrupt)?
     } else {
@@ -123,12 +124,17 @@ fn named(command: &Child, name: &RefName, interrupt: &Interrupt) -> Result<Origi
 /// not, where it cannot be had.
 pub(crate) fn fetch(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Result<(), String>> {
     // Only in a clone that is shallow already: elsewhere it would cut history off.
-    fetch_with(root, if is_shallow(root)? { &["--depth=1"] } else { &[] }, commit.object(), interrupt)
+    fetch_with(
+        root,
+        if is_shallow(root, interrupt)? { &["--depth=1"] } else { &[] },
+        commit.object(),
+        interrupt,
+    )
 }
 
 /// Whether this clone has not all that its commits stand on.
-pub(crate) fn is_shallow(root: &Path) -> Result<bool> {
-    Ok(ask(root, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
+pub(crate) fn is_shallow(root: &Path, interrupt: &Interrupt) -> Result<bool> {
+    Ok(ask(root, interrupt, &["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
 }
 
 /// The same of a ref, with all that it stands on.
@@ -209,11 +215,11 @@ pub(crate) fn put(root: &Path, name: &RefName, commit: &CommitId) -> Result<Resu
 /// without its branch).
 pub(crate) fn is_pushed(root: &Path, commit: &CommitId, interrupt: &Interrupt) -> Result<Pushedness> {
     let commit = commit.object();
-    if !has_origin(root)? {
+    if !has_origin(root, interrupt)? {
         return Ok(Pushedness::NoOrigin);
     }
     let containing = ["for-each-ref", "--count=1", "--contains", commit, "refs/remotes/origin"];
-    if ask(root, &containing)?.is_some_and(|refs| !refs.is_empty()) {
+    if ask(root, interrupt, &containing)?.is_some_and(|refs| !refs.is_empty()) {
         return Ok(Pushedness::Yes);
     }
     let names = |line: &str| {
@@ -323,7 +329,7 @@ mod tests {
     }
 
     fn pushedness(root: &Path) -> Pushedness {
-        let head = rev_parse(root, "HEAD").unwrap().unwrap();
+        let head = rev_parse(root, "HEAD", &Interrupt::default()).unwrap().unwrap();
         is_pushed(root, &head, &Interrupt::default()).unwrap()
     }
 
@@ -362,9 +368,9 @@ mod tests {
     fn a_ref_is_swapped_only_where_it_is_what_it_was_taken_for() {
         let sandbox = Sandbox::new();
         let ada = sandbox.clone("ada");
-        let a = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let a = rev_parse(&ada, "HEAD", &Interrupt::default()).unwrap().unwrap();
         commit(&ada);
-        let b = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let b = rev_parse(&ada, "HEAD", &Interrupt::default()).unwrap().unwrap();
         let swap =
             |expected: Option<&CommitId>, new: Option<&CommitId>| swap(&ada, &name(), expected, new).unwrap();
         let (a, b) = (Some(&a), Some(&b));
@@ -407,9 +413,9 @@ mod tests {
     fn a_branch_that_is_called_like_a_ref_of_ours_is_another_one() {
         let sandbox = Sandbox::new();
         let ada = sandbox.clone("ada");
-        let head = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let head = rev_parse(&ada, "HEAD", &Interrupt::default()).unwrap().unwrap();
         commit(&ada);
-        let evil = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let evil = rev_parse(&ada, "HEAD", &Interrupt::default()).unwrap().unwrap();
         let asked = || origin_ref(&ada, &name(), &Interrupt::default()).unwrap();
         for kind in ["refs/heads", "refs/tags", "refs"] {
             let other = format!("{kind}/{NAME}");
@@ -458,7 +464,7 @@ mod tests {
         {
             git(&ada, &["config", key, value]);
         }
-        let head = rev_parse(&ada, "HEAD").unwrap().unwrap();
+        let head = rev_parse(&ada, "HEAD", &Interrupt::default()).unwrap().unwrap();
         assert_eq!(swap(&ada, &name(), None, Some(&head)).unwrap(), Swapped::Done);
         put(&ada, &name(), &head).unwrap().unwrap();
     }
