@@ -554,14 +554,15 @@ fn stoppable(source: &Source<'_>, statements: &[&[Token<'_>]]) -> Result<()> {
         }
         if let Some(excess) = views.excess(statement) {
             return Err(source
-                .error(statement[0].start, &expansion::told(kind, &head.name, excess))
+                .error(statement[0].start, &expansion::message(kind, &head.name, excess))
                 .remedy(remedy));
         }
     }
     Ok(())
 }
 
-const LESS_OF_VIEWS: &str = "name each view once in the next, or keep what comes in between in a table";
+const LESS_OF_VIEWS: &str =
+    "name each view, and each column of it, once in the next, or keep what comes in between in a table";
 const LESS_OF_COLUMNS: &str =
     "name each generated column once in the next, or declare those that others name as STORED";
 

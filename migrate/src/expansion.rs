@@ -1,32 +1,41 @@
-//! How often SQLite copies views, common table expressions and generated columns into a statement that names them: once for each
-//! mention, and for each mention in those again. Views that name the one before twice are twice as many with each.
+//! How often SQLite copies views, common table expressions, their columns and generated columns into a statement that names them: once
+//! for each mention, and for each mention in those again. Views that name the one before twice are twice as many with each.
 //!
 //! It does so before it compiles anything, and listens to nobody meanwhile (no progress handler, no authorizer, no interrupt; 16 such
 //! views took 6 s, 40 minutes), so that it has to be known beforehand.
 
+mod count;
+mod height;
 mod statement;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use self::count::{Count, Node, Sizes};
 use self::statement::Statement;
 use crate::ddl::{self, ObjectKind};
 use crate::object::written;
 use crate::schema::Row;
 use crate::token::{Token, fold, tokenize};
 
-/// What is told of an object that takes too many.
-pub(crate) fn told(kind: &str, name: &str, excess: Excess) -> String {
-    let name = written(name);
-    format!("{kind} {name} cannot be used: SQLite would copy what it names {excess}, which nobody can stop")
+/// Says of an object that it takes too many.
+pub(crate) fn message(kind: &str, name: &str, excess: Excess) -> String {
+    format!("{kind} {} cannot be used: {excess}", written(name))
 }
 
-/// Copies that a statement may take: some tenths of a second.
-const LIMIT: u64 = 10_000;
+/// Copies of views, expressions and generated columns that a statement may take: some tenths of a second.
+const COPIES: u64 = 10_000;
+
+/// Parts of expressions (names, literals, operators) that it may copy or look through: some tenths of a second.
+const WORK: u64 = 1_000_000;
 
 /// Copies one into the other: 13 ms. SQLite itself takes up to 1,000, or ends the process by its stack (1,999 generated columns, on a
 /// thread of 2 MB).
 const DEPTH: u64 = 200;
+
+/// Operators one into the other. SQLite allows each expression 1,000, and counts none of those that it copies into it: 3,600 are used,
+/// and 4,000 end the process by its stack (on a thread of 2 MB).
+const HEIGHT: u64 = 2_000;
 
 /// What of a statement is too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,33 +46,57 @@ pub(crate) enum Excess {
 
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLite would copy what it names ")?;
         match self {
-            Self::Copies(copies) => write!(f, "{copies} times over"),
-            Self::Depth(depth) => write!(f, "one into the other, {depth} deep"),
+            Self::Copies(copies) => write!(f, "{copies} times over")?,
+            Self::Depth(depth) => write!(f, "one into the other, {depth} deep")?,
         }
+        write!(f, ", and nobody can stop it meanwhile")
     }
 }
 
 /// What something becomes: itself, and all that is copied into it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Size {
     copies: u64,
     depth: u64,
+    /// Names, literals and operators.
+    parts: u64,
+    /// The parts that SQLite looks through, once for each view in between.
+    work: u64,
+    /// Operators that are one in the other.
+    height: u64,
 }
 
 impl Size {
-    const ONE: Self = Self { copies: 1, depth: 1 };
+    /// Both, one beside the other.
+    fn and(self, other: Self) -> Self {
+        Self {
+            copies: self.copies.saturating_add(other.copies),
+            depth: self.depth.max(other.depth),
+            parts: self.parts.saturating_add(other.parts),
+            work: self.work.saturating_add(other.work),
+            height: self.height.max(other.height),
+        }
+    }
 
-    /// With a copy of another in it.
-    fn add(&mut self, other: Self) {
-        self.copies = self.copies.saturating_add(other.copies);
-        self.depth = self.depth.max(other.depth + 1);
+    /// Whichever is larger, in each respect.
+    fn or(self, other: Self) -> Self {
+        Self {
+            copies: self.copies.max(other.copies),
+            depth: self.depth.max(other.depth),
+            parts: self.parts.max(other.parts),
+            work: self.work.max(other.work),
+            height: self.height.max(other.height),
+        }
     }
 
     fn excess(self) -> Option<Excess> {
         match self {
-            Self { copies, .. } if copies > LIMIT => Some(Excess::Copies(copies)),
+            Self { copies, .. } if copies > COPIES => Some(Excess::Copies(copies)),
             Self { depth, .. } if depth > DEPTH => Some(Excess::Depth(depth)),
+            Self { work, parts, .. } if work > WORK => Some(Excess::Copies(parts)),
+            Self { height, .. } if height > HEIGHT => Some(Excess::Depth(height)),
             _ => None,
         }
     }
@@ -72,10 +105,15 @@ impl Size {
 /// The views and generated columns of a schema.
 #[derive(Default)]
 pub(crate) struct Views {
-    /// What each view, and each table with generated columns, is in a statement that names it, by folded name.
-    sizes: BTreeMap<String, Size>,
+    /// What views are, and which by folded name.
+    bodies: Vec<Statement>,
+    views: BTreeMap<String, usize>,
+    /// What each table with generated columns is in a statement that names it, by folded name.
+    tables: BTreeMap<String, Size>,
     /// The same of generated columns; the largest of those of one name.
     columns: BTreeMap<String, Size>,
+    /// What is known of the views.
+    sizes: Sizes,
 }
 
 impl Views {
@@ -84,24 +122,25 @@ impl Views {
         let mut found = Self::default();
         for tokens in statements {
             if let (Some(head), Some(table)) = (ddl::head(tokens), Statement::of_table(tokens)) {
-                let sizes = generated(&table);
-                for (name, size) in &sizes {
-                    let largest = found.columns.entry(name.clone()).or_insert(*size);
-                    *largest = (*largest).max(*size);
+                for (name, size) in generated(&table) {
+                    let largest = found.columns.entry(name).or_insert(size);
+                    *largest = (*largest).or(size);
                 }
-                found.sizes.insert(fold(&head.name), size(&table, &BTreeMap::new()));
+                let size = found.count(Some(&table)).size(Node::Query(0, 0));
+                found.tables.insert(fold(&head.name), size);
             }
         }
-        let (mut views, mut bodies) = (BTreeMap::new(), Vec::new());
         for tokens in statements {
             if let Some(head) = ddl::head(tokens).filter(|head| head.kind == ObjectKind::View) {
-                views.insert(fold(&head.name), bodies.len());
-                bodies.push(Statement::of(&tokens[head.body..], &found.columns));
+                found.views.insert(fold(&head.name), found.bodies.len());
+                found.bodies.push(Statement::of(tokens, &found.columns));
             }
         }
-        let mut count = Count { views: views.clone(), ..Count::of(&bodies, &found.sizes) };
-        let sizes: Vec<_> = views.into_iter().map(|(name, view)| (name, count.size((view, 0)))).collect();
-        found.sizes.extend(sizes);
+        let mut count = found.count(None);
+        for view in 0..found.bodies.len() {
+            count.size(Node::Query(view, 0));
+        }
+        found.sizes = count.found;
         found
     }
 
@@ -131,9 +170,19 @@ impl Views {
     }
 
     fn size(&self, statement: &[Token<'_>]) -> Size {
-        let statement =
-            Statement::of_table(statement).unwrap_or_else(|| Statement::of(statement, &self.columns));
-        size(&statement, &self.sizes)
+        let statement = Statement::of(statement, &self.columns);
+        self.count(Some(&statement)).size(Node::Query(self.bodies.len(), 0))
+    }
+
+    fn count<'s>(&'s self, asked: Option<&'s Statement>) -> Count<'s> {
+        Count {
+            statements: &self.bodies,
+            asked,
+            views: &self.views,
+            tables: &self.tables,
+            known: &self.sizes,
+            found: Sizes::new(),
+        }
     }
 }
 
@@ -142,9 +191,9 @@ pub(crate) fn too_many_columns(table: &[Token<'_>]) -> Vec<String> {
     let Some(statement) = Statement::of_table(table) else { return Vec::new() };
     let mut columns = generated(&statement);
     columns.sort_by_key(|(_, size)| *size);
-    let mut kept = Size::ONE;
+    let mut kept = Size { copies: 1, depth: 1, ..Size::default() };
     let fits = |(_, size): &&(String, Size)| {
-        kept.add(*size);
+        kept = kept.and(Size { depth: size.depth + 1, ..*size });
         kept.excess().is_none()
     };
     let fitting = columns.iter().take_while(fits).count();
@@ -153,83 +202,10 @@ pub(crate) fn too_many_columns(table: &[Token<'_>]) -> Vec<String> {
 
 /// The generated columns of a table.
 fn generated(table: &Statement) -> Vec<(String, Size)> {
-    let known = BTreeMap::new();
-    let mut count = Count::of(std::slice::from_ref(table), &known);
-    let columns = table.own.iter().flat_map(|(name, parts)| parts.iter().map(move |part| (name, *part)));
-    columns.map(|(name, part)| (name.clone(), count.size((0, part)))).collect()
-}
-
-fn size(statement: &Statement, known: &BTreeMap<String, Size>) -> Size {
-    Count::of(std::slice::from_ref(statement), known).size((0, 0))
-}
-
-/// A part of one of the statements.
-type Place = (usize, usize);
-
-/// Goes through what names what without calling itself: a chain may be longer than the stack of a thread is.
-struct Count<'s> {
-    statements: &'s [Statement],
-    /// Which of the statements are views, by folded name.
-    views: BTreeMap<String, usize>,
-    /// What is known of other names.
-    known: &'s BTreeMap<String, Size>,
-    /// What is known of the parts.
-    sizes: BTreeMap<Place, Size>,
-}
-
-/// A part on the way.
-struct Way {
-    place: Place,
-    size: Size,
-    /// The parts that it names and that are not added yet.
-    left: Vec<Place>,
-}
-
-impl<'s> Count<'s> {
-    fn of(statements: &'s [Statement], known: &'s BTreeMap<String, Size>) -> Self {
-        Self { statements, views: BTreeMap::new(), known, sizes: BTreeMap::new() }
-    }
-
-    fn size(&mut self, whole: Place) -> Size {
-        let mut ways = vec![self.way(whole)];
-        // A view that names itself is refused by SQLite, and an expression that does is taken once.
-        let mut under_way = BTreeSet::from([whole]);
-        let mut result = Size::ONE;
-        while let Some(way) = ways.last_mut() {
-            let Some(place) = way.left.pop() else {
-                result = way.size;
-                under_way.remove(&way.place);
-                self.sizes.insert(way.place, result);
-                ways.pop();
-                if let Some(outer) = ways.last_mut() {
-                    outer.size.add(result);
-                }
-                continue;
-            };
-            if let Some(size) = self.sizes.get(&place) {
-                way.size.add(*size);
-            } else if under_way.insert(place) {
-                ways.push(self.way(place));
-            }
-        }
-        result
-    }
-
-    fn way(&self, place: Place) -> Way {
-        let statement = &self.statements[place.0];
-        let part = &statement.parts[place.1];
-        let mut way = Way { place, size: part.size, left: Vec::new() };
-        for name in &part.names {
-            if let Some(parts) = statement.own.get(name) {
-                way.left.extend(parts.iter().map(|part| (place.0, *part)));
-            } else if let Some(view) = self.views.get(name) {
-                way.left.push((*view, 0));
-            } else if let Some(size) = self.known.get(name) {
-                way.size.add(*size);
-            }
-        }
-        way
-    }
+    let views = Views::default();
+    let mut count = views.count(Some(table));
+    let items = table.arms[0].items.iter().enumerate();
+    items.filter_map(|(at, item)| Some((item.name.clone()?, count.size(Node::Item(0, 0, at))))).collect()
 }
 
 #[cfg(test)]
@@ -306,6 +282,91 @@ mod tests {
         let views =
             ["CREATE VIEW a AS SELECT * FROM b".to_owned(), "CREATE VIEW b AS SELECT * FROM a".to_owned()];
         assert!(copies(&views, "SELECT * FROM a, b") < 10, "views that name each other");
+    }
+
+    fn parts(schema: &[String], statement: &str) -> u64 {
+        let tokens: Vec<_> = schema.iter().map(|sql| tokenize(sql).unwrap()).collect();
+        let views = Views::of(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        views.size(&tokenize(statement).unwrap()).work
+    }
+
+    #[test]
+    fn columns_that_name_one_of_the_view_before_twice_double_with_each() {
+        let forms: [fn(String) -> String; 22] = [
+            |v| format!("SELECT x + x AS x FROM {v}"),
+            |v| format!("SELECT x + x x FROM {v}"),
+            |v| format!("SELECT 1, \"x\" || [X] AS `x`, 2 FROM {v}"),
+            |v| format!("SELECT a.x + a.x AS x FROM {v} a"),
+            |v| format!("SELECT {v}.x + main.{v}.x AS x FROM main.{v}"),
+            |v| format!("SELECT max(x, x) AS x FROM t, {v} AS b WHERE x > 1"),
+            |v| format!("SELECT CASE WHEN x > 1 THEN x ELSE 0 END AS x FROM t JOIN {v} ON t.a = 1"),
+            |v| format!("SELECT DISTINCT x IS DISTINCT FROM x AS x FROM {v}"),
+            |v| format!("SELECT x + x AS x FROM (SELECT * FROM {v})"),
+            |v| format!("SELECT x FROM (SELECT b.x + b.x AS x FROM (SELECT x FROM {v}) b)"),
+            |v| format!("SELECT c.x FROM (SELECT a.* FROM t, (SELECT 1 AS y, x + x AS x FROM {v}) AS a) c"),
+            |v| format!("WITH a AS (SELECT x FROM {v}), b (y) AS (SELECT x + x FROM a) SELECT y AS x FROM b"),
+            |v| format!("WITH a (x, y) AS (SELECT 1, * FROM {v}) SELECT y + y AS x FROM a"),
+            |v| format!("SELECT \"x + 1\" + \"x + 1\" AS x FROM (SELECT x + 1 FROM {v})"),
+            |v| format!("SELECT \"x:1\" + \"x:1\" AS x FROM (SELECT 1 AS x, x FROM {v})"),
+            |v| format!("SELECT y + y AS x FROM (SELECT 1 AS y UNION ALL SELECT * FROM {v})"),
+            |v| format!("SELECT y + y AS x FROM (SELECT 1 AS y UNION ALL SELECT x FROM {v})"),
+            |v| format!("SELECT (SELECT x + x) AS x FROM {v}"),
+            |v| format!("SELECT (SELECT x + {v}.x FROM t WHERE a > 5) AS x FROM {v}"),
+            |v| format!("SELECT x + x AS x FROM t LEFT JOIN ({v} AS a JOIN u) USING (a)"),
+            |v| format!("SELECT sum(x) OVER (PARTITION BY y ORDER BY x) AS x, 1 FROM {v}"),
+            |v| format!("SELECT x + x AS x FROM {v} ORDER BY x LIMIT 5"),
+        ];
+        for form in forms {
+            let views = chain(16, form);
+            let found = parts(&views, "SELECT x FROM v16");
+            assert!((1 << 16..1 << 23).contains(&found), "{}: {found}", views[1]);
+        }
+        let named = |n: usize| format!("CREATE VIEW v{n} (a, x) AS SELECT 1, x + x FROM v{}", n - 1);
+        let views: Vec<_> = iter::once("CREATE VIEW v0 AS SELECT a AS x FROM t".to_owned())
+            .chain((1..=16).map(named))
+            .collect();
+        for whole in ["SELECT x FROM v16", "SELECT * FROM v16", "INSERT INTO t SELECT v.x FROM v16 AS v"] {
+            assert!(parts(&views, whole) > 1 << 16, "{whole}");
+        }
+    }
+
+    #[test]
+    fn columns_that_are_passed_on_or_are_others_do_not_double() {
+        let forms: [fn(String) -> String; 9] = [
+            |v| format!("SELECT * FROM {v}"),
+            |v| format!("SELECT x, 1 AS a, 2 AS b FROM {v} WHERE x > 5 ORDER BY x"),
+            |v| format!("SELECT x, b.y + b.y AS y FROM {v}, (SELECT 1 AS y) b"),
+            |v| format!("SELECT t.a + t.a AS a, x FROM t JOIN {v} ON t.a = x"),
+            |v| format!("SELECT v.x FROM {v} AS v WHERE v.x > 1 AND v.x < 7 AND v.x <> 5"),
+            |v| format!("SELECT x, (SELECT t.y + t.y FROM t WHERE t.a = b.x) AS y FROM {v} b"),
+            |v| format!("SELECT x, count(*) AS n FROM {v} GROUP BY x HAVING count(*) > 1"),
+            |v| format!("SELECT x + 1 AS x FROM {v}"),
+            |v| format!("WITH w AS (SELECT x FROM {v}) SELECT w.* FROM w WHERE x IN (SELECT 1 AS x)"),
+        ];
+        for form in forms {
+            let views = chain(20, form);
+            let found = parts(&views, "SELECT * FROM v20");
+            assert!(found < 2_000, "{}: {found}", views[1]);
+        }
+    }
+
+    #[test]
+    fn operators_add_up_from_view_to_view() {
+        let height = |views: usize, operators: usize| {
+            let views = chain(views, |v| format!("SELECT x{} AS x FROM {v}", " + 1".repeat(operators)));
+            let tokens: Vec<_> = views.iter().map(|sql| tokenize(sql).unwrap()).collect();
+            let all = Views::of(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            all.size(&tokenize(&format!("SELECT x FROM v{}", views.len() - 1)).unwrap()).height
+        };
+        assert_eq!(height(10, 90), 900);
+        assert_eq!(height(1, 900), 900);
+        let wide = |expression: &str| {
+            let sql = format!("CREATE VIEW v AS SELECT {expression} AS x FROM t");
+            Views::default().size(&tokenize(&sql).unwrap()).height
+        };
+        assert_eq!(wide(&format!("CASE {} END", "WHEN a = 1 THEN a + 1 ".repeat(300))), 2);
+        assert_eq!(wide(&format!("max({}1)", "a + 1, ".repeat(300))), 2);
+        assert_eq!(wide("a + (b * (c - f(d / 1)))"), 7);
     }
 
     /// A table whose columns name the one before twice.

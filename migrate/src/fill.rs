@@ -148,7 +148,7 @@ impl Filling<'_> {
         let views = Views::of_rows(&self.live.rows);
         if let Some(excess) = views.excess(&tokenize(self.select).unwrap_or_default()) {
             return Err(self.wrong(
-                &format!("cannot be read: SQLite would copy what it names {excess}, which nobody can stop"),
+                &format!("cannot be read: {excess}"),
                 "name the tables in the SELECT, in place of views that are made of views",
             ));
         }

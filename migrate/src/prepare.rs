@@ -477,7 +477,7 @@ impl<'g, 'd> Ground<'g, 'd> {
                 let Source::Using { expression, line } = &column.source else { continue };
                 let sql = format!("SELECT ({expression}) FROM {}", quote(&table.from));
                 let why = match views.excess(&tokenize(&sql).unwrap_or_default()) {
-                    Some(excess) => Some(format!("SQLite would copy what it names {excess}")),
+                    Some(excess) => Some(excess.to_string()),
                     None => match or_refusal(conn.prepare(&sql)) {
                         Ok(Ok(_)) => None,
                         Ok(Err(words)) => Some(words),

@@ -65,7 +65,7 @@ fn stoppable(execution: &Execution<'_>) -> Result<(), Failure> {
     let views = Views::of_rows(execution.live.rows.iter().chain(&execution.declared.schema.rows));
     for step in execution.steps {
         if let Some(excess) = views.excess(&tokenize(&step.sql).unwrap_or_default()) {
-            let clause = format!("would have SQLite copy views and expressions {excess}, in `{}`", step.sql);
+            let clause = format!("would not end: {excess}, in `{}`", step.sql);
             return Err(Failure::Evidence { object: step.table.clone(), clause });
         }
     }

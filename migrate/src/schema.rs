@@ -365,7 +365,7 @@ fn endless(rows: &[Row]) -> Option<Error> {
     let mut uses = rows.iter().filter(|row| views.concern(&row.kind));
     uses.find_map(|row| {
         let tokens = token::tokenize(&row.sql).unwrap_or_default();
-        let message = expansion::told(&row.kind, &row.name, views.excess(&tokens)?);
+        let message = expansion::message(&row.kind, &row.name, views.excess(&tokens)?);
         Some(
             Error::new(ErrorKind::Database, &row.name, message)
                 .unchanged()
