@@ -51,12 +51,16 @@ fn text<'a>(call: &'a Context<'_>, argument: usize) -> rusqlite::Result<&'a str>
 }
 
 fn finds(words: &str, first: &str, last: &str) -> bool {
-    let name = folded(&format!("{first} {last}"));
+    let name = folded(&[first, last].join(" "));
     words.split(' ').all(|word| name.contains(word))
 }
 
 /// Without its letter case. Letter by letter: a whole text would make Σ at its end another letter than inside.
 fn folded(text: &str) -> String {
+    // Most names are ASCII, and a search does little else than this: letter by letter it takes three times as long in all.
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
@@ -84,6 +88,12 @@ mod tests {
         assert!(found("straße", "STRASSE", "x") && found("STRASSE", "Straße", "x"));
         assert!(found("σίσυφος", "ΣΊΣΥΦΟΣ", "x") && found("ΣΊΣ", "Σίσυφος", "x"));
         assert!(!found("eva", "Éva", "x"));
+    }
+
+    #[test]
+    fn ascii_is_folded_as_every_other_letter_is() {
+        let ascii = String::from_iter('\0'..='\x7f');
+        assert_eq!(format!("{}é", folded(&ascii)), folded(&format!("{ascii}É")));
     }
 
     #[test]
