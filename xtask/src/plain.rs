@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
-use migrate::shown;
+use migrate::{shown, shown_in_line};
 use serde_json::Value;
+
+use crate::text::cut;
 
 /// What is executed, compared, sent back or read as a document of its own, and has to stay what it is: a machine is made from the
 /// configuration of another (`rollback::a_machine_whose_host_is_gone_…`), and tables are found by their names.
@@ -29,6 +31,16 @@ pub(crate) fn json(document: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// How much is quoted, in characters.
+const QUOTED: usize = 2000;
+
+/// What others say, in quotation marks and on one line: nobody is to take it for ours, or to type it as if we had said so.
+pub(crate) fn quoted(words: &str) -> String {
+    // No mark of theirs ends it.
+    let words = cut(&text(words), QUOTED).replace('"', "'");
+    format!("\"{}\"", shown_in_line(&words))
 }
 
 /// What goes to a terminal or a log: where all of it can be seen, with its colours; else written out, without them.
@@ -69,6 +81,13 @@ mod tests {
 
     const EVIL: &str =
         "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}\u{1b}[2J\r\u{8}\u{9b}1m\u{202e}é\n\tend\u{0}";
+
+    #[test]
+    fn what_others_say_is_quoted_on_one_line_and_does_not_end_its_quotation_by_itself() {
+        let said = "gone\n::error::x\u{1b}[2J\" (type this: rm -rf /) \\";
+        assert_eq!(quoted(said), r#""gone\n\u{3a}:error::x' (type this: rm -rf /) \""#);
+        assert_eq!(quoted(&"x".repeat(3_000)).chars().count(), QUOTED + 3);
+    }
 
     #[test]
     fn colours_go_and_what_cannot_be_seen_is_written_out() {

@@ -1,7 +1,7 @@
 //! Approvals: what is lacking is told with the flags that give it; what was given goes along to the boot, for one plan.
 
 use anyhow::Result;
-use migrate::{Approval, Plan, Prepared};
+use migrate::{Approval, Hazard, Plan, Prepared};
 
 use crate::name::Variable;
 use crate::text::shell_word;
@@ -11,14 +11,18 @@ pub(crate) fn guard(prepared: &Prepared<'_>, command: &str) -> Result<()> {
     let Err(mut error) = prepared.guard() else {
         return Ok(());
     };
-    let stopping = prepared.report().hazards().filter(|hazard| hazard.stops());
-    let approvals: Option<Vec<_>> = stopping.map(|hazard| hazard.approval.as_ref()).collect();
-    if let Some(approvals) = approvals {
-        let flags =
-            approvals.iter().map(|approval| format!(" --allow {}", shell_word(&approval.to_string())));
-        error.remedy = format!("to accept it: {command}{}", flags.collect::<String>());
+    let stopping: Vec<_> = prepared.report().hazards().filter(|hazard| hazard.stops()).collect();
+    if let Some(remedy) = told(&stopping, command) {
+        error.remedy = remedy;
     }
     Err(error.into())
+}
+
+/// The command line that approves all of what stops a plan; `None` where nothing does.
+pub(crate) fn told(stopping: &[&Hazard], command: &str) -> Option<String> {
+    let approvals: Vec<_> = stopping.iter().map(|hazard| hazard.approval.as_ref()).collect::<Option<_>>()?;
+    let flags = approvals.iter().map(|approval| format!(" --allow {}", shell_word(&approval.to_string())));
+    Some(format!("to accept it: {command}{}", flags.collect::<String>()))
 }
 
 /// What a boot is told of what was approved: it counts for this very plan.

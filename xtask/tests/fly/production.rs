@@ -123,10 +123,10 @@ fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
     unknown   production       `fly machine exec`: the machine had no answer in time
     mend it: see https://status.flyio.net, then run the command again
     ");
-    insta::assert_snapshot!(told(1, json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @"
-    unknown   production       `app inspect --format json` failed on [MACHINE], which says: there is no database /data/db (name a database file that exists)
+    insta::assert_snapshot!(told(1, json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @r#"
+    unknown   production       `app inspect --format json` failed on [MACHINE], which says: "there is no database /data/db (name a database file that exists)"
     mend it: look at the machine: fly machine status [MACHINE] -a simapp
-    ");
+    "#);
 }
 
 #[test]

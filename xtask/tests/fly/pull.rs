@@ -304,16 +304,16 @@ fn a_copy_that_does_not_come_about_is_told_in_the_machines_words() {
         let answer = json!({"status": 200, "body": {"stdout": app("", status)["stdout"]}});
         Production::new(&home, &looks(9, &answer)).fails(1, &[])
     };
-    insta::assert_snapshot!(told(&failed("a copy of /data/db needs up to 9 MiB in /data and only 3 MiB are free; nothing was changed", "free some space there, or enlarge the volume")), @"
-    error: the copy on machine [MACHINE] failed: a copy of /data/db needs up to 9 MiB in /data and only 3 MiB are free; nothing was changed
-    free some space there, or enlarge the volume
-    ");
-    insta::assert_snapshot!(told(&failed("/data/db.pull-x cannot be used: the process that made it died before it was complete", "remove what is left with: app backup /data/db.pull-x --discard")), @"
-    error: the copy on machine [MACHINE] failed: /data/db.pull-x cannot be used: the process that made it died before it was complete
-    run the command again
-    ");
+    insta::assert_snapshot!(told(&failed("a copy of /data/db needs up to 9 MiB in /data and only 3 MiB are free; nothing was changed", "free some space there, or enlarge the volume")), @r#"
+    error: the copy on machine [MACHINE] failed; it says: "a copy of /data/db needs up to 9 MiB in /data and only 3 MiB are free; nothing was changed (free some space there, or enlarge the volume)"; nothing was pulled
+    mend what it says, where it is more than an interruption, and pull again: cargo xtask pull
+    "#);
+    insta::assert_snapshot!(told(&failed("/data/db.pull-x cannot be used: the process that made it died before it was complete", "remove what is left with: app backup /data/db.pull-x --discard")), @r#"
+    error: the copy on machine [MACHINE] failed; it says: "/data/db.pull-x cannot be used: the process that made it died before it was complete (remove what is left with: app backup /data/db.pull-x --discard)"; nothing was pulled
+    mend what it says, where it is more than an interruption, and pull again: cargo xtask pull
+    "#);
     insta::assert_snapshot!(told(&state("absent")), @"
-    error: the copy on machine [MACHINE] is gone before it was fetched: the machine was started anew, or somebody removed it
+    error: the copy on machine [MACHINE] is gone before it was fetched: the machine was started anew, or somebody removed it; nothing was pulled
     run the command again
     ");
 }
@@ -503,16 +503,16 @@ fn what_earlier_pulls_left_is_removed_and_what_others_work_on_stays() {
     app backup /data/db.pull-simapp-[TIME]-[RANDOM]
     app backup /data/db.pull-simapp-[TIME]-[RANDOM]
     ");
-    insta::assert_snapshot!(production.plain(&said.stderr), @"
+    insta::assert_snapshot!(production.plain(&said.stderr), @r#"
          Removed /data/db.pull-simapp-[TIME]-[RANDOM] (4.1 kB), which an earlier pull had left
          Removed /data/db.pull-it's odd (4.1 kB), which an earlier pull had left
     note: /data/db.pull-simapp-[TIME]-[RANDOM] on machine [MACHINE] stays: another pull is making it
     note: /data/db.pull-simapp-[TIME]-[RANDOM] on machine [MACHINE] stays: another pull, begun less than 6 hours ago, may be fetching it
          Removed /data/db.pull-simapp-[TIME]-[RANDOM] (4.1 kB), which an earlier pull had left
          Copying the database on machine [MACHINE]
-    error: the copy on machine [MACHINE] failed: no
-    no
-    ");
+    error: the copy on machine [MACHINE] failed; it says: "no (no)"; nothing was pulled
+    mend what it says, where it is more than an interruption, and pull again: cargo xtask pull
+    "#);
 }
 
 /// Starts a pull, asks it to stop once `begun` says so; what it said.

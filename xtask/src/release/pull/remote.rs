@@ -7,7 +7,7 @@ use anyhow::Result;
 use migrate::{Backup, Interrupt};
 use serde::Deserialize;
 
-use super::folder;
+use super::{NOTHING, folder};
 use crate::error::{Error, Kind};
 use crate::name::{MachineId, PathThere};
 use crate::release::production::{self, AppError, Trouble};
@@ -157,7 +157,7 @@ impl Copy<'_> {
         let mut failures = 0;
         loop {
             match self.ask(self.command().and("--status")) {
-                Ok(Status { state: State::Running, .. }) => failures = 0,
+                Ok(Status { state: State::Running, .. }) if begun.elapsed() < FETCHED_WITHIN => failures = 0,
                 Ok(status) => return Ok(self.ended(status)?),
                 Err(trouble) if failures + 1 == PATIENCE || interrupt.is_raised() => {
                     return Err(Error::from(trouble).into());
@@ -175,17 +175,25 @@ impl Copy<'_> {
         match status {
             Status { state: State::Done, backup: Some(backup), .. } => Ok(backup),
             Status { error: Some(error), .. } => {
-                let message = format!("the copy on machine {machine} failed: {}", error.message);
-                // What it would have removed by hand is removed by us.
-                let by_hand = error.remedy.contains("--discard");
-                let remedy = if by_hand { "run the command again" } else { error.remedy.as_str() };
-                Err(Error::new(Kind::Failed, &self.file, message).remedy(remedy))
+                let message = format!("the copy on machine {machine} failed; it says: {}", error.said());
+                // What it left there is removed by us.
+                let remedy = "mend what it says, where it is more than an interruption, and pull again: cargo xtask pull";
+                Err(Error::new(Kind::Failed, &self.file, message).changed(NOTHING).remedy(remedy))
+            }
+            Status { state: State::Running, .. } => {
+                let hours = FETCHED_WITHIN.as_secs() / 3600;
+                let message =
+                    format!("machine {machine} has been copying for {hours} hours, and was asked to stop");
+                let remedy = format!("see what it does: fly logs --no-tail -a {}", self.fly.app());
+                Err(Error::new(Kind::Failed, &self.file, message).changed(NOTHING).remedy(remedy))
             }
             Status { .. } => {
                 let message = format!(
                     "the copy on machine {machine} is gone before it was fetched: the machine was started anew, or somebody removed it"
                 );
-                Err(Error::new(Kind::Failed, &self.file, message).remedy("run the command again"))
+                Err(Error::new(Kind::Failed, &self.file, message)
+                    .changed(NOTHING)
+                    .remedy("run the command again"))
             }
         }
     }

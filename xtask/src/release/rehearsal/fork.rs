@@ -11,11 +11,12 @@ use migrate::{Outcome, Report};
 use super::{LastChange, Stage, Tried};
 use crate::error::{Error, Kind};
 use crate::name::{MachineId, MachineName, Tag, Variable, VolumeId, VolumeName};
+use crate::plain;
 use crate::release::approval;
 use crate::release::downtime::{self, Basis, Measured};
 use crate::release::image;
 use crate::release::machine_log;
-use crate::release::production::{self, AppError, Production, Trouble};
+use crate::release::production::{self, Production, Trouble};
 use crate::release::temporary::Temporary;
 use crate::release::unique;
 use crate::tool::fly::{CommandThere, Fly, Machine, MachineConfig, NewMachine};
@@ -133,10 +134,27 @@ impl Stage<'_> {
         let command = CommandThere::new("app migrate --dry-run --format json").allowing(&self.wanted.allow);
         let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         fly.destroy_machine(&id)?;
-        match (answered.report, answered.error.map(AppError::into_refusal)) {
-            (_, Some(Err(trouble))) => Err(failed(trouble).into()),
-            (Some(report), refused) => Ok((report, refused.and_then(Result::ok).map(Into::into))),
-            (None, _) => {
+        match (answered.report.map(in_its_words), answered.error) {
+            (Some(report), None) => Ok((report, None)),
+            (report, Some(error)) => {
+                let stopping: Vec<_> =
+                    report.iter().flat_map(Report::hazards).filter(|hazard| hazard.stops()).collect();
+                let remedy = approval::told(&stopping, "cargo xtask rehearse --fork")
+                    .unwrap_or_else(|| MEND.to_owned());
+                match (report, error.refusal(remedy)) {
+                    (Some(report), Some(refused)) => Ok((report, Some(refused.into()))),
+                    _ => {
+                        let message =
+                            format!("`{command}` failed on the fork's machine, which says: {}", error.said());
+                        Err(failed(Trouble::new(
+                            message,
+                            "run the command again: cargo xtask rehearse --fork",
+                        ))
+                        .into())
+                    }
+                }
+            }
+            (None, None) => {
                 Err(failed(Trouble::new("the fork's machine told no plan", "please report this")).into())
             }
         }
@@ -168,7 +186,7 @@ impl Stage<'_> {
             replaced: made.map(|seconds| Measured { seconds, basis: Basis::Fork, source }),
             copy: last.copy,
             sqlite: last.sqlite,
-            ..self.tried(config, last.report, last.seconds, None)
+            ..self.tried(config, in_its_words(last.report), last.seconds, None)
         })
     }
 
@@ -246,6 +264,22 @@ impl Stage<'_> {
     }
 }
 
+/// What mends a refusal that no approval lifts; the machine's own words say more.
+const MEND: &str = "mend the schema, or give the directive that is missing, and rehearse again";
+
+/// The report with what it advises as the machine's own words, and without lines to paste or statements to run: nobody is to type what a
+/// machine says as if we said it. Approvals are by a grammar.
+fn in_its_words(mut report: Report) -> Report {
+    let planned = report.plan.iter_mut().flat_map(|plan| &mut plan.hazards);
+    for hazard in planned.chain(&mut report.hazards) {
+        if !hazard.remedy.is_empty() {
+            hazard.remedy = format!("the machine says: {}", plain::quoted(&hazard.remedy));
+        }
+        (hazard.edit, hazard.query) = (None, None);
+    }
+    report
+}
+
 /// It is gone once it has ended: its log is what is left.
 fn ended(fly: &Fly<'_>, machine: &MachineId, command: &[&str]) -> anyhow::Error {
     let last = machine_log::told(&fly.logs(machine));
@@ -260,5 +294,41 @@ fn failed(trouble: Trouble) -> Error {
 impl Drop for Leftovers<'_> {
     fn drop(&mut self) {
         self.made.take_away(self.fly, self.app, "paid for", self.ui);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use migrate::{Declared, Settings};
+
+    use super::*;
+
+    #[test]
+    fn what_a_fork_advises_stays_its_own_words_and_its_approvals_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, db) = (Settings::default(), folder.path().join("db"));
+        let schema = |text: &str| {
+            let file = folder.path().join("schema.sql");
+            std::fs::write(&file, text).unwrap();
+            Declared::read(&file, &settings).unwrap()
+        };
+        let old = schema(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);\nINSERT INTO t (id, a) VALUES (1, 'x');\n",
+        );
+        migrate::make(&db, &old, &settings).unwrap();
+        let declared = schema("CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT NOT NULL);\n");
+        let prepared = migrate::prepare(&db, &declared, &settings, &mut ());
+        let report = match prepared {
+            Ok(prepared) => prepared.report().clone(),
+            Err(error) => *error.report.unwrap(),
+        };
+        let advice: Vec<_> = report.hazards().map(|hazard| hazard.remedy.clone()).collect();
+        assert!(!advice.is_empty() && advice.iter().all(|text| !text.is_empty()), "{advice:?}");
+        let told = in_its_words(report.clone());
+        for (before, after) in report.hazards().zip(told.hazards()) {
+            assert_eq!(after.remedy, format!("the machine says: {}", plain::quoted(&before.remedy)));
+            assert_eq!((&after.edit, &after.query), (&None, &None));
+            assert_eq!((&after.approval, &after.message), (&before.approval, &before.message));
+        }
     }
 }
