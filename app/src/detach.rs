@@ -37,9 +37,9 @@ pub(crate) fn start(
     };
     spawn().map_err(|error| {
         let file = file.display().to_string();
-        let message =
-            format!("the process that was to make {file} cannot be started: {error}; nothing was copied");
+        let message = format!("the process that was to make {file} cannot be started: {error}");
         Error::new(ErrorKind::Database, &file, message)
+            .unchanged()
             .remedy(format!("make it without a process of its own: app backup {file}"))
     })
 }
@@ -55,12 +55,9 @@ pub(crate) fn settle(file: &Path, state: &Path) -> Result<State, Error> {
     };
     let by_hand = || {
         let file = file.display().to_string();
-        Error::new(
-            ErrorKind::Usage,
-            "--detached",
-            "--detached is for the process that --detach starts; nothing was copied",
-        )
-        .remedy(format!("write: app backup {file} --detach"))
+        Error::new(ErrorKind::Usage, "--detached", "--detached is for the process that --detach starts")
+            .unchanged()
+            .remedy(format!("write: app backup {file} --detach"))
     };
     inherited().ok().flatten().ok_or_else(by_hand)
 }

@@ -26,10 +26,10 @@ pub(crate) fn discard(database: &Database, file: &Path) -> Result<Discarded, Err
     let name = file.file_name();
     let known = set_aside::all(database).into_iter().find(|aside| aside.file.file_name() == name);
     let Some(aside) = known else {
-        let message = format!("{shown} is no database that was set aside; nothing was removed");
-        return Err(
-            Error::new(ErrorKind::Usage, shown, message).remedy("name one of those that app status lists")
-        );
+        let message = format!("{shown} is no database that was set aside");
+        return Err(Error::new(ErrorKind::Usage, shown, message)
+            .unchanged()
+            .remedy("name one of those that app status lists"));
     };
     let removed = aside.file.symlink_metadata().and_then(|facts| {
         record::forget(&Database { path: aside.file.clone(), by_default: false })?;

@@ -323,8 +323,9 @@ impl Copying<'_> {
         }
         if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
             let to = self.to.display().to_string();
-            let message = format!("the disk of {to} is full; nothing was copied");
+            let message = format!("the disk of {to} is full");
             return Error::new(ErrorKind::Space, to, message)
+                .unchanged()
                 .remedy("free some space there and run the command again");
         }
         explain(self.db, error, self.settings)
@@ -332,10 +333,10 @@ impl Copying<'_> {
 
     fn cannot_scrub(&self, why: &str) -> Error {
         let db = self.db.display().to_string();
-        let message = format!(
-            "a scrubbed copy of {db} cannot be made here: {why}, which only the service registers; nothing was copied"
-        );
+        let message =
+            format!("a scrubbed copy of {db} cannot be made here: {why}, which only the service registers");
         Error::new(ErrorKind::Hazard, db, message)
+            .unchanged()
             .remedy("make the copy without a scrub, and scrub it where the service registers that")
     }
 
@@ -353,20 +354,21 @@ impl Copying<'_> {
 
     fn missing(&self) -> Error {
         let db = self.db.display().to_string();
-        let message = format!("there is no database {db}; nothing was copied");
-        Error::new(ErrorKind::Database, db, message).remedy("name a database file that exists")
+        let message = format!("there is no database {db}");
+        Error::new(ErrorKind::Database, db, message).unchanged().remedy("name a database file that exists")
     }
 
     fn exists(&self, file: &Path, remedy: &str) -> Error {
         let file = file.display().to_string();
-        let message = format!("the file {file} exists already; nothing was copied");
-        Error::new(ErrorKind::Database, file, message).remedy(remedy)
+        let message = format!("the file {file} exists already");
+        Error::new(ErrorKind::Database, file, message).unchanged().remedy(remedy)
     }
 
     fn cannot_make(&self, error: &io::Error) -> Error {
         let to = self.to.display().to_string();
-        let message = format!("the copy {to} cannot be made: {}; nothing was copied", io_reason(error));
+        let message = format!("the copy {to} cannot be made: {}", io_reason(error));
         Error::new(ErrorKind::Database, to, message)
+            .unchanged()
             .remedy("name a file in a folder that exists and can be written")
     }
 }

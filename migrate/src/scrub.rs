@@ -133,14 +133,15 @@ impl<'s> Statement<'s> {
     fn refused(&self, what: &str) -> Error {
         let Self { number, shown, .. } = self;
         let object = format!("statement {number} of the scrub");
-        wrong(&object, format!("{object} is refused for {what}; nothing was copied\n  {shown}"))
+        wrong(&object, format!("{object} is refused for {what}\n  {shown}"))
     }
 
     fn failed(&self, reason: &str) -> Error {
         let Self { number, shown, .. } = self;
         let object = format!("statement {number} of the scrub");
-        let message = format!("{object} failed: {reason}; nothing was copied\n  {shown}");
+        let message = format!("{object} failed: {reason}\n  {shown}");
         Error::new(ErrorKind::Apply, object, message)
+            .unchanged()
             .remedy("correct it: it runs on a copy, in one transaction with the others")
     }
 }
@@ -161,7 +162,7 @@ fn without_values(error: &rusqlite::Error) -> String {
 }
 
 fn wrong(object: &str, message: String) -> Error {
-    Error::new(ErrorKind::Usage, object, message).remedy(
+    Error::new(ErrorKind::Usage, object, message).unchanged().remedy(
         "write UPDATE, DELETE or INSERT statements, with ; between them, that change rows of the copy",
     )
 }
@@ -242,16 +243,15 @@ fn forget_terms(copy: &Connection, index: &VirtualTable) -> Result<(), Fault> {
         Err(error) if is_of_the_machine(&error) => Err(error.into()),
         Err(error) => {
             let reason = sqlite_message(&error);
-            let message = format!(
-                "the full-text index {name} would keep old terms, and cannot be rebuilt: {reason}; nothing was copied"
-            );
+            let message =
+                format!("the full-text index {name} would keep old terms, and cannot be rebuilt: {reason}");
             let remedy = match stand_in::tokenizer_of(&reason) {
                 Some(_) => "make the copy without a scrub, and scrub it where the service registers that",
                 _ => {
                     "mend the index: its content table has to be there, with every column that the index names"
                 }
             };
-            Err(Fault::Told(Error::new(ErrorKind::Apply, name, message).remedy(remedy)))
+            Err(Fault::Told(Error::new(ErrorKind::Apply, name, message).unchanged().remedy(remedy)))
         }
     }
 }
@@ -273,11 +273,12 @@ fn refuse_terms(copy: &Connection, index: &VirtualTable) -> Result<(), Fault> {
     if any.is_none() {
         return Ok(());
     }
-    let message = format!(
-        "the full-text index {name} would keep old terms, and has no content to be rebuilt from; nothing was copied"
-    );
+    let message =
+        format!("the full-text index {name} would keep old terms, and has no content to be rebuilt from");
     Err(Fault::Told(
-        Error::new(ErrorKind::Usage, name, message).remedy(format!("empty it in the scrub: {remedy}")),
+        Error::new(ErrorKind::Usage, name, message)
+            .unchanged()
+            .remedy(format!("empty it in the scrub: {remedy}")),
     ))
 }
 

@@ -192,8 +192,8 @@ impl Pull {
 
     fn in_the_way(&self, other: &Path) -> Error {
         let (file, other) = (self.file.display(), other.display());
-        let message = format!("the file {other} exists already; nothing was copied");
-        Error::new(ErrorKind::Database, file.to_string(), message).remedy(format!(
+        let message = format!("the file {other} exists already");
+        Error::new(ErrorKind::Database, file.to_string(), message).unchanged().remedy(format!(
             "see what it is with: app backup {file} --status; remove it with: app backup {file} --discard"
         ))
     }
@@ -201,10 +201,8 @@ impl Pull {
     fn not_stopped(&self, limit: Duration) -> Error {
         let file = self.file.display().to_string();
         let limit = limit.as_secs();
-        let message = format!(
-            "the process that makes {file} was asked to stop and did not within {limit} s; nothing was removed"
-        );
-        Error::new(ErrorKind::Locked, &file, message).remedy("run the command again")
+        let message = format!("the process that makes {file} was asked to stop and did not within {limit} s");
+        Error::new(ErrorKind::Locked, &file, message).unchanged().remedy("run the command again")
     }
 
     fn not_found(&self, limit: Duration) -> Error {
@@ -212,9 +210,10 @@ impl Pull {
         let state = state.display();
         let limit = limit.as_secs();
         let message = format!(
-            "a process holds {state} for more than {limit} s, and this file names none that has it open; nobody was asked to stop, and nothing was removed"
+            "a process holds {state} for more than {limit} s, and this file names none that has it open, so that nobody was asked to stop"
         );
         Error::new(ErrorKind::Locked, &file, message)
+            .unchanged()
             .remedy(format!("end the process that this shows, and run the command again: lsof {state}"))
     }
 

@@ -357,7 +357,7 @@ fn backup_refuses_a_file_that_exists() {
     assert_eq!(refused.json()["report"], Value::Null);
     assert_eq!(fs::read_to_string(project.path("copy")).unwrap(), "precious");
     assert_snapshot!(refused.error(), @r#"
-    error: the file copy exists already; nothing was copied
+    error: the file copy exists already; nothing was changed
     name a new file
     "#);
 }

@@ -233,7 +233,7 @@ fn a_forged_state_makes_discard_signal_nobody() {
     let refused = project.run(&["backup", ".data/db.pull-1", "--discard"]);
     assert_eq!(refused.exit, 1);
     assert_snapshot!(refused.error(), @"
-    error: a process holds .data/db.pull-1.state for more than 10 s, and this file names none that has it open; nobody was asked to stop, and nothing was removed
+    error: a process holds .data/db.pull-1.state for more than 10 s, and this file names none that has it open, so that nobody was asked to stop; nothing was changed
     end the process that this shows, and run the command again: lsof .data/db.pull-1.state
     ");
     assert!(bystander.lives());

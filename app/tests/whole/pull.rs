@@ -150,7 +150,7 @@ fn a_copy_under_way_lives_in_a_session_of_its_own_has_no_final_name_and_is_made_
     let again = backup(&project, &[FILE, "--detach"]);
     assert_eq!(again.exit, 1);
     assert_snapshot!(again.error(), @"
-    error: the file .data/db.pull-1.state exists already; nothing was copied
+    error: the file .data/db.pull-1.state exists already; nothing was changed
     see what it is with: app backup .data/db.pull-1 --status; remove it with: app backup .data/db.pull-1 --discard
     ");
     // Another one does not mind.
@@ -199,8 +199,8 @@ fn a_detached_copy_that_fails_says_why() {
         json!({
             "kind": "apply",
             "object": "statement 1 of the scrub",
-            "message": "statement 1 of the scrub failed: NOT NULL constraint failed: customers.last_name; nothing was copied\n  UPDATE customers SET last_name = NULL",
-            "changed": "unknown",
+            "message": "statement 1 of the scrub failed: NOT NULL constraint failed: customers.last_name\n  UPDATE customers SET last_name = NULL",
+            "changed": "nothing",
             "remedy": "correct it: it runs on a copy, in one transaction with the others",
         })
     );
@@ -208,7 +208,7 @@ fn a_detached_copy_that_fails_says_why() {
     let text = project.run(&["backup", FILE, "--status"]);
     assert_snapshot!(text.stdout, @"
     .data/db.pull-1: failed
-    error: statement 1 of the scrub failed: NOT NULL constraint failed: customers.last_name; nothing was copied
+    error: statement 1 of the scrub failed: NOT NULL constraint failed: customers.last_name; nothing was changed
       UPDATE customers SET last_name = NULL
     correct it: it runs on a copy, in one transaction with the others
     ");
@@ -331,7 +331,7 @@ fn the_process_of_a_detached_copy_is_not_started_by_hand() {
     assert_eq!(refused.exit, 2);
     assert_eq!(beside(&project), ["db.pull-1.state"]);
     assert_snapshot!(refused.error(), @"
-    error: --detached is for the process that --detach starts; nothing was copied
+    error: --detached is for the process that --detach starts; nothing was changed
     write: app backup .data/db.pull-1 --detach
     ");
 }
@@ -355,7 +355,7 @@ fn nothing_is_begun_where_there_is_no_database_or_something_is_in_the_way() {
         (vec!["db.pull-1".to_owned()], b"precious".to_vec())
     );
     assert_snapshot!(taken.error(), @"
-    error: the file .data/db.pull-1 exists already; nothing was copied
+    error: the file .data/db.pull-1 exists already; nothing was changed
     see what it is with: app backup .data/db.pull-1 --status; remove it with: app backup .data/db.pull-1 --discard
     ");
     let status = report(&project, &[FILE, "--status"]);
@@ -407,7 +407,7 @@ fn a_process_that_does_not_stop_is_told_and_its_files_are_left() {
     let refused = project.run(&["backup", FILE, "--discard"]);
     assert_eq!((refused.exit, beside(&project)), (1, vec!["db.pull-1.state".to_owned()]));
     assert_snapshot!(refused.error(), @"
-    error: the process that makes .data/db.pull-1 was asked to stop and did not within 10 s; nothing was removed
+    error: the process that makes .data/db.pull-1 was asked to stop and did not within 10 s; nothing was changed
     run the command again
     ");
     deaf.kill().unwrap();
@@ -511,7 +511,7 @@ fn a_process_that_cannot_be_started_leaves_nothing() {
     assert_eq!(refused.exit, 1);
     assert_eq!(beside(&project), NOTHING);
     assert_snapshot!(refused.error(), @"
-    error: the process that was to make .data/db.pull-1 cannot be started: Too many open files (os error 24); nothing was copied
+    error: the process that was to make .data/db.pull-1 cannot be started: Too many open files (os error 24); nothing was changed
     make it without a process of its own: app backup .data/db.pull-1
     ");
 }

@@ -547,7 +547,7 @@ fn what_was_set_aside_is_removed_by_its_name_and_nothing_else_is() {
         assert_eq!(ran.exit, 2, "{}", ran.stderr);
     }
     assert_snapshot!(project.run(&["discard", COPY]).error(), @"
-    error: .data/db.before-20250101T000000Z-aaaaaaaaaaaa is no database that was set aside; nothing was removed
+    error: .data/db.before-20250101T000000Z-aaaaaaaaaaaa is no database that was set aside; nothing was changed
     name one of those that app status lists
     ");
     assert!([COPY, ".data/db", &aside].iter().all(|file| project.path(file).exists()));

@@ -153,7 +153,7 @@ fn two_copies_into_one_file_are_never_mixed_up() {
     assert!(!to.exists());
     let folder = to.parent().unwrap().display().to_string();
     insta::assert_snapshot!(error.to_string().replace(&folder, "[DIR]"), @"
-    the file [DIR]/copy.partial exists already; nothing was copied
+    the file [DIR]/copy.partial exists already; nothing was changed
     wait for the copy that is being made there, or remove what is left of one
     ");
 }

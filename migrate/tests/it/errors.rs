@@ -196,15 +196,15 @@ fn a_copy_cannot_be_made() {
     let texts: Vec<_> = errors.iter().map(|error| told(&bench, error)).collect();
     insta::assert_snapshot!(texts.join("\n\n"), @"
     [Database, exit 1]
-    the file [DIR]/copy exists already; nothing was copied
+    the file [DIR]/copy exists already; nothing was changed
     name a new file
 
     [Database, exit 1]
-    there is no database [DIR]/missing; nothing was copied
+    there is no database [DIR]/missing; nothing was changed
     name a database file that exists
 
     [Database, exit 1]
-    the copy [DIR]/no/copy cannot be made: it does not exist; nothing was copied
+    the copy [DIR]/no/copy cannot be made: it does not exist; nothing was changed
     name a file in a folder that exists and can be written
 
     [Database, exit 1]

@@ -135,8 +135,8 @@ fn an_index_without_content_has_to_be_emptied() {
         assert_eq!(error.kind, ErrorKind::Usage);
         assert_eq!(error.object, "words");
         assert_eq!(
-            error.message,
-            "the full-text index words would keep old terms, and has no content to be rebuilt from; nothing was copied"
+            error.told(),
+            "the full-text index words would keep old terms, and has no content to be rebuilt from; nothing was changed"
         );
         assert!(
             error.remedy.replace('"', "").replace("words(words)", "words (words)").ends_with(empty),
@@ -163,7 +163,7 @@ fn an_index_that_cannot_be_rebuilt_is_named() {
     let error = refused(&bench, "DELETE FROM t");
     assert_eq!(error.kind, ErrorKind::Apply);
     insta::assert_snapshot!(error, @"
-    the full-text index words would keep old terms, and cannot be rebuilt: no such table: main.missing; nothing was copied
+    the full-text index words would keep old terms, and cannot be rebuilt: no such table: main.missing; nothing was changed
     mend the index: its content table has to be there, with every column that the index names
     ");
 }
@@ -197,40 +197,40 @@ fn a_statement_may_change_rows_and_nothing_else() {
         let error = refused(&bench, &format!("DELETE FROM t; {statement}"));
         assert_eq!((error.kind, error.object.as_str()), (ErrorKind::Usage, "statement 2 of the scrub"));
         assert!(error.remedy.starts_with("write UPDATE, DELETE or INSERT statements, "), "{error}");
-        texts.push(error.message);
+        texts.push(error.told());
     }
     insta::assert_snapshot!(texts.join("\n"), @"
-    statement 2 of the scrub is refused for ATTACH or DETACH; nothing was copied
+    statement 2 of the scrub is refused for ATTACH or DETACH; nothing was changed
       ATTACH ? AS other
-    statement 2 of the scrub is refused for ATTACH or DETACH; nothing was copied
+    statement 2 of the scrub is refused for ATTACH or DETACH; nothing was changed
       DETACH main
-    statement 2 of the scrub is refused for PRAGMA; nothing was copied
+    statement 2 of the scrub is refused for PRAGMA; nothing was changed
       PRAGMA journal_mode = wal
-    statement 2 of the scrub is refused for PRAGMA; nothing was copied
+    statement 2 of the scrub is refused for PRAGMA; nothing was changed
       SELECT * FROM pragma_journal_mode
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       CREATE TABLE elsewhere AS SELECT a FROM t
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       CREATE TEMP TABLE elsewhere AS SELECT a FROM t
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       DROP TABLE t
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       ALTER TABLE t RENAME TO u
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       ANALYZE
-    statement 2 of the scrub is refused for changing more than rows; nothing was copied
+    statement 2 of the scrub is refused for changing more than rows; nothing was changed
       REINDEX
-    statement 2 of the scrub is refused for a transaction; nothing was copied
+    statement 2 of the scrub is refused for a transaction; nothing was changed
       COMMIT
-    statement 2 of the scrub is refused for a transaction; nothing was copied
+    statement 2 of the scrub is refused for a transaction; nothing was changed
       SAVEPOINT here
-    statement 2 of the scrub is refused for load_extension; nothing was copied
+    statement 2 of the scrub is refused for load_extension; nothing was changed
       SELECT load_extension(?)
-    statement 2 of the scrub is refused for EXPLAIN; nothing was copied
+    statement 2 of the scrub is refused for EXPLAIN; nothing was changed
       EXPLAIN DELETE FROM t
-    statement 2 of the scrub is refused for VACUUM; nothing was copied
+    statement 2 of the scrub is refused for VACUUM; nothing was changed
       VACUUM INTO ?
-    statement 2 of the scrub is refused for virtual table boxes, whose module may keep old values; nothing was copied
+    statement 2 of the scrub is refused for virtual table boxes, whose module may keep old values; nothing was changed
       DELETE FROM boxes
     ");
 }
@@ -257,27 +257,27 @@ fn a_statement_that_fails_is_told_without_a_value() {
     let texts = texts.join("\n\n");
     assert!(!texts.contains(SECRET), "{texts}");
     insta::assert_snapshot!(texts, @"
-    statement 1 of the scrub failed: UNIQUE constraint failed: t.a; nothing was copied
+    statement 1 of the scrub failed: UNIQUE constraint failed: t.a; nothing was changed
       UPDATE t SET a = ?
     correct it: it runs on a copy, in one transaction with the others
 
-    statement 1 of the scrub failed: no such column: b; nothing was copied
+    statement 1 of the scrub failed: no such column: b; nothing was changed
       UPDATE t SET a = ?, b = ?
     correct it: it runs on a copy, in one transaction with the others
 
-    statement 1 of the scrub failed: SQL logic error; nothing was copied
+    statement 1 of the scrub failed: SQL logic error; nothing was changed
       UPDATE t SET a = json(a)
     correct it: it runs on a copy, in one transaction with the others
 
-    statement 1 of the scrub failed: SQL logic error; nothing was copied
+    statement 1 of the scrub failed: SQL logic error; nothing was changed
       DELETE FROM f WHERE f MATCH (SELECT ? || a FROM t)
     correct it: it runs on a copy, in one transaction with the others
 
-    statement 1 of the scrub failed: table sqlite_master may not be modified; nothing was copied
+    statement 1 of the scrub failed: table sqlite_master may not be modified; nothing was changed
       UPDATE sqlite_schema SET sql = NULL
     correct it: it runs on a copy, in one transaction with the others
 
-    statement 1 of the scrub failed: incomplete input; nothing was copied
+    statement 1 of the scrub failed: incomplete input; nothing was changed
       DELETE FROM
     correct it: it runs on a copy, in one transaction with the others
     ");
@@ -292,13 +292,13 @@ fn a_scrub_without_a_statement_is_refused_before_anything_is_copied() {
         error.to_string()
     });
     insta::assert_snapshot!(errors.join("\n\n"), @"
-    the scrub has no statement
+    the scrub has no statement; nothing was changed
     write UPDATE, DELETE or INSERT statements, with ; between them, that change rows of the copy
 
-    the scrub has no statement
+    the scrub has no statement; nothing was changed
     write UPDATE, DELETE or INSERT statements, with ; between them, that change rows of the copy
 
-    the scrub cannot be read: this quote is never closed at byte 17
+    the scrub cannot be read: this quote is never closed at byte 17; nothing was changed
     write UPDATE, DELETE or INSERT statements, with ; between them, that change rows of the copy
     ");
 }
@@ -356,7 +356,7 @@ fn a_scrub_needs_room_for_two_copies_and_leaves_nothing_on_a_disk_that_fills_up(
     assert_eq!(error.kind, ErrorKind::Space, "{error}");
     assert_eq!(
         error.to_string().replace(&to.display().to_string(), "[COPY]"),
-        "the disk of [COPY] is full; nothing was copied\nfree some space there and run the command again"
+        "the disk of [COPY] is full; nothing was changed\nfree some space there and run the command again"
     );
     assert_eq!(files(disk.path()), [] as [&str; 0]);
     // With room for two, it is made.

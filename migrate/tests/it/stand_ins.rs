@@ -514,7 +514,7 @@ fn a_copy_that_is_scrubbed_is_refused_where_only_the_service_could_sort_it() {
     let scrub = Some("UPDATE other SET x = ''");
     let error = migrate::backup(&bench.db(), &to, scrub, migrate::Check::Quick, &bench.settings).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace(&bench.db().display().to_string(), "[DB]"), @"
-    a scrubbed copy of [DB] cannot be made here: no such collation sequence: german, which only the service registers; nothing was copied
+    a scrubbed copy of [DB] cannot be made here: no such collation sequence: german, which only the service registers; nothing was changed
     make the copy without a scrub, and scrub it where the service registers that
     ");
     assert!(!to.exists() && migrate::partials(&to).iter().all(|file| !file.exists()));

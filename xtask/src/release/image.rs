@@ -100,8 +100,8 @@ fn refuse_missing_dockerfile(project: &Project) -> Result<()> {
     if project.root.join("Dockerfile").is_file() {
         return Ok(());
     }
-    let message = format!("there is no Dockerfile in {}; nothing was built", project.root.display());
-    Err(Error::usage("Dockerfile", message).remedy("take Landfall's own as a beginning").into())
+    let message = format!("there is no Dockerfile in {}", project.root.display());
+    Err(Error::usage("Dockerfile", message).unchanged().remedy("take Landfall's own as a beginning").into())
 }
 
 /// The commit of the work tree, with `-dirty` where it holds something else.
@@ -220,39 +220,40 @@ fn instruction(created_by: &str) -> String {
 /// Why the build failed, and what to do; the whole log is never the answer.
 fn explain(log: &BuildLog) -> Error {
     if log.mentions("buildx component is missing") {
-        return failed(
-            "docker cannot build with BuildKit: its buildx component is missing; nothing was built",
-        )
-        .remedy("install it: apt-get install docker-buildx-plugin (https://docs.docker.com/go/buildx/)");
+        return failed("docker cannot build with BuildKit: its buildx component is missing")
+            .unchanged()
+            .remedy("install it: apt-get install docker-buildx-plugin (https://docs.docker.com/go/buildx/)");
     }
     if log.mentions("exec format error") {
         return failed(format!(
-            "docker here cannot run programs of {}, which Fly's machines are; nothing was built",
+            "docker here cannot run programs of {}, which Fly's machines are",
             docker::PLATFORM
         ))
+        .unchanged()
         .remedy(docker::EMULATION);
     }
     if log.mentions("no space left on device") {
-        return failed("the disk is full where Docker keeps its data; nothing was built")
+        return failed("the disk is full where Docker keeps its data")
+            .unchanged()
             .remedy("see what takes the room with: docker system df; and free some: docker builder prune");
     }
     let Some(step) = log.failed() else {
-        return failed(format!("docker build failed: {}; nothing was built", log.last_words()))
+        return failed(format!("docker build failed: {}", log.last_words()))
+            .unchanged()
             .remedy("see whether the daemon is well: docker info");
     };
     if let Some(image) = step.missing_image() {
         let error = step.error();
-        return failed(format!("the image {image} cannot be had; nothing was built\n  {error}")).remedy(
+        return failed(format!("the image {image} cannot be had\n  {error}")).unchanged().remedy(
             "check the name and the network, or name another one: --builder-image, --atlas-image or --base-image",
         );
     }
     let Step { place, instruction, .. } = step;
     let reason = reason(step.error());
     let lines = step.last_lines();
-    failed(format!(
-        "step {place} of the Dockerfile failed ({reason}); nothing was built\n  {instruction}\n{lines}"
-    ))
-    .remedy("mend what these last lines tell of, then build again: finished steps are not repeated")
+    failed(format!("step {place} of the Dockerfile failed ({reason})\n  {instruction}\n{lines}"))
+        .unchanged()
+        .remedy("mend what these last lines tell of, then build again: finished steps are not repeated")
 }
 
 /// The end of BuildKit's sentence: before it, it repeats the whole instruction.

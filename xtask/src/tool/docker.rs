@@ -89,12 +89,14 @@ pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
     let text = match daemon(interrupt)? {
         Reply::Said(text) => text,
         Reply::Absent => {
-            return Err(failed("docker was not found; nothing was built")
+            return Err(failed("docker was not found")
+                .unchanged()
                 .remedy("install Docker (https://docs.docker.com/engine/install/), and put it on PATH")
                 .into());
         }
         Reply::Failed(reason) | Reply::Late(reason) => {
-            return Err(failed(format!("nothing was built: the Docker daemon does not answer ({reason})"))
+            return Err(failed(format!("the Docker daemon does not answer ({reason})"))
+                .unchanged()
                 .remedy(remedy(&reason))
                 .into());
         }
@@ -102,9 +104,9 @@ pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
     match Daemon::read(&text).map(|daemon| daemon.platform()) {
         Some(platform) if !builds(&platform, interrupt)? => {
             let message = format!(
-                "nothing was built: Docker here runs programs of {platform} alone, and Fly's machines are {PLATFORM}"
+                "the Docker here runs programs of {platform} alone, and Fly's machines are {PLATFORM}"
             );
-            Err(failed(message).remedy(EMULATION).into())
+            Err(failed(message).unchanged().remedy(EMULATION).into())
         }
         _ => Ok(()),
     }

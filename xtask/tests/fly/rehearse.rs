@@ -180,7 +180,7 @@ fn wrong_usage_is_told_before_anything_is_done() {
     let said = rehearse(&world, 2, &["--data", DATA, "--fork"]);
     assert!(said.stderr.contains("cannot be used with"), "{said}");
     let said = rehearse(&world, 1, &["--data", "nowhere.db"]);
-    assert!(said.stderr.contains("error: there is no database nowhere.db; nothing was copied"), "{said}");
+    assert!(said.stderr.contains("error: there is no database nowhere.db; nothing was changed"), "{said}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn without_docker_it_says_how_to_get_it() {
     workspace.write("bin/x", "");
     std::os::unix::fs::symlink(git.join("git"), workspace.path("bin/git")).unwrap();
     assert_error!(said(&workspace.command(&[]).env("PATH", workspace.path("bin")).output().unwrap()), @"
-    error: docker was not found; nothing was built
+    error: docker was not found; nothing was changed
     install Docker (https://docs.docker.com/engine/install/), and put it on PATH
     [exit code 1]
     ");
@@ -47,7 +47,7 @@ fn a_daemon_that_is_down_is_told_from_a_client_that_is_missing() {
     let workspace = Workspace::tiny(WORKS);
     let down = workspace.command(&[]).env("DOCKER_HOST", "unix:///nowhere/docker.sock").output().unwrap();
     assert_error!(said(&down), @"
-    error: nothing was built: the Docker daemon does not answer (Cannot connect to the Docker daemon at [DAEMON] Is the docker daemon running?)
+    error: the Docker daemon does not answer (Cannot connect to the Docker daemon at [DAEMON] Is the docker daemon running?); nothing was changed
     start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST to one that runs
     [exit code 1]
     ");
@@ -69,19 +69,19 @@ fn a_client_without_buildkit_and_a_full_disk_are_told_with_the_remedy() {
     assert_error!(fails(
         "ERROR: BuildKit is enabled but the buildx component is missing or broken.\n       Install the buildx component to build images with BuildKit:\n       https://docs.docker.com/go/buildx/"
     ), @"
-    error: docker cannot build with BuildKit: its buildx component is missing; nothing was built
+    error: docker cannot build with BuildKit: its buildx component is missing; nothing was changed
     install it: apt-get install docker-buildx-plugin (https://docs.docker.com/go/buildx/)
     [exit code 1]
     ");
     assert_error!(fails(
         "#5 [builder 1/2] COPY . .\n#5 ERROR: failed to copy files: copy file range failed: no space left on device\n"
     ), @"
-    error: the disk is full where Docker keeps its data; nothing was built
+    error: the disk is full where Docker keeps its data; nothing was changed
     see what takes the room with: docker system df; and free some: docker builder prune
     [exit code 1]
     ");
     assert_error!(fails("something that nobody foresaw"), @"
-    error: docker build failed: something that nobody foresaw; nothing was built
+    error: docker build failed: something that nobody foresaw; nothing was changed
     see whether the daemon is well: docker info
     [exit code 1]
     ");
@@ -95,7 +95,7 @@ fn a_step_that_fails_shows_its_last_30_lines_and_not_the_whole_log() {
     let workspace =
         Workspace::tiny("FROM debian:bookworm-slim AS broken\nRUN seq --format='line %g' 1 50 && exit 3\n");
     assert_error!(workspace.run(&[]), @"
-    error: step 2/2 of the Dockerfile failed (exit code: 3); nothing was built
+    error: step 2/2 of the Dockerfile failed (exit code: 3); nothing was changed
       RUN seq --format='line %g' 1 50 && exit 3
       line 21
       line 22
@@ -134,7 +134,7 @@ fn a_step_that_fails_shows_its_last_30_lines_and_not_the_whole_log() {
     assert!(
         full.run(&[])
             .stderr
-            .contains("error: the disk is full where Docker keeps its data; nothing was built\n")
+            .contains("error: the disk is full where Docker keeps its data; nothing was changed\n")
     );
 }
 
@@ -147,7 +147,7 @@ fn a_base_that_cannot_be_had_is_named_with_the_flags_that_name_another() {
     let said = workspace.run(&["--base-image", "127.0.0.1:1/nowhere:1"]);
     assert_eq!(said.exit, 1);
     assert!(
-        said.stderr.contains("error: the image 127.0.0.1:1/nowhere:1 cannot be had; nothing was built\n  "),
+        said.stderr.contains("error: the image 127.0.0.1:1/nowhere:1 cannot be had; nothing was changed\n  "),
         "{}",
         said.stderr
     );
@@ -214,7 +214,7 @@ fn what_is_missing_in_the_workspace_is_named() {
     let workspace = Workspace::tiny(WORKS);
     fs::remove_file(workspace.path("Dockerfile")).unwrap();
     assert_error!(workspace.run(&[]), @"
-    error: there is no Dockerfile in [DIR]; nothing was built
+    error: there is no Dockerfile in [DIR]; nothing was changed
     take Landfall's own as a beginning
     [exit code 2]
     ");

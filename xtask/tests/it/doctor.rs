@@ -301,7 +301,7 @@ fn a_daemon_that_builds_for_other_machines_than_flys() {
     let image = world.run(&["image", "--no-smoke"]);
     assert_eq!(image.exit, 1, "{image}");
     assert_snapshot!(image.stderr, @"
-    error: nothing was built: Docker here runs programs of linux/arm64 alone, and Fly's machines are linux/amd64
+    error: the Docker here runs programs of linux/arm64 alone, and Fly's machines are linux/amd64; nothing was changed
     let it run programs of linux/amd64: docker run --privileged --rm tonistiigi/binfmt --install amd64; or set DOCKER_HOST to a daemon on such a machine
     ");
     // One that lists it as what its emulation can do.
