@@ -31,6 +31,7 @@ mod affinity;
 mod alone;
 mod answer;
 mod apply;
+mod as_stored;
 mod backup;
 mod calibration;
 mod carry;

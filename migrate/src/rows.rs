@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::answer::{count, or_refusal};
+use crate::as_stored::AsStored;
 use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
@@ -12,12 +13,30 @@ use crate::hazard::{Hazard, HazardName};
 use crate::loss::{Found, Search, Suspect};
 use crate::object::{of_column, written};
 use crate::plan::plural;
-use crate::schema::{Column, ForeignKey, KeyColumn, Table, as_columns};
+use crate::replica;
+use crate::schema::{Affinity, Column, ForeignKey, KeyColumn, Table, as_columns};
 use crate::token::{canonical_name, fold, is_truth, quote, renamed, shown};
 use crate::using::{ActsOn, ColumnOf, Rule, Turn, Using, mentions};
 
 /// Rows by the condition that they meet.
 type Counts = BTreeMap<String, u64>;
+
+/// How the old values are given to an expression over the declared columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    AsTheyAre,
+    /// To the type of their column.
+    Cast,
+}
+
+/// The rows that break a rule.
+struct Broken {
+    rows: u64,
+    /// Of the first.
+    rowids: Vec<i64>,
+    /// A statement for a person that finds them.
+    query: String,
+}
 
 /// The rows of one table, seen as the declared table would hold them.
 pub(crate) struct Rows<'r, 's> {
@@ -98,8 +117,8 @@ impl Rows<'_, '_> {
                 .source_of(&column.name)
                 .is_some_and(|source| *source != Source::Default && self.could_be_null(column, source))
         });
-        let checks = self.new.checks.difference(&self.old.checks).map(|check| self.is_broken(check));
-        nulls.map(|column| self.is_null(column)).chain(checks).collect()
+        let checks = self.new_checks().filter(|check| !self.is_stored_otherwise(check));
+        nulls.map(|column| self.is_null(column)).chain(checks.map(|check| self.is_broken(check))).collect()
     }
 
     fn together_sql(&self, conditions: &[String]) -> Option<String> {
@@ -180,33 +199,127 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
+    fn new_checks(&self) -> impl Iterator<Item = &String> {
+        self.new.checks.difference(&self.old.checks)
+    }
+
     fn checks(&self, counts: &Counts, found: &mut Found) -> rusqlite::Result<()> {
-        let fed = self.fed();
-        for check in self.new.checks.difference(&self.old.checks) {
-            let condition = self.is_broken(check);
-            let rows = match counts.get(&condition) {
-                Some(rows) => Ok(*rows),
-                None => count(self.conn, &format!("SELECT count(*) FROM {fed} WHERE {condition}"))?,
+        for check in self.new_checks() {
+            let asked = match self.is_stored_otherwise(check) {
+                true => self.broken_as_stored(check)?,
+                false => self.broken(check, counts)?,
             };
-            // A CHECK over a column that is generated from now on: the transaction's own check then decides.
-            let Ok(rows) = rows else { continue };
-            if rows > 0 {
-                let rowids = match self.old.rowid_name().filter(|_| self.has_all()) {
-                    Some(rowid) => {
-                        let found = format!("SELECT {rowid} AS landfall_rowid FROM {fed} WHERE {condition}");
-                        self.rowids_from(&format!("({found})"))?
-                    }
-                    None => self.rowids_from(&format!("{fed} WHERE {condition}"))?,
-                };
-                let what = format!("CHECK ({check}) does not hold");
-                let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
-                let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
-                let mended = self.mended(about, Rule::Check(check.clone()), violated);
-                let hazard = mended.found_by(self.rows_where(&condition));
-                found.push_unless(hazard, |suspect| self.is_about(suspect, check));
-            }
+            // SQLite may refuse to ask it beside the table: the transaction's own check then decides.
+            let Some(Broken { rows, rowids, query }) = asked.filter(|broken| broken.rows > 0) else {
+                continue;
+            };
+            let what = format!("CHECK ({check}) does not hold");
+            let violated = self.violated(&written(&self.new.name), &what, rows, rowids);
+            let about = self.new.columns.iter().find(|column| mentions(check, &column.name));
+            let hazard = self.mended(about, Rule::Check(check.clone()), violated).found_by(query);
+            found.push_unless(hazard, |suspect| self.is_about(suspect, check));
         }
         Ok(())
+    }
+
+    /// The rows that break a CHECK whose columns hold the same from now on.
+    fn broken(&self, check: &str, counts: &Counts) -> rusqlite::Result<Option<Broken>> {
+        let (fed, condition) = (self.fed(), self.is_broken(check));
+        let rows = match counts.get(&condition) {
+            Some(rows) => Ok(*rows),
+            None => count(self.conn, &format!("SELECT count(*) FROM {fed} WHERE {condition}"))?,
+        };
+        let Ok(rows) = rows else { return Ok(None) };
+        let rowids = match self.old.rowid_name().filter(|_| self.has_all()) {
+            _ if rows == 0 => Vec::new(),
+            Some(rowid) => {
+                let found = format!("SELECT {rowid} AS landfall_rowid FROM {fed} WHERE {condition}");
+                self.rowids_from(&format!("({found})"))?
+            }
+            None => self.rowids_from(&format!("{fed} WHERE {condition}"))?,
+        };
+        Ok(Some(Broken { rows, rowids, query: self.rows_where(&condition) }))
+    }
+
+    /// The rows that break a CHECK, each asked as the declared table would store it.
+    fn broken_as_stored(&self, check: &str) -> rusqlite::Result<Option<Broken>> {
+        let has_value = |column: &Column| {
+            let fed = self.table.columns.iter().find(|fed| fed.to.eq_ignore_ascii_case(&column.name));
+            fed.is_some_and(|fed| fed.source != Source::Default || self.becomes_rowid(fed).is_some())
+        };
+        let scratch = replica::memory(self.search.settings)?;
+        let Some(stored) = AsStored::new(scratch, self.new, check, has_value)? else { return Ok(None) };
+        let rowid = if self.old.rowid_name().is_some() { "landfall_rowid" } else { "NULL" };
+        let values: String =
+            stored.given.iter().map(|column| format!(", {}", self.asked(&quote(&column.name)))).collect();
+        let sql = format!("SELECT {rowid}{values} FROM {}", self.as_declared(Values::AsTheyAre));
+        let Ok(mut statement) = or_refusal(self.conn.prepare(&sql))? else { return Ok(None) };
+        let mut asked = statement.query([])?;
+        let (mut rows, mut rowids, mut known) = (0, Vec::new(), None);
+        while let Some(row) = asked.next()? {
+            let holds = match known {
+                Some(holds) => holds,
+                None => stored.of(row, 1)?,
+            };
+            // Every row gets the same where none gives a value.
+            known = stored.given.is_empty().then_some(holds);
+            if holds == Some(false) {
+                rows += 1;
+                rowids.extend(row.get::<_, Option<i64>>(0)?.filter(|_| rowids.len() < NAMED));
+            }
+        }
+        let query = self.rows_as_stored(check, rows, &rowids)?;
+        Ok(Some(Broken { rows, rowids, query }))
+    }
+
+    /// A statement for a person. CAST makes of most values what a column of the type does: where it finds as many rows, it is that one.
+    fn rows_as_stored(&self, check: &str, rows: u64, rowids: &[i64]) -> rusqlite::Result<String> {
+        let found = format!("{} WHERE {}", self.as_declared(Values::Cast), self.is_broken(check));
+        if count(self.conn, &format!("SELECT count(*) FROM {found}"))? == Ok(rows) {
+            return Ok(format!("SELECT * FROM {found}"));
+        }
+        let named: Vec<_> = rowids.iter().map(i64::to_string).collect();
+        let named = format!("{} IN ({})", self.old.rowid_name().unwrap_or("rowid"), named.join(", "));
+        Ok(self.live_rows(Some(named.as_str()).filter(|_| !rowids.is_empty())))
+    }
+
+    /// Whether a CHECK reads another value from now on than the live columns give, or compares it otherwise.
+    fn is_stored_otherwise(&self, check: &str) -> bool {
+        let mut others: Vec<&Column> = self.new.columns.iter().filter(|c| !self.gives_the_same(c)).collect();
+        let reads =
+            |expression: &str, others: &[&Column]| others.iter().any(|c| mentions(expression, &c.name));
+        // What is computed from such a column is another value, too.
+        loop {
+            let is_other = |column: &&Column| {
+                let known = others.iter().any(|other| other.name == column.name);
+                !known && column.generated.as_ref().is_some_and(|made| reads(&made.expression, &others))
+            };
+            match self.new.columns.iter().find(is_other) {
+                Some(column) => others.push(column),
+                None => return reads(check, &others),
+            }
+        }
+    }
+
+    /// Whether a column holds what [`Self::as_declared`] gives, and SQLite compares both alike.
+    fn gives_the_same(&self, column: &Column) -> bool {
+        let has_no_type = |column: &Column| column.type_.is_empty() && column.collation == "binary";
+        match (self.table.source_of(&column.name), &column.generated) {
+            (Some(Source::Column(from)), _) => self.old.column(from).is_some_and(|was| {
+                was.affinity(self.old.strict) == column.affinity(self.new.strict)
+                    && was.collation == column.collation
+            }),
+            (Some(Source::Default), _) => {
+                column.default.as_deref().is_none_or(|default| default == "null" || has_no_type(column))
+            }
+            (Some(Source::Using { .. }), _) => has_no_type(column),
+            (None, Some(generated)) => {
+                let is_column =
+                    self.new.columns.iter().any(|c| generated.expression == canonical_name(&c.name));
+                self.has_all() || (has_no_type(column) && !is_column)
+            }
+            (None, None) => true,
+        }
     }
 
     fn has_all(&self) -> bool {
@@ -235,11 +348,11 @@ impl Rows<'_, '_> {
     /// What constraints are asked of: the table itself where it has every column, so that whatever is true of its rows can be
     /// said, the rowid included.
     fn fed(&self) -> String {
-        if self.has_all() { quote(&self.table.from) } else { self.as_declared() }
+        if self.has_all() { quote(&self.table.from) } else { self.as_declared(Values::AsTheyAre) }
     }
 
     /// The old rows under the declared names, as a subquery.
-    fn as_declared(&self) -> String {
+    fn as_declared(&self, values: Values) -> String {
         let mut columns: Vec<_> = self
             .table
             .columns
@@ -251,7 +364,7 @@ impl Rows<'_, '_> {
                 }
                 let default = || self.new.column(&c.to).and_then(Column::default_value);
                 let value = c.source.sql().or_else(default).unwrap_or_else(|| "NULL".to_owned());
-                format!("{value} AS {name}")
+                format!("{} AS {name}", self.value(&c.to, value, values))
             })
             .collect();
         if let Some(rowid) = self.old.rowid_name() {
@@ -260,9 +373,26 @@ impl Rows<'_, '_> {
         let fed = format!("(SELECT {} FROM {})", columns.join(", "), quote(&self.table.from));
         let generated = self.new.columns.iter().filter_map(|c| {
             let generated = c.generated.as_ref()?;
-            Some(format!(", ({}) AS {}", self.asked(&generated.expression), self.asked(&quote(&c.name))))
+            let value = self.value(&c.name, format!("({})", self.asked(&generated.expression)), values);
+            Some(format!(", {value} AS {}", self.asked(&quote(&c.name))))
         });
         format!("(SELECT *{} FROM {fed})", generated.collect::<String>())
+    }
+
+    fn value(&self, column: &str, value: String, values: Values) -> String {
+        let Some(column) = self.new.column(column).filter(|_| values == Values::Cast) else { return value };
+        let to = match column.affinity(self.new.strict) {
+            Affinity::Blob => return value,
+            Affinity::Text => "TEXT",
+            Affinity::Real => "REAL",
+            // As INTEGER it would cut off fractions.
+            Affinity::Integer | Affinity::Numeric => "NUMERIC",
+        };
+        let collate = match column.collation.as_str() {
+            "binary" => String::new(),
+            other => format!(" COLLATE {}", shown(other)),
+        };
+        format!("CAST({value} AS {to}){collate}")
     }
 
     /// A statement for a person: the rows of the live table that meet a condition on its own columns.
@@ -275,7 +405,7 @@ impl Rows<'_, '_> {
     fn rows_where(&self, condition: &str) -> String {
         match self.has_all() {
             true => self.live_rows(Some(condition)),
-            false => format!("SELECT * FROM {} WHERE {condition}", self.as_declared()),
+            false => format!("SELECT * FROM {} WHERE {condition}", self.as_declared(Values::AsTheyAre)),
         }
     }
 
@@ -369,7 +499,7 @@ impl Rows<'_, '_> {
         rule: fn(String) -> Rule,
         found: &mut Found,
     ) -> rusqlite::Result<()> {
-        let fed = self.as_declared();
+        let fed = self.as_declared(Values::AsTheyAre);
         let collated =
             |c: &KeyColumn| format!("{} COLLATE {}", self.asked(&c.expression), shown(&c.collation));
         let columns: Vec<_> = key.iter().map(collated).collect();
@@ -411,7 +541,7 @@ impl Rows<'_, '_> {
     }
 
     fn foreign_keys(&self, found: &mut Found) -> rusqlite::Result<()> {
-        let fed = self.as_declared();
+        let fed = self.as_declared(Values::AsTheyAre);
         let Search { carry, live, .. } = *self.search;
         let is_new =
             |key: &&ForeignKey| carry::live_foreign_key(carry, live, self.table, self.old, key).is_none();

@@ -162,8 +162,8 @@ impl Count<'_> {
             Node::Column(number, query, name) => way.name(Role::Said, self.of_column(number, query, &name)),
             Node::Item(number, arm, item) => self.item(number, arm, item, &mut way),
             Node::Any(number, arm) => {
-                let items = self.arm(number, arm).map_or(0, |arm| arm.items.len());
-                way.name(Role::Said, (0..items).map(|item| Node::Item(number, arm, item)));
+                let items = self.arm(number, arm).into_iter().flat_map(|arm| 0..arm.items.len());
+                way.name(Role::Said, items.map(|item| Node::Item(number, arm, item)));
             }
         }
         way

@@ -6,6 +6,7 @@ mod advice;
 mod alone;
 mod atlas_traps;
 mod beside_indexes;
+mod checks;
 mod compare;
 mod copies;
 mod declared;

@@ -478,12 +478,14 @@ fn a_copy_page_by_page_tears_no_transaction_of_a_service_that_writes() {
         .unwrap();
         conn.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
         let (stop, ends) = std::sync::mpsc::channel::<()>();
+        let (wrote, written) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             // Until the other end is dropped.
             scope.spawn(move || {
                 for n in 1.. {
                     let rows = format!("INSERT INTO t VALUES ({n}, 'x{n}', 'b'); INSERT INTO twin VALUES ({n}, zeroblob(2000))");
                     conn.execute_batch(&format!("BEGIN IMMEDIATE; {rows}; COMMIT")).unwrap();
+                    let _ = wrote.send(());
                     if ends.recv_timeout(std::time::Duration::from_millis(2)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                         break;
                     }
@@ -492,6 +494,7 @@ fn a_copy_page_by_page_tears_no_transaction_of_a_service_that_writes() {
             let _stop = stop;
             let mut most = 0;
             for number in 0..4 {
+                written.recv().unwrap();
                 let to = bench.db().with_extension(format!("copy{number}"));
                 migrate::backup(&bench.db(), &to, None, migrate::Check::Integrity, &bench.settings).unwrap();
                 let copy = Connection::open(&to).unwrap();
