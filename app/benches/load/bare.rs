@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::{DefaultBodyLimit, Path as Id, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path as Id, Query, Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,11 +17,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 
 use super::search::{Search, register};
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const HEAD_TIME: Duration = Duration::from_secs(10);
+/// For a head, for a body, and for an answer without a byte of it being taken.
+const WAIT: Duration = Duration::from_secs(10);
 
 type Shared = Arc<Mutex<Connection>>;
 
@@ -66,7 +69,7 @@ async fn ask<T: Send + 'static>(
     query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, StatusCode> {
     let deadline = Instant::now() + PATIENCE;
-    let connection = tokio::time::timeout(PATIENCE, Arc::clone(connection).lock_owned()).await;
+    let connection = timeout(PATIENCE, Arc::clone(connection).lock_owned()).await;
     let mut connection = connection.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let asked = tokio::task::spawn_blocking(move || {
         connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
@@ -117,12 +120,11 @@ async fn one(State(pool): State<Pool>, Id(id): Id<i64>) -> Result<Json<Customer>
     found.await?.map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
-async fn add(
-    State(pool): State<Pool>,
-    Json(names): Json<Names>,
-) -> Result<(StatusCode, Json<Customer>), StatusCode> {
+async fn add(State(pool): State<Pool>, request: Request) -> Result<(StatusCode, Json<Customer>), StatusCode> {
+    let names = timeout(WAIT, Json::<Names>::from_request(request, &pool)).await;
+    let names = names.map_err(|_| StatusCode::REQUEST_TIMEOUT)?.map_err(|_| StatusCode::BAD_REQUEST)?;
     let added = ask(&pool.writer, move |database| {
-        let Names { first_name, last_name } = names;
+        let Names { first_name, last_name } = names.0;
         let sql = "INSERT INTO customers (first_name, last_name) VALUES (?1, ?2)";
         let id = database.prepare_cached(sql)?.insert((&first_name, &last_name))?;
         Ok(Customer { id, first_name, last_name })
@@ -159,11 +161,13 @@ pub(crate) fn serve(database: &Path) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(WAIT));
             let service = TowerToHyperService::new(router.clone());
             tokio::spawn(async move {
                 let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(16 * 1024);
-                let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                http.timer(TokioTimer::new()).header_read_timeout(WAIT).max_buf_size(16 * 1024);
+                let _ = http.serve_connection(TokioIo::new(Box::pin(stream)), service).await;
             });
         }
     });
