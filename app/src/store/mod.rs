@@ -18,7 +18,8 @@ use lane::{Lane, Unanswered};
 use names::Names;
 
 const READERS: usize = 4;
-/// For searches, each of which may read all rows: they wait for each other, and nobody for them.
+/// For searches, each of which may read all rows: they wait for each other, and nobody for them. On two cores four of them found a sixth
+/// more a second, and whoever read a row meanwhile waited twice as long.
 const SEARCHERS: usize = 2;
 /// From the arrival of a request to the end of its query: for a connection, for a lock and for the query together.
 const PATIENCE: Duration = Duration::from_secs(5);
