@@ -20,6 +20,7 @@ use crate::schema::{self, hex};
 use crate::scrub::{Fault, Scrub};
 use crate::settings::{Interrupt, Settings};
 use crate::stand_in;
+use crate::words;
 
 /// A consistent copy that was made and checked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -333,8 +334,7 @@ impl Copying<'_> {
 
     fn cannot_scrub(&self, why: &str) -> Error {
         let db = self.db.display().to_string();
-        let message =
-            format!("a scrubbed copy of {db} cannot be made here: {why}, which only the service registers");
+        let message = format!("a scrubbed copy of {db} cannot be made here: {}", words::of_a_stand_in(why));
         Error::new(ErrorKind::Hazard, db, message)
             .unchanged()
             .remedy("make the copy without a scrub, and scrub it where the service registers that")

@@ -30,9 +30,10 @@ use crate::planner;
 use crate::schema::{self, Row, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
 use crate::shown::shown_in_line;
-use crate::stand_in::{self, Names, Unknown};
+use crate::stand_in::{self, Names};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 use crate::unusable::{self, Fault};
+use crate::words::{self, Unknown};
 
 /// What `schema.sql` declares: read, executed in an empty in-memory database (the *pristine* database), and kept as a value.
 #[derive(Debug, Clone)]
@@ -648,10 +649,10 @@ fn explain(
     }
     let at = if offset <= sql.len() && sql.is_char_boundary(offset) { start + offset } else { start };
     match message.as_str() {
-        "incomplete input" => source
+        short if words::is_incomplete(short) => source
             .error(at, "the statement that begins here does not end")
             .remedy("close its parentheses, and write END at the end of a trigger"),
-        missing if missing.starts_with("no such table") => {
+        missing if matches!(Unknown::in_message(missing), Some(Unknown::Table(_))) => {
             source.error(at, missing).remedy("declare the table, or correct its name")
         }
         _ => source.error(at, &message).remedy(CORRECT),

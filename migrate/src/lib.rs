@@ -94,6 +94,7 @@ mod value;
 mod verify;
 mod virtual_table;
 mod watch;
+mod words;
 
 use std::path::Path;
 

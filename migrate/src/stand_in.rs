@@ -18,14 +18,13 @@ use crate::schema::{Index, Row, Schema, Table};
 use crate::token::{Kind, Token, fold, is_reserved, quote, quote_text, tokenize};
 use crate::unusable::{Fault, Part};
 use crate::virtual_table;
+use crate::words::{self, Unknown};
 
 /// Begins the names of the functions that tell whether a stand-in was called.
 const CALLED: &str = "landfall_called_";
 
 /// Bytes of the longest name that has a stand-in: SQLite allows 255, with what the teller's has in front of it.
 const LONGEST: usize = 200;
-
-const ONLY_THE_SERVICE: &str = "which only the service registers";
 
 /// The tokenizer that SQLite says is not here.
 pub(crate) fn tokenizer_of(message: &str) -> Option<&str> {
@@ -43,12 +42,11 @@ pub(crate) fn remedy(error: &rusqlite::Error) -> String {
             "keep the values that full-text tables with the tokenizer {name} index as they are, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
         );
     }
-    let named = message.split_once(": ").and_then(|(_, named)| named.split_once(", "));
-    match named.filter(|_| is_called(error)) {
-        Some((name, _)) => format!(
+    match Unknown::called_in(&message) {
+        Some(Unknown::Function(name) | Unknown::Collation(name)) => format!(
             "keep every definition that calls {name} as the database has it, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
         ),
-        None => String::new(),
+        _ => String::new(),
     }
 }
 
@@ -59,30 +57,9 @@ pub(crate) struct Names {
     pub(crate) collations: BTreeSet<String>,
 }
 
-/// What SQLite says that it lacks.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unknown<'m> {
-    Function(&'m str),
-    Collation(&'m str),
-    Module(&'m str),
-    /// Of a full-text table.
-    Tokenizer(&'m str),
-}
-
-impl<'m> Unknown<'m> {
-    pub(crate) fn in_message(message: &'m str) -> Option<Self> {
-        let after = |prefix: &str| message.strip_prefix(prefix);
-        after("no such function: ")
-            .map(Self::Function)
-            .or_else(|| after("no such collation sequence: ").map(Self::Collation))
-            .or_else(|| after("no such module: ").map(Self::Module))
-            .or_else(|| after("no such tokenizer: ").or(after("unknown tokenizer: ")).map(Self::Tokenizer))
-    }
-}
-
 /// Whether a statement failed because a stand-in was called.
 pub(crate) fn is_called(error: &rusqlite::Error) -> bool {
-    sqlite_message(error).contains(ONLY_THE_SERVICE)
+    Unknown::called_in(&sqlite_message(error)).is_some()
 }
 
 /// Registers what these CREATE texts may call and the connection lacks. One too many does nothing: no statement calls it.
@@ -128,7 +105,7 @@ pub(crate) fn register_for(conn: &Connection, schema: &Schema) -> rusqlite::Resu
 
 /// A function that fails when it is called, on whatever row.
 fn function(conn: &Connection, name: &str) -> rusqlite::Result<()> {
-    let missing = format!("no such function: {name}");
+    let missing = Unknown::Function(name).to_string();
     let called = teller(conn, &missing, &format!("{CALLED}function_{name}"))?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     conn.create_scalar_function(name, -1, flags, move |_| {
@@ -221,8 +198,7 @@ fn checked(conn: &Connection, sql: &str) -> rusqlite::Result<Option<Vec<String>>
 }
 
 fn failure(missing: &str) -> rusqlite::Error {
-    let message = format!("{missing}, {ONLY_THE_SERVICE}");
-    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(message))
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(words::of_a_stand_in(missing)))
 }
 
 fn functions(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
@@ -329,7 +305,7 @@ impl Names {
             let next = tokens.get(at + 1);
             let calls = next.is_some_and(|next| next.is_symbol("(")) || token.is("REGEXP");
             if calls && self.functions.contains(&name) {
-                return Some(format!("no such function: {name}"));
+                return Some(Unknown::Function(&name).to_string());
             }
             let collation = next.filter(|_| token.is("COLLATE")).map(|next| fold(&next.name()))?;
             self.collations.contains(&collation).then(|| no_collation(&collation))
@@ -394,7 +370,7 @@ impl Names {
 }
 
 fn no_collation(name: &str) -> String {
-    format!("no such collation sequence: {name}")
+    Unknown::Collation(name).to_string()
 }
 
 /// The tokens of a text, whatever stands between them.

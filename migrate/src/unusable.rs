@@ -14,8 +14,9 @@ use crate::declared::probe::{Verb, statements};
 use crate::replica;
 use crate::schema::{Schema, Table, Trigger};
 use crate::settings::Settings;
-use crate::stand_in::{Names, Unknown};
+use crate::stand_in::Names;
 use crate::token::{Kind, Token, fold, quote, tokenize};
+use crate::words::{self, Unknown};
 
 /// Something that no statement can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +79,7 @@ impl Fault {
 
     /// The name that SQLite could not find, if it names one: `b` of "no such column: t.b".
     pub(crate) fn missing_name(&self) -> Option<&str> {
-        let named = self.cause.strip_prefix("no such ")?.split_once(": ")?.1;
-        if let Some((name, _)) = named.strip_prefix('"').and_then(|named| named.split_once("\" - should")) {
-            return Some(name);
-        }
-        Some(named.rsplit_once('.').map_or(named, |(_, name)| name))
+        words::missing_name(&self.cause)
     }
 
     /// Whether it is the same fault in another schema, where its object is called `object`.
@@ -205,7 +202,9 @@ fn leave_functions(found: &mut [Fault], schema: &Schema) {
         let calls = |pair: &[Token<'_>]| pair[0].name().eq_ignore_ascii_case(name) && pair[1].is_symbol("(");
         tokens.iter().any(|tokens| tokens.windows(2).any(calls))
     };
-    for fault in found.iter_mut().filter(|fault| fault.cause.starts_with("no such table: ")) {
+    for fault in
+        found.iter_mut().filter(|fault| matches!(Unknown::in_message(&fault.cause), Some(Unknown::Table(_))))
+    {
         let Some(name) = fault.missing_name().filter(|name| is_called(name)).map(str::to_owned) else {
             continue;
         };

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use crate::answer::or_refusal;
 use crate::schema::Schema;
-use crate::stand_in::Unknown;
 use crate::token::{fold, quote};
+use crate::words::Unknown;
 
 /// SQLite's message about the first unknown function or collation. Views and triggers that cannot be used for another reason,
 /// such as a missing table, are SQLite's own affair: it allows them.
@@ -17,7 +17,7 @@ pub(super) fn unknown(conn: &Connection, schema: &Schema) -> rusqlite::Result<Op
     for collation in collations {
         let known = "SELECT EXISTS (SELECT 1 FROM pragma_collation_list WHERE lower(name) = ?1)";
         if !conn.prepare_cached(known)?.query_row([collation], |row| row.get::<_, bool>(0))? {
-            return Ok(Some(format!("no such collation sequence: {collation}")));
+            return Ok(Some(Unknown::Collation(collation).to_string()));
         }
     }
     let views = schema.views.iter().map(|v| format!("SELECT 1 FROM {}", quote(&v.name)));

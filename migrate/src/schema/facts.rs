@@ -8,9 +8,10 @@ use super::{Key, KeyColumn, Row, Table, VirtualTable};
 use crate::answer::{or_one_of, or_refusal};
 use crate::guard;
 use crate::open::sqlite_message;
-use crate::stand_in::{self, Unknown};
+use crate::stand_in;
 use crate::token::{canonical_name, fold, quote};
 use crate::virtual_table;
+use crate::words::Unknown;
 
 /// One row of `PRAGMA table_list`.
 #[derive(Debug)]

@@ -202,6 +202,21 @@ fn nothing_that_leaves_the_process_is_written_by_debug() {
     assert_eq!(uses(&[":?}", ":#?}"], &["conversion.rs", "proof.rs"]), NONE);
 }
 
+/// Where SQLite has a code or an API, that is asked.
+#[test]
+fn what_sqlite_says_in_words_alone_is_read_in_one_place() {
+    let reading = ["starts_with", "strip_prefix", "contains", "find", "split_once", "== "];
+    let words = ["no such ", "unknown tokenizer", "incomplete input", ", which only the service registers"];
+    let forms: Vec<_> = reading
+        .iter()
+        .flat_map(|how| words.map(|words| format!("{how}(\"{words}").replace("== (", "== ")))
+        .collect();
+    let forms: Vec<_> = forms.iter().map(String::as_str).collect();
+    assert_eq!(uses(&forms, &["words.rs"]), NONE);
+    assert_eq!(uses(&["which only the service registers\""], &["words.rs"]), NONE);
+    assert_eq!(uses(&["\"incomplete input\"", "\"unknown tokenizer"], &["words.rs"]), NONE);
+}
+
 #[test]
 fn the_crate_depends_on_neither_binary() {
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
