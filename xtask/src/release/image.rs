@@ -62,9 +62,6 @@ pub(crate) struct Layer {
     pub(crate) instruction: String,
 }
 
-/// What a build that was ended leaves.
-const UNTAGGED: &str = "no image was tagged";
-
 /// Builds the image of this workspace; `tag` is made from app and commit where none is given.
 pub(crate) fn build(
     project: &Project,
@@ -86,10 +83,10 @@ pub(crate) fn build(
         tell(log.line(line).as_ref(), &activity);
     })?;
     match ended {
-        Answer::Stopped => Err(Error::new(Kind::Interrupted, &tag, "interrupted").changed(UNTAGGED).into()),
+        Answer::Stopped => Err(Error::new(Kind::Interrupted, &tag, "interrupted").unchanged().into()),
         Answer::Late => {
             let message = format!("`docker build`: {}", run::late(run::BUILD_LIMIT));
-            Err(failed(message).changed(UNTAGGED).remedy("see what it waits for: cargo xtask image").into())
+            Err(failed(message).unchanged().remedy("see what it waits for: cargo xtask image").into())
         }
         Answer::Exited(output) if output.status.success() => described(tag, commit, schema, &log, interrupt),
         Answer::Exited(_) => Err(explain(&log).into()),

@@ -196,7 +196,7 @@ fn ctrl_c_leaves_no_container_and_says_what_there_is() {
         return;
     }
     let building = Workspace::tiny("FROM debian:bookworm-slim\nRUN echo begun && sleep 60\n");
-    assert_eq!(interrupted(&building, "Running").1, ["error: interrupted; no image was tagged"]);
+    assert_eq!(interrupted(&building, "Running").1, ["error: interrupted; nothing was changed"]);
 
     let booting = Workspace::tiny(
         "FROM debian:bookworm-slim\nRUN ln -s /bin/true /usr/local/bin/atlas\nCMD [\"sleep\", \"600\"]\n",
