@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
@@ -35,18 +36,22 @@ fn modules(src: &Path) -> BTreeMap<Module, PathBuf> {
     found
 }
 
-/// Every path that a file names outside its tests, as it is written.
+/// What a file names outside its tests, as it is written.
 #[derive(Default)]
-struct Named(Vec<Vec<String>>);
+struct Named {
+    paths: Vec<Vec<String>>,
+    /// The tests that are in files of their own.
+    tests: Vec<String>,
+}
 
 impl Named {
     fn tree(&mut self, tree: &UseTree, before: &[String]) {
         let with = |ident: &syn::Ident| [before, &[ident.to_string()]].concat();
         match tree {
             UseTree::Path(path) => self.tree(&path.tree, &with(&path.ident)),
-            UseTree::Name(name) => self.0.push(with(&name.ident)),
-            UseTree::Rename(name) => self.0.push(with(&name.ident)),
-            UseTree::Glob(_) => self.0.push(before.to_vec()),
+            UseTree::Name(name) => self.paths.push(with(&name.ident)),
+            UseTree::Rename(name) => self.paths.push(with(&name.ident)),
+            UseTree::Glob(_) => self.paths.push(before.to_vec()),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(tree, before)),
         }
     }
@@ -77,8 +82,12 @@ impl Named {
 
     fn written(&mut self, path: &mut Vec<String>) {
         path.retain(|part| part != ":");
-        // One word is no path: a macro may be given `pub(crate)`.
-        self.0.extend(Some(mem::take(path)).filter(|path| path.len() > 1));
+        self.named(mem::take(path));
+    }
+
+    /// One word is no path out of a file: a variable may be called as a module is, and a macro be given `pub(crate)`.
+    fn named(&mut self, path: Vec<String>) {
+        self.paths.extend(Some(path).filter(|path| path.len() > 1));
     }
 }
 
@@ -91,8 +100,10 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
 
 impl<'ast> Visit<'ast> for Named {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_for_tests(&item.attrs) {
-            visit::visit_item_mod(self, item);
+        match (is_for_tests(&item.attrs), &item.content) {
+            (false, _) => visit::visit_item_mod(self, item),
+            (true, None) => self.tests.push(item.ident.to_string()),
+            (true, Some(_)) => {}
         }
     }
 
@@ -112,7 +123,7 @@ impl<'ast> Visit<'ast> for Named {
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        self.named(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
     }
 
@@ -154,13 +165,22 @@ fn leads_to(path: &[String], from: &Module, modules: &BTreeMap<Module, PathBuf>)
 
 fn uses(src: &Path) -> Uses {
     let modules = modules(src);
-    let used = |(module, file): (&Module, &PathBuf)| {
+    let named = |file: &PathBuf| {
         let mut named = Named::default();
         named.visit_file(&syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap());
-        let used = named.0.iter().filter_map(|path| leads_to(path, module, &modules));
-        (module.clone(), used.filter(|used| used != module).collect())
+        named
     };
-    modules.iter().map(used).collect()
+    let named: Vec<_> = modules.iter().map(|(module, file)| (module, named(file))).collect();
+    let tests = |(module, named): &(&Module, Named)| -> Vec<Module> {
+        named.tests.iter().map(|test| [module.as_slice(), slice::from_ref(test)].concat()).collect()
+    };
+    let tests: Vec<_> = named.iter().flat_map(tests).collect();
+    let is_test = |module: &Module| tests.iter().any(|test| module.starts_with(test));
+    let used = |(module, named): &(&Module, Named)| {
+        let used = named.paths.iter().filter_map(|path| leads_to(path, module, &modules));
+        ((*module).clone(), used.filter(|used| used != *module && !is_test(used)).collect())
+    };
+    named.iter().filter(|(module, _)| !is_test(module)).map(used).collect()
 }
 
 /// Each circle with what its files use of it.
@@ -217,4 +237,8 @@ fn a_circle_is_found_however_it_is_written() {
     }
     let folder = [("a/mod.rs", "mod c; fn f() { c::g() }"), ("a/c.rs", "use super::A;")];
     assert_eq!(crate_of(&folder), "a uses a::c\na::c uses a\n");
+    let named_alike = [("a/mod.rs", "mod c; fn f(c: u8) -> u8 { c }"), ("a/c.rs", "use super::A;")];
+    assert_eq!(crate_of(&named_alike), "");
+    let test = [("a/mod.rs", "#[cfg(test)]\nmod c; fn f() { c::g() }"), ("a/c.rs", "use super::A;")];
+    assert_eq!(crate_of(&test), "");
 }
