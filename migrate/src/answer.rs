@@ -6,8 +6,8 @@ use std::os::raw::c_int;
 
 use rusqlite::{Connection, Error, Result, ffi};
 
-use crate::open::sqlite_message;
-use crate::stand_in;
+use crate::sqlite_error::sqlite_message;
+use crate::unregistered;
 
 /// What SQLite answers to a statement that it refuses for what it says (<https://www.sqlite.org/rescode.html#error>).
 const REFUSALS: [c_int; 2] = [ffi::SQLITE_ERROR, ffi::SQLITE_ERROR_MISSING_COLLSEQ];
@@ -44,7 +44,7 @@ pub(crate) fn count(conn: &Connection, sql: &str) -> Result<Result<u64, String>>
 pub(crate) fn is_answer(error: &Error, codes: &[c_int]) -> bool {
     match error {
         // What a stand-in says is about this SQLite alone.
-        error if stand_in::is_called(error) => false,
+        error if unregistered::is_called(error) => false,
         Error::SqlInputError { error, .. } | Error::SqliteFailure(error, _) => {
             REFUSALS.contains(&error.extended_code) || codes.contains(&error.extended_code)
         }

@@ -13,17 +13,17 @@ use crate::execute::{Execution, Failure};
 use crate::hazard::{Hazard, HazardName};
 use crate::loss::Search;
 use crate::memory;
-use crate::open::{
-    self, breaks_constraint, explain, fails_on_a_row, is_busy, locked, patiently, sqlite_message,
-};
+use crate::open::{self, explain, fails_on_a_row, locked, patiently};
 use crate::plan::{CostClass, Plan, Step, StepKind};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
 use crate::shown::shown_in_line;
+use crate::sqlite_error::{breaks_constraint, is_busy, sqlite_message};
 use crate::stand_in;
 use crate::stopwatch::Stopwatch;
 use crate::tuning;
+use crate::unregistered;
 use crate::watch::{Event, Watch};
 
 /// How often a table that is written has to fit: the copy, the log of the transaction, the sorter's runs.
@@ -276,7 +276,7 @@ impl Apply<'_, '_> {
                 locked(self.path, self.execution.settings.lock_wait)
             }
             Failure::Reading(error) | Failure::Live(error) => self.explain(&error),
-            Failure::Statement { error, .. } if stand_in::is_called(&error) => self.explain(&error),
+            Failure::Statement { error, .. } if unregistered::is_called(&error) => self.explain(&error),
             Failure::Statement { error, .. } if is_read_only(&error) => self.explain(&error),
             Failure::Statement { object, sql, error } => match error.sqlite_error_code() {
                 Some(ErrorCode::OperationInterrupted | ErrorCode::DiskFull) => self.explain(&error),

@@ -13,12 +13,15 @@ use rusqlite::{Connection, ErrorCode, backup as online, ffi};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::declared::io_reason;
+use crate::error::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, is_busy, is_interrupted, patiently, stop_when_raised};
+use crate::interrupt::Interrupt;
+use crate::interrupt::stop_when_raised;
+use crate::open::{self, explain, patiently};
 use crate::schema::{self, hex};
 use crate::scrub::{Fault, Scrub};
-use crate::settings::{Interrupt, Settings};
+use crate::settings::Settings;
+use crate::sqlite_error::{is_busy, is_interrupted};
 use crate::stand_in;
 use crate::words;
 

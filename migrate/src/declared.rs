@@ -24,12 +24,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expansion::{self, Views};
 use crate::fingerprint;
 use crate::hazard::Edit;
+use crate::interrupt::{self, stop_when_raised};
 use crate::object::written;
-use crate::open::{is_interrupted, sqlite_message, stop_when_raised};
-use crate::planner;
 use crate::schema::{self, Row, Schema};
 use crate::settings::{BUILTIN_IGNORE, Settings};
 use crate::shown::shown_in_line;
+use crate::sqlite_error::{is_interrupted, sqlite_message};
 use crate::stand_in::{self, Names};
 use crate::token::{self, BadToken, Token, line_at, position, tokenize};
 use crate::unusable::{self, Fault};
@@ -256,19 +256,6 @@ impl Declared {
     }
 }
 
-/// Bytes that are no text are not shown; `before` are those that were.
-fn not_utf8(file: &str, before: &[u8], bytes: &[u8]) -> Error {
-    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
-    let (line, what) = match is_utf16 {
-        true => (1, "this is UTF-16"),
-        false => (before.iter().filter(|byte| **byte == b'\n').count() + 1, "this is not valid UTF-8"),
-    };
-    let place = format!("{file}:{line}");
-    Error::new(ErrorKind::Schema, &place, format!("{place}: {what}"))
-        .unchanged()
-        .remedy("save the file as UTF-8")
-}
-
 /// Refuses a declared table that no step would see.
 fn check_hidden(
     source: &Source<'_>,
@@ -297,15 +284,6 @@ pub(crate) fn ignore_patterns(settings: &Settings) -> Vec<String> {
     BUILTIN_IGNORE.iter().map(|p| (*p).to_owned()).chain(settings.ignore.iter().cloned()).collect()
 }
 
-pub(crate) fn io_reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 struct Source<'s> {
     files: &'s Files,
     text: &'s str,
@@ -318,7 +296,7 @@ impl Source<'_> {
 
     fn internal(&self, error: &rusqlite::Error) -> Error {
         if is_interrupted(error) {
-            return planner::interrupted();
+            return interrupt::while_planning();
         }
         Error::new(ErrorKind::Schema, self.file(), format!("{}: {error}", self.file()))
     }

@@ -14,12 +14,12 @@ use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expansion::Views;
 use crate::object::written;
-use crate::open::sqlite_message;
 use crate::plan::{Cost, CostClass, Step, StepKind};
 use crate::replica;
 use crate::schema::{self, Schema, Table};
 use crate::settings::Settings;
 use crate::shown::shown_in_line;
+use crate::sqlite_error::sqlite_message;
 use crate::token::{Kind, fold, quote, tokenize};
 
 /// Functions of time, which tell another one each time they are asked for now: without an argument, or with `'now'`.

@@ -8,7 +8,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::open::{STEPS, stop_when_raised};
+use crate::interrupt::{STEPS, stop_when_raised};
 use crate::settings::Settings;
 
 /// Virtual machine steps that a proof may take, in all: several seconds. One on 600 rows of each of 100 tables takes a hundredth.

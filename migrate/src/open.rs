@@ -10,18 +10,18 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use serde::{Deserialize, Serialize};
 
-use crate::declared::io_reason;
+use crate::error::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::{Interrupt, Settings};
+use crate::interrupt::stop_when_raised;
+use crate::settings::Settings;
 use crate::shown::shown_in_line;
+use crate::sqlite_error::{is_busy, sqlite_message};
 use crate::stand_in;
+use crate::unregistered;
 use crate::watch::{Event, Watch};
 
 /// Less than this many free bytes make a failure of the disk one of its being full.
 const SCARCE: u64 = 1 << 20;
-
-/// Virtual machine steps between two looks at the request to stop.
-pub(crate) const STEPS: i32 = 10_000;
 
 /// Between two tries for a lock. Short, since a busy writer leaves gaps of microseconds between its commits: of 12 changes beside 200
 /// writes a second 2 never found one in 10 s when this was 25 ms.
@@ -192,14 +192,6 @@ fn needs_recovery(error: &rusqlite::Error) -> bool {
     })
 }
 
-pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-pub(crate) fn is_interrupted(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
-}
-
 /// Tries again while another connection holds a lock. SQLite's own busy timeout does not cover `SQLITE_LOCKED`.
 ///
 /// # Errors
@@ -291,12 +283,12 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
     if let Some(error) = told_already(error) {
         return error;
     }
-    if stand_in::is_called(error) {
+    if unregistered::is_called(error) {
         let why = sqlite_message(error);
         let message = format!("what is asked of {file} cannot be done here: {}", shown_in_line(&why));
         return Error::new(ErrorKind::Hazard, file.to_string(), message)
             .unchanged()
-            .remedy(stand_in::remedy(error));
+            .remedy(unregistered::remedy(error));
     }
     let unreadable = |reason: &str| unreadable(path, cannot, reason);
     if is_busy(error) && settings.interrupt.is_raised() {
@@ -368,12 +360,6 @@ fn explain_as(cannot: &str, path: &Path, error: &rusqlite::Error, settings: &Set
     }
 }
 
-/// From here on a statement of this connection ends as interrupted once somebody asks to stop.
-pub(crate) fn stop_when_raised(conn: &mut Connection, interrupt: &Interrupt) -> rusqlite::Result<()> {
-    let interrupt = interrupt.clone();
-    conn.progress_handler(STEPS, Some(move || interrupt.is_raised()))
-}
-
 /// The folder that a database is in.
 pub(crate) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
@@ -430,12 +416,6 @@ pub(crate) fn short_of_room(folder: &Path, what: &str, place: &str, needed: u64,
         .remedy("free some space there, or enlarge the volume")
 }
 
-/// Whether rows broke a constraint. ALTER TABLE says so in words alone.
-pub(crate) fn breaks_constraint(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
-        || sqlite_message(error).contains("constraint failed")
-}
-
 /// An error of ours that came by way of SQLite's.
 fn told_already(error: &rusqlite::Error) -> Option<Error> {
     match error {
@@ -447,19 +427,9 @@ fn told_already(error: &rusqlite::Error) -> Option<Error> {
 /// Whether a statement failed while it ran, on a value of a row, and not for what it says: SQLite tells the place in the text then.
 pub(crate) fn fails_on_a_row(error: &rusqlite::Error) -> bool {
     let rusqlite::Error::SqliteFailure(code, _) = error else { return false };
-    !stand_in::is_called(error)
-        && stand_in::tokenizer_of(&sqlite_message(error)).is_none()
+    !unregistered::is_called(error)
+        && unregistered::tokenizer_of(&sqlite_message(error)).is_none()
         && matches!(code.extended_code, ffi::SQLITE_ERROR | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH)
-}
-
-/// SQLite's own words.
-pub(crate) fn sqlite_message(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
-        rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

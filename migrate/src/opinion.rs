@@ -107,7 +107,7 @@ mod tests {
         let come_of = |sql: &str| {
             let pending = [sql.to_owned()];
             consequences(&pending, &declared.schema, &declared, &settings)
-                .map_err(|e| open::sqlite_message(&e))
+                .map_err(|e| crate::sqlite_error::sqlite_message(&e))
         };
         assert_eq!(come_of("DROP INDEX i"), Ok(vec!["index i is missing".to_owned()]));
         assert_eq!(come_of("REINDEX i"), Ok(Vec::new()));

@@ -24,12 +24,13 @@ use crate::fingerprint;
 use crate::fit::{self, Fit};
 use crate::guard;
 use crate::hazard::{Hazard, HazardName};
+use crate::interrupt;
 use crate::loss::Search;
 use crate::matching::carry;
 use crate::memory;
 use crate::near;
 use crate::object::{of_column, written};
-use crate::open::{self, breaks_constraint, explain, fails_on_a_row, is_interrupted, sqlite_message};
+use crate::open::{self, explain, fails_on_a_row};
 use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
 use crate::planner::{self, Task};
 use crate::prediction::{Pace, Prediction, Prospect};
@@ -39,8 +40,10 @@ use crate::report::{Outcome, Report};
 use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{PlannerChoice, ProofLevel, Settings};
 use crate::shown::shown_in_line;
+use crate::sqlite_error::{breaks_constraint, is_interrupted, sqlite_message};
 use crate::stand_in;
 use crate::token::{fold, quote, tokenize};
+use crate::unregistered;
 use crate::unusable::{self, Fault, Faults};
 use crate::watch::{Event, Watch};
 
@@ -243,7 +246,7 @@ const DROP: &str = "declare it as it is in the database, or let the service drop
 /// Nothing approves it: no statement of this SQLite can do it.
 fn foreign(table: &VirtualTable, what: &str, remedy: &str) -> Hazard {
     let (name, lacks) = (&table.name, table.lacks.as_deref().unwrap_or_default());
-    let has = match stand_in::tokenizer_of(lacks) {
+    let has = match unregistered::tokenizer_of(lacks) {
         Some(_) => "registers the tokenizer",
         None => "loads the module",
     };
@@ -519,7 +522,7 @@ impl<'g, 'd> Ground<'g, 'd> {
 /// The error of a database that cannot be read while a plan is made.
 fn cannot_plan(db: &Path, error: &rusqlite::Error, settings: &Settings) -> Error {
     if is_interrupted(error) {
-        return planner::interrupted();
+        return interrupt::while_planning();
     }
     if fails_on_a_row(error) {
         return Error::new(ErrorKind::Hazard, settings.name_of(db), row_fails("schema.sql", error))
@@ -838,7 +841,7 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
         Failure::Statement { error, .. } | Failure::Reading(error) | Failure::Live(error)
             if is_interrupted(&error) =>
         {
-            planner::interrupted()
+            interrupt::while_planning()
         }
         Failure::Statement { error, .. } | Failure::Reading(error) | Failure::Live(error)
             if hinders(&error) =>
@@ -850,11 +853,11 @@ fn disproved(failure: Failure, settings: &Settings) -> Error {
                 sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
             let kind = if breaks_constraint(&error) { ErrorKind::Hazard } else { ErrorKind::Proof };
             let message = format!("would fail: {} in `{line}`", sqlite_message(&error));
-            Error::new(kind, object, shown_in_line(&message)).remedy(stand_in::remedy(&error))
+            Error::new(kind, object, shown_in_line(&message)).remedy(unregistered::remedy(&error))
         }
         Failure::Reading(error) | Failure::Live(error) => {
             let message = format!("could not be proved: {}", sqlite_message(&error));
-            Error::new(ErrorKind::Proof, "", shown_in_line(&message)).remedy(stand_in::remedy(&error))
+            Error::new(ErrorKind::Proof, "", shown_in_line(&message)).remedy(unregistered::remedy(&error))
         }
         Failure::Found { object, sql } => {
             Error::new(ErrorKind::Hazard, object, format!("would find rows that it must not: `{sql}`"))

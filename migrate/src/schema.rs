@@ -19,8 +19,8 @@ use crate::answer::or_refusal;
 use crate::ddl::{self, Constraint, KeyColumnText};
 use crate::error::{Error, ErrorKind};
 use crate::expansion::{self, Views};
-use crate::stand_in;
 use crate::token::{self, Scope, Token, canonical, canonical_name, fold, verbatim, without_parentheses};
+use crate::unregistered;
 use crate::virtual_table::Content;
 
 /// One row of `sqlite_schema`, in its order.
@@ -328,7 +328,7 @@ fn leave_parts(
     for name in list.iter().filter(|(_, fact)| fact.kind == "virtual").map(|(name, _)| name) {
         match facts::columns_if_here(conn, name)? {
             // Of another one SQLite knows which tables are parts of it.
-            Err(words) if stand_in::tokenizer_of(&words).is_none() => beginnings.push(format!("{name}_")),
+            Err(words) if unregistered::tokenizer_of(&words).is_none() => beginnings.push(format!("{name}_")),
             _ => {}
         }
     }

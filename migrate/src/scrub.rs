@@ -11,10 +11,10 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{breaks_constraint, is_interrupted, sqlite_message};
 use crate::schema::{self, VirtualTable};
-use crate::stand_in;
+use crate::sqlite_error::{breaks_constraint, is_interrupted, sqlite_message};
 use crate::token::{Kind, Token, fold, quote, tokenize};
+use crate::unregistered;
 
 /// Where ANALYZE keeps samples of values. `sqlite_stat1` has names and numbers only.
 const SAMPLES: &[&str] = &["sqlite_stat3", "sqlite_stat4"];
@@ -245,7 +245,7 @@ fn forget_terms(copy: &Connection, index: &VirtualTable) -> Result<(), Fault> {
             let reason = sqlite_message(&error);
             let message =
                 format!("the full-text index {name} would keep old terms, and cannot be rebuilt: {reason}");
-            let remedy = match stand_in::tokenizer_of(&reason) {
+            let remedy = match unregistered::tokenizer_of(&reason) {
                 Some(_) => "make the copy without a scrub, and scrub it where the service registers that",
                 _ => {
                     "mend the index: its content table has to be there, with every column that the index names"

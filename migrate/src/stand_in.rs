@@ -7,18 +7,17 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
-use rusqlite::{Connection, ffi};
 
 use crate::answer::or_refusal;
 use crate::ddl::{self, ObjectKind};
-use crate::open::sqlite_message;
 use crate::schema::{Index, Row, Schema, Table};
 use crate::token::{Kind, Token, fold, is_reserved, quote, quote_text, tokenize};
-use crate::unusable::{Fault, Part};
+use crate::unregistered::failure;
 use crate::virtual_table;
-use crate::words::{self, Unknown};
+use crate::words::Unknown;
 
 /// Begins the names of the functions that tell whether a stand-in was called.
 const CALLED: &str = "landfall_called_";
@@ -26,40 +25,11 @@ const CALLED: &str = "landfall_called_";
 /// Bytes of the longest name that has a stand-in: SQLite allows 255, with what the teller's has in front of it.
 const LONGEST: usize = 200;
 
-/// The tokenizer that SQLite says is not here.
-pub(crate) fn tokenizer_of(message: &str) -> Option<&str> {
-    match Unknown::in_message(message) {
-        Some(Unknown::Tokenizer(name)) => Some(name),
-        _ => None,
-    }
-}
-
-/// What to do about a change that would have to call one, or to tokenize; nothing of any other error.
-pub(crate) fn remedy(error: &rusqlite::Error) -> String {
-    let message = sqlite_message(error);
-    if let Some(name) = tokenizer_of(&message) {
-        return format!(
-            "keep the values that full-text tables with the tokenizer {name} index as they are, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
-        );
-    }
-    match Unknown::called_in(&message) {
-        Some(Unknown::Function(name) | Unknown::Collation(name)) => format!(
-            "keep every definition that calls {name} as the database has it, and run the command again; or let the service, which registers {name}, make this change, and declare what it made"
-        ),
-        _ => String::new(),
-    }
-}
-
 /// Functions and collations by their folded names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) functions: BTreeSet<String>,
     pub(crate) collations: BTreeSet<String>,
-}
-
-/// Whether a statement failed because a stand-in was called.
-pub(crate) fn is_called(error: &rusqlite::Error) -> bool {
-    Unknown::called_in(&sqlite_message(error)).is_some()
 }
 
 /// Registers what these CREATE texts may call and the connection lacks. One too many does nothing: no statement calls it.
@@ -197,10 +167,6 @@ fn checked(conn: &Connection, sql: &str) -> rusqlite::Result<Option<Vec<String>>
     if called(conn)?.is_empty() { lines.map(Some) } else { Ok(None) }
 }
 
-fn failure(missing: &str) -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(words::of_a_stand_in(missing)))
-}
-
 fn functions(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     let mut statement = conn.prepare_cached("SELECT lower(name) FROM pragma_function_list")?;
     let names = statement.query_map([], |row| row.get(0))?;
@@ -298,7 +264,7 @@ impl Names {
     }
 
     /// The first of these names that a text calls.
-    fn first_in(&self, text: &str) -> Option<String> {
+    pub(crate) fn first_in(&self, text: &str) -> Option<String> {
         let tokens = tokenize(text).unwrap_or_default();
         tokens.iter().enumerate().find_map(|(at, token)| {
             let name = fold(&token.name());
@@ -327,7 +293,7 @@ impl Names {
     }
 
     /// What SQLite lacks for each part of a table, and the part.
-    fn parts_of(&self, table: &Table) -> Vec<(String, String)> {
+    pub(crate) fn parts_of(&self, table: &Table) -> Vec<(String, String)> {
         let mut parts = Vec::new();
         let mut text = |text: String| parts.extend(self.first_in(&text).map(|missing| (missing, text)));
         table.checks.iter().cloned().for_each(&mut text);
@@ -346,36 +312,10 @@ impl Names {
         }
         parts
     }
-
-    /// Every part of a schema that calls any of them, as what no statement can use here.
-    pub(crate) fn faults(&self, schema: &Schema) -> Vec<Fault> {
-        if self.is_empty() {
-            return Vec::new();
-        }
-        let mut found = Vec::new();
-        for table in &schema.tables {
-            let parts = self.parts_of(table).into_iter();
-            found
-                .extend(parts.map(|(missing, text)| Fault::missing(&table.name, Part::Table, missing, text)));
-        }
-        let indexes = schema.indexes.iter().map(|i| (&i.name, Part::Index, &i.sql));
-        let views = schema.views.iter().map(|v| (&v.name, Part::View, &v.body));
-        let triggers = schema.triggers.iter().map(|t| (&t.name, Part::Trigger, &t.body));
-        for (name, part, text) in indexes.chain(views).chain(triggers) {
-            let missing = self.first_in(text);
-            found.extend(missing.map(|missing| Fault::missing(name, part, missing, canonical(text))));
-        }
-        found
-    }
 }
 
 fn no_collation(name: &str) -> String {
     Unknown::Collation(name).to_string()
-}
-
-/// The tokens of a text, whatever stands between them.
-fn canonical(text: &str) -> String {
-    crate::token::verbatim(&tokenize(text).unwrap_or_default())
 }
 
 fn is_name(token: &Token<'_>) -> bool {

@@ -15,7 +15,7 @@ use crate::replica;
 use crate::schema::{Schema, Table, Trigger};
 use crate::settings::Settings;
 use crate::stand_in::Names;
-use crate::token::{Kind, Token, fold, quote, tokenize};
+use crate::token::{Kind, Token, fold, quote, tokenize, verbatim};
 use crate::words::{self, Unknown};
 
 /// Something that no statement can use.
@@ -209,7 +209,7 @@ fn leave_functions(found: &mut [Fault], schema: &Schema) {
             continue;
         };
         let text = texts(schema).find(|(object, _)| object.eq_ignore_ascii_case(&fault.object));
-        fault.text = text.map(|(_, sql)| crate::token::verbatim(&tokenize(sql).unwrap_or_default()));
+        fault.text = text.map(|(_, sql)| tokens_of(sql));
         fault.reason = format!("no such table-valued function: {name}");
     }
 }
@@ -218,6 +218,34 @@ fn leave_functions(found: &mut [Fault], schema: &Schema) {
 fn texts(schema: &Schema) -> impl Iterator<Item = (&String, &String)> {
     let views = schema.views.iter().map(|view| (&view.name, &view.sql));
     views.chain(schema.triggers.iter().map(|trigger| (&trigger.name, &trigger.sql)))
+}
+
+impl Names {
+    /// Every part of a schema that calls any of them, as what no statement can use here.
+    pub(crate) fn faults(&self, schema: &Schema) -> Vec<Fault> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for table in &schema.tables {
+            let parts = self.parts_of(table).into_iter();
+            found
+                .extend(parts.map(|(missing, text)| Fault::missing(&table.name, Part::Table, missing, text)));
+        }
+        let indexes = schema.indexes.iter().map(|i| (&i.name, Part::Index, &i.sql));
+        let views = schema.views.iter().map(|v| (&v.name, Part::View, &v.body));
+        let triggers = schema.triggers.iter().map(|t| (&t.name, Part::Trigger, &t.body));
+        for (name, part, text) in indexes.chain(views).chain(triggers) {
+            let missing = self.first_in(text);
+            found.extend(missing.map(|missing| Fault::missing(name, part, missing, tokens_of(text))));
+        }
+        found
+    }
+}
+
+/// The tokens of a text, whatever stands between them.
+fn tokens_of(text: &str) -> String {
+    verbatim(&tokenize(text).unwrap_or_default())
 }
 
 struct Asked<'a> {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use crate::backup::{self, Backup};
-use crate::declared::io_reason;
+use crate::error::io_reason;
 use crate::error::{Error, ErrorKind, Result};
-use crate::open::{self, explain, is_interrupted};
+use crate::open::{self, explain};
 use crate::schema;
 use crate::settings::Settings;
+use crate::sqlite_error::is_interrupted;
 use crate::stand_in;
 
 /// Holds the file `copy` against what was told of it where it was made, and checks it with `integrity_check`. On return it is

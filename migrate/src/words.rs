@@ -76,8 +76,9 @@ mod tests {
     use rusqlite::{Connection, ffi};
 
     use super::*;
-    use crate::open::sqlite_message;
+    use crate::sqlite_error::sqlite_message;
     use crate::stand_in;
+    use crate::unregistered;
 
     fn refused(conn: &Connection, sql: &str) -> (String, i32) {
         let error = conn.execute_batch(sql).unwrap_err();
@@ -136,7 +137,7 @@ mod tests {
         .unwrap();
         let error = stand_in::none_called(&conn).unwrap_err();
         assert_eq!(Unknown::called_in(&sqlite_message(&error)), Some(Unknown::Collation("german")));
-        assert!(stand_in::is_called(&error) && !stand_in::remedy(&error).is_empty());
+        assert!(unregistered::is_called(&error) && !unregistered::remedy(&error).is_empty());
         assert_eq!(Unknown::called_in("no such function: slug"), None);
     }
 }

@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{io_reason, not_utf8};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, io_reason};
 use crate::token::{BadToken, tokenize};
 
 /// A schema as it was read: the texts of its files, one behind the other, in the order of their names.
@@ -152,4 +151,17 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
     };
     Error::new(ErrorKind::Schema, &file, format!("the schema {file} cannot be read: {}", io_reason(error)))
         .remedy(remedy)
+}
+
+/// Bytes that are no text are not shown; `before` are those that were.
+fn not_utf8(file: &str, before: &[u8], bytes: &[u8]) -> Error {
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
+    let (line, what) = match is_utf16 {
+        true => (1, "this is UTF-16"),
+        false => (before.iter().filter(|byte| **byte == b'\n').count() + 1, "this is not valid UTF-8"),
+    };
+    let place = format!("{file}:{line}");
+    Error::new(ErrorKind::Schema, &place, format!("{place}: {what}"))
+        .unchanged()
+        .remedy("save the file as UTF-8")
 }

@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use super::Source;
 use crate::directive::written as named;
 use crate::error::{Error, Result};
-use crate::open::sqlite_message;
 use crate::schema::{Schema, Table, UniqueColumns};
+use crate::sqlite_error::sqlite_message;
 use crate::token::{Kind, Token, fold, position, quote};
 use crate::value::Value;
 

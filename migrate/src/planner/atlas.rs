@@ -15,8 +15,9 @@ use crate::carry::{ColumnCarry, Source};
 use crate::ddl::{self, ObjectKind};
 use crate::declared::Declared;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::plan::{Cost, CostClass, Step, StepKind};
-use crate::planner::{self, Task};
+use crate::planner::Task;
 use crate::replica;
 use crate::schema::Schema;
 use crate::settings::Settings;
@@ -107,7 +108,7 @@ fn run(settings: &Settings, binary: &Path, folder: &Path) -> Result<String> {
     // It may have children that ignore the signal: killed and not waited for longer than the kill itself.
     handle.kill().map_err(|e| failed(format!("cannot be ended: {e}")))?;
     if settings.interrupt.is_raised() {
-        return Err(planner::interrupted());
+        return Err(interrupt::while_planning());
     }
     Err(failed(format!("had no plan within {} seconds", limit.as_secs())))
 }

@@ -11,17 +11,11 @@ use crate::answer::is_answer;
 use crate::carry::Carry;
 use crate::declared::Declared;
 use crate::error::{Error, ErrorKind};
-use crate::open::{is_interrupted, sqlite_message};
+use crate::interrupt;
 use crate::schema::Schema;
 use crate::settings::Settings;
 use crate::shown::shown_in_line;
-
-/// The error of a stop that was asked for before there was a plan.
-pub(crate) fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, "", "interrupted while planning")
-        .unchanged()
-        .remedy("run the command again")
-}
+use crate::sqlite_error::{is_interrupted, sqlite_message};
 
 /// What SQLite says of an edit that makes no schema, or of a constraint that ALTER TABLE finds broken.
 pub(crate) const IMPOSSIBLE: [c_int; 2] = [ffi::SQLITE_CORRUPT, ffi::SQLITE_CONSTRAINT];
@@ -32,7 +26,7 @@ pub(crate) fn failed(error: &rusqlite::Error) -> Error {
         return Error::new(ErrorKind::Planner, "", error.to_string());
     }
     if is_interrupted(error) {
-        return interrupted();
+        return interrupt::while_planning();
     }
     let message = format!("no plan could be made: {}", shown_in_line(&sqlite_message(error)));
     Error::new(ErrorKind::Database, "", message).unchanged().remedy("run the command again")

@@ -7,9 +7,9 @@ use rusqlite::{Connection, ffi};
 use super::{Key, KeyColumn, Row, Table, VirtualTable};
 use crate::answer::{or_one_of, or_refusal};
 use crate::guard;
-use crate::open::sqlite_message;
-use crate::stand_in;
+use crate::sqlite_error::sqlite_message;
 use crate::token::{canonical_name, fold, quote};
+use crate::unregistered;
 use crate::virtual_table;
 use crate::words::Unknown;
 
@@ -146,7 +146,7 @@ pub(super) fn tokenizer_lacking(conn: &Connection, row: &Row) -> rusqlite::Resul
     let asked = conn.prepare(&sql).and_then(|mut statement| statement.raw_query().next().map(drop));
     // An index that is damaged has one.
     let words = or_one_of(asked, &[ffi::SQLITE_CORRUPT_VTAB])?.err();
-    Ok(words.filter(|words| stand_in::tokenizer_of(words).is_some()))
+    Ok(words.filter(|words| unregistered::tokenizer_of(words).is_some()))
 }
 
 /// The columns of a virtual table that hold values: the visible ones, and the language of an FTS4 row.
