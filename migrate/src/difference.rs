@@ -3,36 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use serde::{Deserialize, Serialize};
-
 use crate::object::{of_column, written};
+use crate::report::{Difference, DifferenceKind};
 use crate::schema::{Column, ForeignKey, Index, Key, Schema, Table};
 use crate::settings::ColumnOrder;
 use crate::shown::in_line;
 use crate::token::{canonical_name, fold};
-
-/// Which kind of difference. Its name in JSON is the kebab-case of the variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DifferenceKind {
-    /// Declared, and not there.
-    Missing,
-    /// There, and not declared.
-    Extra,
-    /// There with another meaning.
-    Changed,
-}
-
-/// One way in which live and declared schema differ in meaning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// Which kind.
-    pub kind: DifferenceKind,
-    /// `table`, `table.column`, or the name of an index, view or trigger.
-    pub object: String,
-    /// The sentence: "column customers.email is missing".
-    pub message: String,
-}
 
 /// What a comparison found.
 #[derive(Debug, Default)]

@@ -21,6 +21,7 @@ use crate::declared::Declared;
 use crate::difference::{compare, same_index};
 use crate::due::Due;
 use crate::evidence::{self, Given, Look, Measure, Watched};
+use crate::failure::Failure;
 use crate::fill::Fill;
 use crate::hazard::Hazard;
 use crate::inventory::{Inventory, Terms};
@@ -62,29 +63,6 @@ pub(crate) struct Execution<'e> {
     pub(crate) hazards: &'e [Hazard],
     /// The declared rows that the database lacks, or holds with other values.
     pub(crate) due: &'e Due<'e>,
-}
-
-/// Why the transaction must be rolled back.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// SQLite refused a statement, which makes or changes an object.
-    Statement { object: String, sql: String, error: rusqlite::Error },
-    /// Reading the evidence failed.
-    Reading(rusqlite::Error),
-    /// Reading the live database failed, of which a sample was to be taken.
-    Live(rusqlite::Error),
-    /// A query found rows that were not there when the plan was made.
-    Found { object: String, sql: String },
-    /// All statements ran, and rows refer to a parent that is not there. A clause.
-    ForeignKey { object: String, clause: String },
-    /// All statements ran, and something is not as it must be. A clause: "would lose 3 rows of customers".
-    Evidence { object: String, clause: String },
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Reading(error)
-    }
 }
 
 impl Execution<'_> {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::difference::{Difference, DifferenceKind, compare};
+use crate::difference::compare;
 use crate::object;
+use crate::report::{Difference, DifferenceKind};
 use crate::schema::{Column, Schema};
 use crate::settings::ColumnOrder;
 

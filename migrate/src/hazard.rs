@@ -1,11 +1,9 @@
 //! The named ways in which a plan may cost data, and their approval.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::object;
 use crate::shown::{in_line, shown, shown_in_line};
 
@@ -216,14 +214,6 @@ impl Approval {
         self.object != "*" && self.covers(name, object)
     }
 
-    /// Approvals between commas, as [`str::parse`] takes each.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] for the first that is none.
-    pub fn list(text: &str) -> Result<Vec<Self>> {
-        object::list(text).map(str::parse).collect()
-    }
-
     /// Whether it approves this hazard on this object. `*` means every object; names compare without letter case, and one in double
     /// quotes may hold anything: `"a.b".c`.
     #[must_use]
@@ -241,39 +231,5 @@ impl fmt::Display for Approval {
 impl From<Approval> for String {
     fn from(approval: Approval) -> Self {
         approval.to_string()
-    }
-}
-
-impl TryFrom<String> for Approval {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl FromStr for Approval {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = |message: String| {
-            let names: Vec<_> =
-                HazardName::ALL.iter().filter(|h| h.is_approvable()).map(|h| h.as_str()).collect();
-            Error::new(ErrorKind::Usage, text, message)
-                .remedy(format!("write HAZARD:OBJECT, where HAZARD is one of {}", names.join(", ")))
-        };
-        let Some((name, object)) = text.split_once(':') else {
-            return Err(wrong(format!("approval \"{text}\" names no object")));
-        };
-        if object.is_empty() {
-            return Err(wrong(format!("approval \"{text}\" names no object")));
-        }
-        let Some(name) = HazardName::ALL.into_iter().find(|h| h.as_str() == name) else {
-            return Err(wrong(format!("hazard \"{name}\" is not known")));
-        };
-        if !name.is_approvable() {
-            return Err(wrong(format!("{name} cannot be approved")));
-        }
-        Ok(Self { name, object: object.to_owned() })
     }
 }

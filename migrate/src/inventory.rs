@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::answer::or_refusal;
 use crate::checksum::{Checksum, Seen};
 use crate::declared::Declared;
-use crate::execute::Failure;
+use crate::failure::Failure;
 use crate::hazard::{Hazard, HazardName};
 use crate::object;
 use crate::plan::plural;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::ddl::{self, ObjectKind};
 use crate::hazard::{Hazard, HazardName};
 use crate::object::written;
-use crate::prediction::Prediction;
 use crate::token::{Token, tokenize};
 
 /// Who made a plan.
@@ -116,6 +115,51 @@ pub struct Step {
     pub label: String,
     /// What it costs.
     pub cost: Cost,
+}
+
+/// Nobody promises less, in seconds: one disk takes so much longer than the next to say that it has written.
+pub(crate) const BELOW: f64 = 0.1;
+
+/// How long a plan is going to take from BEGIN to COMMIT, on the machine that planned it.
+///
+/// Not in it: what a boot does besides (planning, the copy that is made first, stop and start). A rehearsal measures that, and on
+/// the very data; where there was one, it knows better.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Expected, in seconds.
+    pub seconds: f64,
+    /// With the margin, in seconds: what it may take at best.
+    pub low: f64,
+    /// With the margin, in seconds: what it may take at worst.
+    pub high: f64,
+}
+
+impl fmt::Display for Prediction {
+    /// `predicted 1.4 s (0.5 to 4.2 s)`, `predicted below 0.1 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seconds, low, high } = *self;
+        if high <= BELOW {
+            return write!(f, "predicted below {BELOW} s");
+        }
+        let (unit, name) = match seconds {
+            ..99.5 => (1.0, "s"),
+            ..5_970.0 => (60.0, "min"),
+            _ => (3_600.0, "h"),
+        };
+        let [seconds, low, high] = [seconds, low, high].map(|time| short(time / unit));
+        write!(f, "predicted {seconds} {name} ({low} to {high} {name})")
+    }
+}
+
+/// No more digits than a prediction has.
+fn short(number: f64) -> String {
+    let digits = match number {
+        ..0.0995 => 2,
+        ..9.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{number:.digits$}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 /// Ordered statements that bring a live schema to the declared one.

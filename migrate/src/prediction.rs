@@ -4,30 +4,12 @@
 #[cfg(test)]
 mod measured;
 
-use std::fmt::{self, Display, Formatter};
-
-use serde::{Deserialize, Serialize};
-
 use crate::evidence::Look;
 use crate::execute::Execution;
-use crate::plan::{CostClass, Step, StepKind};
+use crate::plan::{BELOW, CostClass, Prediction, Step, StepKind};
 use crate::schema::{Table, VirtualTable};
 use crate::token::tokenize;
 use crate::virtual_table::Content;
-
-/// How long a plan is going to take from BEGIN to COMMIT, on the machine that planned it.
-///
-/// Not in it: what a boot does besides (planning, the copy that is made first, stop and start). A rehearsal measures that, and on
-/// the very data; where there was one, it knows better.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// Expected, in seconds.
-    pub seconds: f64,
-    /// With the margin, in seconds: what it may take at best.
-    pub low: f64,
-    /// With the margin, in seconds: what it may take at worst.
-    pub high: f64,
-}
 
 /// By how much it may be more, or less: every run of 10,000 and 100,000 rows that the rates below were fitted to lay within it (four
 /// widths of rows, with and without indexes and keys, with and without a log). A disk that others keep busy is not foreseen.
@@ -38,9 +20,6 @@ const BEGIN_TO_COMMIT: f64 = 0.02;
 
 /// Seconds of a step, whatever it does.
 const STEP: f64 = 0.0002;
-
-/// Nobody promises less, in seconds: one disk takes so much longer than the next to say that it has written.
-const BELOW: f64 = 0.1;
 
 /// Seconds that work takes: for each row, for each of its values, and for each of its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -209,38 +188,11 @@ fn keys(table: &Table) -> usize {
 }
 
 impl Prediction {
+    /// With the margin.
     fn of(seconds: f64) -> Self {
         let (low, high) = (seconds / MARGIN, seconds * MARGIN);
         if high > BELOW { Self { seconds, low, high } } else { Self { seconds, low: 0.0, high: BELOW } }
     }
-}
-
-impl Display for Prediction {
-    /// `predicted 1.4 s (0.5 to 4.2 s)`, `predicted below 0.1 s`.
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { seconds, low, high } = *self;
-        if high <= BELOW {
-            return write!(f, "predicted below {BELOW} s");
-        }
-        let (unit, name) = match seconds {
-            ..99.5 => (1.0, "s"),
-            ..5_970.0 => (60.0, "min"),
-            _ => (3_600.0, "h"),
-        };
-        let [seconds, low, high] = [seconds, low, high].map(|time| short(time / unit));
-        write!(f, "predicted {seconds} {name} ({low} to {high} {name})")
-    }
-}
-
-/// No more digits than a prediction has.
-fn short(number: f64) -> String {
-    let digits = match number {
-        ..0.0995 => 2,
-        ..9.95 => 1,
-        _ => 0,
-    };
-    let text = format!("{number:.digits$}");
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::difference::Difference;
 use crate::hazard::Hazard;
 use crate::plan::{Plan, Proposal};
 
@@ -29,6 +28,29 @@ impl fmt::Display for Outcome {
             Self::Applied => "applied",
         })
     }
+}
+
+/// Which kind of difference. Its name in JSON is the kebab-case of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceKind {
+    /// Declared, and not there.
+    Missing,
+    /// There, and not declared.
+    Extra,
+    /// There with another meaning.
+    Changed,
+}
+
+/// One way in which live and declared schema differ in meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Which kind.
+    pub kind: DifferenceKind,
+    /// `table`, `table.column`, or the name of an index, view or trigger.
+    pub object: String,
+    /// The sentence: "column customers.email is missing".
+    pub message: String,
 }
 
 /// The rows of one table, before and after.

@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::{Execution, Failure, failed, interrupted};
+use super::{Execution, failed, interrupted};
+use crate::failure::Failure;
 use crate::observer::Observer;
 use crate::plan::{StepKind, plural};
 use crate::report::Evidence;

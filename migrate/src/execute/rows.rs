@@ -2,8 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::{Execution, Failure, failed, interrupted};
+use super::{Execution, failed, interrupted};
 use crate::due::Due;
+use crate::failure::Failure;
 use crate::matching::carry;
 use crate::observer::Observer;
 use crate::plan::{StepKind, plural};
