@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Execution;
 use crate::failure::Failure;
 use crate::hazard::{Hazard, HazardName};
-use crate::loss::Search;
+use crate::hazards::schema::Search;
 use crate::memory;
 use crate::open::{self, explain, fails_on_a_row, locked, patiently};
 use crate::plan::{CostClass, Plan, Step, StepKind};

@@ -7,7 +7,7 @@ use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fill;
-use crate::loss::distance;
+use crate::hazards::schema::distance;
 use crate::object::{of_column, written};
 use crate::report::IdleDirective;
 use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};

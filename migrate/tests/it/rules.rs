@@ -145,8 +145,8 @@ const MAY_SWALLOW: &[(&str, &str)] = &[
     // Behind `or_refusal` and `count` there are answers alone.
     ("as_stored.rs", "Err(_) => Ok(None),"),
     ("inventory.rs", "Err(_) => Ok(Some(false))"),
-    ("rows.rs", "let Ok(rows) = rows else { return Ok(None) }"),
-    ("rows.rs", "Err(_) => self.search.count("),
+    ("hazards/rows.rs", "let Ok(rows) = rows else { return Ok(None) }"),
+    ("hazards/rows.rs", "Err(_) => self.search.count("),
     ("schema.rs", "Err(_) => HashSet::new()"),
     // It is over, and what went wrong is on its way up.
     ("alone.rs", "drop(conn.execute_batch(\"ROLLBACK\"))"),
@@ -199,7 +199,7 @@ fn the_rule_about_errors_sees_what_it_is_about() {
 fn nothing_that_leaves_the_process_is_written_by_debug() {
     // Names of fields and variants are nobody's contract. proof.rs keeps keys of its own by it, in memory; of a number it is the shortest
     // text that reads back as the same one.
-    assert_eq!(uses(&[":?}", ":#?}"], &["conversion.rs", "proof.rs"]), NONE);
+    assert_eq!(uses(&[":?}", ":#?}"], &["hazards/conversion.rs", "proof.rs"]), NONE);
 }
 
 /// Where SQLite has a code or an API, that is asked.

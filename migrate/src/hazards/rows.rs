@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::answer::{count, or_refusal};
 use crate::as_stored::AsStored;
 use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
-use crate::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
-use crate::loss::{Found, Search, Suspect};
+use crate::hazards::schema::{Found, Search, Suspect};
 use crate::object::{of_column, written};
 use crate::plan::plural;
 use crate::replica;
