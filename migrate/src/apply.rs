@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Execution;
 use crate::failure::Failure;
 use crate::hazard::{Hazard, HazardName};
-use crate::hazards::schema::Search;
+use crate::hazards::{self, Context};
 use crate::memory;
 use crate::open::{self, explain, fails_on_a_row, locked, patiently};
 use crate::plan::{CostClass, Plan, Step, StepKind};
@@ -215,8 +215,15 @@ impl Apply<'_, '_> {
                 true => Due::default(),
                 false => Due::find(Some(conn), live, declared, carry)?,
             };
-            let hazards =
-                Search { conn: Some(conn), live, declared, carry, settings, acted, due: &due }.hazards()?;
+            let hazards = hazards::find(&Context {
+                conn: Some(conn),
+                live,
+                declared,
+                carry,
+                settings,
+                acted,
+                due: &due,
+            })?;
             Ok(hazards.iter().any(Hazard::stops) || due != *execution.due)
         };
         let moved = found().map_err(|e| self.explain(&e))?;

@@ -7,7 +7,6 @@ use crate::declared::Declared;
 use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fill;
-use crate::hazards::schema::distance;
 use crate::object::{of_column, written};
 use crate::report::IdleDirective;
 use crate::schema::{Column, ROWID_NAMES, Schema, Table, VirtualTable};
@@ -493,4 +492,9 @@ fn rowid(old: &Table, new: &Table, carry: &TableCarry) -> Rowid {
 /// A rowid that is an INTEGER PRIMARY KEY column persists as that column.
 fn lost_rowid(old: &Table) -> Rowid {
     if old.rowid_alias.is_some() { Rowid::Elsewhere } else { Rowid::Renumbered }
+}
+
+/// How many letters two names differ in.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
 }

@@ -25,7 +25,7 @@ use crate::fingerprint;
 use crate::fit::{self, Fit};
 use crate::guard;
 use crate::hazard::{Hazard, HazardName};
-use crate::hazards::schema::Search;
+use crate::hazards::{self, Context};
 use crate::interrupt;
 use crate::matching::carry;
 use crate::memory;
@@ -410,7 +410,7 @@ impl<'g, 'd> Ground<'g, 'd> {
             let (conn, live, declared) = (self.conn(), &self.live, self.declared);
             let due = &self.due;
             let hazards =
-                Search { conn, live, declared, carry, settings: self.settings, acted, due }.hazards()?;
+                hazards::find(&Context { conn, live, declared, carry, settings: self.settings, acted, due })?;
             self.conn().map_or(Ok(()), stand_in::none_called)?;
             Ok(hazards)
         };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::context::{Context, Found, Suspect};
 use super::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::answer::{count, or_refusal};
 use crate::as_stored::AsStored;
 use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
-use crate::hazards::schema::{Found, Search, Suspect};
 use crate::object::{of_column, written};
 use crate::plan::plural;
 use crate::replica;
@@ -40,7 +40,7 @@ struct Broken {
 
 /// The rows of one table, seen as the declared table would hold them.
 pub(crate) struct Rows<'r, 's> {
-    pub(crate) search: &'r Search<'s>,
+    pub(crate) context: &'r Context<'s>,
     pub(crate) conn: &'r Connection,
     pub(crate) table: &'r TableCarry,
     pub(crate) old: &'r Table,
@@ -131,7 +131,7 @@ impl Rows<'_, '_> {
         if column.not_null.is_none() || !null || is_rowid(self.new, column) {
             return Ok(());
         }
-        let rows = self.search.count(&self.table.from)?.unwrap_or(0);
+        let rows = self.context.count(&self.table.from)?.unwrap_or(0);
         if rows > 0 {
             let object = of_column(&self.new.name, &column.name);
             let message = format!(
@@ -247,7 +247,7 @@ impl Rows<'_, '_> {
             let fed = self.table.columns.iter().find(|fed| fed.to.eq_ignore_ascii_case(&column.name));
             fed.is_some_and(|fed| fed.source != Source::Default || self.becomes_rowid(fed).is_some())
         };
-        let scratch = replica::memory(self.search.settings)?;
+        let scratch = replica::memory(self.context.settings)?;
         let Some(stored) = AsStored::new(scratch, self.new, check, has_value)? else { return Ok(None) };
         let rowid = if self.old.rowid_name().is_some() { "landfall_rowid" } else { "NULL" };
         let values: String =
@@ -462,7 +462,7 @@ impl Rows<'_, '_> {
     fn mended(&self, column: Option<&Column>, rule: Rule, violated: Hazard) -> Hazard {
         let Some(column) = column else { return violated };
         let was = self.table.source_of(&column.name).and_then(|source| self.was(source));
-        let (live, declared) = (self.search.live, &self.search.declared.schema);
+        let (live, declared) = (self.context.live, &self.context.declared.schema);
         let was = was.map(|column| ColumnOf { schema: live, table: self.old, column, renamed: &[] });
         let is = ColumnOf { schema: declared, table: self.new, column, renamed: &[] };
         let using = Using { expression: String::new(), acts_on: ActsOn::Rule(rule.clone()) };
@@ -481,9 +481,9 @@ impl Rows<'_, '_> {
         for key in self.new.uniques.difference(&self.old.uniques) {
             self.duplicates(&written(&self.new.name), &key.columns, None, Rule::Unique, found)?;
         }
-        let indexes = self.search.declared.schema.indexes.iter();
+        let indexes = self.context.declared.schema.indexes.iter();
         for index in indexes.filter(|i| i.unique && i.table.eq_ignore_ascii_case(&self.new.name)) {
-            if self.search.live.index(&index.name).is_none_or(|old| !same_index(old, index)) {
+            if self.context.live.index(&index.name).is_none_or(|old| !same_index(old, index)) {
                 let condition = index.condition.as_ref();
                 self.duplicates(&written(&index.name), &index.columns, condition, Rule::Unique, found)?;
             }
@@ -542,7 +542,7 @@ impl Rows<'_, '_> {
 
     fn foreign_keys(&self, found: &mut Found) -> rusqlite::Result<()> {
         let fed = self.as_declared(Values::AsTheyAre);
-        let Search { carry, live, .. } = *self.search;
+        let Context { carry, live, .. } = *self.context;
         let is_new =
             |key: &&ForeignKey| carry::live_foreign_key(carry, live, self.table, self.old, key).is_none();
         for key in self.new.foreign_keys.iter().filter(is_new) {
@@ -580,16 +580,16 @@ impl Rows<'_, '_> {
     /// Whether a row `c` has its parent, as SQL over the live tables; `None` where nothing is declared that it could be in, which is
     /// a hazard of its own, and where that cannot be asked yet.
     fn has_parent(&self, key: &ForeignKey) -> Option<String> {
-        let parent = self.search.declared.schema.table(&key.parent)?;
+        let parent = self.context.declared.schema.table(&key.parent)?;
         let known = key.parent_columns.iter().all(|column| parent.column(column).is_some());
         if !known || key.parent_columns.len() != key.columns.len() {
             return None;
         }
-        if self.search.carry.table_to(&key.parent).is_none() {
+        if self.context.carry.table_to(&key.parent).is_none() {
             // The parent is new, so it is empty.
             return Some("0".to_owned());
         }
-        let (parent, columns) = carry::parent(self.search.carry, key)?;
+        let (parent, columns) = carry::parent(self.context.carry, key)?;
         let pair = |(child, column): (&String, &String)| {
             format!("p.{} = +c.{}", shown(column), self.asked(&shown(child)))
         };
@@ -615,7 +615,7 @@ impl Rows<'_, '_> {
         // Where the expression cannot be asked of the old rows, or its values are stored otherwise, all of them count.
         let rows = match asked {
             Ok(rows) => rows,
-            Err(_) => self.search.count(&self.table.from)?.unwrap_or(0),
+            Err(_) => self.context.count(&self.table.from)?.unwrap_or(0),
         };
         if rows > 0 {
             let object = of_column(&self.new.name, &column.name);
@@ -654,7 +654,7 @@ impl Rows<'_, '_> {
             found.push(mended_by(&column.name, acts_on, violated).found_by(query));
         }
         if changed.rows > 0 {
-            let values: &[_] = if self.search.settings.show_values { &changed.values } else { &[] };
+            let values: &[_] = if self.context.settings.show_values { &changed.values } else { &[] };
             let what = format!("would be stored differently as {}", column.type_.to_uppercase());
             let acts_on = ActsOn::Type(conversion.was.type_.clone());
             found.push(changes(&object, changed.rows, changed.rowids.clone(), &what, values, Some(acts_on)));
@@ -721,7 +721,7 @@ mod tests {
         let declared = Declared::parse(Path::new("schema.sql"), new, &settings).unwrap();
         let live = schema::read(&conn, &[]).unwrap();
         let carry = carry(&live, &declared).unwrap();
-        let search = Search {
+        let context = Context {
             conn: Some(&conn),
             live: &live,
             declared: &declared,
@@ -732,7 +732,7 @@ mod tests {
         };
         let (table, old) = (carry.table_to("t").unwrap(), live.table("t").unwrap());
         let rows =
-            Rows { search: &search, conn: &conn, table, old, new: declared.schema.table("t").unwrap() };
+            Rows { context: &context, conn: &conn, table, old, new: declared.schema.table("t").unwrap() };
         let mut found = Found::default();
         rows.hazards(&mut found).unwrap();
         then(&rows, &found.hazards);

@@ -1,112 +1,20 @@
-//! What a change would cost in data: from the two schemas what goes, and of every table what its rows say.
-//!
-//! Reads only. Called before planning, and again inside the transaction that applies where somebody has committed in between.
+//! What goes: tables, columns and rowids, decided from the two schemas.
 
-use std::collections::BTreeSet;
-
-use rusqlite::Connection;
-
-use crate::carry::{Carry, Rowid, Source, TableCarry};
+use super::context::{Context, Found, Suspect};
+use crate::carry::{Rowid, Source, TableCarry};
 use crate::declared::Declared;
 use crate::directive::{Directive, written};
-use crate::due::Due;
 use crate::hazard::{Approval, ApprovedBy, Edit, Hazard, HazardName};
-use crate::hazards::rows::Rows;
+use crate::matching::distance;
 use crate::memory;
 use crate::object::{self, of_column};
 use crate::plan::plural;
-use crate::schema::{Column, Schema, Table, VirtualTable};
-use crate::settings::Settings;
+use crate::schema::{Column, Table, VirtualTable};
 use crate::shown::shown;
 use crate::token::{fold, quote};
 use crate::virtual_table::Content;
 
-/// Everything a search for hazards looks at.
-pub(crate) struct Search<'s> {
-    /// `None` when there is no database yet, so no rows.
-    pub(crate) conn: Option<&'s Connection>,
-    pub(crate) live: &'s Schema,
-    pub(crate) declared: &'s Declared,
-    pub(crate) carry: &'s Carry,
-    pub(crate) settings: &'s Settings,
-    /// What `@dropped` gave up in earlier changes of this database.
-    pub(crate) acted: BTreeSet<String>,
-    /// Declared rows that it lacks, or holds with other values.
-    pub(crate) due: &'s Due<'s>,
-}
-
-/// A declared table, or a column of one, that is new and looks like something that goes.
-pub(crate) struct Suspect {
-    pub(crate) table: String,
-    pub(crate) column: Option<String>,
-    /// What goes: the old name, if it is one.
-    from: String,
-    /// Where its hazard is.
-    hazard: usize,
-}
-
-/// What was found so far.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) hazards: Vec<Hazard>,
-    suspects: Vec<Suspect>,
-}
-
-impl Found {
-    pub(crate) fn push(&mut self, hazard: Hazard) {
-        self.hazards.push(hazard);
-    }
-
-    /// A hazard that is not there if the suspect was renamed: then that is all there is to say, and no approval of the loss alone
-    /// would let the plan run.
-    pub(crate) fn push_unless(&mut self, hazard: Hazard, is_of: impl Fn(&Suspect) -> bool) {
-        match self.suspects.iter().find(|suspect| is_of(suspect)) {
-            Some(suspect) => self.hazards[suspect.hazard].approval = None,
-            None => self.hazards.push(hazard),
-        }
-    }
-
-    /// Says once that it looks renamed, until somebody says that it is not.
-    fn push_suspect(&mut self, hazard: Hazard, from: &str, table: &str, column: Option<&str>) {
-        if hazard.approved.is_none() {
-            let (table, column, from) = (table.to_owned(), column.map(str::to_owned), from.to_owned());
-            self.suspects.push(Suspect { table, column, from, hazard: self.hazards.len() });
-        }
-        self.hazards.push(hazard);
-    }
-
-    fn is_suspect(&self, table: &str, column: Option<&str>) -> bool {
-        self.suspects.iter().any(|suspect| suspect.table == table && suspect.column.as_deref() == column)
-    }
-}
-
-impl Search<'_> {
-    /// Every hazard that follows from live and declared schema, whoever plans.
-    pub(crate) fn hazards(&self) -> rusqlite::Result<Vec<Hazard>> {
-        let mut found = Found::default();
-        self.dropped_tables(&mut found)?;
-        self.lost_entries(&mut found)?;
-        for table in &self.carry.tables {
-            let old = self.live.base_table(&table.from);
-            let new = self.declared.schema.base_table(&table.to);
-            let (Some(old), Some(new)) = (old, new) else { continue };
-            self.dropped_columns(table, old, new, &mut found);
-            self.lost_rowids(table, &mut found);
-            if let Some(conn) = self.conn {
-                Rows { search: self, conn, table, old, new }.hazards(&mut found)?;
-            }
-        }
-        let Found { mut hazards, suspects } = found;
-        for suspect in suspects {
-            self.say_what_to_write(&suspect, &mut hazards[suspect.hazard]);
-        }
-        hazards.extend(self.due.hazards(self.conn, self.live, self.declared, self.carry)?);
-        for hazard in &mut hazards {
-            hazard.approve(&self.settings.allow);
-        }
-        Ok(hazards)
-    }
-
+impl Context<'_> {
     fn allows(&self, name: HazardName, object: &str) -> bool {
         self.settings.allow.iter().any(|approval| approval.covers(name, object))
     }
@@ -117,7 +25,7 @@ impl Search<'_> {
     }
 
     /// The lines to paste if it is a rename, and what to do if not.
-    fn say_what_to_write(&self, suspect: &Suspect, hazard: &mut Hazard) {
+    pub(super) fn say_what_to_write(&self, suspect: &Suspect, hazard: &mut Hazard) {
         let Suspect { table, column, from, .. } = suspect;
         let edit = self.declared.renamed(table, column.as_deref(), from);
         let dropped = match column {
@@ -146,7 +54,7 @@ impl Search<'_> {
     }
 
     /// Tables whose rows go.
-    fn dropped_tables(&self, found: &mut Found) -> rusqlite::Result<()> {
+    pub(super) fn dropped_tables(&self, found: &mut Found) -> rusqlite::Result<()> {
         for old in self.live.base_tables() {
             let name = &old.name;
             if self.carry.table_from(name).is_some() {
@@ -186,11 +94,6 @@ impl Search<'_> {
         found.push(Hazard { rows, ..approved.hazard(HazardName::DropsTable, &object, message, &write) });
     }
 
-    pub(crate) fn count(&self, table: &str) -> rusqlite::Result<Option<u64>> {
-        let Some(conn) = self.conn else { return Ok(None) };
-        conn.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get(0)).map(Some)
-    }
-
     /// How many rows of a full-text table with its own text are not in the table that it is to be an index over, under the same
     /// rowid and with the same values. `None` where it is to be no such index, or where that table does not stay as it is.
     fn rows_not_in_content(&self, old: &Table, new: &VirtualTable) -> rusqlite::Result<Option<u64>> {
@@ -224,7 +127,7 @@ impl Search<'_> {
     }
 
     /// A virtual table without rows of its own that goes, or is made anew while its entries cannot be read back.
-    fn lost_entries(&self, found: &mut Found) -> rusqlite::Result<()> {
+    pub(super) fn lost_entries(&self, found: &mut Found) -> rusqlite::Result<()> {
         for old in self.live.virtual_tables.iter().filter(|old| old.rows.is_none()) {
             let (name, is_index) = (&old.name, matches!(old.content(), Content::In(_)));
             // Nobody needs the number of entries of an index over a table, which may even be missing; without content, FTS4 tells none.
@@ -299,7 +202,7 @@ impl Search<'_> {
         }
     }
 
-    fn dropped_columns(&self, table: &TableCarry, old: &Table, new: &Table, found: &mut Found) {
+    pub(super) fn dropped_columns(&self, table: &TableCarry, old: &Table, new: &Table, found: &mut Found) {
         // Where it is computed from now on, that is a matter of values, not of the column.
         let goes = |column: &&Column| {
             column.generated.is_none()
@@ -358,7 +261,7 @@ impl Search<'_> {
         self.declared.directives.iter().any(|d| d.new_name_of(&table.name, column).is_some())
     }
 
-    fn lost_rowids(&self, table: &TableCarry, found: &mut Found) {
+    pub(super) fn lost_rowids(&self, table: &TableCarry, found: &mut Found) {
         if table.rowid != Rowid::Renumbered {
             return;
         }
@@ -456,10 +359,6 @@ fn likes<'c>(
         }
     }
     found
-}
-
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
 }
 
 /// A third of the longer name may differ.
