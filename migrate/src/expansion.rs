@@ -15,7 +15,7 @@ use self::count::{Count, Node, Sizes};
 use self::statement::Statement;
 use crate::ddl::{self, ObjectKind};
 use crate::object::written;
-use crate::schema::Row;
+use crate::schema::model::Row;
 use crate::token::{Token, fold, tokenize};
 
 /// Says of an object that it takes too many.

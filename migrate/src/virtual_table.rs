@@ -1,6 +1,6 @@
 //! What a virtual table keeps itself, and what it only indexes.
 
-use crate::schema::VirtualTable;
+use crate::schema::model::VirtualTable;
 use crate::token::{Token, fold, tokenize};
 
 /// Where the rows of a virtual table are, as far as a migration must know.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, ffi};
 
-use super::{Key, KeyColumn, Row, Table, VirtualTable};
+use super::model::{ForeignKey, Key, KeyColumn, Row, Table, VirtualTable};
 use crate::answer::{or_one_of, or_refusal};
 use crate::guard;
 use crate::sqlite_error::sqlite_message;
@@ -298,7 +298,7 @@ fn foreign_keys(conn: &Connection, table: &str) -> rusqlite::Result<BTreeSet<For
 
 impl ForeignKeyFacts {
     /// A key as the text has it, parent columns not yet resolved.
-    fn of(key: &super::ForeignKey) -> Self {
+    fn of(key: &ForeignKey) -> Self {
         Self {
             columns: key.columns.clone(),
             parent: key.parent.clone(),
