@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::declared::ignore_patterns;
 use crate::error::Result;
 use crate::open::{self, explain};
 use crate::schema;
 use crate::settings::Settings;
+use crate::settings::ignore_patterns;
 use crate::token::quote;
 
 /// The rows of one table.

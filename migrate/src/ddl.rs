@@ -521,3 +521,36 @@ impl<'t, 'a> Cursor<'t, 'a> {
         self.accept(keyword).then_some(())
     }
 }
+
+/// Statements as token slices, without their semicolons. A trigger ends at `END ;`, as in `sqlite3_complete()`.
+pub(crate) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+    let mut statements = Vec::new();
+    let mut start = 0;
+    for at in 0..tokens.len() {
+        if !tokens[at].is_symbol(";") {
+            continue;
+        }
+        let statement = &tokens[start..at];
+        if !ends_here(statement) && tokens[at..].iter().any(|t| t.is("END")) {
+            continue;
+        }
+        if !statement.is_empty() {
+            statements.push(statement);
+        }
+        start = at + 1;
+    }
+    if start < tokens.len() {
+        statements.push(&tokens[start..]);
+    }
+    statements
+}
+
+/// Whether the semicolon after these tokens is the end of a statement, and none inside a trigger.
+pub(crate) fn ends_here(statement: &[Token<'_>]) -> bool {
+    !is_trigger(statement) || matches!(statement, [.., last, end] if last.is_symbol(";") && end.is("END"))
+}
+
+fn is_trigger(statement: &[Token<'_>]) -> bool {
+    let at = |i: usize, word: &str| statement.get(i).is_some_and(|t| t.is(word));
+    at(0, "CREATE") && (at(1, "TRIGGER") || ((at(1, "TEMP") || at(1, "TEMPORARY")) && at(2, "TRIGGER")))
+}

@@ -4,10 +4,9 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::ddl::{self, ObjectKind};
-use crate::declared::Files;
+use crate::declared::files::Files;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{self, of_column, quote_in_line, unquote_in_line};
-use crate::shown::shown_in_line;
+use crate::object::{self, in_directive, is_name, is_quoted, of_column, unquote_in_line};
 use crate::token::{Token, fold, line_at, position, tokenize};
 use crate::using::Using;
 
@@ -77,23 +76,14 @@ impl Directive {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Renamed { from } => write!(f, "@renamed from={}", written(from)),
+            Self::Renamed { from } => write!(f, "@renamed from={}", in_directive(from)),
             Self::Using(using) => write!(f, "@using {}{}", using.expression, using.acts_on),
             Self::From { select } => {
                 write!(f, "@from {}", select.split_whitespace().collect::<Vec<_>>().join(" "))
             }
-            Self::DroppedColumn { name } => write!(f, "@dropped {}", written(name)),
-            Self::DroppedTable { name } => write!(f, "@dropped table {}", written(name)),
+            Self::DroppedColumn { name } => write!(f, "@dropped {}", in_directive(name)),
+            Self::DroppedTable { name } => write!(f, "@dropped table {}", in_directive(name)),
         }
-    }
-}
-
-/// A name as a directive takes it.
-pub(crate) fn written(name: &str) -> String {
-    if is_name(name) && !is_quoted(name) && shown_in_line(name) == name {
-        name.to_owned()
-    } else {
-        quote_in_line(name)
     }
 }
 
@@ -158,6 +148,22 @@ fn comment_below(text: &str, at: usize, end: usize) -> Option<(&str, usize)> {
     let more = body[..length].trim();
     let after = end - body.len() + body[..length].trim_end().len();
     (!more.starts_with('@')).then_some((more, after))
+}
+
+/// Text with the directives in it blanked out: they are instructions, not part of a schema.
+pub(crate) fn blank(text: &str, comments: &[Comment], range: Range<usize>) -> String {
+    let mut result = String::with_capacity(range.len());
+    let mut at = range.start;
+    for comment in comments.iter().filter(|c| c.start >= range.start && c.end <= range.end) {
+        result.push_str(text[at..comment.start].trim_end_matches([' ', '\t']));
+        at = comment.end;
+        // A line that holds nothing else goes with it.
+        if result.is_empty() || result.ends_with('\n') {
+            at = text[at..range.end].find('\n').map_or(range.end, |end| at + end + 1);
+        }
+    }
+    result.push_str(&text[at..range.end]);
+    result
 }
 
 /// A statement of the file: its token range, and its tokens' offsets are those of the file.
@@ -350,14 +356,6 @@ fn is_behind(text: &str, token: &Token<'_>, comment: &Comment) -> bool {
 fn table_name(statement: Statement<'_, '_>) -> Option<String> {
     let is_table = |kind| matches!(kind, ObjectKind::Table | ObjectKind::VirtualTable);
     ddl::head(statement).filter(|h| is_table(h.kind)).map(|h| h.name)
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && (is_quoted(text) || text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
-}
-
-fn is_quoted(text: &str) -> bool {
-    text.len() >= 2 && text.starts_with('"') && text.ends_with('"')
 }
 
 fn unquote(name: &str) -> String {

@@ -9,7 +9,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::affinity::Store;
 use crate::carry::{Carry, Rowid, Source, TableCarry};
-use crate::declared::{Declared, DeclaredRow};
+use crate::declared::Declared;
+use crate::declared::row::DeclaredRow;
 use crate::hazard::{Hazard, HazardName};
 use crate::object::written;
 use crate::plan::{Cost, CostClass, Step, StepKind, plural};

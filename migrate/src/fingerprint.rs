@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::declared::{Declaration, DeclaredRow};
+use crate::declared::row::{Declaration, DeclaredRow};
 use crate::plan::Step;
 use crate::schema::{Column, ForeignKey, Index, Key, KeyColumn, Schema, Table, hex};
 use crate::token::{fold, quote, quote_text};

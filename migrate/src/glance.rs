@@ -9,8 +9,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::answer::or_refusal;
+use crate::ddl::ends_here;
 use crate::ddl::{self, ObjectKind};
-use crate::declared::{ends_here, ignore_patterns, probe};
+use crate::declared::probe;
 use crate::directive;
 use crate::error::Result;
 use crate::expansion::Views;
@@ -18,6 +19,7 @@ use crate::open;
 use crate::report::{Outcome, Report};
 use crate::schema::{self, Row};
 use crate::settings::Settings;
+use crate::settings::ignore_patterns;
 use crate::token::{Token, quote, tokenize, tokens};
 use crate::watch::Watch;
 

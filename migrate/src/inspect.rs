@@ -6,13 +6,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::ddl::{self, ObjectKind};
-use crate::declared::{blank, ignore_patterns};
 use crate::directive;
+use crate::directive::blank;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprint;
 use crate::open::{self, explain};
 use crate::schema::{self, Schema};
 use crate::settings::Settings;
+use crate::settings::ignore_patterns;
 use crate::token::{Token, closing, tokenize};
 
 /// A database's live schema.

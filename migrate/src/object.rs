@@ -13,6 +13,24 @@ pub fn written(name: &str) -> String {
     if is_plain { name.to_owned() } else { quote_in_line(name) }
 }
 
+/// A name as a directive takes it.
+pub(crate) fn in_directive(name: &str) -> String {
+    if is_name(name) && !is_quoted(name) && shown_in_line(name) == name {
+        name.to_owned()
+    } else {
+        quote_in_line(name)
+    }
+}
+
+/// Whether a directive takes it for a name.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && (is_quoted(text) || text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
+}
+
+pub(crate) fn is_quoted(text: &str) -> bool {
+    text.len() >= 2 && text.starts_with('"') && text.ends_with('"')
+}
+
 /// A column of a table.
 pub(crate) fn of_column(table: &str, column: &str) -> String {
     format!("{}.{}", written(table), written(column))

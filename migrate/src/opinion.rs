@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::or_refusal;
-use crate::declared::{Declared, ignore_patterns};
+use crate::declared::Declared;
 use crate::difference::compare;
 use crate::error::Result;
 use crate::guard;
@@ -14,6 +14,7 @@ use crate::planner::atlas;
 use crate::replica;
 use crate::schema::{self, KeyColumn, Schema};
 use crate::settings::Settings;
+use crate::settings::ignore_patterns;
 use crate::shown::in_line;
 
 /// Atlas's opinion.

@@ -173,6 +173,11 @@ impl Settings {
 pub const BUILTIN_IGNORE: &[&str] =
     &["sqlite_*", "_landfall_*", "_litestream_*", "atlas_schema_revisions", "libsql_*", "_libsql_*"];
 
+/// The built-in ignore patterns and the configured ones.
+pub(crate) fn ignore_patterns(settings: &Settings) -> Vec<String> {
+    BUILTIN_IGNORE.iter().map(|p| (*p).to_owned()).chain(settings.ignore.iter().cloned()).collect()
+}
+
 macro_rules! words {
     ($type:ty, $what:literal, $($word:literal => $value:expr),+) => {
         impl FromStr for $type {

@@ -1,7 +1,7 @@
 //! `@using`: a value for rows that exist, and what it acts on. By that name it is known whether it has acted.
 
 use crate::ddl;
-use crate::directive::written;
+use crate::object::in_directive;
 use crate::schema::{Column, ForeignKey, KeyColumn, Schema, Table, as_columns, canonical_in};
 use crate::token::{Token, canonical_type, fold, renamed, tokenize};
 
@@ -307,7 +307,7 @@ impl std::fmt::Display for Rule {
             Self::Unique(columns) => write!(f, "UNIQUE{}", listed(columns)),
             Self::PrimaryKey(columns) => write!(f, "PRIMARY KEY{}", listed(columns)),
             Self::Check(expression) => write!(f, "CHECK ({expression})"),
-            Self::References(parent) => write!(f, "REFERENCES {}", written(parent)),
+            Self::References(parent) => write!(f, "REFERENCES {}", in_directive(parent)),
         }
     }
 }

@@ -7,8 +7,7 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 
-use super::split;
-use crate::ddl::{self, Head, ObjectKind};
+use crate::ddl::{self, Head, ObjectKind, split};
 use crate::replica;
 use crate::settings::Settings;
 use crate::token::{BadToken, Kind, Token, fold, tokenize};

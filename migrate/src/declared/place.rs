@@ -1,7 +1,6 @@
 //! Where in `schema.sql` an object is declared.
 
-use super::split;
-use crate::ddl::{self, ObjectKind};
+use crate::ddl::{self, ObjectKind, split};
 use crate::object;
 use crate::token::{Token, position, tokenize};
 use crate::unusable::{Fault, Part};

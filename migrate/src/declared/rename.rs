@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::split;
-use crate::ddl;
-use crate::directive::written;
+use crate::ddl::{self, split};
+use crate::object::in_directive;
 use crate::token::{Token, position, tokenize};
 
 /// Lines, from 1, both included, and what they become.
@@ -19,7 +18,7 @@ pub(super) fn replaced(text: &str, table: &str, column: Option<&str>, from: &str
     let statements = split(&tokens);
     let statement =
         statements.iter().find(|s| ddl::head(s).is_some_and(|h| h.name.eq_ignore_ascii_case(table)))?;
-    let directive = format!("-- @renamed from={}", written(from));
+    let directive = format!("-- @renamed from={}", in_directive(from));
     match column {
         Some(column) => Some(on_the_line(text, statement, column_in(statement, column)?, &directive)),
         None => Some(before(text, statement[0].start, &directive)),

@@ -7,45 +7,14 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::Source;
-use crate::directive::written as named;
+use super::row::{Declaration, DeclaredRow};
+use super::source::Source;
 use crate::error::{Error, Result};
+use crate::object::in_directive;
 use crate::schema::{Schema, Table, UniqueColumns};
 use crate::sqlite_error::sqlite_message;
 use crate::token::{Kind, Token, fold, position, quote};
 use crate::value::Value;
-
-/// A row that `schema.sql` declares.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct DeclaredRow {
-    pub(crate) table: String,
-    /// Each that the INSERT names.
-    pub(crate) columns: Vec<Declaration>,
-    /// Those of them by which the row is found again: the primary key, or else columns that are UNIQUE together.
-    pub(crate) key: Vec<String>,
-    /// From 1.
-    pub(crate) line: usize,
-}
-
-/// What a column of a declared row is to hold.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Declaration {
-    pub(crate) column: String,
-    /// As it is written.
-    pub(crate) literal: String,
-    /// As the column stores it.
-    pub(crate) value: Value,
-}
-
-impl DeclaredRow {
-    pub(crate) fn value(&self, column: &str) -> Option<&Value> {
-        self.columns.iter().find(|c| c.column.eq_ignore_ascii_case(column)).map(|c| &c.value)
-    }
-
-    pub(crate) fn key_values(&self) -> impl Iterator<Item = &Value> {
-        self.key.iter().filter_map(|column| self.value(column))
-    }
-}
 
 /// An INSERT as it is written.
 struct Insert<'t, 'a> {
@@ -212,7 +181,7 @@ impl<'t, 'a> Cursor<'_, 't, 'a> {
         let name = table.name();
         let columns = self.schema.table(&name).map(|table| {
             let plain = table.columns.iter().filter(|column| column.generated.is_none());
-            plain.map(|column| named(&column.name)).collect::<Vec<_>>().join(", ")
+            plain.map(|column| in_directive(&column.name)).collect::<Vec<_>>().join(", ")
         });
         let columns = columns.unwrap_or_else(|| "columns".to_owned());
         self.source.error(
@@ -221,7 +190,7 @@ impl<'t, 'a> Cursor<'_, 't, 'a> {
         )
         .remedy(format!(
             "rows that belong to the service do not belong here: take them out (`sqlite3 FILE .schema` writes none); for rows of a lookup table write `INSERT INTO {} ({columns}) VALUES …`",
-            named(&name)
+            in_directive(&name)
         ))
     }
 

@@ -3,11 +3,11 @@
 use super::context::{Context, Found, Suspect};
 use crate::carry::{Rowid, Source, TableCarry};
 use crate::declared::Declared;
-use crate::directive::{Directive, written};
+use crate::directive::Directive;
 use crate::hazard::{Approval, ApprovedBy, Edit, Hazard, HazardName};
 use crate::matching::distance;
 use crate::memory;
-use crate::object::{self, of_column};
+use crate::object::{self, in_directive, of_column};
 use crate::plan::plural;
 use crate::schema::{Column, Table, VirtualTable};
 use crate::shown::shown;
@@ -30,9 +30,9 @@ impl Context<'_> {
         let edit = self.declared.renamed(table, column.as_deref(), from);
         let dropped = match column {
             Some(_) => {
-                format!("`-- @dropped {}` inside CREATE TABLE {}", written(from), object::written(table))
+                format!("`-- @dropped {}` inside CREATE TABLE {}", in_directive(from), object::written(table))
             }
-            None => format!("`-- @dropped table {}` in schema.sql", written(from)),
+            None => format!("`-- @dropped table {}` in schema.sql", in_directive(from)),
         };
         let not = match (&hazard.approval, column) {
             (Some(approval), _) => format!("if not, write {dropped}, or approve {approval}"),
@@ -86,7 +86,7 @@ impl Context<'_> {
         }
         // A directive that gives up what is declared contradicts the schema.
         let write = match why {
-            "" => format!("write `-- @dropped table {}` in schema.sql, or ", written(name)),
+            "" => format!("write `-- @dropped table {}` in schema.sql, or ", in_directive(name)),
             _ => String::new(),
         };
         let object = object::written(name);
@@ -238,7 +238,7 @@ impl Context<'_> {
         }
         let write = format!(
             "write `-- @dropped {}` inside CREATE TABLE {}, or ",
-            written(&column.name),
+            in_directive(&column.name),
             object::written(&new.name)
         );
         let message = format!("column {object} would be dropped with its values");
@@ -281,7 +281,7 @@ fn advice(edit: &Edit, is_column: bool, from: &str) -> String {
         return edit.as_advice();
     }
     let place = if is_column { "behind the column on" } else { "above" };
-    format!("write `-- @renamed from={}` {place} line {} of {}", written(from), edit.first, edit.file)
+    format!("write `-- @renamed from={}` {place} line {} of {}", in_directive(from), edit.first, edit.file)
 }
 
 /// What a `@dropped` says of a loss.

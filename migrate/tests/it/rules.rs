@@ -133,7 +133,7 @@ const MAY_SWALLOW: &[(&str, &str)] = &[
     ("open.rs", "facts.modified().ok()?"),
     // Which of two errors is told.
     ("open.rs", "free_bytes(path).is_ok_and("),
-    ("declared.rs", "pristine.prepare(as_written).err().unwrap_or(error)"),
+    ("declared/read.rs", "pristine.prepare(as_written).err().unwrap_or(error)"),
     // Nothing is known of the file, so it is read again.
     ("reader.rs", "version(&self.conn).is_ok_and("),
     ("reader.rs", "fs::metadata(path).ok()"),
