@@ -17,7 +17,10 @@ use std::sync::{Arc, Mutex};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, InterruptHandle};
 
-use crate::{Declared, Error, ErrorKind, FastPath, PlannerChoice, Report, Settings};
+use crate::declared::Declared;
+use crate::error::{Error, ErrorKind};
+use crate::report::Report;
+use crate::settings::{FastPath, PlannerChoice, Settings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
@@ -198,7 +201,7 @@ fn migrate(db: &Path, mode: FastPath, fault: Option<(usize, Fault)>) -> (Result<
     };
     let declared = Declared::parse(Path::new("schema.sql"), NEW, &settings).unwrap();
     PLAN.set(Some(Arc::clone(&plan)));
-    let result = crate::migrate(db, &declared, &settings, &mut ());
+    let result = crate::migrate::migrate(db, &declared, &settings, &mut ());
     PLAN.set(None);
     let mut plan = plan.lock().unwrap();
     plan.mend();

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::declared::Declared;
+use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::hazard::HazardName;
 use crate::prepare::prepare;
 use crate::settings::{FastPath, PlannerChoice, Settings};
-use crate::{Declared, Error};
 
 /// What hides a loss, and what the inventory says of it; nothing where no row and no column goes unnoticed without that hazard.
 struct Change {

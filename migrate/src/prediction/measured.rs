@@ -115,7 +115,7 @@ fn run(shape: &Shape, change: &Change, rows: u64, mode: &str) -> (f64, bool) {
     let pace = Calibration::new(Some(&Connection::open(&file).unwrap())).pace("t").unwrap();
     let declared = (change.of)(&schema(shape, change.indexes).concat());
     let declared = Declared::parse(Path::new("schema.sql"), &declared, &settings).unwrap();
-    let report = crate::migrate(&file, &declared, &settings, &mut ()).unwrap();
+    let report = crate::migrate::migrate(&file, &declared, &settings, &mut ()).unwrap();
     let (plan, real) = (report.plan.as_ref().unwrap(), report.seconds.unwrap());
     let ratio = real / plan.prediction.seconds;
     println!(
