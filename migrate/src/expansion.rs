@@ -6,12 +6,13 @@
 
 mod count;
 mod height;
+mod size;
 mod statement;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use self::count::{Count, Node, Sizes};
+use self::size::{Excess, Size};
 use self::statement::Statement;
 use crate::ddl::{self, ObjectKind};
 use crate::object::written;
@@ -21,85 +22,6 @@ use crate::token::{Token, fold, tokenize};
 /// Says of an object that it takes too many.
 pub(crate) fn message(kind: &str, name: &str, excess: Excess) -> String {
     format!("{kind} {} cannot be used: {excess}", written(name))
-}
-
-/// Copies of views, expressions and generated columns that a statement may take: some tenths of a second.
-const COPIES: u64 = 10_000;
-
-/// Parts of expressions (names, literals, operators) that it may copy or look through: some tenths of a second.
-const WORK: u64 = 1_000_000;
-
-/// Copies one into the other: 13 ms. SQLite itself takes up to 1,000, or ends the process by its stack (1,999 generated columns, on a
-/// thread of 2 MB).
-const DEPTH: u64 = 200;
-
-/// Operators one into the other. SQLite allows each expression 1,000, and counts none of those that it copies into it: 3,600 are used,
-/// and 4,000 end the process by its stack (on a thread of 2 MB).
-const HEIGHT: u64 = 2_000;
-
-/// What of a statement is too much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Excess {
-    Copies(u64),
-    Depth(u64),
-}
-
-impl fmt::Display for Excess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SQLite would copy what it names ")?;
-        match self {
-            Self::Copies(copies) => write!(f, "{copies} times over")?,
-            Self::Depth(depth) => write!(f, "one into the other, {depth} deep")?,
-        }
-        write!(f, ", and nobody can stop it meanwhile")
-    }
-}
-
-/// What something becomes: itself, and all that is copied into it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Size {
-    copies: u64,
-    depth: u64,
-    /// Names, literals and operators.
-    parts: u64,
-    /// The parts that SQLite looks through, once for each view in between.
-    work: u64,
-    /// Operators that are one in the other.
-    height: u64,
-}
-
-impl Size {
-    /// Both, one beside the other.
-    fn and(self, other: Self) -> Self {
-        Self {
-            copies: self.copies.saturating_add(other.copies),
-            depth: self.depth.max(other.depth),
-            parts: self.parts.saturating_add(other.parts),
-            work: self.work.saturating_add(other.work),
-            height: self.height.max(other.height),
-        }
-    }
-
-    /// Whichever is larger, in each respect.
-    fn or(self, other: Self) -> Self {
-        Self {
-            copies: self.copies.max(other.copies),
-            depth: self.depth.max(other.depth),
-            parts: self.parts.max(other.parts),
-            work: self.work.max(other.work),
-            height: self.height.max(other.height),
-        }
-    }
-
-    fn excess(self) -> Option<Excess> {
-        match self {
-            Self { copies, .. } if copies > COPIES => Some(Excess::Copies(copies)),
-            Self { depth, .. } if depth > DEPTH => Some(Excess::Depth(depth)),
-            Self { work, parts, .. } if work > WORK => Some(Excess::Copies(parts)),
-            Self { height, .. } if height > HEIGHT => Some(Excess::Depth(height)),
-            _ => None,
-        }
-    }
 }
 
 /// The views and generated columns of a schema.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::size::{DEPTH, Size};
 use super::statement::{Arm, Item, Mention, Of, Said, Source, Star, Statement};
-use super::{DEPTH, Size};
 
 /// What a view or an expression takes of SQLite beside what it says, in parts (30 us).
 const QUERY: u64 = 30;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::ops::Range;
 
-use super::Size;
 use super::height::Heights;
+use super::size::Size;
 use crate::ddl::{self, ObjectKind};
 use crate::token::{Kind, Token, closing, fold, is_reserved};
 
