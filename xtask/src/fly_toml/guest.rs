@@ -36,7 +36,7 @@ impl Vm {
     pub(super) fn guest(&self) -> Option<Guest> {
         let size = sized(self.size.as_deref().unwrap_or(DEFAULT))?;
         let memory_mb = match (self.memory_mb, &self.memory) {
-            (None, Some(given)) => Some(megabytes(&super::plain(given))?),
+            (None, Some(given)) => Some(megabytes(&super::value::plain(given))?),
             (given, _) => given,
         };
         Some(Guest {

@@ -8,6 +8,7 @@ mod service;
 mod size;
 mod table;
 mod time;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +25,7 @@ use crate::name::{AppName, Memory, PathThere, Region, VariableName, VolumeName};
 use crate::tool::fly::{Guest, MachineCheck, MachineService};
 
 use self::service::{Check, Service};
+use self::value::{OneOrMany, all, one, plain};
 
 /// After how long Fly kills a machine that it asked to stop, where fly.toml says nothing.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,14 +98,6 @@ struct File {
     checks: BTreeMap<String, Check>,
     #[serde(default)]
     vm: OneOrMany<guest::Vm>,
-}
-
-/// Fly takes a table for a list of one.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a value in this table is not of the type that Fly takes")]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
 }
 
 #[derive(Deserialize)]
@@ -231,17 +225,6 @@ fn wrong(message: impl Into<String>) -> Error {
     Error::usage("fly.toml", message)
 }
 
-fn all<T>(list: OneOrMany<T>) -> Vec<T> {
-    match list {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    }
-}
-
-fn one<T>(list: OneOrMany<T>) -> Option<T> {
-    all(list).into_iter().next()
-}
-
 fn grace_periods(checks: &BTreeMap<String, Check>) -> Result<BTreeMap<String, Duration>, Error> {
     let given = checks.iter().filter_map(|(name, check)| Some((name, check.grace_period.as_ref()?)));
     let read = |value: &toml::Value| duration("grace_period", value, time::MILLISECOND);
@@ -252,16 +235,6 @@ fn duration(key: &str, value: &toml::Value, unit: Duration) -> Result<Duration, 
     time::read(value.as_str(), value.as_integer(), unit).ok_or_else(|| {
         wrong(format!("fly.toml: {key} = {value} is no time")).remedy("write it as in \"30s\"")
     })
-}
-
-fn plain(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-impl<T> Default for OneOrMany<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
 }
 
 #[cfg(test)]

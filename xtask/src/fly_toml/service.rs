@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{OneOrMany, all, plain};
+use super::value::{OneOrMany, all, plain};
 use crate::tool::fly::{Concurrency, MachineCheck, MachineService, Port};
 
 /// `[http_service]`, or one of `[[services]]`.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{Lint, volume};
+use super::{Lint, facts};
 use crate::fly_toml::table::Entry;
 
 /// What `deploy` and `rollback` set on a machine, for one change.
@@ -36,7 +36,7 @@ impl<'a> Lint<'a> {
     }
 
     fn database(&mut self, entry: Option<Entry<'a>>, table: usize) {
-        let folder = volume::folder(self.file);
+        let folder = facts::folder(self.file);
         let remedy = format!("DB_PATH = \"{}/db\"", folder.unwrap_or("/data"));
         let Some(entry) = entry else {
             return self.refuse(table, "[env] has no DB_PATH", format!("write below [env]: {remedy}"));

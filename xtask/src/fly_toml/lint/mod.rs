@@ -3,6 +3,7 @@
 
 mod check;
 mod environment;
+mod facts;
 mod key;
 mod machine;
 mod process;
@@ -87,7 +88,7 @@ struct Lint<'a> {
 impl<'a> Lint<'a> {
     fn of(text: &'a str, parsed: &'a DeTable<'a>) -> Vec<Problem> {
         let file = Table::file(text, parsed);
-        let mut groups = process::groups(file);
+        let mut groups = facts::groups(file);
         let default_group = group::default(groups.iter().copied());
         if groups.is_empty() {
             groups.push(default_group);
@@ -96,9 +97,9 @@ impl<'a> Lint<'a> {
             file,
             end: text.lines().count().max(1),
             default_group,
-            group: volume::group(file).filter(|name| groups.contains(name)).unwrap_or(default_group),
+            group: facts::group(file).filter(|name| groups.contains(name)).unwrap_or(default_group),
             groups,
-            port: service::port(file),
+            port: facts::port(file),
             problems: Vec::new(),
         };
         lint.keys();

@@ -2,14 +2,8 @@
 
 use std::path::Path;
 
-use super::{Lint, volume};
-use crate::fly_toml::table::{Entry, Table};
-
-/// The names of the process groups.
-pub(super) fn groups<'a>(file: Table<'a>) -> Vec<&'a str> {
-    let table = file.get("processes").and_then(Entry::table);
-    table.into_iter().flat_map(|table| table.entries()).map(|entry| entry.name).collect()
-}
+use super::{Lint, facts};
+use crate::fly_toml::table::Entry;
 
 impl<'a> Lint<'a> {
     pub(super) fn processes(&mut self) {
@@ -80,7 +74,7 @@ impl<'a> Lint<'a> {
 
     /// Fly's proxy answers with them to everybody, without asking the service.
     fn statics(&mut self) {
-        let Some(folder) = volume::folder(self.file).map(Path::new) else { return };
+        let Some(folder) = facts::folder(self.file).map(Path::new) else { return };
         for table in self.file.tables("statics") {
             let path = table.get("guest_path").map_or("", |entry| entry.plain());
             if folder.starts_with(path) || Path::new(path).starts_with(folder) {

@@ -1,27 +1,12 @@
 //! `[http_service]` and `[[services]]`: what Fly's proxy does with visitors and with the machine.
 
 use super::Lint;
+use super::facts::{port_of, services};
 use crate::fly_toml::table::{Entry, Table};
 
 const REMEDY: &str = "internal_port = 8080";
 /// Lists of checks that belong to a service.
 const CHECKS: [&str; 3] = ["checks", "http_checks", "tcp_checks"];
-
-/// The services by what a person wrote, the one first whose port counts.
-fn services<'a>(file: Table<'a>) -> Vec<(&'static str, Table<'a>)> {
-    let http = file.tables("http_service").into_iter().map(|table| ("[http_service]", table));
-    http.chain(file.tables("services").into_iter().map(|table| ("[[services]]", table))).collect()
-}
-
-/// The port that the service listens on, where it is a port.
-pub(super) fn port(file: Table<'_>) -> Option<u16> {
-    let (_, first) = services(file).first().copied()?;
-    port_of(first.get("internal_port")?)
-}
-
-fn port_of(entry: Entry<'_>) -> Option<u16> {
-    u16::try_from(entry.integer()?).ok().filter(|port| *port > 0)
-}
 
 impl<'a> Lint<'a> {
     pub(super) fn services(&mut self) {

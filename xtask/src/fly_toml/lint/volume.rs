@@ -1,6 +1,7 @@
 //! `[[mounts]]`: one machine, one volume, one database.
 
 use super::Lint;
+use super::facts::is_folder;
 use crate::fly_toml::size;
 use crate::fly_toml::table::Table;
 
@@ -8,20 +9,6 @@ const REMEDY: &str = "add one with source = \"data\" and destination = \"/data\"
 
 /// For how many days Fly keeps a snapshot at most.
 const LONGEST_KEPT: i64 = 60;
-
-/// The group that the volume belongs to, where the file says so.
-pub(super) fn group<'a>(file: Table<'a>) -> Option<&'a str> {
-    file.tables("mounts").first()?.words("processes").first().copied()
-}
-
-/// Where the volume is mounted, where the file names a folder that one can be mounted on.
-pub(super) fn folder<'a>(file: Table<'a>) -> Option<&'a str> {
-    file.tables("mounts").first()?.get("destination")?.string().filter(|folder| is_folder(folder))
-}
-
-fn is_folder(text: &str) -> bool {
-    text.starts_with('/') && text != "/"
-}
 
 impl<'a> Lint<'a> {
     pub(super) fn volume(&mut self) {
