@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::{answered, ask, git, last_line, named};
+use super::ask::{answered, ask, git, last_line};
+use super::repository::named;
 use crate::error::{Error, Kind};
 use crate::name::{CommitId, RefName};
 use crate::tool::child::Child;

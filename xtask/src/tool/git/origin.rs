@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use migrate::{Interrupt, shown_in_line};
 
-use super::{ask, git, last_line, told_without_credentials};
+use super::ask::{ask, git, last_line, told_without_credentials};
 use crate::name::{CommitId, RefName};
 use crate::tool::child::Child;
 use crate::tool::run::{self, Answer};
@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
     use crate::tool::child::Program;
-    use crate::tool::git::rev_parse;
+    use crate::tool::git::repository::rev_parse;
     use crate::tool::git::sandbox::{Sandbox, git};
 
     const NAME: &str = "refs/landfall/test/a";
