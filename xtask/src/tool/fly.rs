@@ -26,14 +26,13 @@ use crate::plain;
 use crate::text;
 
 mod json;
-mod release;
+pub(crate) mod release;
 mod there;
 
 pub(crate) use json::{
     App, Concurrency, Event, Execution, Exit, Guest, Machine, MachineCheck, MachineConfig, MachineService,
     NewMachine, Port, Secret, Snapshot, Volume,
 };
-pub(crate) use release::{NewVolume, Pushed, Shipment};
 pub(crate) use there::CommandThere;
 
 /// How long a call may take that only reads or asks for something to be done.

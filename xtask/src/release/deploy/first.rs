@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use migrate::Changed;
 
-use super::{Deploy, Run, verified};
+use super::{Deploy, Missing, Run, may_create, verified};
 use crate::environment;
 use crate::error::{Error, Kind, Told};
 use crate::fly_toml::FlyToml;
@@ -20,25 +20,13 @@ use crate::release::shipping::prove::{Expected, Unproved};
 use crate::release::shipping::ship::Candidate;
 use crate::release::shipping::{Problem, Shipping};
 use crate::text;
-use crate::tool::fly::{Guest, NewVolume, Pushed};
+use crate::tool::fly::Guest;
+use crate::tool::fly::release::{NewVolume, Pushed};
 
 /// The secret that the page asks for.
 const PASSWORD: &str = "APP_PASSWORD";
 /// Of a password that is made here, in bytes of chance.
 const CHANCE: usize = 16;
-
-/// What lets a boot make a database where there is none.
-pub(super) fn may_create() -> Variable {
-    Variable::of("LANDFALL_CREATE", "1")
-}
-
-/// What has to be made.
-pub(super) struct Missing {
-    /// Whether Fly knows the app already.
-    pub(super) has_app: bool,
-    /// The id of a volume that somebody made for it, and nobody used.
-    pub(super) volume: Option<VolumeId>,
-}
 
 /// Where the password comes from.
 enum Password {

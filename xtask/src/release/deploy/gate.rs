@@ -4,7 +4,8 @@
 use anyhow::Result;
 use migrate::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report};
 
-use super::{Deploy, Wanted};
+use super::report::Deploy;
+use super::wanted::Wanted;
 use crate::error::{Error, Kind};
 use crate::name::Variable;
 use crate::release::approval;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::VariableName;

@@ -6,20 +6,21 @@ mod gate;
 mod ledger;
 pub(crate) mod machine;
 mod preflight;
+mod report;
+mod wanted;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
-use migrate::{Approval, Changed, Declared, Interrupt, Report, Settings, TableRows};
-use serde::Serialize;
+use migrate::{Changed, Declared, Interrupt, Settings, TableRows};
 
 use self::gate::Gate;
+pub(crate) use self::report::Deploy;
+pub(crate) use self::wanted::Wanted;
 use super::audit::{self, Audit};
 use super::deployed;
-use super::downtime::Downtime;
-use super::image::{self, Bases, Built, short};
+use super::image::{self, Built, short};
 use super::lock::{Lock, Work};
-use super::phase::Phases;
 use super::probe::Probe;
 use super::pull;
 use super::shipping::back::{Attempt, Returned};
@@ -29,93 +30,22 @@ use super::shipping::inventory::Inventory;
 use super::shipping::place::Place;
 use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::{Candidate, Shipped};
-use super::shipping::sight::Sight;
 use super::shipping::snapshot::{self, Asked};
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping, permit};
+use super::shipping::{Problem, Shipping, Sight, permit};
 use super::smoke::Smoke;
 use super::unique::unique;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::{self, FlyToml};
-use crate::name::{Image, MachineId, Organization, Revision, SnapshotId, Tag, VolumeId};
+use crate::name::{Image, Revision, Tag, Variable, VolumeId};
 use crate::project::Project;
 use crate::text;
 use crate::tool::atlas;
-use crate::tool::fly::{Fly, Machine, Pushed, Volume};
+use crate::tool::fly::release::Pushed;
+use crate::tool::fly::{Fly, Machine, Volume};
 use crate::tool::git;
 use crate::ui::Ui;
-
-/// What is asked for on the command line.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    /// Hazards that are approved.
-    pub(crate) allow: Vec<Approval>,
-    /// What the machine may have less of: `memory`, `cpus`, `env.NAME`.
-    pub(crate) allow_machine: Vec<String>,
-    /// A commit that lacks what production runs.
-    pub(crate) allow_older: bool,
-    /// Without the question.
-    pub(crate) auto_approve: bool,
-    /// Nothing is changed; what would be done is told.
-    pub(crate) dry_run: bool,
-    /// With a work tree that is not committed, or a commit that is not pushed.
-    pub(crate) allow_dirty: bool,
-    /// App, volume, machine and password may be made.
-    pub(crate) create: bool,
-    /// In which organization the app is made.
-    pub(crate) org: Organization,
-    /// Without knowing what production has.
-    pub(crate) unverified: bool,
-    /// Without a rehearsal on a fork.
-    pub(crate) no_rehearsal: bool,
-    /// Without booting the image here first.
-    pub(crate) no_smoke: bool,
-    /// With a pulled copy beside the snapshot.
-    pub(crate) backup: bool,
-    /// Where the release before does not fit any more, its data comes back with it.
-    pub(crate) restore_data: bool,
-    /// Other images to build from.
-    pub(crate) bases: Bases,
-    /// How long each phase of flyctl may wait.
-    pub(crate) wait_timeout: Duration,
-    /// How long Fly may take to make the snapshot.
-    pub(crate) snapshot_timeout: Duration,
-    /// How long somebody else's lock is waited for.
-    pub(crate) lock_wait: Duration,
-}
-
-/// A deploy as far as it went: the report of its JSON document.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Deploy {
-    /// The app on Fly.
-    pub(crate) app: String,
-    /// The commit that ran before, where it is known.
-    pub(crate) from: Option<Revision>,
-    /// The commit that is shipped.
-    pub(crate) to: Revision,
-    /// In their order.
-    pub(crate) phases: Phases,
-    /// What the boot changes, as the engine tells it.
-    pub(crate) change: Option<Report>,
-    /// How long the service was expected not to answer.
-    pub(crate) downtime: Option<Downtime>,
-    /// The image, by digest.
-    pub(crate) image: Option<Image>,
-    /// The same by the tag that it was pushed under.
-    #[serde(skip)]
-    pub(crate) tag: Option<Image>,
-    /// The snapshot of the volume that was taken first.
-    pub(crate) snapshot: Option<SnapshotId>,
-    /// The copy of the database that was pulled first.
-    pub(crate) copy: Option<String>,
-    /// The machine that has it.
-    pub(crate) machine: Option<MachineId>,
-    /// The commit that production serves now, as far as it is known.
-    pub(crate) serves: Option<String>,
-    /// The rows of every table afterwards.
-    pub(crate) rows: Vec<TableRows>,
-}
 
 /// Deploys; `report` has what was done, also where it fails.
 pub(crate) fn run(
@@ -173,6 +103,18 @@ fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
     permit::refuse_silence(Work::Deploy, wanted.auto_approve || wanted.dry_run, ui)
 }
 
+/// What has to be made.
+struct Missing {
+    /// Whether Fly knows the app already.
+    has_app: bool,
+    /// The id of a volume that somebody made for it, and nobody used.
+    volume: Option<VolumeId>,
+}
+
+/// What lets a boot make a database where there is none.
+fn may_create() -> Variable {
+    Variable::of("LANDFALL_CREATE", "1")
+}
 /// What every phase has in common.
 struct Run<'a> {
     shipping: Shipping<'a>,
@@ -209,7 +151,7 @@ impl Run<'_> {
             Place::Nowhere { volume } => {
                 let found = format!("{commit}, fly.toml; nothing is at Fly yet");
                 report.phases.done(ui, "Preflight", begun, found);
-                self.first(&first::Missing { has_app: there.has_app, volume }, report)
+                self.first(&Missing { has_app: there.has_app, volume }, report)
             }
             Place::There { machine, volume } => {
                 self.shipping.sight = self.sight_of(&machine)?;
@@ -299,7 +241,7 @@ impl Run<'_> {
         }
         report.phases.done(ui, "Gate", begun, gate.found.clone());
         if self.never_served(standing, audit) {
-            gate.env.push(first::may_create());
+            gate.env.push(may_create());
         }
         let earlier = earlier::proved(&self.shipping, standing, audit)?;
         let Some(lock) = lock else {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::error::Told;
 use crate::fly_toml::lint::{self, Severity};
 use crate::project::Project;

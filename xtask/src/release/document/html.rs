@@ -3,9 +3,10 @@
 use askama::Template;
 use migrate::{Part, Report, Timing, shown};
 
+use super::contents::Document;
 use super::difference::Difference;
 use super::words::{self, Badge, Tone};
-use super::{Document, Downtime};
+use crate::release::downtime::Downtime;
 use crate::release::downtime::Limit;
 use crate::text;
 

@@ -5,9 +5,11 @@ mod section;
 
 use migrate::{Evidence, Hazard, Plan, Proposal, Report, Step, Timing};
 
+use super::contents::Document;
 use super::difference::{Difference, Hunk, Line};
 use super::words::{self, Badge, Tone};
-use super::{Check, Document, Downtime};
+use crate::release::check::Check;
+use crate::release::downtime::Downtime;
 use crate::release::downtime::{Limit, Part};
 use crate::text;
 use escape::{block, code, fence, plain, prose, row};

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::{NOT_FOUND, install};
+use super::lacking::{NOT_FOUND, install};
 use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::tool::docker::{self, Daemon, PLATFORM};
 use crate::tool::run::Reply;

@@ -5,7 +5,7 @@ use std::env::{self, consts};
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::NOT_FOUND;
+use super::lacking::NOT_FOUND;
 use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::tool::fly::{Client, Failure, Fly, KNOWN, Reason, UPGRADE};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::{NOT_FOUND, install};
+use super::lacking::{NOT_FOUND, install};
 use crate::release::check::{Check, Verdict, fine, line, not_read};
 use crate::release::image::short;
 use crate::tool::git;

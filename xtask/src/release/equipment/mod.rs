@@ -5,9 +5,8 @@ mod atlas;
 mod docker;
 mod fly;
 mod git;
+mod lacking;
 mod workspace;
-
-use std::env::consts;
 
 use anyhow::Result;
 use migrate::Interrupt;
@@ -16,8 +15,6 @@ use serde::Serialize;
 use super::check::{Check, Verdict};
 use crate::project::Project;
 use crate::ui::Ui;
-
-const NOT_FOUND: &str = "it was not found on PATH";
 
 /// What `doctor` found: the report of its JSON document.
 #[derive(Debug, Serialize)]
@@ -46,13 +43,4 @@ pub(crate) fn look(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<
     checks.push(atlas::check(project, interrupt)?);
     checks.extend([workspace::fly_toml(project), workspace::schema(project, interrupt)]);
     Ok(Equipment { checks })
-}
-
-/// How something is installed on a machine of this kind: with apt, with Homebrew, or as its makers say.
-fn install(apt: &str, brew: &str, page: &str) -> String {
-    match consts::OS {
-        "linux" => format!("sudo apt install {apt} (Debian, Ubuntu), or see {page}"),
-        "macos" => format!("brew install {brew}, or see {page}"),
-        _ => format!("see {page}"),
-    }
 }

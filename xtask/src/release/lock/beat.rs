@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 
 use super::holder::Holder;
-use super::{Timing, ref_name, whose};
+use super::place::{ref_name, whose};
+use super::timing::Timing;
 use crate::name::{CommitId, RefName};
 use crate::release::identity::Identity;
 use crate::tool::git::{self, Swapped};

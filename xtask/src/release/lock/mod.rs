@@ -8,63 +8,32 @@ mod beat;
 mod holder;
 mod local;
 mod mark;
+mod place;
 mod status;
+mod timing;
 
-use std::path::{Path, PathBuf};
 use std::process;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
-use migrate::{Interrupt, shown_in_line};
+use migrate::Interrupt;
 
 use self::beat::{Beat, Writer};
 pub(crate) use self::holder::{Holder, Work};
 use self::local::{Held, Local};
+use self::place::{Place, Seen, ambiguous, interrupted, look, not_read, refused, told};
 pub(crate) use self::status::{State, Status, status};
+use self::timing::{TIMING, Timing};
 use super::identity::Identity;
 use crate::error::{Error, Kind};
-use crate::name::{AppName, CommitId, RefName, Revision};
+use crate::name::{AppName, CommitId, Revision};
 use crate::project::Project;
-use crate::text::shell_word;
-use crate::tool::git::{self, Origin, Swapped};
+use crate::tool::git::{self, Swapped};
 use crate::ui::Ui;
 
 /// How often the request to stop is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// How often a commit is looked for that its holder may replace meanwhile.
-const LOOKS: usize = 3;
-
-/// How often things are done.
-#[derive(Debug, Clone, Copy)]
-struct Timing {
-    /// Between two renewals.
-    beat: Duration,
-    /// Between two that failed.
-    retry: Duration,
-    /// How long the lock counts from a renewal on.
-    expiry: Duration,
-    /// How much longer than it counts it is watched before it is taken over: a renewal may be under way.
-    skew: Duration,
-    /// Between two looks at somebody else's lock.
-    poll: Duration,
-}
-
-impl Timing {
-    /// For how long a lock must not have been renewed before it is taken over.
-    fn silence(&self) -> Duration {
-        self.expiry + self.skew
-    }
-}
-
-const TIMING: Timing = Timing {
-    beat: Duration::from_secs(30),
-    retry: Duration::from_secs(5),
-    expiry: Duration::from_secs(120),
-    skew: Duration::from_secs(30),
-    poll: Duration::from_secs(2),
-};
-
 /// What the lock is taken for.
 #[derive(Debug, Clone)]
 pub(crate) struct What {
@@ -164,39 +133,6 @@ impl Drop for Lock {
         // It expires where this fails; nobody is left to be told.
         let _ = self.give_back();
     }
-}
-
-/// What the ref names at `origin`.
-struct Seen {
-    commit: CommitId,
-    /// `None` where what it says is not understood.
-    holder: Option<Holder>,
-}
-
-/// Where the lock of an app is.
-#[derive(Debug)]
-struct Place {
-    root: PathBuf,
-    file: PathBuf,
-    has_origin: bool,
-}
-
-impl Place {
-    fn of(project: &Project, app: &AppName, interrupt: &Interrupt) -> Result<Self> {
-        Self::at(&project.root, project.target(), app, interrupt)
-    }
-
-    /// The file is where no work tree shows it, and all of them share it.
-    fn at(root: &Path, target: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Self> {
-        let folder = git::common_folder(root, interrupt)?.unwrap_or_else(|| target.to_owned());
-        let file = folder.join("landfall").join(format!("lock-{app}"));
-        Ok(Self { root: root.to_owned(), file, has_origin: git::has_origin(root, interrupt)? })
-    }
-}
-
-/// The git ref that is the lock of an app.
-fn ref_name(app: &AppName) -> RefName {
-    RefName::of("lock", app)
 }
 
 /// A lock that is about to be taken.
@@ -389,51 +325,6 @@ impl Watch {
     }
 }
 
-/// Who holds the lock at `origin`; `None` where there is no such ref. Why it cannot be read, where it cannot.
-fn look(root: &Path, app: &AppName, interrupt: &Interrupt) -> Result<Result<Option<Seen>, String>> {
-    let mut trouble = String::new();
-    for _ in 0..LOOKS {
-        let commit = match git::origin_ref(root, &ref_name(app), interrupt)? {
-            Origin::Answered(Some(commit)) => commit,
-            Origin::Answered(None) | Origin::Nowhere => return Ok(Ok(None)),
-            Origin::Silent(reason) => return Ok(Err(reason)),
-        };
-        if git::message(root, &commit, interrupt)?.is_none()
-            && let Err(reason) = git::fetch(root, &commit, interrupt)?
-        {
-            // It may have been renewed in between.
-            trouble = reason;
-            continue;
-        }
-        let holder = git::message(root, &commit, interrupt)?.and_then(|message| Holder::parse(&message));
-        return Ok(Ok(Some(Seen { commit, holder })));
-    }
-    Ok(Err(trouble))
-}
-
-/// Who holds the lock with this commit, as far as that can be told at once.
-fn whose(root: &Path, commit: &CommitId) -> String {
-    let holder = fetched(root, commit).ok().flatten();
-    holder.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string())
-}
-
-/// Who holds the lock with this commit of `origin`; `None` where it cannot be had any more, or says something else.
-fn fetched(root: &Path, commit: &CommitId) -> Result<Option<Holder>> {
-    let never = Interrupt::default();
-    if git::message(root, commit, &never)?.is_none() && git::fetch(root, commit, &never)?.is_err() {
-        return Ok(None);
-    }
-    Ok(git::message(root, commit, &never)?.and_then(|message| Holder::parse(&message)))
-}
-
-/// `ada@example.com on laptop (process 4711), who deploys 0123456789ab since 2026-08-01T12:00:00Z`.
-fn told(holder: Option<&Holder>) -> String {
-    match holder {
-        Some(holder) => shown_in_line(&format!("{holder}, who {}", holder.does())).into_owned(),
-        None => "somebody whose entry is not understood".to_owned(),
-    }
-}
-
 fn held(app: &AppName, holder: Option<&Holder>, waited: Duration) -> Error {
     let ends = holder.map_or_else(String::new, |holder| format!("; {}", holder.ends()));
     let waited = match waited.as_secs() {
@@ -453,33 +344,6 @@ fn where_it_is_at_origin() -> &'static str {
      where that process is gone: cargo xtask lock break"
 }
 
-fn interrupted() -> Error {
-    Error::new(Kind::Interrupted, "", "interrupted").unchanged()
-}
-
-fn not_read(app: &AppName, reason: &str) -> Error {
-    let message = format!("the lock of {app} cannot be read at origin: {reason}");
-    Error::new(Kind::Failed, app, message)
-        .unchanged()
-        .remedy("see whether origin answers: git ls-remote origin")
-}
-
-fn refused(app: &AppName, what: &str, reason: &str) -> Error {
-    let name = ref_name(app);
-    let message = format!("origin does not let you {what} {name}: {reason}");
-    Error::new(Kind::Failed, app, message).unchanged().remedy(
-        "allow whoever deploys to push refs/landfall/*, in the rules of the repository and in their rights",
-    )
-}
-
-fn ambiguous(app: &AppName, what: &str, other: &str) -> Error {
-    let name = ref_name(app);
-    let message = format!("{name} cannot be {what}: {}", git::ambiguous(other));
-    Error::new(Kind::Failed, app, message)
-        .unchanged()
-        .remedy(format!("delete that one: git push origin --delete {}", shell_word(other)))
-}
-
 fn unanswered(app: &AppName, reason: &str, left_until: Option<SystemTime>) -> Error {
     let left = left_until.map_or_else(String::new, |time| {
         let time = humantime::format_rfc3339_seconds(time);
@@ -495,6 +359,7 @@ fn unanswered(app: &AppName, reason: &str, left_until: Option<SystemTime>) -> Er
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::os::unix::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
     use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
     use std::sync::mpsc;
     use std::{env, fs, io};

@@ -7,11 +7,10 @@ use anyhow::Result;
 use migrate::Interrupt;
 use serde::Serialize;
 
-use super::holder::to_the_second;
+use super::holder::{Holder, to_the_second};
 use super::local::{self, Held};
-use super::{
-    Holder, Place, Seen, TIMING, ambiguous, fetched, interrupted, look, not_read, ref_name, refused, told,
-};
+use super::place::{Place, Seen, ambiguous, fetched, interrupted, look, not_read, ref_name, refused, told};
+use super::timing::TIMING;
 use crate::error::{Error, Kind};
 use crate::name::{AppName, CommitId};
 use crate::project::Project;

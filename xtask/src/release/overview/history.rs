@@ -1,16 +1,11 @@
-//! What was done last, and who does something now.
-
-use anyhow::Result;
+//! What was done last.
 
 use super::Seen;
-use crate::error::Told;
 use crate::release::audit::{Entry, Outcome};
 use crate::release::check::{Check, Verdict, fine, line, not_read};
-use crate::release::lock::{State, Status};
 use crate::text;
 
 const LAST: &str = "last deploy";
-const LOCK: &str = "lock";
 
 impl Seen<'_> {
     /// The latest entry of the audit.
@@ -46,22 +41,5 @@ impl Seen<'_> {
         // Lines of the machine's log are among them, set in.
         let why = entry.message.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
         Check { details: why.chain(unsure).collect(), ..check }
-    }
-}
-
-/// The state of the lock, and the line about it: that somebody holds it is worth knowing, and nothing that is off.
-pub(super) fn lock(status: Result<Status>) -> (Option<State>, Check) {
-    match status {
-        Ok(status) => {
-            let told = status.to_string();
-            let mut lines = told.lines().map(|line| line.trim().to_owned());
-            let evidence = lines.next().unwrap_or_default();
-            (Some(status.state), Check { details: lines.collect(), ..fine(LOCK, evidence) })
-        }
-        // As for the refs: an origin that is silent is not asked.
-        Err(error) => {
-            let Told { message, remedy, .. } = Told::of(&error);
-            (None, line(LOCK, Verdict::NotRead, message, remedy))
-        }
     }
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod data;
 mod history;
+mod holder;
 mod machine;
 pub(crate) mod volume;
 mod waste;
@@ -157,7 +158,7 @@ pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &Ui) -> Result<O
     if deployed {
         checks.extend(seen.lines());
     }
-    let (lock_state, lock_check) = history::lock(lock);
+    let (lock_state, lock_check) = holder::line_about(lock);
     checks.push(lock_check);
     checks.extend(seen.set_aside());
     checks.extend(seen.leftovers());

@@ -17,6 +17,9 @@ use tempfile::TempDir;
 use crate::error::{Error, Kind};
 use crate::ui::Ui;
 
+/// What a pull that stopped leaves.
+pub(super) const NOTHING: &str = "nothing was pulled";
+
 /// What the name of a copy under way ends with.
 const PARTIAL: &str = ".partial";
 /// What the name of a copy ends with.
@@ -237,7 +240,7 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
     let shown = path.display().to_string();
     let message = format!("cannot {what} {shown}: {error}");
     Error::new(Kind::Failed, shown, message)
-        .changed(super::NOTHING)
+        .changed(NOTHING)
         .remedy("check the rights of it and of its folder")
 }
 

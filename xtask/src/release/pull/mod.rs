@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use migrate::{Backup, Interrupt};
 use serde::{Deserialize, Serialize};
 
-use self::folder::{Folder, Unfinished};
+use self::folder::{Folder, NOTHING, Unfinished};
 use self::remote::Remote;
 use super::deployed;
 use super::production;
@@ -118,9 +118,6 @@ fn statements(project: &Project, wanted: &Wanted) -> Result<Option<String>, Erro
 fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "", "interrupted").changed(NOTHING).remedy("run the command again")
 }
-
-/// What a pull that stopped leaves.
-const NOTHING: &str = "nothing was pulled";
 
 /// What a pull works with.
 struct Pull<'a> {

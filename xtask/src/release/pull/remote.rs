@@ -7,7 +7,7 @@ use anyhow::Result;
 use migrate::{Backup, Interrupt};
 use serde::Deserialize;
 
-use super::{NOTHING, folder};
+use super::folder::{self, NOTHING};
 use crate::error::{Error, Kind};
 use crate::name::{MachineId, PathThere};
 use crate::release::production::{self, AppError, Trouble};

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use migrate::Plan;
 
 use super::data::Data;
-use super::prediction::Recorded;
-use super::{LastChange, Stage, Tried, with_untouched};
+use super::recorded::{LastChange, Recorded};
+use super::{Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
 use crate::release::approval;
 use crate::release::boot::{self, Ready};

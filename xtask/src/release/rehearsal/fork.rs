@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use migrate::{Outcome, Report};
 
-use super::{LastChange, Stage, Tried};
+use super::recorded::LastChange;
+use super::{MACHINE, Stage, Tried, VOLUME};
 use crate::error::{Error, Kind};
 use crate::name::{MachineId, MachineName, Tag, Variable, VolumeId, VolumeName};
 use crate::plain;
@@ -30,11 +31,6 @@ const TICK: Duration = Duration::from_secs(1);
 const PLANNING: u64 = 300;
 /// How long a machine may take to answer at all.
 const START_LIMIT: Duration = Duration::from_secs(120);
-
-/// What the name of a rehearsal's machine begins with.
-pub(crate) const MACHINE: &str = "landfall-rehearsal-";
-/// The same of its volume.
-pub(crate) const VOLUME: &str = "landfall_rehearsal_";
 
 /// What is at Fly because of this rehearsal, by name: an answer that was lost tells no id.
 struct Leftovers<'a> {

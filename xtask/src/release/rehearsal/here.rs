@@ -6,7 +6,7 @@ use anyhow::Result;
 use migrate::{Outcome, Report};
 
 use super::data::Data;
-use super::prediction::Recorded;
+use super::recorded::Recorded;
 use super::{Stage, Tried, with_untouched};
 use crate::error::{Error, Kind};
 use crate::release::downtime::Measured;

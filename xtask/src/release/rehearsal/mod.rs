@@ -5,16 +5,16 @@ mod data;
 mod fork;
 mod here;
 mod prediction;
+mod recorded;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use migrate::{Approval, Changed, Declared, Evidence, Interrupt, Outcome, Report, Settings, TableRows};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub(crate) use self::fork::{MACHINE, VOLUME};
-use self::prediction::Recorded;
+use self::recorded::Recorded;
 use super::check::Verdict;
 use super::deployed;
 use super::document::Document;
@@ -29,6 +29,11 @@ use crate::text;
 use crate::tool::fly::{Failure, Fly};
 use crate::tool::{atlas, git};
 use crate::ui::Ui;
+
+/// What the name of a rehearsal's machine begins with.
+pub(crate) const MACHINE: &str = "landfall-rehearsal-";
+/// The same of its volume.
+pub(crate) const VOLUME: &str = "landfall_rehearsal_";
 
 /// What is asked for on the command line.
 #[derive(Debug)]
@@ -155,15 +160,6 @@ struct Tried {
     started: Option<Measured>,
     /// Why it was not applied.
     refused: Option<anyhow::Error>,
-}
-
-/// What `app last-change` tells of the change that a boot made.
-#[derive(Debug, Clone, Deserialize)]
-struct LastChange {
-    sqlite: String,
-    copy: Option<Work>,
-    seconds: f64,
-    report: Report,
 }
 
 /// What every rehearsal has in common.

@@ -3,26 +3,18 @@
 use std::time::Duration;
 
 use super::data::Data;
-use super::{LastChange, Stage, Tried};
-use crate::release::downtime::{self, Basis, Downtime, Expected, Measured, Work};
+use super::recorded::Recorded;
+use super::{Stage, Tried};
+use crate::release::downtime::{self, Basis, Downtime, Expected, Measured};
 use crate::release::probe::{Probe, Version};
 use crate::release::production;
 use crate::text;
 use crate::tool::fly::{CommandThere, Machine};
 
-/// How long a release of this kind takes to its first answer, in seconds, where nobody has seen it.
-const START: f64 = 0.3;
 /// How long a release of this kind takes to stop, in seconds, where nobody has seen it and nothing is under way.
 const STOP: f64 = 0.3;
 /// How long Fly takes to replace a machine, in seconds, where nobody has seen it: the image is on its host already.
 const REPLACE: f64 = 5.0;
-
-/// What production tells of its last start, and of the last change of its data.
-#[derive(Default)]
-pub(super) struct Recorded {
-    ready: Option<f64>,
-    last_change: Option<LastChange>,
-}
 
 impl Stage<'_> {
     /// Asked while it runs; a rehearsal does not need it, and tells what it stands on without it.
@@ -93,46 +85,5 @@ fn replaced(machine: Option<&Machine>, made: Option<&Measured>) -> Measured {
         (None, None) => {
             Measured::here(REPLACE, "assumed: production has had no update yet, or was not asked")
         }
-    }
-}
-
-impl Recorded {
-    fn copy(&self) -> Option<Work> {
-        self.last_change.as_ref().and_then(|last| last.copy)
-    }
-
-    /// Of the release that runs, without the change that it may have begun with.
-    fn start(&self) -> Measured {
-        let Some(ready) = self.ready else { return Measured::here(START, "assumed") };
-        // A change that took longer than this start belongs to an earlier one.
-        let change = self.last_change.as_ref().map_or(0.0, |last| last.seconds);
-        let seconds = if change <= ready { ready - change } else { ready };
-        Measured { seconds, basis: Basis::Production, source: "as its last start".to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recorded(ready: Option<f64>, change: Option<f64>) -> Recorded {
-        let report = serde_json::json!({
-            "outcome": "applied", "database": "", "schema": "", "live": "", "declared": "", "differences": [], "notes": [],
-            "plan": null, "proposals": [], "evidence": [], "seconds": 1.0, "timings": [], "disk": null,
-        });
-        let record =
-            |seconds| serde_json::json!({"sqlite": "3", "copy": null, "seconds": seconds, "report": report});
-        Recorded {
-            ready,
-            last_change: change.map(|seconds| serde_json::from_value(record(seconds)).unwrap()),
-        }
-    }
-
-    #[test]
-    fn a_start_is_told_without_the_change_that_was_part_of_it() {
-        assert_eq!(recorded(Some(5.0), Some(4.5)).start().seconds, 0.5);
-        assert_eq!(recorded(Some(0.25), Some(4.5)).start().seconds, 0.25);
-        assert_eq!(recorded(Some(0.25), None).start().seconds, 0.25);
-        assert_eq!(recorded(None, Some(4.5)).start(), Measured::here(START, "assumed"));
     }
 }

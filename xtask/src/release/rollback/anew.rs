@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 use migrate::Changed;
 
-use super::{Back, Goal, Rollback, Run, releases, told, verified};
+use super::way::{Back, Goal};
+use super::{Rollback, Run, releases, told, verified};
 use crate::error::{Error, Kind};
 use crate::release::audit::{Kind as Done, Outcome};
 use crate::release::image::short;

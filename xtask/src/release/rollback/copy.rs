@@ -4,7 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 
-use super::{Rollback, Run, Way, verified};
+use super::way::Way;
+use super::{Rollback, Run, verified};
 use crate::error::{Error, Kind};
 use crate::name::MachineId;
 use crate::release::audit::{Kind as Done, Recorded};

@@ -7,8 +7,9 @@ use anyhow::Result;
 use migrate::Changed;
 
 use super::releases::choose;
-use super::snapshot::{Both, Source, said, sick};
-use super::{Back, Goal, Release, Rollback, Run, Way, told};
+use super::snapshot::{Both, said, sick};
+use super::way::{Back, Goal, Source, Way};
+use super::{Release, Rollback, Run, told};
 use crate::error::{Error, Kind};
 use crate::name::{Image, MachineName, Region, VolumeId};
 use crate::release::audit::Kind as Done;
@@ -21,7 +22,8 @@ use crate::release::shipping::standing::Standing;
 use crate::release::shipping::{Shipping, earlier, snapshot};
 use crate::release::temporary::Temporary;
 use crate::release::unique::unique;
-use crate::tool::fly::{Machine, NewVolume, Volume};
+use crate::tool::fly::release::NewVolume;
+use crate::tool::fly::{Machine, Volume};
 
 /// What a new machine must not do again.
 const ONCE: &str = "LANDFALL_CREATE";

@@ -8,6 +8,7 @@ mod ledger;
 mod releases;
 mod snapshot;
 mod told;
+mod way;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use self::releases::SetAside;
 pub(crate) use self::releases::{Release, Releases};
-use self::snapshot::Source;
+use self::way::{Back, Goal, Way};
 use super::audit::{self, Audit, Kind as Done, Outcome, Recorded};
 use super::image::short;
 use super::live::Replica;
@@ -27,16 +28,12 @@ use super::phase::Phases;
 use super::probe::Probe;
 use super::production::{Production, Trouble};
 use super::shipping::back::{Attempt, Returned, kept};
-use super::shipping::data::Copy;
-use super::shipping::earlier::{self, Earlier};
-use super::shipping::fit::Change;
-use super::shipping::inventory::Inventory;
+use super::shipping::earlier::{self};
 use super::shipping::place::Place;
 use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::Candidate;
-use super::shipping::sight::Sight;
 use super::shipping::standing::Standing;
-use super::shipping::{Problem, Shipping, permit};
+use super::shipping::{Problem, Shipping, Sight, permit};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::{AppName, MachineId, Region, Revision, VolumeId};
@@ -191,39 +188,6 @@ struct Run<'a> {
     shipping: Shipping<'a>,
     wanted: &'a Wanted,
     audit: &'a Audit,
-}
-
-/// From where, and where to.
-struct Way<'a> {
-    /// Production before.
-    standing: Standing,
-    /// The release that it runs; none where Fly does not tell its digest.
-    before: Option<Earlier>,
-    goal: Goal<'a>,
-    /// All that is at Fly.
-    inventory: Inventory,
-}
-
-/// Where to.
-struct Goal<'a> {
-    /// The entry of the release that is brought back.
-    target: &'a Recorded,
-    /// What it takes.
-    release: Earlier,
-    /// What becomes of the data.
-    data: Back,
-    /// The configuration of the machine before, as Fly has it.
-    config: String,
-}
-
-/// What becomes of the data.
-enum Back {
-    /// It stays as it is.
-    Stays,
-    /// A copy beside it is put in its place.
-    Copy(Box<Copy>),
-    /// A volume of the snapshot, with a machine of its own, takes the place of both.
-    Snapshot(Source),
 }
 
 impl Run<'_> {
@@ -511,51 +475,6 @@ impl Rollback {
         self.serves = Some(goal.target.entry.commit.to_string());
         self.machine = Some(proved.machine.id.clone());
         self.rows = proved.status.as_ref().map(|status| status.tables.clone()).unwrap_or_default();
-    }
-}
-
-impl Way<'_> {
-    /// What was tried: it keeps the schema.
-    fn attempt<'a>(&'a self, what: &'a str, why: &'a str) -> Attempt<'a> {
-        Attempt {
-            what,
-            image: &self.goal.release.image,
-            why,
-            exit_code: None,
-            change: Change::Nothing,
-            fewer: &[],
-            inventory: &self.inventory,
-        }
-    }
-
-    /// What has to be found on the volume that is there.
-    fn expected(&self) -> Expected<'_> {
-        self.goal.expected(&self.standing.volume.id)
-    }
-
-    /// What is done, with what came of it.
-    fn entry(&self, outcome: Outcome) -> (Done, Outcome) {
-        let done = if matches!(self.goal.data, Back::Stays) { Done::Rollback } else { Done::DataBack };
-        (done, outcome)
-    }
-}
-
-impl Goal<'_> {
-    /// What is shipped; the variables are [`kept`].
-    fn candidate(&self) -> Candidate<'_> {
-        Candidate { image: &self.release.image, fly_toml: &self.release.fly_toml, env: &[] }
-    }
-
-    /// What has to be found, on this volume.
-    fn expected<'e>(&'e self, volume: &'e VolumeId) -> Expected<'e> {
-        Expected {
-            commit: self.release.commit.as_deref(),
-            image: Some(&self.release.image),
-            volume: Some(volume),
-            schema: None,
-            rows: None,
-            fewer: &[],
-        }
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 use migrate::Interrupt;
 
-use super::{Rollback, Run, Way, verified};
+use super::way::{Source, Way};
+use super::{Rollback, Run, verified};
 use crate::error::{Error, Kind};
-use crate::name::{MachineName, SnapshotId, VolumeId};
+use crate::name::{MachineName, VolumeId};
 use crate::release::audit::{Kind as Done, Outcome, Recorded};
 use crate::release::shipping::Shipping;
 use crate::release::shipping::back::kept;
@@ -18,7 +19,8 @@ use crate::release::shipping::ship::Candidate;
 use crate::release::temporary::look;
 use crate::release::temporary::{Temporary, destroyed};
 use crate::release::unique::unique;
-use crate::tool::fly::{Failure, Fly, NewVolume};
+use crate::tool::fly::release::NewVolume;
+use crate::tool::fly::{Failure, Fly};
 
 /// How often it is tried to mark a volume.
 const MARKING: usize = 3;
@@ -32,15 +34,6 @@ pub(super) struct Both<'a> {
     pub(super) old: &'a str,
     /// What to type where the new one is not well, and gone.
     pub(super) again: &'a str,
-}
-
-/// A snapshot that is there.
-#[derive(Debug)]
-pub(super) struct Source {
-    /// Its id.
-    pub(super) id: SnapshotId,
-    /// When it was taken, as in RFC 3339.
-    pub(super) time: String,
 }
 
 impl Run<'_> {

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 
 use migrate::TableRows;
 
-use super::snapshot::Source;
-use super::{Back, Goal, Way};
+use super::way::{Back, Goal, Source, Way};
 use crate::release::image::short;
 use crate::release::shipping::Shipping;
 use crate::release::shipping::back::kept;

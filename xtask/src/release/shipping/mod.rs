@@ -23,7 +23,6 @@ use std::time::Duration;
 use anyhow::Result;
 use migrate::{Interrupt, Settings};
 
-use self::sight::Sight;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::MachineId;
@@ -85,6 +84,17 @@ impl From<&Failure> for Problem {
 pub(crate) fn is_same_image(one: &str, other: &str) -> bool {
     let digest = |image: &str| image.split_once('@').map(|(_, digest)| digest.to_owned());
     digest(one) == digest(other)
+}
+
+/// From where the service is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// At its public address.
+    Public,
+    /// By Fly's own health checks, and by commands on the machine.
+    Machine,
+    /// Nothing ran that could have shown it: whichever of the two does, once it runs.
+    Either,
 }
 
 /// What shipping has in common, whether it goes forward or back.

@@ -10,9 +10,9 @@ use migrate::{Interrupt, TableRows};
 
 use super::patience::Backoff;
 use super::seen::Seen;
-use super::sight::{Look, Sight};
+use super::sight::Look;
 use super::standing::Status;
-use super::{Shipping, is_same_image};
+use super::{Shipping, Sight, is_same_image};
 use crate::name::{MachineId, PathThere};
 use crate::release::image;
 use crate::release::probe::{Health, Version};

@@ -14,7 +14,8 @@ use super::prove::Limit;
 use super::seen::Seen;
 use crate::name::{Image, Variable};
 use crate::release::production::Trouble;
-use crate::tool::fly::{Failure, Machine, Reason, Shipment};
+use crate::tool::fly::release::Shipment;
+use crate::tool::fly::{Failure, Machine, Reason};
 
 /// How long a release may take to give good answers after flyctl has waited for it.
 const AFTER_WELL: Duration = Duration::from_secs(60);

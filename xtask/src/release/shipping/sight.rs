@@ -1,23 +1,12 @@
 //! From where production's service is looked at: as the public reaches it; where that cannot be seen from here, by its machine.
 
 use super::patience::ASKING;
-use super::{Shipping, standing};
+use super::{Shipping, Sight, standing};
 use crate::name::MachineId;
 use crate::release::deployed;
 use crate::release::probe::{Health, Version};
 use crate::release::production::{self, Trouble};
 use crate::tool::fly::{CommandThere, Fly, Machine};
-
-/// From where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sight {
-    /// At its public address.
-    Public,
-    /// By Fly's own health checks, and by commands on the machine.
-    Machine,
-    /// Nothing ran that could have shown it: whichever of the two does, once it runs.
-    Either,
-}
 
 /// What a look at the service showed.
 #[derive(Debug)]

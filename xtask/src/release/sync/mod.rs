@@ -157,7 +157,8 @@ impl Sync<'_> {
         let (change, lines) = self.change(fresh.as_ref(), &today)?;
         let opinion = self.atlas(fresh.as_ref(), &today, &lines);
         checks.extend(lines);
-        checks.extend(idle_directives(fresh.as_ref(), change.as_ref()));
+        let is_deployed = fresh.as_ref().is_some_and(|fresh| fresh.commit.is_some());
+        checks.extend(idle_directives(is_deployed, change.as_ref()));
         if has_drifted {
             checks.push(self.change_there(&self.live_database(), &today)?);
         }
