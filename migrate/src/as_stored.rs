@@ -2,9 +2,10 @@
 //! type of their column, and compares them by its type and collation.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, ffi, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::answer::{or_one_of, or_refusal};
+use crate::default::UNFIT;
 use crate::schema::{Column, Table};
 use crate::token::{fold, quote};
 use crate::using::mentions;
@@ -44,7 +45,6 @@ impl<'t> AsStored<'t> {
 
     /// What the expression says of the values that begin at `first`; `None` where the table takes no such row.
     pub(crate) fn of(&self, row: &Row<'_>, first: usize) -> rusqlite::Result<Option<bool>> {
-        const UNFIT: [std::os::raw::c_int; 2] = [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_CONSTRAINT_DATATYPE];
         let values = (first..first + self.given.len()).map(|at| row.get::<_, Value>(at));
         let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
         let inserted = self.conn.prepare_cached(&self.insert)?.execute(params_from_iter(values));
@@ -56,7 +56,7 @@ impl<'t> AsStored<'t> {
 }
 
 /// The columns that an expression names, and those that they are computed from.
-fn needed<'t>(table: &'t Table, expression: &str) -> Vec<&'t Column> {
+pub(crate) fn needed<'t>(table: &'t Table, expression: &str) -> Vec<&'t Column> {
     let mut needed: Vec<&Column> = Vec::new();
     let mut left = vec![expression];
     while let Some(expression) = left.pop() {

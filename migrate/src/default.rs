@@ -14,8 +14,8 @@ use crate::schema::Column;
 use crate::token::{Kind, default_beside_columns, tokenize};
 use crate::value::Value;
 
-/// What SQLite says of a DEFAULT that is of another type than a STRICT table takes.
-const UNFIT: [c_int; 2] = [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_CONSTRAINT_DATATYPE];
+/// What SQLite says of a value that is of another type than a STRICT table takes.
+pub(crate) const UNFIT: [c_int; 2] = [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_CONSTRAINT_DATATYPE];
 
 /// Answers, each asked for once.
 pub(crate) struct Defaults {

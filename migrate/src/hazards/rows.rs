@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::context::{Context, Found, Suspect};
 use super::conversion::{self, Conversion, Finding, NAMED, Target};
 use crate::answer::{count, or_refusal};
-use crate::as_stored::AsStored;
+use crate::as_stored::{self, AsStored};
 use crate::carry::{self, ColumnCarry, Rowid, Source, TableCarry};
 use crate::difference::same_index;
 use crate::hazard::{Hazard, HazardName};
@@ -285,20 +285,7 @@ impl Rows<'_, '_> {
 
     /// Whether a CHECK reads another value from now on than the live columns give, or compares it otherwise.
     fn is_stored_otherwise(&self, check: &str) -> bool {
-        let mut others: Vec<&Column> = self.new.columns.iter().filter(|c| !self.gives_the_same(c)).collect();
-        let reads =
-            |expression: &str, others: &[&Column]| others.iter().any(|c| mentions(expression, &c.name));
-        // What is computed from such a column is another value, too.
-        loop {
-            let is_other = |column: &&Column| {
-                let known = others.iter().any(|other| other.name == column.name);
-                !known && column.generated.as_ref().is_some_and(|made| reads(&made.expression, &others))
-            };
-            match self.new.columns.iter().find(is_other) {
-                Some(column) => others.push(column),
-                None => return reads(check, &others),
-            }
-        }
+        as_stored::needed(self.new, check).into_iter().any(|column| !self.gives_the_same(column))
     }
 
     /// Whether a column holds what [`Self::as_declared`] gives, and SQLite compares both alike.
