@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::{Declared, Settings};
+use landfall_engine::{Declared, Settings};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -34,7 +34,7 @@ impl About {
             commit: config.commit.clone(),
             version: env!("CARGO_PKG_VERSION"),
             schema: Fingerprints { declared: declared.map(|d| d.fingerprint().to_owned()), live: None },
-            sqlite: migrate::sqlite_version(),
+            sqlite: landfall_engine::sqlite_version(),
             ready_seconds: None,
         }
     }
@@ -45,10 +45,10 @@ pub(crate) fn live(
     database: &Path,
     declared: Option<&Declared>,
     settings: &Settings,
-) -> Result<String, migrate::Error> {
+) -> Result<String, landfall_engine::Error> {
     match declared {
-        Some(declared) => Ok(migrate::check(database, declared, settings, &mut ())?.live),
-        None => Ok(migrate::inspect(database, settings)?.fingerprint),
+        Some(declared) => Ok(landfall_engine::check(database, declared, settings, &mut ())?.live),
+        None => Ok(landfall_engine::inspect(database, settings)?.fingerprint),
     }
 }
 

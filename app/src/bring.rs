@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use migrate::{
+use landfall_engine::{
     Backup, Declared, Error, ErrorKind, Files, Outcome, PlannerChoice, Prepared, Report, Settings, Watch,
 };
 use tracing::info;
@@ -17,7 +17,7 @@ use crate::record;
 pub(crate) fn glance(config: &Config) -> Result<Option<Findings>, Error> {
     let Ok(files) = Files::read(&config.schema) else { return Ok(None) };
     let Config { database, schema, settings, .. } = config;
-    match migrate::glance(&database.path, schema, files.text(), settings, &mut Narrator::default()) {
+    match landfall_engine::glance(&database.path, schema, files.text(), settings, &mut Narrator::default()) {
         Ok(found) => Ok(found.map(Findings)),
         Err(error) if error.kind == ErrorKind::Locked => Err(error),
         // Whose it is and where it lies was not looked at yet, and says more.
@@ -36,7 +36,7 @@ pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Er
         copied = copy;
         Ok(report)
     };
-    let report = migrate::migrate_by(&database.path, declared, settings, &mut narrator, by)?;
+    let report = landfall_engine::migrate_by(&database.path, declared, settings, &mut narrator, by)?;
     if report.outcome == Outcome::Applied {
         record::write(config, &report, copied.as_ref(), started.elapsed());
     }

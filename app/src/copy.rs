@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use migrate::{Backup, Check, Error, ErrorKind, Plan, Settings};
+use landfall_engine::{Backup, Check, Error, ErrorKind, Plan, Settings};
 use tracing::{info, warn};
 
 use crate::config::Database;
@@ -29,14 +29,14 @@ impl Copy {
     /// it goes, so that a machine which dies and starts again and again does not fill its disk; and before, where there is no
     /// room for both.
     pub(crate) fn make(database: &Database, plan: &Plan, settings: &Settings) -> Result<Self, Error> {
-        let plan = migrate::fingerprint::short_digits(&plan.fingerprint);
+        let plan = landfall_engine::fingerprint::short_digits(&plan.fingerprint);
         // A machine that died within this second may have left a copy of this plan.
         let file = stamped::unused(database, INFIX, &format!("-{plan}"));
         info!("copying {} before its change", database.path.display());
-        let made = match migrate::backup(&database.path, &file, None, Check::Quick, settings) {
+        let made = match landfall_engine::backup(&database.path, &file, None, Check::Quick, settings) {
             Err(full) if full.kind == ErrorKind::Space && !of_plan(database, plan).is_empty() => {
                 remove(&of_plan(database, plan));
-                migrate::backup(&database.path, &file, None, Check::Quick, settings)
+                landfall_engine::backup(&database.path, &file, None, Check::Quick, settings)
             }
             result => result,
         }?;
@@ -69,7 +69,7 @@ pub(crate) fn sweep(database: &Database) {
     let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
     let entries = fs::read_dir(database.folder()).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix));
-    let partial = ours.map(|entry| entry.path()).filter(|file| migrate::partial_of(file).is_some());
+    let partial = ours.map(|entry| entry.path()).filter(|file| landfall_engine::partial_of(file).is_some());
     remove(&partial.collect::<Vec<_>>());
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::config::Database;

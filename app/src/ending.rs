@@ -99,7 +99,13 @@ impl<T: Serialize + Display> Ending<T> {
 
     fn document(&self, command: &str) -> io::Result<String> {
         let Self { exit, report, failure, .. } = self;
-        Ok(migrate::json(&Document { version: VERSION, command, exit: *exit, report, error: failure })?)
+        Ok(landfall_engine::json(&Document {
+            version: VERSION,
+            command,
+            exit: *exit,
+            report,
+            error: failure,
+        })?)
     }
 }
 
@@ -126,7 +132,7 @@ pub(crate) fn stdout_is_a_file() -> bool {
 
 /// As it may be shown.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
-    write_exactly(stream, &migrate::shown(text))
+    write_exactly(stream, &landfall_engine::shown(text))
 }
 
 fn write_exactly(mut stream: impl Write, text: &str) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use migrate::{Changed, ErrorKind, shown, shown_in_line};
+use landfall_engine::{Changed, ErrorKind, shown, shown_in_line};
 use serde::{Deserialize, Serialize};
 
 /// Something went wrong. Printed as its message and, on the next line, the remedy.
@@ -51,9 +51,9 @@ impl Failure {
     }
 }
 
-impl From<migrate::Error> for Failure {
-    fn from(error: migrate::Error) -> Self {
-        let migrate::Error { kind, object, message, changed, remedy, .. } = error;
+impl From<landfall_engine::Error> for Failure {
+    fn from(error: landfall_engine::Error) -> Self {
+        let landfall_engine::Error { kind, object, message, changed, remedy, .. } = error;
         Self { kind: Kind::Engine(kind), object, message, changed, remedy }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Error, ErrorKind, Settings};
+use landfall_engine::{Error, ErrorKind, Settings};
 use tracing::info;
 
 use crate::config::Database;

@@ -5,7 +5,7 @@ mod lines;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use migrate::{Event, Watch, written};
+use landfall_engine::{Event, Watch, written};
 use tracing::info;
 
 use lines::Lines;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Gid, Uid, User, access, geteuid, setgid, setgroups, setuid};
 

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use migrate::{Backup, Error, ErrorKind, Evidence, Report};
+use landfall_engine::{Backup, Error, ErrorKind, Evidence, Report};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::warn;
@@ -92,7 +92,7 @@ impl Record {
         Ok(Self {
             time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             commit: config.commit.clone(),
-            sqlite: migrate::sqlite_version().to_owned(),
+            sqlite: landfall_engine::sqlite_version().to_owned(),
             copy: copy.map(|made| Copied { bytes: made.bytes, seconds: made.seconds }),
             seconds: took.as_secs_f64(),
             report: serde_json::to_value(report)?,
@@ -125,7 +125,7 @@ impl fmt::Display for Record {
             writeln!(f, "copied before: {bytes} bytes, in {seconds:.3} s of them")?;
         }
         for Evidence { table, rows_before, rows_after, sampled, .. } in self.evidence() {
-            let table = migrate::written(&table);
+            let table = landfall_engine::written(&table);
             match sampled {
                 true => writeln!(f, "rows of {table}: a sample of {rows_before} by key, equal")?,
                 false => writeln!(f, "rows of {table}: {rows_before} before, {rows_after} after")?,

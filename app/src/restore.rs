@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use migrate::{Alone, Check, Counted, Error, ErrorKind};
+use landfall_engine::{Alone, Check, Counted, Error, ErrorKind};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -55,12 +55,12 @@ pub(crate) fn restore(config: &Config, copy: &Path) -> Result<Restored, Error> {
     let _lock = Lock::take(database, settings).map_err(in_use)?;
     sweep(database);
     info!("checking {}", copy.display());
-    migrate::intact(copy, settings).map_err(unusable)?;
+    landfall_engine::intact(copy, settings).map_err(unusable)?;
     info!("copying {} to put it back", copy.display());
     let new = database.beside(RESTORING);
-    let made = migrate::backup(copy, &new, None, Check::Integrity, settings)?;
+    let made = landfall_engine::backup(copy, &new, None, Check::Integrity, settings)?;
     let put = || {
-        let rows = migrate::rows(&new, settings)?;
+        let rows = landfall_engine::rows(&new, settings)?;
         resemble(&new, &database.path).map_err(|error| cannot_put(database, &error))?;
         Ok((rows, put(config, &new)?))
     };
@@ -79,7 +79,7 @@ pub(crate) fn restore(config: &Config, copy: &Path) -> Result<Restored, Error> {
 /// be set aside.
 pub(crate) fn sweep(database: &Database) {
     let new = database.beside(RESTORING);
-    migrate::partials(&new).iter().chain([&new]).for_each(|file| remove(file));
+    landfall_engine::partials(&new).iter().chain([&new]).for_each(|file| remove(file));
     for aside in stamped::all(database, INFIX) {
         take_back(database, &aside.file);
     }
@@ -95,7 +95,7 @@ fn refuse_unfit(database: &Database, copy: &Path) -> Result<(), Error> {
             .unchanged()
             .remedy("name a complete copy: app status lists them"))
     };
-    if migrate::partial_of(copy).is_some() {
+    if landfall_engine::partial_of(copy).is_some() {
         return refused(ErrorKind::Usage, "is a part of a copy that was never complete");
     }
     match copy.symlink_metadata() {
@@ -127,7 +127,7 @@ fn put(config: &Config, new: &Path) -> Result<Option<PathBuf>, Error> {
     let is_there = database.path.metadata().is_ok_and(|facts| facts.len() > 0);
     let alone = is_there.then(|| Alone::take(&database.path, settings, &mut Narrator::default()));
     let alone = alone.transpose().map_err(|error| not_folded(database, error))?;
-    if let Some(log) = migrate::logs(&database.path).first() {
+    if let Some(log) = landfall_engine::logs(&database.path).first() {
         return Err(stray(log));
     }
     let aside = is_there.then(|| set_aside_now(database)).transpose();
@@ -207,7 +207,7 @@ fn unusable(error: Error) -> Error {
 
 /// Set aside without its log, it would lack what was written last.
 fn not_folded(database: &Database, error: Error) -> Error {
-    match migrate::logs(&database.path).first() {
+    match landfall_engine::logs(&database.path).first() {
         Some(log) if error.kind == ErrorKind::Database => {
             let (shown, log) = (database.path.display().to_string(), log.display());
             let message = format!(

@@ -3,7 +3,7 @@
 use std::io;
 use std::thread;
 
-use migrate::Interrupt;
+use landfall_engine::Interrupt;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 
 use crate::config::{Boot, Config, Database, Fly};
 use crate::copy;

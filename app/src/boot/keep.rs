@@ -1,6 +1,6 @@
 //! Serving a database as it is: only where all that this release declares is there.
 
-use migrate::{Declared, Difference, Error, ErrorKind};
+use landfall_engine::{Declared, Difference, Error, ErrorKind};
 use tracing::info;
 
 use crate::config::Config;
@@ -8,7 +8,7 @@ use crate::config::Config;
 /// Refuses a database that this release does not fit; exit code 3. Nothing is written.
 pub(super) fn check(config: &Config, declared: &Declared) -> Result<(), Error> {
     let database = config.database.existing()?;
-    let fit = migrate::fit(database, declared, &config.settings, &mut ())?;
+    let fit = landfall_engine::fit(database, declared, &config.settings, &mut ())?;
     if !fit.misfits.is_empty() {
         return Err(does_not_fit(config, &fit.misfits));
     }

@@ -5,7 +5,7 @@ mod keep;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use migrate::{Declared, Error};
+use landfall_engine::{Declared, Error};
 use tracing::{info, warn};
 
 use crate::about;

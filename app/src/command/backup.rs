@@ -16,7 +16,7 @@ use crate::stop;
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Told {
-    Copied(migrate::Backup),
+    Copied(landfall_engine::Backup),
     Status(Status),
     List { files: Vec<Listed> },
 }
@@ -42,20 +42,20 @@ pub(crate) fn run(config: &Config, backup: &Backup) -> Ending<Told> {
     .into()
 }
 
-fn copy(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<migrate::Backup, Failure> {
+fn copy(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<landfall_engine::Backup, Failure> {
     let database = config.database.existing()?;
     stop::interrupts(&config.settings.interrupt)?;
-    Ok(migrate::backup(
+    Ok(landfall_engine::backup(
         database,
         file,
         scrub.map(|scrub| scrub.sql.as_str()),
-        migrate::Check::Integrity,
+        landfall_engine::Check::Integrity,
         &config.settings,
     )?)
 }
 
 /// One that others may look at and stop, when that is how its name is read; then a failure leaves no state.
-fn here(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<migrate::Backup, Failure> {
+fn here(config: &Config, file: &Path, scrub: Option<&Scrub>) -> Result<landfall_engine::Backup, Failure> {
     config.database.existing()?;
     let Ok(pull) = Pull::named(&config.database, file) else { return copy(config, file, scrub) };
     let state = pull.claim()?;
@@ -123,8 +123,8 @@ impl fmt::Display for Told {
     }
 }
 
-fn write_copied(f: &mut fmt::Formatter<'_>, backup: &migrate::Backup) -> fmt::Result {
-    let migrate::Backup { file, bytes, sha256, seconds } = backup;
+fn write_copied(f: &mut fmt::Formatter<'_>, backup: &landfall_engine::Backup) -> fmt::Result {
+    let landfall_engine::Backup { file, bytes, sha256, seconds } = backup;
     writeln!(f, "copied to {file}: {bytes} bytes in {seconds:.3} s, integrity checked")?;
     write!(f, "sha256 {sha256}")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -10,13 +10,14 @@ use crate::ending::{Ending, Format, stdout_is_a_file};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Inspected(migrate::Live);
+pub(crate) struct Inspected(landfall_engine::Live);
 
 pub(crate) fn run(config: &Config, format: Format) -> Ending<Inspected> {
-    let live = config.database.existing().and_then(|database| migrate::inspect(database, &config.settings));
+    let live =
+        config.database.existing().and_then(|database| landfall_engine::inspect(database, &config.settings));
     let is_shown = format == Format::Text && !stdout_is_a_file();
     match live {
-        Ok(live) if is_shown && migrate::shown(&live.sql) != live.sql => {
+        Ok(live) if is_shown && landfall_engine::shown(&live.sql) != live.sql => {
             Ending::failed(inexact(config).into()).with(Inspected(live))
         }
         live => Ending::from(live.map(Inspected)).exactly(),

@@ -1,6 +1,6 @@
 //! `app migrate`: brings the database to `schema.sql`, without a question.
 
-use migrate::{Declared, Outcome};
+use landfall_engine::{Declared, Outcome};
 
 use super::report::Findings;
 use crate::bring::{self, bring, tell_missing_atlas};
@@ -43,7 +43,7 @@ fn apply(config: &Config, declared: &Declared) -> Ending<Findings> {
 }
 
 /// With what was found before it failed.
-fn failed(mut error: migrate::Error) -> Ending<Findings> {
+fn failed(mut error: landfall_engine::Error) -> Ending<Findings> {
     let report = error.report.take();
     let ending = Ending::failed(error.into());
     match report {
@@ -53,7 +53,7 @@ fn failed(mut error: migrate::Error) -> Ending<Findings> {
 }
 
 /// What there is to tell where nothing is to be done, which is most of the time.
-fn glanced(config: &Config, mode: Mode) -> Result<Option<Findings>, migrate::Error> {
+fn glanced(config: &Config, mode: Mode) -> Result<Option<Findings>, landfall_engine::Error> {
     let Some(findings) = bring::glance(config)? else { return Ok(None) };
     if mode == Mode::Apply {
         drop(prepared(config)?);
@@ -62,13 +62,13 @@ fn glanced(config: &Config, mode: Mode) -> Result<Option<Findings>, migrate::Err
     Ok(Some(findings))
 }
 
-fn locked(config: &Config, declared: &Declared) -> Result<Findings, migrate::Error> {
+fn locked(config: &Config, declared: &Declared) -> Result<Findings, landfall_engine::Error> {
     let _lock = prepared(config)?;
     bring(config, declared)
 }
 
 /// Not beside a service, which migrates when it starts.
-fn prepared(config: &Config) -> Result<Lock, migrate::Error> {
+fn prepared(config: &Config) -> Result<Lock, landfall_engine::Error> {
     volume::make_default_folder(&config.database)?;
     volume::check(config)?;
     let lock = Lock::take(&config.database, &config.settings)?;
@@ -78,7 +78,7 @@ fn prepared(config: &Config) -> Result<Lock, migrate::Error> {
 
 fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
     let Config { database, settings, .. } = config;
-    match migrate::prepare(&database.path, declared, settings, &mut Narrator::default()) {
+    match landfall_engine::prepare(&database.path, declared, settings, &mut Narrator::default()) {
         Ok(prepared) => {
             let report = prepared.report();
             tell_missing_atlas(report, settings);
@@ -94,7 +94,7 @@ fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
 
 fn check(config: &Config, declared: &Declared) -> Ending<Findings> {
     let Config { database, settings, .. } = config;
-    match migrate::check(&database.path, declared, settings, &mut Narrator::default()) {
+    match landfall_engine::check(&database.path, declared, settings, &mut Narrator::default()) {
         Ok(report) if report.outcome == Outcome::InSync => Ending::done(Findings(report)),
         Ok(report) => Ending::done(Findings(report)).exit(OUT_OF_SYNC),
         Err(error) => failed(error),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use migrate::{Evidence, Hazard, Outcome, Plan, Report, Verdict, written};
+use landfall_engine::{Evidence, Hazard, Outcome, Plan, Report, Verdict, written};
 use serde::Serialize;
 
 /// A report. In JSON it is the engine's, unchanged.
@@ -104,7 +104,9 @@ fn count(number: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use migrate::{ApprovedBy, Cost, CostClass, HazardName, Planner, Prediction, Proposal, Step, StepKind};
+    use landfall_engine::{
+        ApprovedBy, Cost, CostClass, HazardName, Planner, Prediction, Proposal, Step, StepKind,
+    };
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::{Counted, TableRows};
+use landfall_engine::{Counted, TableRows};
 
 use crate::config::Config;
 use crate::ending::Ending;

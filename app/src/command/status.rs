@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use migrate::{Counted, Error, ErrorKind, Room, TableRows, written};
+use landfall_engine::{Counted, Error, ErrorKind, Room, TableRows, written};
 use serde::Serialize;
 
 use crate::about;
@@ -68,8 +68,8 @@ fn of_another(config: &Config, file: &Path) -> Result<Status, Error> {
 fn read(config: &Config, file: &Path) -> Result<Status, Error> {
     let settings = &config.settings;
     let schema = about::live(file, config.declared_if_readable().as_ref(), settings)?;
-    let rows = migrate::rows(file, settings)?;
-    let asked = file.metadata().and_then(|facts| Ok((facts.len(), migrate::room(file)?)));
+    let rows = landfall_engine::rows(file, settings)?;
+    let asked = file.metadata().and_then(|facts| Ok((facts.len(), landfall_engine::room(file)?)));
     let (bytes, disk) = asked.map_err(|error| {
         let shown = file.display().to_string();
         let message = format!("{shown} and the room beside it cannot be measured: {error}");

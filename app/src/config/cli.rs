@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use migrate::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
+use landfall_engine::{Approval, Error, ErrorKind, PlannerChoice, ProofLevel, Settings};
 
 use super::command::{Backup, Mode};
 use super::environment::Environment;

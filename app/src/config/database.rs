@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 
 /// Where the data is.
 #[derive(Debug, Clone)]

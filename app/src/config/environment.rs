@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use axum::http::HeaderName;
-use migrate::{Approval, Error, ErrorKind, Settings};
+use landfall_engine::{Approval, Error, ErrorKind, Settings};
 
 use super::database::Database;
 use super::password::Password;

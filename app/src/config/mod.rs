@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use axum::http::HeaderName;
 use clap::Parser;
-use migrate::{Declared, Error, Files, Settings};
+use landfall_engine::{Declared, Error, Files, Settings};
 use tracing::warn;
 
 use crate::ending::Ending;
@@ -163,9 +163,9 @@ mod tests {
         assert_eq!(config.database.path, Path::new("/data/db"));
         assert!(!config.database.by_default);
         assert_eq!(config.schema, Path::new("/etc/schema.sql"));
-        assert_eq!(config.settings.planner, migrate::PlannerChoice::Builtin);
-        assert_eq!(config.settings.column_order, migrate::ColumnOrder::Exact);
-        assert_eq!(config.settings.fast_path, migrate::FastPath::Off);
+        assert_eq!(config.settings.planner, landfall_engine::PlannerChoice::Builtin);
+        assert_eq!(config.settings.column_order, landfall_engine::ColumnOrder::Exact);
+        assert_eq!(config.settings.fast_path, landfall_engine::FastPath::Off);
         assert_eq!(config.settings.ignore, ["a_*", "b"]);
     }
 
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_flag_beats_its_variable() {
         let config = read(&["migrate", "--planner", "auto"], &[("LANDFALL_PLANNER", "builtin")]).unwrap();
-        assert_eq!(config.settings.planner, migrate::PlannerChoice::Auto);
+        assert_eq!(config.settings.planner, landfall_engine::PlannerChoice::Auto);
     }
 
     #[test]

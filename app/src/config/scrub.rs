@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 
 /// Statements that run on a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]

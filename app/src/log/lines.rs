@@ -63,7 +63,7 @@ impl Write for Lines {
     /// Each line comes in one piece, and is written as it may be shown.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        let shown = migrate::shown(&text);
+        let shown = landfall_engine::shown(&text);
         if let Some(queue) = &mut *queue() {
             // Only the first one wakes whoever writes.
             if queue.is_empty() {

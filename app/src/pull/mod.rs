@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Backup, Error, ErrorKind, Settings};
+use landfall_engine::{Backup, Error, ErrorKind, Settings};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -183,7 +183,7 @@ impl Pull {
 
     /// The copy, and what is there of it while it is made.
     fn files(&self) -> Vec<PathBuf> {
-        [self.file.clone()].into_iter().chain(migrate::partials(&self.file)).collect()
+        [self.file.clone()].into_iter().chain(landfall_engine::partials(&self.file)).collect()
     }
 
     fn state(&self) -> Result<Option<State>, Error> {
@@ -288,7 +288,7 @@ fn is_named_so(database: &Database, file: &Path) -> bool {
 
 /// The copy that a file is, or is a part of.
 fn whole(file: &Path) -> PathBuf {
-    let copy = migrate::partial_of(file).unwrap_or_else(|| file.to_owned());
+    let copy = landfall_engine::partial_of(file).unwrap_or_else(|| file.to_owned());
     if copy.extension().is_some_and(|extension| extension == &STATE[1..]) {
         copy.with_extension("")
     } else {

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use migrate::Backup;
+use landfall_engine::Backup;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use migrate::{Error, ErrorKind};
+use landfall_engine::{Error, ErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::task;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use migrate::{Declared, Settings};
+use landfall_engine::{Declared, Settings};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 

@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 use rusqlite::Connection;
 
 use crate::project::{CUSTOMERS, Project, Server, customers, ran, refused, stable};
-use crate::requires;
+use landfall_testkit::requires;
 
 /// Every row is written anew.
 const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL UNIQUE);\n";
@@ -100,8 +100,9 @@ fn the_newest_two_copies_are_kept_and_what_a_death_left_behind_is_swept() {
     let project = Project::with_ada();
     project.declare(REWRITTEN);
     let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
-    let plan =
-        migrate::fingerprint::short_digits(document["report"]["plan"]["fingerprint"].as_str().unwrap());
+    let plan = landfall_engine::fingerprint::short_digits(
+        document["report"]["plan"]["fingerprint"].as_str().unwrap(),
+    );
     let names = [
         "20250101T000000Z-aaaaaaaaaaaa",
         "20250102T000000Z-bbbbbbbbbbbb",
@@ -127,8 +128,9 @@ fn a_start_in_the_very_second_of_one_that_died_makes_a_copy_of_its_own() {
     let project = Project::with_ada();
     project.declare(REWRITTEN);
     let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
-    let plan =
-        migrate::fingerprint::short_digits(document["report"]["plan"]["fingerprint"].as_str().unwrap());
+    let plan = landfall_engine::fingerprint::short_digits(
+        document["report"]["plan"]["fingerprint"].as_str().unwrap(),
+    );
     let now = SystemTime::now();
     for second in 0..60 {
         let time = humantime::format_rfc3339_seconds(now + Duration::from_secs(second)).to_string();

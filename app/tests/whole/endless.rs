@@ -50,7 +50,7 @@ fn a_signal_ends_an_endless_statement_and_leaves_the_database_byte_for_byte() {
                 let before = (fs::read(project.database()).unwrap(), files(&project));
                 project.declare(&schema);
                 let server = Server::spawn_without_waiting(&mut project.app(&[verb]));
-                crate::busy::wait_until_busy(server.id());
+                landfall_testkit::busy::wait_until_busy(server.id());
                 server.signal(signal);
                 let (exit, log) = server.end();
                 assert_eq!(exit, 1, "{verb}, {signal:?} while {during}: {log}");

@@ -1,7 +1,7 @@
 //! A schema that speaks to terminals and to whoever reads the log: no output lets it.
 
-use crate::evil::{harm, rows, schema};
 use crate::project::{Project, Ran};
+use landfall_testkit::hostile::{harm, rows, schema};
 
 fn project(declared: &str) -> Project {
     let project = Project::new();

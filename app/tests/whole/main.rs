@@ -4,16 +4,11 @@
 
 mod api;
 mod boot;
-#[path = "../../../xtask/tests/support/busy.rs"]
-mod busy;
 mod children;
 mod commands;
 mod cross_site;
 mod edit;
 mod endless;
-#[path = "../../../migrate/tests/it/support/hostile.rs"]
-#[allow(dead_code, reason = "other tests use its names, too")]
-mod evil;
 mod headers;
 mod host;
 mod hostile;
@@ -26,8 +21,6 @@ mod planted;
 mod project;
 mod pull;
 mod request_log;
-#[path = "../../../xtask/tests/support/requires.rs"]
-mod requires;
 mod restore;
 mod rules;
 mod siege;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use insta::assert_snapshot;
 
 use crate::project::{CUSTOMERS, Project, ran};
-use crate::requires;
+use landfall_testkit::requires;
 
 /// Who owns the folder of the database.
 const SERVICE: u32 = 65532;

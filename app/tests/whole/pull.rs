@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::project::{Project, Ran, Server, customers, ran, stable};
-use crate::requires;
+use landfall_testkit::requires;
 
 const FILE: &str = ".data/db.pull-1";
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::project::{CUSTOMERS, Project, Ran, Server, customers, ran, stable};
-use crate::requires;
+use landfall_testkit::requires;
 
 const COPY: &str = ".data/db.before-20250101T000000Z-aaaaaaaaaaaa";
 

@@ -1,0 +1,9 @@
+//! What the tests of several crates share: tools that a machine may lack, schemas that are hard to read, git without anybody's configuration.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+pub mod busy;
+pub mod git;
+pub mod hostile;
+pub mod nasty;
+pub mod requires;

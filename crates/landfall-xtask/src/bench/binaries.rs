@@ -1,0 +1,70 @@
+//! What is timed, and where.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use landfall_engine::Interrupt;
+use tempfile::TempDir;
+
+use crate::name::CrateName;
+use crate::project::Project;
+use crate::tool::run::Reply;
+use crate::tool::{atlas, cargo};
+use crate::ui::Ui;
+
+/// The binaries that are timed.
+pub(super) struct Binaries {
+    pub(super) app: PathBuf,
+    pub(super) xtask: PathBuf,
+    pub(super) atlas: Option<PathBuf>,
+    /// Where a copy of `app` is.
+    _folder: TempDir,
+}
+
+impl Binaries {
+    /// Release builds, or what lies beside this binary.
+    pub(super) fn find(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> Result<Self> {
+        let own = env::current_exe().context("cannot tell where this binary is")?;
+        let app = project.app_binary()?;
+        let xtask = CrateName::parse(env!("CARGO_BIN_NAME")).context("this binary has no name of cargo's")?;
+        let (app, xtask) = if builds {
+            ui.status("Building", format!("{app} and {xtask} as they are shipped"));
+            cargo::build_release(&project.root, [&app, &xtask], interrupt)?.into()
+        } else {
+            (own.with_file_name(app.as_str()), own)
+        };
+        let atlas = atlas::find()?;
+        if atlas.is_none() {
+            ui.note("Atlas was not found: its column stays empty");
+        }
+        let folder = folder(project)?;
+        let shipped = copied(&app, folder.path())?;
+        Ok(Self { app: shipped, xtask, atlas, _folder: folder })
+    }
+}
+
+/// What is shipped is a copy, in an image. What the linker wrote lies in memory page by page until it is read from the disk, and takes
+/// up to a fifth longer to start.
+fn copied(app: &Path, folder: &Path) -> Result<PathBuf> {
+    let copy = folder.join(app.file_name().unwrap_or_default());
+    fs::copy(app, &copy).with_context(|| format!("cannot copy {}", app.display()))?;
+    Ok(copy)
+}
+
+/// Where the project is built: a disk like that of other work, and neither committed nor sent to Docker.
+pub(super) fn folder(project: &Project) -> Result<TempDir> {
+    let target = project.target();
+    fs::create_dir_all(target).with_context(|| format!("cannot make the folder {}", target.display()))?;
+    let made = tempfile::Builder::new().prefix("bench-").tempdir_in(target);
+    made.with_context(|| format!("cannot make a folder in {}", target.display()))
+}
+
+/// What Atlas says of its version.
+pub(super) fn version(file: &Path, interrupt: &Interrupt) -> Result<String> {
+    Ok(match atlas::version(file, interrupt)? {
+        Reply::Said(text) | Reply::Failed(text) | Reply::Late(text) => text,
+        Reply::Absent => "unknown".to_owned(),
+    })
+}

@@ -1,0 +1,38 @@
+//! `cargo xtask rollback`: an earlier release, and its data if asked, in the place of what runs.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use landfall_engine::Interrupt;
+
+use crate::cli;
+use crate::project::Project;
+use crate::release::rollback::{self, Rollback, Wanted};
+use crate::ui::Ui;
+
+/// Returns the exit code.
+pub(crate) fn run(project: &Project, args: cli::Rollback, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+    if args.list {
+        let releases = rollback::list(project, interrupt, ui)?;
+        ui.keep(&releases);
+        ui.result(&releases.to_string());
+        return Ok(0);
+    }
+    let mut report = Rollback::default();
+    let ended = rollback::run(project, &wanted(args), interrupt, &mut report, ui);
+    // Also of one that failed: how far it went, and what production serves now.
+    ui.keep(&report);
+    ended.map(|()| 0)
+}
+
+fn wanted(args: cli::Rollback) -> Wanted {
+    Wanted {
+        release: args.release,
+        data: args.data,
+        region: args.region,
+        auto_approve: args.auto_approve,
+        dry_run: args.dry_run,
+        wait_timeout: Duration::from_secs(args.wait_timeout.into()),
+        lock_wait: Duration::from_secs(args.lock_wait.into()),
+    }
+}
