@@ -28,7 +28,7 @@ impl Binaries {
     pub(super) fn find(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> Result<Self> {
         let own = env::current_exe().context("cannot tell where this binary is")?;
         let app = project.app_binary()?;
-        let xtask = CrateName::parse(env!("CARGO_BIN_NAME")).context("this binary has no name of cargo's")?;
+        let xtask = CrateName::parse("xtask").context("this binary has no name of cargo's")?;
         let (app, xtask) = if builds {
             ui.status("Building", format!("{app} and {xtask} as they are shipped"));
             cargo::build_release(&project.root, [&app, &xtask], interrupt)?.into()

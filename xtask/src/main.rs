@@ -1,0 +1,7 @@
+//! The automation of this workspace: `cargo xtask`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    landfall_xtask::main()
+}
