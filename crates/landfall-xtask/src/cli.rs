@@ -12,66 +12,18 @@ use crate::release::pull::KEEP;
 use crate::release::rollback::Data;
 use crate::ui::Format;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, Subcommand, ValueEnum};
 use landfall_engine::{Approval, PlannerChoice, ProofLevel};
 
-/// Ships a small web service that keeps its data in one SQLite file.
-#[derive(Debug, Parser)]
-#[command(
-    name = "xtask",
-    bin_name = "cargo xtask",
-    version,
-    arg_required_else_help = true,
-    max_term_width = 100
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-/// What there is to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Migrate the local database, then build the app and serve it on http://127.0.0.1:8080
-    #[command(after_help = DEV_HELP)]
-    Dev,
-    /// Bring a database to schema.sql: plan, prove, ask, apply, show the evidence
-    #[command(after_help = MIGRATE_HELP)]
-    Migrate(Migrate),
-    /// Write the schema.sql of an existing database to stdout: its own statements, in an order that executes
-    Inspect(Inspect),
-    /// Is everything in sync with the last deployed commit, and does the change apply?
-    #[command(after_help = VERIFY_SYNC_HELP)]
-    VerifySync(VerifySync),
-    /// Fetch a consistent copy of production's database, for its owner alone
-    #[command(after_help = PULL_HELP)]
-    Pull(Pull),
-    /// Make today's change on a copy of real data: evidence, time, predicted downtime
-    #[command(after_help = REHEARSE_HELP)]
-    Rehearse(Rehearse),
-    /// Build the image that is shipped, and prove it by booting it
-    #[command(after_help = IMAGE_HELP)]
-    Image(Image),
-    /// Ship it: check, build, back up, update the machine, prove it; or back where it was
-    #[command(after_help = DEPLOY_HELP)]
-    Deploy(Box<Deploy>),
-    /// What runs where, with which data and which way back: one table
-    #[command(after_help = STATUS_HELP)]
-    Status(Status),
-    /// Bring an earlier release back, with its data if asked; --list tells which there are
-    #[command(after_help = ROLLBACK_HELP)]
-    Rollback(Rollback),
-    /// Who deploys right now, and what to do with a lock that a dead process has left
-    #[command(after_help = LOCK_HELP)]
-    Lock(Lock),
-    /// What this machine lacks to ship, each with the command that gets it; installs nothing
-    #[command(after_help = DOCTOR_HELP)]
-    Doctor(Doctor),
-    /// Run all checks: format, lints, tests, documentation
-    Ci(Ci),
-    /// Time changes of a schema: this engine, Atlas, and what the disk allows
-    #[command(after_help = BENCH_HELP)]
-    Bench(Bench),
+/// `cargo xtask`, without its commands.
+pub(crate) fn xtask() -> Command {
+    Command::new("xtask")
+        .bin_name("cargo xtask")
+        .about("Ships a small web service that keeps its data in one SQLite file")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100)
 }
 
 const DEV_HELP: &str = "\
@@ -248,8 +200,14 @@ Exit codes:
   1  failed, or interrupted; or a result was not what it has to be
   2  wrong usage or configuration";
 
-/// Flags of `cargo xtask migrate`.
+/// Migrate the local database, then build the app and serve it on http://127.0.0.1:8080
 #[derive(Debug, Args)]
+#[command(after_help = DEV_HELP)]
+pub(crate) struct Dev {}
+
+/// Bring a database to schema.sql: plan, prove, ask, apply, show the evidence
+#[derive(Debug, Args)]
+#[command(after_help = MIGRATE_HELP)]
 pub(crate) struct Migrate {
     /// The database [default: local-db of the configuration, whose folder is made]
     #[arg(long, value_name = "PATH")]
@@ -302,7 +260,7 @@ pub(crate) struct Migrate {
     pub(crate) verbose: bool,
 }
 
-/// Flags of `cargo xtask inspect`.
+/// Write the schema.sql of an existing database to stdout: its own statements, in an order that executes
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The database [default: local-db of the configuration]
@@ -318,8 +276,9 @@ pub(crate) struct Inspect {
     pub(crate) lock_wait: u32,
 }
 
-/// Flags of `cargo xtask verify-sync`.
+/// Is everything in sync with the last deployed commit, and does the change apply?
 #[derive(Debug, Args)]
+#[command(after_help = VERIFY_SYNC_HELP)]
 pub(crate) struct VerifySync {
     /// Compare with this commit [default: the deployed one]; also to take over an app that was deployed without Landfall
     #[arg(long, value_name = "REV")]
@@ -342,8 +301,9 @@ pub(crate) struct VerifySync {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask pull`.
+/// Fetch a consistent copy of production's database, for its owner alone
 #[derive(Debug, Args)]
+#[command(after_help = PULL_HELP)]
 pub(crate) struct Pull {
     /// Run the statements of `scrub` in the configuration on the copy, before it leaves the machine
     #[arg(long)]
@@ -358,8 +318,9 @@ pub(crate) struct Pull {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask rehearse`.
+/// Make today's change on a copy of real data: evidence, time, predicted downtime
 #[derive(Debug, Args)]
+#[command(after_help = REHEARSE_HELP)]
 pub(crate) struct Rehearse {
     /// On a copy of this database
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pull", "fork"])]
@@ -397,8 +358,9 @@ pub(crate) struct Rehearse {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask image`.
+/// Build the image that is shipped, and prove it by booting it
 #[derive(Debug, Args)]
+#[command(after_help = IMAGE_HELP)]
 pub(crate) struct Image {
     /// The image's name [default: the app of fly.toml and the commit, as in shop:0123456789ab]
     #[arg(long, value_name = "NAME:TAG")]
@@ -460,8 +422,9 @@ impl FromStr for Allowed {
     }
 }
 
-/// Flags of `cargo xtask deploy`.
+/// Ship it: check, build, back up, update the machine, prove it; or back where it was
 #[derive(Debug, Args)]
+#[command(after_help = DEPLOY_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are")]
 pub(crate) struct Deploy {
     /// Deploy without the question; hazards still need their approval
@@ -533,8 +496,9 @@ pub(crate) struct Deploy {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask status`.
+/// What runs where, with which data and which way back: one table
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_HELP)]
 pub(crate) struct Status {
     /// Only what this volume holds, read on a fork that is gone afterwards
     #[arg(long, value_name = "ID")]
@@ -545,8 +509,9 @@ pub(crate) struct Status {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask rollback`.
+/// Bring an earlier release back, with its data if asked; --list tells which there are
 #[derive(Debug, Args)]
+#[command(after_help = ROLLBACK_HELP)]
 pub(crate) struct Rollback {
     /// The release: its number of --list, or how its commit begins [default: the newest that production does not run now]
     #[arg(value_name = "RELEASE", value_parser = NonEmptyStringValueParser::new())]
@@ -586,8 +551,9 @@ pub(crate) struct Rollback {
     pub(crate) format: Format,
 }
 
-/// What `cargo xtask lock` does.
+/// Who deploys right now, and what to do with a lock that a dead process has left
 #[derive(Debug, Args)]
+#[command(after_help = LOCK_HELP)]
 pub(crate) struct Lock {
     #[command(subcommand)]
     pub(crate) command: LockCommand,
@@ -626,15 +592,16 @@ pub(crate) struct LockBreak {
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask doctor`.
+/// What this machine lacks to ship, each with the command that gets it; installs nothing
 #[derive(Debug, Args)]
+#[command(after_help = DOCTOR_HELP)]
 pub(crate) struct Doctor {
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
 }
 
-/// Flags of `cargo xtask ci`.
+/// Run all checks: format, lints, tests, documentation
 #[derive(Debug, Args)]
 pub(crate) struct Ci {
     /// Fail, rather than skip, the tests that need this tool (repeatable)
@@ -650,8 +617,9 @@ pub(crate) struct Ci {
     pub(crate) verbose: bool,
 }
 
-/// Flags of `cargo xtask bench`.
+/// Time changes of a schema: this engine, Atlas, and what the disk allows
 #[derive(Debug, Args)]
+#[command(after_help = BENCH_HELP)]
 pub(crate) struct Bench {
     /// How many rows the changed table has, and its child (repeatable, or with commas between)
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = bench::ROWS,
@@ -700,57 +668,8 @@ pub(crate) enum Tool {
     Sqlite3,
 }
 
-impl Command {
-    /// Its name on the command line.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Dev => "dev",
-            Self::Migrate(_) => "migrate",
-            Self::Inspect(_) => "inspect",
-            Self::VerifySync(_) => "verify-sync",
-            Self::Pull(_) => "pull",
-            Self::Rehearse(_) => "rehearse",
-            Self::Image(_) => "image",
-            Self::Deploy(_) => "deploy",
-            Self::Status(_) => "status",
-            Self::Rollback(_) => "rollback",
-            Self::Lock(Lock { command: LockCommand::Status(_) }) => "lock status",
-            Self::Lock(Lock { command: LockCommand::Break(_) }) => "lock break",
-            Self::Doctor(_) => "doctor",
-            Self::Ci(_) => "ci",
-            Self::Bench(_) => "bench",
-        }
-    }
-
-    /// What stdout carries.
-    pub(crate) fn format(&self) -> Format {
-        match self {
-            Self::Migrate(args) => args.format,
-            Self::Inspect(args) => args.format,
-            Self::VerifySync(args) => args.format,
-            Self::Pull(args) => args.format,
-            Self::Rehearse(args) => args.format,
-            Self::Image(args) => args.format,
-            Self::Deploy(args) => args.format,
-            Self::Status(args) => args.format,
-            Self::Rollback(args) => args.format,
-            Self::Lock(Lock { command: LockCommand::Status(args) }) => args.format,
-            Self::Lock(Lock { command: LockCommand::Break(args) }) => args.format,
-            Self::Doctor(args) => args.format,
-            Self::Bench(args) => args.format,
-            Self::Dev | Self::Ci(_) => Format::Text,
-        }
-    }
-}
-
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "a number from 1 on is wanted")
-}
-
-/// The command that arguments which could not be parsed are for.
-pub(crate) fn command_among(args: &[String]) -> Option<&str> {
-    let known = |arg: &&String| Cli::command().find_subcommand(arg).is_some();
-    args.iter().find(known).map(String::as_str)
 }
 
 /// Whether arguments that could not be parsed ask for JSON.
@@ -759,7 +678,6 @@ pub(crate) fn wants_json(args: &[String]) -> bool {
     flag_and_value || args.iter().any(|arg| arg == "--format=json")
 }
 
-#[cfg(test)]
 #[cfg(test)]
 mod tests {
     use landfall_testkit::requires;
@@ -770,11 +688,6 @@ mod tests {
     fn whatever_a_test_may_need_can_be_required() {
         let known = Tool::value_variants().iter().filter_map(ValueEnum::to_possible_value);
         assert_eq!(known.map(|value| value.get_name().to_owned()).collect::<Vec<_>>(), requires::TOOLS);
-    }
-
-    #[test]
-    fn flags_are_consistent() {
-        Cli::command().debug_assert();
     }
 
     #[test]

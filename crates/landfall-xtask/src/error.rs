@@ -8,7 +8,7 @@ use serde::Serialize;
 /// In which way the command line itself stops. Its name in JSON is the kebab-case of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A flag, the configuration or the environment is wrong.
     Usage,
     /// The question was answered with no.
@@ -40,7 +40,7 @@ impl Kind {
 
 /// An error of the command line; the engine's are [`landfall_engine::Error`].
 #[derive(Debug)]
-pub(crate) struct Error {
+pub struct Error {
     kind: Kind,
     object: String,
     message: String,
@@ -50,36 +50,40 @@ pub(crate) struct Error {
 
 impl Error {
     /// An error of this kind about this file, flag or package.
-    pub(crate) fn new(kind: Kind, object: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, object: impl Into<String>, message: impl Into<String>) -> Self {
         let object = shown_in_line(&object.into()).into_owned();
         let message = shown(&message.into()).into_owned();
         Self { kind, object, message, changed: Changed::Unknown, remedy: String::new() }
     }
 
     /// Wrong usage or configuration: exit code 2.
-    pub(crate) fn usage(object: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn usage(object: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, object, message)
     }
 
     /// The same error of something that left all as it was.
-    pub(crate) fn unchanged(mut self) -> Self {
+    #[must_use]
+    pub fn unchanged(mut self) -> Self {
         self.changed = Changed::Nothing;
         self
     }
 
     /// The same error of something that changed this, as a clause.
-    pub(crate) fn changed(mut self, what: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn changed(mut self, what: impl Into<String>) -> Self {
         self.changed = Changed::What(what.into());
         self
     }
 
     /// The same error, of something that left all as it was unless it says what it changed.
-    pub(crate) fn unchanged_else(self) -> Self {
+    #[must_use]
+    pub fn unchanged_else(self) -> Self {
         if self.changed == Changed::Unknown { self.unchanged() } else { self }
     }
 
     /// The same error with the line that says what to do next.
-    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = shown(&remedy.into()).into_owned();
         self
     }

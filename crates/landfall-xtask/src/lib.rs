@@ -1,4 +1,72 @@
-//! The automation of a workspace: what is behind `cargo xtask`.
+//! What is behind `cargo xtask` in a workspace whose service keeps its data in one SQLite file.
+//!
+//! A workspace has a package `xtask` whose program is this:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use landfall_xtask::Xtask;
+//!
+//! fn main() -> ExitCode {
+//!     Xtask::new().main()
+//! }
+//! ```
+//!
+//! and in `.cargo/config.toml` the alias that calls it:
+//!
+//! ```toml
+//! [alias]
+//! xtask = "run --package xtask --"
+//! ```
+//!
+//! # A command of your own
+//!
+//! A command is a type with flags, as `clap` reads them, that is a [`Task`]. `cargo xtask seed` fills the local database:
+//!
+//! ```no_run
+//! use std::path::PathBuf;
+//! use std::process::ExitCode;
+//! use std::time::Duration;
+//!
+//! use anyhow::Result;
+//! use clap::Args;
+//! use landfall_xtask::tool::child::{Child, Program};
+//! use landfall_xtask::tool::run;
+//! use landfall_xtask::{Error, Interrupt, Kind, Project, Task, Ui, Xtask};
+//!
+//! /// Fill the local database with rows to look at
+//! #[derive(Args)]
+//! struct Seed {
+//!     /// The statements that insert them
+//!     #[arg(long, value_name = "FILE", default_value = "seed.sql")]
+//!     from: PathBuf,
+//! }
+//!
+//! impl Task for Seed {
+//!     const NAME: &'static str = "seed";
+//!
+//!     fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+//!         let sqlite = Child::new(Program::Other, "sqlite3", [&project.local_db]).input_file(&self.from);
+//!         let limit = Duration::from_secs(60);
+//!         let output = run::exited(run::within(&sqlite, limit, interrupt)?, limit)?;
+//!         if !output.status.success() {
+//!             let said = String::from_utf8_lossy(&output.stderr);
+//!             return Err(Error::new(Kind::Failed, self.from.display().to_string(), said.trim())
+//!                 .remedy("mend it: the statements before that one were executed")
+//!                 .into());
+//!         }
+//!         ui.status("Seeded", project.local_db.display());
+//!         Ok(0)
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Xtask::new().task::<Seed>().main()
+//! }
+//! ```
+//!
+//! A task prints by [`Ui`] alone, fails with an [`Error`] that says what to do next, and starts other programs by [`tool`], which
+//! ends them where they are late or somebody asks to stop.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -11,74 +79,28 @@ mod fly_toml;
 mod highlight;
 mod local;
 mod name;
-mod plain;
+pub mod plain;
 mod project;
 mod release;
 mod signal;
+mod task;
 mod tested;
-mod text;
-mod tool;
+pub mod text;
+pub mod tool;
 mod ui;
 mod wrap;
+mod xtask;
 
-use std::env;
-use std::process::ExitCode;
+pub use landfall_engine::Interrupt;
 
-use anyhow::{Context as _, Result};
-use clap::Parser as _;
-use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
-
-use crate::cli::{Cli, Command};
-use crate::error::Error;
-use crate::project::Project;
-use crate::ui::{Format, Ui};
+pub use self::error::{Error, Kind};
+pub use self::name::CrateName;
+pub use self::project::Project;
+pub use self::task::Task;
+pub use self::ui::{Activity, Format, Ui};
+pub use self::xtask::Xtask;
 
 /// What `cargo xtask` does with its arguments.
-pub fn main() -> ExitCode {
-    let exit = match Cli::try_parse() {
-        Ok(cli) => {
-            let (name, mut ui) = (cli.command.name(), Ui::new(cli.command.format()));
-            let ended = run(cli.command, &mut ui);
-            ui.finish(Some(name), &ended)
-        }
-        Err(error) => not_parsed(&error),
-    };
-    exit.into()
-}
-
-fn run(command: Command, ui: &mut Ui) -> Result<u8> {
-    let interrupt = signal::listen().context("cannot listen for signals")?;
-    let here = env::current_dir().context("cannot read the working directory")?;
-    let project = Project::new(tool::cargo::metadata(&here, &interrupt)?, &here)?;
-    match command {
-        Command::Dev => command::dev::run(&project, &interrupt, ui),
-        Command::Migrate(args) => command::migrate::run(&project, args, &interrupt, ui),
-        Command::Inspect(args) => command::inspect::run(&project, args, &interrupt, ui),
-        Command::VerifySync(args) => command::verify_sync::run(&project, args, &interrupt, ui),
-        Command::Pull(args) => command::pull::run(&project, &args, &interrupt, ui),
-        Command::Rehearse(args) => command::rehearse::run(&project, args, &interrupt, ui),
-        Command::Image(args) => command::image::run(&project, args, &interrupt, ui),
-        Command::Deploy(args) => command::deploy::run(&project, *args, &interrupt, ui),
-        Command::Status(args) => command::status::run(&project, &args, &interrupt, ui),
-        Command::Rollback(args) => command::rollback::run(&project, args, &interrupt, ui),
-        Command::Lock(args) => command::lock::run(&project, &args, &interrupt, ui),
-        Command::Doctor(_) => command::doctor::run(&project, &interrupt, ui),
-        Command::Ci(args) => command::ci::run(&project, &args, &interrupt, ui),
-        Command::Bench(args) => command::bench::run(&project, &args, &interrupt, ui),
-    }
-}
-
-/// Help and version end well; anything else is wrong usage, in the format that was asked for.
-fn not_parsed(error: &clap::Error) -> u8 {
-    let args: Vec<_> = env::args().skip(1).collect();
-    if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        return Ui::new(Format::Text).help(&error.render());
-    }
-    if !cli::wants_json(&args) {
-        return Ui::new(Format::Text).wrong_usage(&error.render());
-    }
-    let text = error.render().to_string();
-    let (message, remedy) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
-    let usage = Error::usage("", message.trim_start_matches("error: ")).remedy(remedy);
-    Ui::new(Format::Json).finish(cli::command_among(&args), &Err(usage.into()))
+pub fn main() -> std::process::ExitCode {
+    Xtask::new().task::<cli::Ci>().task::<cli::Bench>().main()
 }

@@ -20,20 +20,23 @@ const SHORT: usize = 12;
 
 /// A type of text that holds to a grammar: `$is` says which, and `$what` what is said of other text.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $is:expr) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident, $what:literal, $is:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub(crate) struct $name(String);
+        $vis struct $name(String);
 
         impl $name {
             /// `None` where it is not of the grammar.
-            pub(crate) fn parse(text: &str) -> Option<Self> {
+            #[must_use]
+            $vis fn parse(text: &str) -> Option<Self> {
                 let is: fn(&str) -> bool = $is;
                 is(text).then(|| Self(text.to_owned()))
             }
 
-            pub(crate) fn as_str(&self) -> &str {
+            /// As it is written.
+            #[must_use]
+            $vis fn as_str(&self) -> &str {
                 &self.0
             }
         }
@@ -114,13 +117,13 @@ macro_rules! text {
 
 text!(
     /// A commit: 40 or 64 hexadecimal digits as git writes them, and `-dirty` where the work tree held something else.
-    CommitId,
+    pub(crate) CommitId,
     "commit",
     |text| is_object(text.strip_suffix(DIRTY).unwrap_or(text))
 );
 text!(
     /// A ref of Landfall's: `refs/landfall/KIND/APP`.
-    RefName,
+    pub(crate) RefName,
     "ref of Landfall's",
     |text| {
         let parts = text.strip_prefix("refs/landfall/").and_then(|rest| rest.split_once('/'));
@@ -129,67 +132,67 @@ text!(
 );
 text!(
     /// A commit as a person types it, in whatever way git knows it by.
-    TypedCommit,
+    pub(crate) TypedCommit,
     "commit",
     |text| is_one_line(text) && text.len() <= 256
 );
 text!(
     /// An app at Fly.
-    AppName,
+    pub(crate) AppName,
     "name of an app",
     is_word
 );
 text!(
     /// Who owns an app at Fly.
-    Organization,
+    pub(crate) Organization,
     "name of an organization",
     is_word
 );
 text!(
     /// A machine at Fly.
-    MachineId,
+    pub(crate) MachineId,
     "id of a machine",
     is_word
 );
 text!(
     /// What a machine is called that is made here.
-    MachineName,
+    pub(crate) MachineName,
     "name of a machine",
     is_word
 );
 text!(
     /// A volume at Fly.
-    VolumeId,
+    pub(crate) VolumeId,
     "id of a volume",
     is_word
 );
 text!(
     /// What a volume is called, which several may be.
-    VolumeName,
+    pub(crate) VolumeName,
     "name of a volume",
     is_word
 );
 text!(
     /// A snapshot of a volume.
-    SnapshotId,
+    pub(crate) SnapshotId,
     "id of a snapshot",
     is_word
 );
 text!(
     /// Where machines of Fly's are.
-    Region,
+    pub(crate) Region,
     "region",
     is_word
 );
 text!(
     /// The kind of a machine's processors: `shared`, `performance`.
-    CpuKind,
+    pub(crate) CpuKind,
     "kind of processors",
     is_word
 );
 text!(
     /// Memory as Docker takes it: `256mb`.
-    Memory,
+    pub(crate) Memory,
     "size of memory",
     |text| {
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -198,7 +201,7 @@ text!(
 );
 text!(
     /// An image, by tag or by digest: `registry.fly.io/shop:first`, `registry.fly.io/shop@sha256:…`.
-    Image,
+    pub(crate) Image,
     "name of an image",
     |text| {
         let (named, digest) = text.split_once('@').map_or((text, None), |(named, digest)| (named, Some(digest)));
@@ -208,7 +211,7 @@ text!(
 );
 text!(
     /// What an image is tagged with: `0123456789ab-first`.
-    Tag,
+    pub(crate) Tag,
     "tag of an image",
     |text| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -217,13 +220,13 @@ text!(
 );
 text!(
     /// A file or a folder on a machine, or in a container.
-    PathThere,
+    pub(crate) PathThere,
     "absolute path without a colon",
     |text| text.starts_with('/') && is_one_line(text) && !text.contains(':')
 );
 text!(
     /// A variable of an environment.
-    VariableName,
+    pub(crate) VariableName,
     "name of a variable",
     |text| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -232,7 +235,7 @@ text!(
 );
 text!(
     /// A package or a binary of cargo's.
-    CrateName,
+    pub CrateName,
     "name of a package",
     |text| {
         let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';

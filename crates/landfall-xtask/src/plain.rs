@@ -14,7 +14,8 @@ use crate::text::cut;
 const EXACT: [&str; 5] = ["config", "incomplete_config", "sql", "stdout", "table"];
 
 /// Without escape sequences; lines stay lines.
-pub(crate) fn text(raw: &str) -> String {
+#[must_use]
+pub fn text(raw: &str) -> String {
     shown(&strip_str(raw).to_string()).into_owned()
 }
 

@@ -21,17 +21,17 @@ const ATLAS_KEYS: &[&str] = &["version", "image"];
 
 /// What Landfall knows of the project it works in.
 #[derive(Debug)]
-pub(crate) struct Project {
+pub struct Project {
     /// The workspace's folder.
-    pub(crate) root: PathBuf,
+    pub root: PathBuf,
     /// The package that is shipped.
-    pub(crate) app: CrateName,
+    pub app: CrateName,
     /// `schema.sql`, as a path for messages: relative where it is below the working directory.
-    pub(crate) schema: PathBuf,
+    pub schema: PathBuf,
     /// The same, relative to the workspace's folder.
     pub(crate) schema_in_root: PathBuf,
     /// The local database, as a path for messages.
-    pub(crate) local_db: PathBuf,
+    pub local_db: PathBuf,
     /// Who may propose a plan.
     pub(crate) planner: PlannerChoice,
     /// What a different order of columns means.
@@ -117,7 +117,8 @@ impl Project {
     }
 
     /// Where cargo builds: neither committed nor sent to Docker.
-    pub(crate) fn target(&self) -> &Path {
+    #[must_use]
+    pub fn target(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
     }
 
@@ -134,7 +135,10 @@ impl Project {
     }
 
     /// The name of the binary that the shipped package runs as.
-    pub(crate) fn app_binary(&self) -> Result<CrateName> {
+    ///
+    /// # Errors
+    /// The workspace has no such package, or the package no such binary.
+    pub fn app_binary(&self) -> Result<CrateName> {
         let package = self.app_package()?;
         let binaries = package.targets.iter().filter(|target| target.is_kind(TargetKind::Bin));
         let mut binaries: Vec<_> = binaries.filter_map(|target| CrateName::parse(&target.name)).collect();

@@ -127,12 +127,14 @@ pub(crate) fn evidence(evidence: &[Evidence]) -> String {
 }
 
 /// The line above a section.
-pub(crate) fn title(text: &str) -> String {
+#[must_use]
+pub fn title(text: &str) -> String {
     format!("{TITLE}{}{TITLE:#}", shown_in_line(text))
 }
 
 /// `12.8 GB`, `74.8 MB`, `1.2 kB`, `100 B`: in thousands, as Docker counts.
-pub(crate) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -148,7 +150,8 @@ pub(crate) fn cut(text: &str, characters: usize) -> String {
 }
 
 /// `1 row`, `12,000 rows`.
-pub(crate) fn count(number: u64, what: &str) -> String {
+#[must_use]
+pub fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
@@ -236,7 +239,8 @@ fn proposal(planner: Planner, verdict: Verdict, reason: &str) -> String {
 }
 
 /// `12,000`.
-pub(crate) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

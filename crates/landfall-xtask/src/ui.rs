@@ -33,9 +33,10 @@ const STATUS: usize = 13;
 /// How often a progress that is no terminal gets a line.
 const PLAIN_EVERY: Duration = Duration::from_secs(3);
 
-/// What stdout carries.
+/// What stdout carries: text for a person; or one JSON document, and the text goes to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
+#[expect(missing_docs, reason = "clap would make long help of them")]
+pub enum Format {
     Text,
     Json,
 }
@@ -54,8 +55,8 @@ struct Document<'a> {
     error: Option<&'a Told>,
 }
 
-/// How a person, or a program, is told what happens.
-pub(crate) struct Ui {
+/// How a person, or a program, is told what happens: nothing else prints.
+pub struct Ui {
     format: Format,
     report: Option<serde_json::Value>,
     /// The first that could not be written: on which stream, and why.
@@ -69,14 +70,14 @@ impl Ui {
     }
 
     /// A status line in cargo's manner.
-    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+    pub fn status(&self, verb: &str, text: impl Display) {
         let text = text.to_string();
         let text = shown(&text);
         self.say(&format!("{VERB}{verb:>12}{VERB:#} {text}\n"), STATUS);
     }
 
     /// Something worth knowing that is no error.
-    pub(crate) fn note(&self, text: impl Display) {
+    pub fn note(&self, text: impl Display) {
         let text = text.to_string();
         let text = shown(&text);
         self.say(&format!("{NOTE}note{NOTE:#}: {text}\n"), 0);
@@ -89,12 +90,12 @@ impl Ui {
     }
 
     /// Keeps the report for the JSON document, whatever happens next.
-    pub(crate) fn keep(&mut self, report: &impl Serialize) {
+    pub fn keep(&mut self, report: &impl Serialize) {
         self.report = serde_json::to_value(report).ok();
     }
 
     /// What the command was asked for: stdout, unless that carries JSON.
-    pub(crate) fn result(&self, text: &str) {
+    pub fn result(&self, text: &str) {
         match self.format {
             Format::Text => self.out(text),
             Format::Json => self.err(text),
@@ -113,7 +114,8 @@ impl Ui {
     }
 
     /// Whether results are shown in colours.
-    pub(crate) fn has_colours(&self) -> bool {
+    #[must_use]
+    pub fn has_colours(&self) -> bool {
         anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
     }
 
@@ -123,12 +125,16 @@ impl Ui {
     }
 
     /// Whether there is a person to ask.
-    pub(crate) fn can_ask(&self) -> bool {
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks; no is the default. A signal is an error, so that the command ends at once.
-    pub(crate) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
+    /// Asks; no is the default.
+    ///
+    /// # Errors
+    /// A request to stop, so that the command ends at once.
+    pub fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool> {
         self.say(&format!("{question} [y/N]"), 0);
         // By itself: a line that is made to fit loses the space at its end.
         self.err(" ");
@@ -159,7 +165,8 @@ impl Ui {
     }
 
     /// What tells of a long piece of work of somebody else.
-    pub(crate) fn activity(&self) -> Activity<'_> {
+    #[must_use]
+    pub fn activity(&self) -> Activity<'_> {
         let target = ProgressDrawTarget::stderr();
         let bar = ProgressBar::with_draw_target(None, target).with_style(style(false)).with_prefix("Working");
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -245,31 +252,31 @@ fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 /// Tells of a long piece of work: on a terminal what it is at, in a line that changes; elsewhere its status lines alone.
-pub(crate) struct Activity<'a> {
+pub struct Activity<'a> {
     ui: &'a Ui,
     bar: ProgressBar,
 }
 
 impl Activity<'_> {
     /// A status line that stays.
-    pub(crate) fn status(&self, verb: &str, text: impl Display) {
+    pub fn status(&self, verb: &str, text: impl Display) {
         let text = text.to_string();
         let text = shown(&text);
         self.bar.suspend(|| self.ui.status(verb, text));
     }
 
     /// Something worth knowing that is no error.
-    pub(crate) fn note(&self, text: impl Display) {
+    pub fn note(&self, text: impl Display) {
         self.bar.suspend(|| self.ui.note(text));
     }
 
     /// What was asked for, or a part of it.
-    pub(crate) fn result(&self, text: &str) {
+    pub fn result(&self, text: &str) {
         self.bar.suspend(|| self.ui.result(text));
     }
 
     /// What it is at, until the next.
-    pub(crate) fn goes_on(&self, text: &str) {
+    pub fn goes_on(&self, text: &str) {
         self.bar.set_message(shown_in_line(text).into_owned());
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 use crate::project::Project;
 use crate::text;
 use crate::tool::app::{self, Change};
-use crate::tool::run::Timed;
+use crate::tool::timed::Timed;
 use crate::tool::{atlas, xtask};
 use crate::ui::Ui;
 

@@ -10,24 +10,28 @@ use crate::bench::{self, Wanted};
 use crate::cli;
 use crate::error::Error;
 use crate::project::Project;
+use crate::task::Task;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: &cli::Bench, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    if let Some(file) = &args.svg {
-        refuse_missing_folder(file)?;
+impl Task for cli::Bench {
+    const NAME: &'static str = "bench";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        if let Some(file) = &self.svg {
+            refuse_missing_folder(file)?;
+        }
+        let cli::Bench { rows, only, no_build, .. } = &self;
+        let wanted = Wanted { rows, only, runs: self.runs.get(), builds: !no_build };
+        let measured = bench::run(project, &wanted, interrupt, ui)?;
+        ui.keep(&measured);
+        ui.result(&bench::table(&measured));
+        if let Some(file) = &self.svg {
+            fs::write(file, bench::picture(&measured))
+                .with_context(|| format!("cannot write {}", file.display()))?;
+            ui.status("Drawn", file.display());
+        }
+        Ok(0)
     }
-    let cli::Bench { rows, only, no_build, .. } = args;
-    let wanted = Wanted { rows, only, runs: args.runs.get(), builds: !no_build };
-    let measured = bench::run(project, &wanted, interrupt, ui)?;
-    ui.keep(&measured);
-    ui.result(&bench::table(&measured));
-    if let Some(file) = &args.svg {
-        fs::write(file, bench::picture(&measured))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-        ui.status("Drawn", file.display());
-    }
-    Ok(0)
 }
 
 /// Before minutes are spent on what cannot be written.

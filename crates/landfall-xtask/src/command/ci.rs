@@ -14,6 +14,7 @@ use xshell::Shell;
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::project::Project;
+use crate::task::Task;
 use crate::tested::{Output, Tests};
 use crate::text;
 use crate::tool::{atlas, cargo, docker, fly};
@@ -40,35 +41,39 @@ struct Run<'a> {
     verbose: bool,
 }
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: &cli::Ci, interrupt: &Interrupt, ui: &Ui) -> Result<u8> {
-    refuse_missing_components(interrupt)?;
-    refuse_missing_tools(&args.require, interrupt)?;
-    let sh = Shell::new()?;
-    let folder = sh.create_temp_dir()?;
-    let list = folder.path().join("skipped");
-    sh.write_file(&list, "")?;
-    let env = environment(args, &list, ui);
-    let run = Run { root: &project.root, list: &list, keep_going: args.keep_going, verbose: args.verbose };
-    let begun = Instant::now();
-    let (mut failed, mut tests) = (Vec::new(), Vec::new());
-    for (name, words) in STAGES {
-        let ended = stage(&run, (name, words), &env, interrupt, ui);
-        match ended {
-            Ok(done) => tests.extend(done),
-            Err(_) if interrupt.is_raised() => return ended.map(|_| 1),
-            Err(error) => failed.push((name, error)),
+impl Task for cli::Ci {
+    const NAME: &'static str = "ci";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        refuse_missing_components(interrupt)?;
+        refuse_missing_tools(&self.require, interrupt)?;
+        let sh = Shell::new()?;
+        let folder = sh.create_temp_dir()?;
+        let list = folder.path().join("skipped");
+        sh.write_file(&list, "")?;
+        let env = environment(&self, &list, ui);
+        let run =
+            Run { root: &project.root, list: &list, keep_going: self.keep_going, verbose: self.verbose };
+        let begun = Instant::now();
+        let (mut failed, mut tests) = (Vec::new(), Vec::new());
+        for (name, words) in STAGES {
+            let ended = stage(&run, (name, words), &env, interrupt, ui);
+            match ended {
+                Ok(done) => tests.extend(done),
+                Err(_) if interrupt.is_raised() => return ended.map(|_| 1),
+                Err(error) => failed.push((name, error)),
+            }
+            if !failed.is_empty() && !self.keep_going {
+                break;
+            }
         }
-        if !failed.is_empty() && !args.keep_going {
-            break;
-        }
+        let skipped = run.skipped()?;
+        tell_skipped(&skipped, self.verbose, ui);
+        refuse_failed(failed)?;
+        let (names, seconds) = (STAGES.map(|(name, _)| name).join(", "), begun.elapsed().as_secs_f64());
+        ui.status("Finished", format!("{names} in {seconds:.1} s; tests: {}", counted(&tests, &skipped)));
+        Ok(0)
     }
-    let skipped = run.skipped()?;
-    tell_skipped(&skipped, args.verbose, ui);
-    refuse_failed(failed)?;
-    let (names, seconds) = (STAGES.map(|(name, _)| name).join(", "), begun.elapsed().as_secs_f64());
-    ui.status("Finished", format!("{names} in {seconds:.1} s; tests: {}", counted(&tests, &skipped)));
-    Ok(0)
 }
 
 /// What became of the tests that it ran.

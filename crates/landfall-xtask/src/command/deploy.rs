@@ -8,15 +8,19 @@ use landfall_engine::Interrupt;
 use crate::cli::{self, Allowed};
 use crate::project::Project;
 use crate::release::deploy::{self, Deploy, Wanted};
+use crate::task::Task;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: cli::Deploy, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let mut report = Deploy::default();
-    let ended = deploy::run(project, &wanted(args), interrupt, &mut report, ui);
-    // Also of one that failed: how far it went, and what production serves now.
-    ui.keep(&report);
-    ended.map(|()| 0)
+impl Task for cli::Deploy {
+    const NAME: &'static str = "deploy";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let mut report = Deploy::default();
+        let ended = deploy::run(project, &wanted(self), interrupt, &mut report, ui);
+        // Also of one that failed: how far it went, and what production serves now.
+        ui.keep(&report);
+        ended.map(|()| 0)
+    }
 }
 
 fn wanted(args: cli::Deploy) -> Wanted {

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use landfall_engine::Interrupt;
 
+use crate::cli;
 use crate::error::{Error, Kind};
 use crate::local::{Consent, Local};
 use crate::project::Project;
+use crate::task::Task;
 use crate::tool::run::Answer;
 use crate::tool::{app, cargo};
 use crate::ui::Ui;
@@ -20,16 +22,19 @@ use crate::ui::Ui;
 /// How long the app may take until it answers; after that it is told where it has to.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let binary = project.app_binary()?;
-    let address = address()?;
-    refuse_taken(address)?;
-    let local = Local::new(project, interrupt);
-    local.bring(Consent::Given, ui)?;
-    ui.status("Building", format!("{} in {}", project.app, project.root.display()));
-    let binary = cargo::build(&project.root, &project.app, &binary, interrupt)?;
-    serve(&binary, &local, address, interrupt, ui)
+impl Task for cli::Dev {
+    const NAME: &'static str = "dev";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let binary = project.app_binary()?;
+        let address = address()?;
+        refuse_taken(address)?;
+        let local = Local::new(project, interrupt);
+        local.bring(Consent::Given, ui)?;
+        ui.status("Building", format!("{} in {}", project.app, project.root.display()));
+        let binary = cargo::build(&project.root, &project.app, &binary, interrupt)?;
+        serve(&binary, &local, address, interrupt, ui)
+    }
 }
 
 fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrupt, ui: &Ui) -> Result<u8> {

@@ -3,18 +3,23 @@
 use anyhow::Result;
 use landfall_engine::{Changed, Interrupt};
 
+use crate::cli;
 use crate::project::Project;
 use crate::release::check::Verdict;
 use crate::release::equipment::{self, Equipment};
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let equipment = equipment::look(project, interrupt, ui)?;
-    ui.keep(&equipment);
-    ui.result(&text::checks(&equipment.checks));
-    Ok(end(&equipment, ui))
+impl Task for cli::Doctor {
+    const NAME: &'static str = "doctor";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let equipment = equipment::look(project, interrupt, ui)?;
+        ui.keep(&equipment);
+        ui.result(&text::checks(&equipment.checks));
+        Ok(end(&equipment, ui))
+    }
 }
 
 fn end(equipment: &Equipment, ui: &Ui) -> u8 {

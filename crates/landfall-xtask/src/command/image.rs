@@ -9,6 +9,7 @@ use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::release::image::{self, Built};
 use crate::release::smoke::{Boot, Smoke};
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
@@ -19,21 +20,24 @@ struct Report {
     smoke: Vec<Boot>,
 }
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: cli::Image, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let fly = FlyToml::read(&project.root)?;
-    let built = image::build(project, &fly, &args.bases.wanted(), args.tag, interrupt, ui)?;
-    ui.result(&built.to_string());
-    let mut report = Report { image: built, smoke: Vec::new() };
-    ui.keep(&report);
-    if !args.no_smoke {
-        let smoke = Smoke { built: &report.image, project, fly: &fly, interrupt };
-        report.smoke = smoke.run(ui)?;
+impl Task for cli::Image {
+    const NAME: &'static str = "image";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let fly = FlyToml::read(&project.root)?;
+        let built = image::build(project, &fly, &self.bases.wanted(), self.tag, interrupt, ui)?;
+        ui.result(&built.to_string());
+        let mut report = Report { image: built, smoke: Vec::new() };
         ui.keep(&report);
-        ui.result(&format!("\n{}", smoke_text(&report.smoke)));
+        if !self.no_smoke {
+            let smoke = Smoke { built: &report.image, project, fly: &fly, interrupt };
+            report.smoke = smoke.run(ui)?;
+            ui.keep(&report);
+            ui.result(&format!("\n{}", smoke_text(&report.smoke)));
+        }
+        ui.status("Built", &report.image.tag);
+        Ok(0)
     }
-    ui.status("Built", &report.image.tag);
-    Ok(0)
 }
 
 fn smoke_text(boots: &[Boot]) -> String {

@@ -8,22 +8,26 @@ use landfall_engine::{Interrupt, Settings};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::project::Project;
+use crate::task::Task;
 use crate::ui::{Format, Ui};
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: cli::Inspect, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let lock_wait = Duration::from_secs(args.lock_wait.into());
-    let settings = Settings { lock_wait, ..project.settings(interrupt) };
-    let db = args.db.unwrap_or_else(|| project.local_db.clone());
-    let live = landfall_engine::inspect(&db, &settings)?;
-    ui.keep(&live);
-    if args.format == Format::Text {
-        let is_exact = ui.exact(&live.sql);
-        if !is_exact {
-            return Err(inexact(&db.display().to_string()).into());
+impl Task for cli::Inspect {
+    const NAME: &'static str = "inspect";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let lock_wait = Duration::from_secs(self.lock_wait.into());
+        let settings = Settings { lock_wait, ..project.settings(interrupt) };
+        let db = self.db.unwrap_or_else(|| project.local_db.clone());
+        let live = landfall_engine::inspect(&db, &settings)?;
+        ui.keep(&live);
+        if self.format == Format::Text {
+            let is_exact = ui.exact(&live.sql);
+            if !is_exact {
+                return Err(inexact(&db.display().to_string()).into());
+            }
         }
+        Ok(0)
     }
-    Ok(0)
 }
 
 fn inexact(db: &str) -> Error {

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::project::Project;
 use crate::release::lock::{self, State, Status};
+use crate::task::Task;
 use crate::ui::Ui;
 
 /// What `lock break` reports.
@@ -20,18 +21,21 @@ struct Report<'a> {
     broken: bool,
 }
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: &cli::Lock, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let app = FlyToml::read(&project.root)?.app;
-    let status = lock::status(project, &app, interrupt)?;
-    match &args.command {
-        cli::LockCommand::Status(_) => {
-            ui.keep(&status);
-            ui.result(&status.to_string());
+impl Task for cli::Lock {
+    const NAME: &'static str = "lock";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let app = FlyToml::read(&project.root)?.app;
+        let status = lock::status(project, &app, interrupt)?;
+        match &self.command {
+            cli::LockCommand::Status(_) => {
+                ui.keep(&status);
+                ui.result(&status.to_string());
+            }
+            cli::LockCommand::Break(args) => break_it(project, args, &status, interrupt, ui)?,
         }
-        cli::LockCommand::Break(args) => break_it(project, args, &status, interrupt, ui)?,
+        Ok(0)
     }
-    Ok(0)
 }
 
 fn break_it(

@@ -10,19 +10,23 @@ use crate::environment;
 use crate::error::Error;
 use crate::local::{Consent, Local};
 use crate::project::Project;
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: cli::Migrate, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    refuse_values_under_ci(&args)?;
-    let (check, consent) = (args.check, consent(&args));
-    let local = local(project, args, interrupt);
-    if check {
-        return Ok(if local.check(ui)? { 0 } else { 4 });
+impl Task for cli::Migrate {
+    const NAME: &'static str = "migrate";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        refuse_values_under_ci(&self)?;
+        let (check, consent) = (self.check, consent(&self));
+        let local = local(project, self, interrupt);
+        if check {
+            return Ok(if local.check(ui)? { 0 } else { 4 });
+        }
+        local.bring(consent, ui)?;
+        Ok(0)
     }
-    local.bring(consent, ui)?;
-    Ok(0)
 }
 
 fn consent(args: &cli::Migrate) -> Consent {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli;
 use crate::project::Project;
 use crate::release::pull::{self, Pulled, Wanted};
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
@@ -21,16 +22,19 @@ struct Report {
     rows: Counted,
 }
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: &cli::Pull, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let wanted = Wanted { scrub: args.scrub, keep: args.keep };
-    let pulled = pull::run(project, &wanted, interrupt, ui)?;
-    let rows = landfall_engine::rows(&pulled.file, &project.settings(interrupt))?;
-    let report = Report { pulled, rows };
-    ui.keep(&report);
-    ui.result(&text(&report));
-    ui.status("Pulled", report.pulled.file.display());
-    Ok(0)
+impl Task for cli::Pull {
+    const NAME: &'static str = "pull";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let wanted = Wanted { scrub: self.scrub, keep: self.keep };
+        let pulled = pull::run(project, &wanted, interrupt, ui)?;
+        let rows = landfall_engine::rows(&pulled.file, &project.settings(interrupt))?;
+        let report = Report { pulled, rows };
+        ui.keep(&report);
+        ui.result(&text(&report));
+        ui.status("Pulled", report.pulled.file.display());
+        Ok(0)
+    }
 }
 
 /// Of the rows their number alone.

@@ -12,22 +12,26 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::release::rehearsal::{self, On, Rehearsal, Wanted};
 use crate::release::{document, downtime};
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: cli::Rehearse, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    let (wanted, report) = wanted(args)?;
-    let (rehearsal, ended) = rehearsal::run(project, &wanted, interrupt, ui)?;
-    ui.keep(&rehearsal);
-    ui.result(&told(&rehearsal));
-    if let Some(file) = report {
-        document::file::write(&file, &rehearsal.document(project))?;
-        ui.status("Reported", file.display());
+impl Task for cli::Rehearse {
+    const NAME: &'static str = "rehearse";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        let (wanted, report) = wanted(self)?;
+        let (rehearsal, ended) = rehearsal::run(project, &wanted, interrupt, ui)?;
+        ui.keep(&rehearsal);
+        ui.result(&told(&rehearsal));
+        if let Some(file) = report {
+            document::file::write(&file, &rehearsal.document(project))?;
+            ui.status("Reported", file.display());
+        }
+        ended?;
+        end(&rehearsal, ui);
+        Ok(0)
     }
-    ended?;
-    end(&rehearsal, ui);
-    Ok(0)
 }
 
 fn wanted(args: cli::Rehearse) -> Result<(Wanted, Option<PathBuf>)> {

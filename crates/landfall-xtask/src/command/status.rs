@@ -7,21 +7,25 @@ use crate::cli;
 use crate::project::Project;
 use crate::release::check::{self, Verdict};
 use crate::release::overview::{self, Overview, volume};
+use crate::task::Task;
 use crate::text;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(project: &Project, args: &cli::Status, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-    if let Some(id) = &args.volume {
-        let held = volume::look(project, id, interrupt, ui)?;
-        ui.keep(&held);
-        ui.result(&held.to_string());
-        return Ok(0);
+impl Task for cli::Status {
+    const NAME: &'static str = "status";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        if let Some(id) = &self.volume {
+            let held = volume::look(project, id, interrupt, ui)?;
+            ui.keep(&held);
+            ui.result(&held.to_string());
+            return Ok(0);
+        }
+        let overview = overview::run(project, interrupt, ui)?;
+        ui.keep(&overview);
+        ui.result(&text::checks(&overview.checks));
+        Ok(end(&overview, ui))
     }
-    let overview = overview::run(project, interrupt, ui)?;
-    ui.keep(&overview);
-    ui.result(&text::checks(&overview.checks));
-    Ok(end(&overview, ui))
 }
 
 fn end(overview: &Overview, ui: &Ui) -> u8 {

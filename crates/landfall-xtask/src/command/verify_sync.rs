@@ -11,28 +11,27 @@ use crate::release::annotation;
 use crate::release::check::Verdict;
 use crate::release::document;
 use crate::release::sync::{self, Found, Wanted};
+use crate::task::Task;
 use crate::text;
 use crate::tool::git;
 use crate::ui::Ui;
 
-/// Returns the exit code.
-pub(crate) fn run(
-    project: &Project,
-    args: cli::VerifySync,
-    interrupt: &Interrupt,
-    ui: &mut Ui,
-) -> Result<u8> {
-    args.report.as_deref().map(document::file::refuse_unknown).transpose()?;
-    let wanted = Wanted { commit: args.commit, fork: args.fork, allow: args.allow };
-    let found = sync::run(project, &wanted, interrupt, ui)?;
-    ui.keep(&found);
-    ui.result(&text::checks(&found.checks));
-    if let Some(file) = &args.report {
-        document::file::write(file, &found.document(project))?;
-        ui.status("Reported", file.display());
+impl Task for cli::VerifySync {
+    const NAME: &'static str = "verify-sync";
+
+    fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
+        self.report.as_deref().map(document::file::refuse_unknown).transpose()?;
+        let wanted = Wanted { commit: self.commit, fork: self.fork, allow: self.allow };
+        let found = sync::run(project, &wanted, interrupt, ui)?;
+        ui.keep(&found);
+        ui.result(&text::checks(&found.checks));
+        if let Some(file) = &self.report {
+            document::file::write(file, &found.document(project))?;
+            ui.status("Reported", file.display());
+        }
+        annotate(project, &found, interrupt, ui)?;
+        Ok(end(&found, ui))
     }
-    annotate(project, &found, interrupt, ui)?;
-    Ok(end(&found, ui))
 }
 
 /// On the lines of `schema.sql`, for GitHub to show beside them.

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use landfall_engine::Interrupt;
 
 use super::child::{Child, Program};
-use super::run::{self, Answer, Timed};
+use super::run::{self, Answer};
+use super::timed::{self, Timed};
 use crate::local::Local;
 use crate::project;
 
@@ -73,7 +74,7 @@ fn own(binary: &Path, args: &[&'static str]) -> Child {
 }
 
 fn timed(command: &Child, binary: &Path, interrupt: &Interrupt) -> Result<Timed> {
-    run::timed(command, interrupt).with_context(|| format!("cannot run {}", binary.display()))
+    timed::timed(command, interrupt).with_context(|| format!("cannot run {}", binary.display()))
 }
 
 /// In an environment that says nothing else of it: what is empty counts as unset.

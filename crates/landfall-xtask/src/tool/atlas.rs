@@ -8,14 +8,18 @@ use anyhow::{Context as _, Result};
 use landfall_engine::Interrupt;
 
 use super::child::{Child, Program};
-use super::run::{self, Reply, Timed};
+use super::run::{self, Reply};
+use super::timed::{self, Timed};
 use crate::error::Error;
 
 /// The version that is in the image, and got where the configuration names none.
 pub(crate) const VERSION: &str = "1.2.3";
 
 /// `$ATLAS`, then PATH; `None` when there is none on this machine.
-pub(crate) fn find() -> Result<Option<PathBuf>> {
+///
+/// # Errors
+/// `$ATLAS` is set, and is no program.
+pub fn find() -> Result<Option<PathBuf>> {
     match env::var_os("ATLAS").filter(|value| !value.is_empty()) {
         Some(named) => named_binary(PathBuf::from(named)).map(Some),
         None => Ok(on_path()),
@@ -43,9 +47,11 @@ fn is_program(file: &Path) -> bool {
 }
 
 /// The version of this binary, such as `1.2.3`; what it says where that holds none.
-pub(crate) fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
-    let command = quiet(&Child::new(Program::Atlas, file, ["version"]));
-    Ok(run::question(&command, interrupt)?.map(|text| number(&text).to_owned()))
+///
+/// # Errors
+/// A request to stop.
+pub fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
+    Ok(run::question(&child(file, ["version"]), interrupt)?.map(|text| number(&text).to_owned()))
 }
 
 /// Brings a database to a schema by Atlas alone, with foreign keys checked as here, and times that.
@@ -53,13 +59,14 @@ pub(crate) fn apply(file: &Path, db: &Path, schema: &Path, interrupt: &Interrupt
     let (url, to) = (format!("sqlite://{}?_fk=1", db.display()), format!("file://{}", schema.display()));
     let dev = "sqlite://dev?mode=memory";
     let args = ["schema", "apply", "--url", &url, "--to", &to, "--dev-url", dev, "--auto-approve"];
-    run::timed(&quiet(&Child::new(Program::Atlas, file, args)), interrupt)
-        .with_context(|| format!("cannot run {}", file.display()))
+    timed::timed(&child(file, args), interrupt).with_context(|| format!("cannot run {}", file.display()))
 }
 
-/// Without these it asks its maker for news.
-fn quiet(command: &Child) -> Child {
-    command.env("ATLAS_NO_UPDATE_NOTIFIER", "1").env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
+/// This binary with these arguments. Without the two variables it asks its maker for news.
+pub fn child<'a>(file: &Path, args: impl IntoIterator<Item = &'a str>) -> Child {
+    Child::new(Program::Atlas, file, args)
+        .env("ATLAS_NO_UPDATE_NOTIFIER", "1")
+        .env("ATLAS_NO_UPGRADE_SUGGESTIONS", "1")
 }
 
 /// Of `atlas version v1.2.3`, `atlas community version v1.2.3` and the like.

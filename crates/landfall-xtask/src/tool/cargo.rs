@@ -52,7 +52,10 @@ fn not_read(reason: &str) -> anyhow::Error {
 }
 
 /// Whether a component such as `clippy` is installed.
-pub(crate) fn has(component: &'static str, interrupt: &Interrupt) -> Result<bool> {
+///
+/// # Errors
+/// There is no cargo, or no answer.
+pub fn has(component: &'static str, interrupt: &Interrupt) -> Result<bool> {
     let args = [component, "--version"];
     Ok(answered(&Child::new(Program::Cargo, cargo(), args), &args, interrupt)?.status.success())
 }
@@ -62,8 +65,11 @@ fn answered(asked: &Child, args: &[&str], interrupt: &Interrupt) -> Result<Outpu
     Ok(exited(args, ended, LIMIT)?)
 }
 
-/// Runs `cargo` and hands on each line of its output; an error tells its code.
-pub(crate) fn check(
+/// Runs `cargo` with these arguments and hands on each line of its output.
+///
+/// # Errors
+/// There is no cargo; or it failed, and its code is told.
+pub fn check(
     root: &Path,
     args: &[&'static str],
     env: &[(&'static str, OsString)],
@@ -88,11 +94,10 @@ pub(crate) fn build(
 }
 
 /// Builds these two binaries of the workspace as they are shipped; where they are now.
-pub(crate) fn build_release(
-    root: &Path,
-    names: [&CrateName; 2],
-    interrupt: &Interrupt,
-) -> Result<[PathBuf; 2]> {
+///
+/// # Errors
+/// There is no cargo; or they cannot be built.
+pub fn build_release(root: &Path, names: [&CrateName; 2], interrupt: &Interrupt) -> Result<[PathBuf; 2]> {
     let [first, second] = names;
     let mut args = vec!["build", "--workspace", "--bin", first, "--bin", second];
     args.extend(["--release", "--message-format", "json-render-diagnostics"]);

@@ -7,18 +7,26 @@ use std::path::Path;
 
 use duct::Expression;
 
-/// A program that is started here.
+/// A program that is started here: which it is decides what it sees of our environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Program {
+#[non_exhaustive]
+pub enum Program {
     /// The service, from this workspace.
     App,
+    /// Atlas.
     Atlas,
+    /// cargo.
     Cargo,
+    /// Docker.
     Docker,
+    /// flyctl, the one that has the token of Fly.
     Fly,
+    /// git.
     Git,
     /// This one, from this workspace.
     Xtask,
+    /// Any other: it sees where programs and files are, how text is written, and no secret.
+    Other,
 }
 
 /// Where programs and files are, and how text is written.
@@ -115,7 +123,7 @@ impl Program {
             Self::App => {
                 [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "LANDFALL_*", "SQLITE_TMPDIR", "CI"]].concat()
             }
-            Self::Atlas => ALL.to_vec(),
+            Self::Atlas | Self::Other => ALL.to_vec(),
             Self::Cargo | Self::Xtask => [ALL, NETWORK, BUILD, DAEMON, FETCH].concat(),
             Self::Docker => [ALL, NETWORK, DOCKER].concat(),
             // It pushes the image through Docker.
@@ -140,14 +148,14 @@ fn matches(name: &OsStr, known: &str) -> bool {
 
 /// A program with its arguments, that is not started yet: `run` does that.
 #[derive(Debug, Clone)]
-pub(crate) struct Child {
+pub struct Child {
     program: Program,
     call: Expression,
 }
 
 impl Child {
     /// `binary` is where the program is, or its name on PATH.
-    pub(super) fn new<A: Into<OsString>>(
+    pub fn new<A: Into<OsString>>(
         program: Program,
         binary: impl Into<OsString>,
         args: impl IntoIterator<Item = A>,
@@ -165,32 +173,38 @@ impl Child {
     }
 
     /// In this folder.
-    pub(super) fn dir(&self, folder: &Path) -> Self {
+    #[must_use]
+    pub fn dir(&self, folder: &Path) -> Self {
         self.with(self.call.dir(folder))
     }
 
     /// Beside what it sees of our own.
-    pub(super) fn env(&self, name: &str, value: impl Into<OsString>) -> Self {
+    #[must_use]
+    pub fn env(&self, name: &str, value: impl Into<OsString>) -> Self {
         self.with(self.call.env(name, value.into()))
     }
 
     /// This is what it reads.
-    pub(super) fn input(&self, bytes: impl Into<Vec<u8>>) -> Self {
+    #[must_use]
+    pub fn input(&self, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(self.call.stdin_bytes(bytes))
     }
 
     /// A file is what it reads.
-    pub(super) fn input_file(&self, file: &Path) -> Self {
+    #[must_use]
+    pub fn input_file(&self, file: &Path) -> Self {
         self.with(self.call.stdin_path(file))
     }
 
     /// What it prints on stdout is kept.
-    pub(super) fn kept(&self) -> Self {
+    #[must_use]
+    pub fn kept(&self) -> Self {
         self.with(self.call.stdout_capture())
     }
 
     /// In a process group of its own: no Ctrl-C reaches it, so that what it writes is written whole.
-    pub(super) fn apart(&self) -> Self {
+    #[must_use]
+    pub fn apart(&self) -> Self {
         self.with(self.call.before_spawn(|command| {
             command.process_group(0);
             Ok(())
@@ -237,7 +251,7 @@ pub(super) mod recorded {
 mod tests {
     use super::*;
 
-    const EVERY: [Program; 7] = [
+    const EVERY: [Program; 8] = [
         Program::App,
         Program::Atlas,
         Program::Cargo,
@@ -245,6 +259,7 @@ mod tests {
         Program::Fly,
         Program::Git,
         Program::Xtask,
+        Program::Other,
     ];
 
     fn sees(program: Program, name: &str) -> bool {

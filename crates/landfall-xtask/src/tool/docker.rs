@@ -85,7 +85,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 const SLOWEST: u64 = 1_000_000;
 
 /// Refuses a machine without a client, without a daemon that answers, or with one that cannot build for Fly's machines.
-pub(crate) fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
+///
+/// # Errors
+/// What such a machine lacks, and how to get it.
+pub fn refuse_unfit(interrupt: &Interrupt) -> Result<()> {
     let text = match daemon(interrupt)? {
         Reply::Said(text) => text,
         Reply::Absent => {

@@ -385,7 +385,8 @@ fn printed(line: &str, output: Output) -> Result<[String; 2], Failure> {
 }
 
 /// Whether there is a `fly` on this machine.
-pub(crate) fn is_there() -> bool {
+#[must_use]
+pub fn is_there() -> bool {
     on_path().is_some()
 }
 

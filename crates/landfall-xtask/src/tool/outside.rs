@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{Args, Command};
 use landfall_engine::{Approval, Interrupt, Settings};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use super::docker::{self, Container};
 use super::fly::release::{NewVolume, Shipment};
 use super::fly::{CommandThere, Fly, Guest, Machine, NewMachine, Snapshot, Volume};
 use super::{app, atlas, cargo, git, xtask};
-use crate::cli::{self, Cli};
+use crate::cli;
 use crate::fly_toml::FlyToml;
 use crate::local::Local;
 use crate::name::{
@@ -108,29 +108,22 @@ fn fly_toml(key: &str, text: &str) -> Option<FlyToml> {
     FlyToml::parse(&document.to_string()).ok()
 }
 
-fn typed(flags: &[&str]) -> Option<Cli> {
-    Cli::try_parse_from([&["xtask"], flags].concat()).ok()
+fn typed<T: Args>(flags: &[&str]) -> Option<T> {
+    let command = T::augment_args(Command::new("xtask"));
+    let matches = command.try_get_matches_from([&["xtask"], flags].concat()).ok()?;
+    T::from_arg_matches(&matches).ok()
 }
 
 fn org(text: &str) -> Option<Organization> {
-    match typed(&["deploy", &format!("--org={text}")])?.command {
-        cli::Command::Deploy(deploy) => Some(deploy.org),
-        _ => None,
-    }
+    typed::<cli::Deploy>(&[&format!("--org={text}")]).map(|flags| flags.org)
 }
 
 fn region(text: &str) -> Option<Region> {
-    match typed(&["rollback", "--data=newest", &format!("--region={text}")])?.command {
-        cli::Command::Rollback(rollback) => rollback.region,
-        _ => None,
-    }
+    typed::<cli::Rollback>(&["--data=newest", &format!("--region={text}")])?.region
 }
 
 fn tag(text: &str) -> Option<Image> {
-    match typed(&["image", &format!("--tag={text}")])?.command {
-        cli::Command::Image(image) => image.tag,
-        _ => None,
-    }
+    typed::<cli::Image>(&[&format!("--tag={text}")])?.tag
 }
 
 /// `text` wherever it can be read; elsewhere what has a good form.
@@ -525,6 +518,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
         "docker bytes",
         "docker remedy",
         "docker read",
+        "atlas child",
         "atlas find",
         "atlas download",
         "git ambiguous",
@@ -535,7 +529,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
     let mut found = BTreeSet::new();
     for file in files.iter().chain(&git) {
         let text = fs::read_to_string(tool.join(file)).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().replace("pub fn ", "pub(crate) fn ");
         let tool = file.split(['/', '.']).next().unwrap();
         for rest in code.split("pub(crate) fn ").skip(1) {
             found.insert(format!("{tool} {}", rest.split(['(', '<']).next().unwrap()));
@@ -544,7 +538,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
     found.retain(|name| !quiet.contains(&name.as_str()));
     assert_eq!(found, driven);
     // And there is no other file that could start any.
-    let known = ["child.rs", "run.rs", "mod.rs", "outside.rs"];
+    let known = ["child.rs", "run.rs", "timed.rs", "mod.rs", "outside.rs"];
     for entry in fs::read_dir(&tool).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_known = files.contains(&name.as_str())

@@ -1,6 +1,6 @@
 //! Children: each ends by itself, or is ended because it is late or we are asked to stop.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::process::{ExitStatus, Output};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -28,7 +28,7 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a program tells of itself, or of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// What it printed on stdout.
     Said(String),
     /// There is no such program.
@@ -51,7 +51,7 @@ impl Reply {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// By itself, well or not.
     Exited(Output),
     /// Because we were asked to stop.
@@ -62,8 +62,6 @@ pub(crate) enum Answer {
 
 /// How long a build, or a check of the workspace, may take: the longest that is known, on a machine that emulates Fly's, has a quarter.
 pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(3 * 3600);
-/// How long a change may take that is timed.
-const TIMED_LIMIT: Duration = Duration::from_secs(3600);
 
 /// How fast something has to get on: by so much in every such time.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +71,12 @@ pub(crate) struct Pace {
 }
 
 /// Runs it to its end, which has to come within `limit`; what it prints is kept.
-pub(crate) fn within(command: &Child, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
+///
+/// # Errors
+/// It cannot be started, or prints without an end.
+pub fn within(command: &Child, limit: Duration, interrupt: &Interrupt) -> io::Result<Answer> {
     let begun = Instant::now();
-    kept(command, TICK, interrupt, |_| Ok(begun.elapsed() >= limit))
+    observed(command, TICK, interrupt, |_| Ok(begun.elapsed() >= limit))
 }
 
 /// Asks a program about itself, or about this machine. An error is a request to stop.
@@ -107,7 +108,7 @@ pub(crate) fn while_it_moves(
     mut reached: impl FnMut() -> io::Result<u64>,
 ) -> io::Result<Answer> {
     let (mut before, mut since) = (0, Instant::now());
-    kept(command, TICK, interrupt, |_| {
+    observed(command, TICK, interrupt, |_| {
         let now = reached()?;
         if now >= before + pace.least {
             (before, since) = (now, Instant::now());
@@ -116,17 +117,20 @@ pub(crate) fn while_it_moves(
     })
 }
 
-/// Runs it to its end; `is_late` is asked each time that it is looked at. What it prints is kept.
-fn kept(
+/// Runs it to its end; `is_late` is asked each time that it is looked at, with the number of its process. What it prints is kept.
+///
+/// # Errors
+/// It cannot be started, or prints without an end; or `is_late` failed.
+pub fn observed(
     command: &Child,
     every: Duration,
     interrupt: &Interrupt,
-    mut is_late: impl FnMut(&Handle) -> io::Result<bool>,
+    mut is_late: impl FnMut(Option<u32>) -> io::Result<bool>,
 ) -> io::Result<Answer> {
     let kept = Kept::new()?;
     let running = kept.by(command)?.start()?;
     let ended = watched(&running, every, interrupt, || {
-        if kept.is_endless()? { Err(endless()) } else { is_late(&running) }
+        if kept.is_endless()? { Err(endless()) } else { is_late(running.pids().first().copied()) }
     })?;
     Ok(match ended {
         Answer::Exited(output) => Answer::Exited(kept.output(output.status)?),
@@ -209,31 +213,11 @@ fn written(mut file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A command that ended by itself, well or not.
-pub(crate) struct Timed {
-    /// How it ended, and what it printed.
-    pub(crate) output: Output,
-    /// From its start to its end.
-    pub(crate) seconds: f64,
-    /// The most memory that it held (`VmHWM`), in bytes; `None` where it was too fast to be seen, or /proc is not there.
-    pub(crate) peak: Option<u64>,
-}
-
-/// Runs it to its end, and times that. A request to stop is an error, and so is an hour.
-pub(crate) fn timed(command: &Child, interrupt: &Interrupt) -> anyhow::Result<Timed> {
-    const LOOK: Duration = Duration::from_millis(10);
-    let (begun, mut peak) = (Instant::now(), None);
-    let ended = kept(command, LOOK, interrupt, |running| {
-        // It only ever grows: the last look before the end tells all but what the last moment added.
-        peak = running.pids().first().and_then(|pid| high_water(*pid)).or(peak);
-        Ok(begun.elapsed() >= TIMED_LIMIT)
-    })?;
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok(Timed { output: exited(ended, TIMED_LIMIT)?, seconds, peak })
-}
-
 /// What came of a command that had so long; that it was ended is an error.
-pub(crate) fn exited(ended: Answer, limit: Duration) -> Result<Output, Error> {
+///
+/// # Errors
+/// It was late, or we were asked to stop.
+pub fn exited(ended: Answer, limit: Duration) -> Result<Output, Error> {
     match ended {
         Answer::Exited(output) => Ok(output),
         Answer::Stopped => Err(Error::new(Kind::Interrupted, "", "interrupted")),
@@ -246,15 +230,11 @@ pub(crate) fn late(limit: Duration) -> String {
     format!("it was not done within {}, and was ended", humantime::format_duration(limit))
 }
 
-/// The most memory that a living process held, in bytes (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
-fn high_water(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-}
-
 /// Runs it to its end, which has to come within `limit`, with our own output as its. `tick` is called several times a second meanwhile.
-pub(crate) fn to_end(
+///
+/// # Errors
+/// It cannot be started.
+pub fn to_end(
     command: &Child,
     limit: Duration,
     interrupt: &Interrupt,
@@ -273,7 +253,10 @@ pub(crate) fn to_end(
 
 /// Runs it to its end, which has to come within `limit`, and hands on each line of its output as it comes,
 /// whichever of the two it was written to.
-pub(crate) fn lines(
+///
+/// # Errors
+/// It cannot be started, or prints without an end.
+pub fn lines(
     command: &Child,
     limit: Duration,
     interrupt: &Interrupt,
@@ -364,8 +347,8 @@ mod tests {
         assert_eq!(within(&command, long, &never).map(drop).map_err(told).unwrap_err(), expected);
         let complaining = sh("exec yes >&2");
         assert_eq!(within(&complaining, long, &never).map(drop).map_err(told).unwrap_err(), expected);
-        let error = timed(&command, &never).map(drop).unwrap_err();
-        assert_eq!(error.to_string(), expected);
+        let ended = observed(&command, TICK, &never, |_| Ok(false));
+        assert_eq!(ended.map(drop).map_err(told).unwrap_err(), expected);
         let mut bytes = 0;
         let ended = lines(&command, long, &never, |line| bytes += line.len());
         assert_eq!(ended.map(drop).map_err(told).unwrap_err(), expected);
@@ -418,26 +401,6 @@ mod tests {
         assert_eq!(output.status.code(), None);
         interrupt.raise();
         assert!(matches!(within(&command, STOP_LIMIT, &interrupt), Ok(Answer::Stopped)));
-    }
-
-    #[test]
-    fn what_is_timed_tells_its_time_its_memory_and_what_it_printed() {
-        let script = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); sleep 0.1; echo ${#x}; exit 3";
-        let timed = timed(&sh(script), &Interrupt::default()).unwrap();
-        assert_eq!(
-            (timed.output.stdout.as_slice(), timed.output.status.code()),
-            (&b"30000000\n"[..], Some(3))
-        );
-        assert!((0.1..30.0).contains(&timed.seconds), "{}", timed.seconds);
-        assert!(timed.peak.unwrap() > 30_000_000, "{:?}", timed.peak);
-    }
-
-    #[test]
-    fn what_is_timed_is_stopped_on_request() {
-        let interrupt = Interrupt::default();
-        interrupt.raise();
-        let ended = timed(&sh("exec sleep 60"), &interrupt);
-        assert_eq!(ended.err().map(|error| error.to_string()).as_deref(), Some("interrupted"));
     }
 
     #[test]

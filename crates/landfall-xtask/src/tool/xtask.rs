@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use landfall_engine::Interrupt;
 
 use super::child::{Child, Program};
-use super::run::{self, Timed};
+use super::timed::{self, Timed};
 
 /// Brings a database to a schema as a person does, in the workspace `root`, and times that; stdout is its JSON document.
 pub(crate) fn migrate(
@@ -26,6 +26,6 @@ pub(crate) fn migrate(
         "--format".as_ref(),
         "json".as_ref(),
     ];
-    let timed = run::timed(&Child::new(Program::Xtask, binary, args).dir(root), interrupt);
+    let timed = timed::timed(&Child::new(Program::Xtask, binary, args).dir(root), interrupt);
     timed.with_context(|| format!("cannot run {}", binary.display()))
 }
