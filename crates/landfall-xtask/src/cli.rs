@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::bench;
 use crate::name::{self, Organization, Region, VolumeId};
 use crate::release::deploy::machine::APPROVAL;
 use crate::release::image;
@@ -12,7 +11,7 @@ use crate::release::pull::KEEP;
 use crate::release::rollback::Data;
 use crate::ui::Format;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Command, Subcommand, ValueEnum};
+use clap::{Args, Command, Subcommand};
 use landfall_engine::{Approval, PlannerChoice, ProofLevel};
 
 /// `cargo xtask`, without its commands.
@@ -177,27 +176,6 @@ Environment:
 Exit codes:
   0  everything is here, as far as could be looked
   1  something that is needed is not here, or could not be told
-  2  wrong usage or configuration";
-
-const BENCH_HELP: &str = "\
-Whole processes are timed, each on a fresh copy of the same file, in turns: what a boot does
-(`app migrate`), Atlas (`atlas schema apply`), and a limit that neither can go below. After every
-one its database is looked at: rows, values, and whether it is what was declared. The databases are
-made in cargo's target folder and go away again; a million rows take 0.3 GB, four times that while
-they are timed.
-
-Works:
-  no-drift          nothing to do, with 1, 60 and 500 tables; xtask-no-drift by `xtask migrate`
-  rewrite           TEXT to INTEGER, with three indexes and a child table; rewrite-full with
-                    LANDFALL_FAST_PATH=full
-  cp, count         no change at all: what the disk and SQLite allow
-
-Environment:
-  ATLAS   the Atlas binary [default: the one on PATH]
-
-Exit codes:
-  0  measured, however slow
-  1  failed, or interrupted; or a result was not what it has to be
   2  wrong usage or configuration";
 
 /// Migrate the local database, then build the app and serve it on http://127.0.0.1:8080
@@ -601,73 +579,6 @@ pub(crate) struct Doctor {
     pub(crate) format: Format,
 }
 
-/// Run all checks: format, lints, tests, documentation
-#[derive(Debug, Args)]
-pub(crate) struct Ci {
-    /// Fail, rather than skip, the tests that need this tool (repeatable)
-    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
-    pub(crate) require: Vec<Tool>,
-
-    /// Run what comes after a failure, too
-    #[arg(long)]
-    pub(crate) keep_going: bool,
-
-    /// Also tell what went well: every line of cargo, and the names of the tests
-    #[arg(long)]
-    pub(crate) verbose: bool,
-}
-
-/// Time changes of a schema: this engine, Atlas, and what the disk allows
-#[derive(Debug, Args)]
-#[command(after_help = BENCH_HELP)]
-pub(crate) struct Bench {
-    /// How many rows the changed table has, and its child (repeatable, or with commas between)
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = bench::ROWS,
-        value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) rows: Vec<u64>,
-
-    /// Only this work (repeatable, or with commas between)
-    #[arg(long, value_name = "WORK", value_delimiter = ',', value_parser = PossibleValuesParser::new(bench::works()))]
-    pub(crate) only: Vec<String>,
-
-    /// How often each is timed: medians are told
-    #[arg(long, value_name = "N", default_value_t = bench::RUNS, value_parser = at_least_one)]
-    pub(crate) runs: NonZeroUsize,
-
-    /// Also draw the times against the rows
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
-
-    /// Time this very binary and the app that lies beside it, instead of release builds
-    #[arg(long)]
-    pub(crate) no_build: bool,
-
-    /// What stdout carries: text for a person, or one JSON document
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
-}
-
-/// A tool, or something else of a machine, that some tests need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tool {
-    // The app beside xtask.
-    App,
-    Atlas,
-    // Schemas of real projects.
-    Corpus,
-    Docker,
-    // flyctl, and the simulator that it talks to.
-    Fly,
-    // The right to mount a small file system.
-    Mount,
-    // /proc/self/io, which tells what was read.
-    Proc,
-    // To be root.
-    Root,
-    Setpriv,
-    Sqlite3,
-}
-
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "a number from 1 on is wanted")
 }
@@ -680,15 +591,7 @@ pub(crate) fn wants_json(args: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use landfall_testkit::requires;
-
     use super::*;
-
-    #[test]
-    fn whatever_a_test_may_need_can_be_required() {
-        let known = Tool::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        assert_eq!(known.map(|value| value.get_name().to_owned()).collect::<Vec<_>>(), requires::TOOLS);
-    }
 
     #[test]
     fn json_is_seen_in_either_spelling() {

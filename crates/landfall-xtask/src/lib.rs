@@ -70,7 +70,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod bench;
 mod cli;
 mod command;
 mod environment;
@@ -84,7 +83,6 @@ mod project;
 mod release;
 mod signal;
 mod task;
-mod tested;
 pub mod text;
 pub mod tool;
 mod ui;
@@ -99,8 +97,3 @@ pub use self::project::Project;
 pub use self::task::Task;
 pub use self::ui::{Activity, Format, Ui};
 pub use self::xtask::Xtask;
-
-/// What `cargo xtask` does with its arguments.
-pub fn main() -> std::process::ExitCode {
-    Xtask::new().task::<cli::Ci>().task::<cli::Bench>().main()
-}

@@ -21,8 +21,8 @@ mod readme;
 mod report;
 mod rules;
 mod serving;
+mod sources;
 mod ten;
-
 mod terminal;
 mod unwritten;
 mod workflows;

@@ -3,29 +3,23 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/landfall-xtask");
+use crate::sources::{self, code, files, root};
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+/// What is behind `cargo xtask`: the library and our own commands.
+const OURS: [&str; 2] = ["crates/landfall-xtask/src", "xtask/src"];
+
+fn library(path: &str) -> PathBuf {
+    root().join(OURS[0]).join(path)
 }
 
-/// The sources below `src/` that hold one of these words outside their tests, but for those below `allowed`.
+/// The sources behind `cargo xtask` that hold one of these words outside their tests, but for those below `allowed`.
 fn offenders(words: &[&str], allowed: &str) -> Vec<PathBuf> {
-    let src = Path::new(ROOT).join("src");
-    let files = sources(&src).into_iter().filter(|file| !file.starts_with(src.join(allowed)));
-    files.filter(|file| words.iter().any(|word| code(file).contains(word))).collect()
-}
-
-/// Without tests and documentation, whatever others may use of it.
-fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    let code = text.split("mod tests {").next().unwrap().replace("pub fn ", "pub(crate) fn ");
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//!"))
-        .map(|line| format!("{line}\n"))
-        .collect()
+    let offends = |file: &PathBuf| words.iter().any(|word| code(file).contains(word));
+    let of = |src: PathBuf| {
+        let allowed = src.join(allowed);
+        files(&src).into_iter().filter(move |file| !file.starts_with(&allowed)).filter(offends).collect()
+    };
+    OURS.map(|src| -> Vec<PathBuf> { of(root().join(src)) }).concat()
 }
 
 #[test]
@@ -56,23 +50,20 @@ fn what_is_started_is_started_by_run_with_what_child_lists() {
         ".status()?",
         ".exec()",
     ];
-    let src = Path::new(ROOT).join("src/tool");
-    let starting: Vec<_> = sources(&src)
-        .into_iter()
-        .filter(|file| starts.iter().any(|word| code(file).contains(word)))
-        .collect();
-    assert_eq!(starting, [src.join("run.rs")]);
-    let listed: Vec<_> = sources(&src).into_iter().filter(|file| code(file).contains(".listed()")).collect();
-    assert_eq!(listed, [src.join("run.rs")]);
+    // Elsewhere such words are called on what is no process.
+    let mut starting = offenders(&starts, "tool/run.rs");
+    starting.retain(|file| file.components().any(|part| part.as_os_str() == "tool"));
+    assert_eq!(starting, [] as [PathBuf; 0]);
+    assert_eq!(offenders(&[".listed()"], "tool/run.rs"), [] as [PathBuf; 0]);
     // Each of them begins with the list.
-    let run = code(&src.join("run.rs"));
+    let run = code(&library("tool/run.rs"));
     assert_eq!(run.matches(".unchecked()").count(), run.matches(".listed()").count());
 }
 
 /// What it may take, and who asks to stop.
 #[test]
 fn whatever_runs_a_child_has_a_limit_and_hears_a_request_to_stop() {
-    let run = code(&Path::new(ROOT).join("src/tool/run.rs"));
+    let run = code(&library("tool/run.rs"));
     let functions = run.split("pub(crate) fn ").skip(1).map(|rest| rest.split("\n}\n").next().unwrap());
     let running: Vec<_> = functions.filter(|text| text.contains("command: &Child")).collect();
     let names: Vec<_> = running.iter().map(|text| text.split(['(', '<']).next().unwrap()).collect();
@@ -85,44 +76,42 @@ fn whatever_runs_a_child_has_a_limit_and_hears_a_request_to_stop() {
         );
     }
     // Only what serves has none.
-    assert_eq!(offenders(&["Duration::MAX"], "tool/app.rs"), [Path::new(ROOT).join("src/tool/fly.rs")]);
+    assert_eq!(offenders(&["Duration::MAX"], "tool/app.rs"), [library("tool/fly.rs")]);
 }
 
 #[test]
 fn only_xtask_calls_commands_and_no_command_calls_another() {
     let words = ["command::", "super::dev", "super::migrate", "Task::run", "from_arg_matches"];
-    let own = Path::new(ROOT).join("src/tool/outside.rs");
-    assert_eq!(offenders(&words, "xtask.rs"), [own], "a test that reads flags");
-    let commands = sources(&Path::new(ROOT).join("src/command"));
-    let tasks = |file: &&PathBuf| code(file).matches("impl Task for ").count() == 1;
-    let none: Vec<_> = commands.iter().filter(|file| !file.ends_with("mod.rs") && !tasks(file)).collect();
-    assert_eq!(none, [] as [&PathBuf; 0]);
+    assert_eq!(offenders(&words, "xtask.rs"), [library("tool/outside.rs")], "a test that reads flags");
+    let is_one = |file: &&PathBuf| code(file).matches("impl Task for ").count() == 1;
+    let commands = files(&library("command"));
+    let not_one: Vec<_> = commands.iter().filter(|file| !file.ends_with("mod.rs") && !is_one(file)).collect();
+    assert_eq!(not_one, [] as [&PathBuf; 0]);
 }
 
 #[test]
 fn only_cli_has_flags() {
-    assert_eq!(
-        offenders(&["#[arg(", "#[command(", "env::args"], "cli.rs"),
-        [Path::new(ROOT).join("src/xtask.rs")]
-    );
+    assert_eq!(offenders(&["#[arg(", "#[command(", "env::args"], "cli.rs"), [library("xtask.rs")]);
 }
 
 #[test]
 fn the_app_is_never_linked() {
-    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
-    assert!(!manifest.lines().any(|line| line.starts_with("app")), "{manifest}");
+    for src in OURS {
+        let manifest = fs::read_to_string(root().join(src).with_file_name("Cargo.toml")).unwrap();
+        assert!(!manifest.lines().any(|line| line.starts_with("app")), "{manifest}");
+    }
 }
 
 #[test]
 fn deploy_and_rollback_share_shipping_and_know_nothing_of_each_other() {
-    let release = Path::new(ROOT).join("src/release");
+    let release = library("release");
     for (folder, other) in [
         ("deploy", "rollback::"),
         ("rollback", "deploy::"),
         ("shipping", "deploy::"),
         ("shipping", "rollback::"),
     ] {
-        let files = sources(&release.join(folder)).into_iter();
+        let files = files(&release.join(folder)).into_iter();
         let knowing: Vec<_> = files.filter(|file| code(file).contains(other)).collect();
         assert_eq!(knowing, [] as [PathBuf; 0], "{other}");
     }
@@ -139,10 +128,7 @@ fn what_was_changed_is_put_in_words_in_one_place() {
         "; nothing was ",
         "and nothing was ",
     ];
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let all = ["app/src", "crates/landfall-engine/src", "crates/landfall-xtask/src"]
-        .map(|folder| sources(&root.join(folder)))
-        .concat();
+    let all: Vec<_> = sources::crates().iter().flat_map(|src| files(src)).collect();
     let is_telling = |file: &PathBuf| {
         let code = code(file);
         let lines: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -151,7 +137,7 @@ fn what_was_changed_is_put_in_words_in_one_place() {
         forms.iter().any(|form| text.contains(form))
     };
     let telling = all.iter().filter(|file| is_telling(file));
-    let mut telling: Vec<_> = telling.map(|file| file.strip_prefix(root).unwrap()).collect();
+    let mut telling: Vec<_> = telling.map(|file| file.strip_prefix(root()).unwrap()).collect();
     telling.sort();
     let expected =
         ["crates/landfall-engine/src/changed.rs", "crates/landfall-xtask/src/cli.rs"].map(Path::new);
@@ -189,13 +175,15 @@ fn no_text_of_others_gets_into_tool_but_as_a_name() {
         ("git/origin.rs", "ambiguous", "makes a sentence"),
         ("run.rs", "too_much", "makes an error"),
     ];
-    let tool = Path::new(ROOT).join("src/tool");
+    let tools = OURS.map(|src| root().join(src).join("tool"));
     let mut found = Vec::new();
-    for file in sources(&tool)
-        .into_iter()
+    for file in tools
+        .iter()
+        .flat_map(|tool| files(tool))
         .filter(|file| !file.ends_with("outside.rs") && !file.ends_with("sandbox.rs"))
     {
-        let (code, name) = (code(&file), file.strip_prefix(&tool).unwrap().display().to_string());
+        let name = tools.iter().find_map(|tool| file.strip_prefix(tool).ok()).unwrap().display().to_string();
+        let code = code(&file);
         let functions = code.split("pub(crate) fn ").skip(1);
         let signatures = functions.map(|rest| rest.split(['{', ';']).next().unwrap());
         let taken =

@@ -1,7 +1,5 @@
 //! One file a command. No command calls another.
 
-pub(crate) mod bench;
-pub(crate) mod ci;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod doctor;

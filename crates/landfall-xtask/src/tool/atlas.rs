@@ -4,12 +4,11 @@ use std::env::{self, consts};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{self, Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use landfall_engine::Interrupt;
 
 use super::child::{Child, Program};
 use super::run::{self, Reply};
-use super::timed::{self, Timed};
 use crate::error::Error;
 
 /// The version that is in the image, and got where the configuration names none.
@@ -52,14 +51,6 @@ fn is_program(file: &Path) -> bool {
 /// A request to stop.
 pub fn version(file: &Path, interrupt: &Interrupt) -> Result<Reply> {
     Ok(run::question(&child(file, ["version"]), interrupt)?.map(|text| number(&text).to_owned()))
-}
-
-/// Brings a database to a schema by Atlas alone, with foreign keys checked as here, and times that.
-pub(crate) fn apply(file: &Path, db: &Path, schema: &Path, interrupt: &Interrupt) -> Result<Timed> {
-    let (url, to) = (format!("sqlite://{}?_fk=1", db.display()), format!("file://{}", schema.display()));
-    let dev = "sqlite://dev?mode=memory";
-    let args = ["schema", "apply", "--url", &url, "--to", &to, "--dev-url", dev, "--auto-approve"];
-    timed::timed(&child(file, args), interrupt).with_context(|| format!("cannot run {}", file.display()))
 }
 
 /// This binary with these arguments. Without the two variables it asks its maker for news.

@@ -10,5 +10,3 @@ pub(crate) mod git;
 #[cfg(test)]
 mod outside;
 pub mod run;
-pub(crate) mod timed;
-pub(crate) mod xtask;

@@ -11,13 +11,12 @@ use landfall_engine::{Approval, Interrupt, Settings};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::app::Change;
 use super::child::Program;
 use super::child::recorded;
 use super::docker::{self, Container};
 use super::fly::release::{NewVolume, Shipment};
 use super::fly::{CommandThere, Fly, Guest, Machine, NewMachine, Snapshot, Volume};
-use super::{app, atlas, cargo, git, xtask};
+use super::{app, atlas, cargo, git};
 use crate::cli;
 use crate::fly_toml::FlyToml;
 use crate::local::Local;
@@ -368,13 +367,6 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     call("cargo build", &|| drop(cargo::build(Path::new("/"), package, package, &never)));
     call("cargo build_release", &|| drop(cargo::build_release(Path::new("/"), [package, package], &never)));
     call("atlas version", &|| drop(atlas::version(here, &never)));
-    call("atlas apply", &|| drop(atlas::apply(here, here, here, &never)));
-    call("xtask migrate", &|| drop(xtask::migrate(here, Path::new("/"), here, here, &never)));
-    let change = Change { db: here, schema: here, atlas: None, fast_path: "off" };
-    call("app migrate", &|| drop(app::migrate(here, &change, &never)));
-    call("app migrate_in_words", &|| drop(app::migrate_in_words(here, &change, &never)));
-    call("app last_change", &|| drop(app::last_change(here, &change, &never)));
-    call("app help", &|| drop(app::help(here, &never)));
     let local = Local {
         db: PathBuf::from("/nowhere/db"),
         schema: PathBuf::from("/nowhere/schema.sql"),
@@ -524,7 +516,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
         "git ambiguous",
     ];
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tool");
-    let files = ["fly.rs", "fly/release.rs", "docker.rs", "cargo.rs", "atlas.rs", "app.rs", "xtask.rs"];
+    let files = ["fly.rs", "fly/release.rs", "docker.rs", "cargo.rs", "atlas.rs", "app.rs"];
     let git = ["git/ask.rs", "git/object.rs", "git/origin.rs", "git/repository.rs"];
     let mut found = BTreeSet::new();
     for file in files.iter().chain(&git) {
@@ -538,7 +530,7 @@ fn every_function_that_starts_a_program_is_looked_at() {
     found.retain(|name| !quiet.contains(&name.as_str()));
     assert_eq!(found, driven);
     // And there is no other file that could start any.
-    let known = ["child.rs", "run.rs", "timed.rs", "mod.rs", "outside.rs"];
+    let known = ["child.rs", "run.rs", "mod.rs", "outside.rs"];
     for entry in fs::read_dir(&tool).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_known = files.contains(&name.as_str())

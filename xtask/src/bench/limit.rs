@@ -84,7 +84,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use landfall_engine::Interrupt;
+    use landfall_xtask::Interrupt;
 
     use super::*;
     use crate::bench::data;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use landfall_xtask::text;
+
 use super::format::{digits, scale, seconds};
 use super::line::{Line, Measured, Parts, Times};
 use super::work::On;
-use crate::text;
 
 /// The space between two columns.
 const GAP: &str = "  ";

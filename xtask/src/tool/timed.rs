@@ -5,10 +5,9 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use landfall_engine::Interrupt;
-
-use super::child::Child;
-use super::run;
+use landfall_xtask::Interrupt;
+use landfall_xtask::tool::child::Child;
+use landfall_xtask::tool::run;
 
 /// How long a change may take that is timed.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -46,7 +45,7 @@ fn high_water(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::child::Program;
+    use landfall_xtask::tool::child::Program;
 
     fn sh(script: &str) -> Child {
         Child::new(Program::Atlas, "sh", ["-c", script])

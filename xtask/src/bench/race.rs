@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use landfall_engine::{Declared, Interrupt, Outcome, Part, Report, Settings, TableRows};
+use landfall_xtask::{Error, Kind, Project, Ui, text};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,13 +18,9 @@ use super::limit;
 use super::line::{Lap, Laps, Line};
 use super::table;
 use super::work::{On, Ours, Work};
-use crate::error::{Error, Kind};
-use crate::project::Project;
-use crate::text;
 use crate::tool::app::{self, Change};
 use crate::tool::timed::Timed;
 use crate::tool::{atlas, xtask};
-use crate::ui::Ui;
 
 /// A copy, its log, the copy that a boot makes, and what is sorted: as many times the database.
 const ROOM: u64 = 4;

@@ -1,8 +1,9 @@
 //! The works: from which schema to which, and what has to be true of every row afterwards.
 
+use landfall_xtask::text;
+
 use super::data;
 use super::limit::Limit;
-use crate::text;
 
 /// What a size counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

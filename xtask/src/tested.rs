@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::plain;
+use landfall_xtask::plain;
 
 /// What cargo begins a line with that only says that it goes on.
 const PROGRESS: [&str; 16] = [

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use landfall_engine::Interrupt;
+use landfall_xtask::Interrupt;
+use landfall_xtask::tool::child::{Child, Program};
 
-use super::child::{Child, Program};
 use super::timed::{self, Timed};
 
 /// Brings a database to a schema as a person does, in the workspace `root`, and times that; stdout is its JSON document.

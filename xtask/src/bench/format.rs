@@ -1,6 +1,6 @@
 //! Numbers as they are read.
 
-use crate::text;
+use landfall_xtask::text;
 
 /// Three digits that count: `0.85 ms`, `4.21 ms`, `123 ms`, `1.71 s`.
 pub(super) fn seconds(seconds: f64) -> String {

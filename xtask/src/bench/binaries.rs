@@ -5,14 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use landfall_engine::Interrupt;
+use landfall_xtask::tool::run::Reply;
+use landfall_xtask::tool::{atlas, cargo};
+use landfall_xtask::{CrateName, Interrupt, Project, Ui};
 use tempfile::TempDir;
-
-use crate::name::CrateName;
-use crate::project::Project;
-use crate::tool::run::Reply;
-use crate::tool::{atlas, cargo};
-use crate::ui::Ui;
 
 /// The binaries that are timed.
 pub(super) struct Binaries {
@@ -28,7 +24,7 @@ impl Binaries {
     pub(super) fn find(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> Result<Self> {
         let own = env::current_exe().context("cannot tell where this binary is")?;
         let app = project.app_binary()?;
-        let xtask = CrateName::parse("xtask").context("this binary has no name of cargo's")?;
+        let xtask = CrateName::parse(env!("CARGO_BIN_NAME")).context("this binary has no name of cargo's")?;
         let (app, xtask) = if builds {
             ui.status("Building", format!("{app} and {xtask} as they are shipped"));
             cargo::build_release(&project.root, [&app, &xtask], interrupt)?.into()

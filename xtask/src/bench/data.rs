@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use landfall_engine::Interrupt;
+use landfall_xtask::Interrupt;
 use rusqlite::Connection;
 
 /// Some 150 bytes a row with an INTEGER PRIMARY KEY, text, integers and reals, three indexes; a child that goes with its parent.

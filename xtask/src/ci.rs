@@ -8,17 +8,12 @@ use std::{fs, io, mem, slice};
 
 use anyhow::Result;
 use clap::ValueEnum as _;
-use landfall_engine::Interrupt;
+use landfall_xtask::tool::{atlas, cargo, docker, fly};
+use landfall_xtask::{Error, Interrupt, Kind, Project, Task, Ui, text};
 use xshell::Shell;
 
 use crate::cli;
-use crate::error::{Error, Kind};
-use crate::project::Project;
-use crate::task::Task;
 use crate::tested::{Output, Tests};
-use crate::text;
-use crate::tool::{atlas, cargo, docker, fly};
-use crate::ui::Ui;
 
 /// What is run, in this order.
 const STAGES: [(&str, &[&str]); 4] = [
