@@ -105,7 +105,7 @@ fn count(number: u64, what: &str) -> String {
 mod tests {
     use insta::assert_snapshot;
     use landfall_engine::{
-        ApprovedBy, Cost, CostClass, HazardName, Planner, Prediction, Proposal, Step, StepKind,
+        ApprovedBy, Cost, CostClass, HazardName, Operation, Planner, Prediction, Proposal, Step,
     };
 
     use super::*;
@@ -117,13 +117,16 @@ mod tests {
 
     fn plan() -> Plan {
         let cost = Cost { class: CostClass::Rewrite, rows: 1 };
-        let step = |sql: &str| Step::new(StepKind::Alter, "t", sql.to_owned(), cost);
+        let (table, column) = ("t".to_owned(), "a".to_owned());
+        let alter = Operation::DropColumn { table: table.clone(), column };
+        let drop = Operation::DropIndex { index: "i".to_owned(), table };
+        let step = |operation, sql: &str| Step::new(operation, sql.to_owned(), cost);
         Plan {
             planner: Planner::Builtin,
             fingerprint: String::new(),
             cost,
             prediction: Prediction { seconds: 2.0, low: 1.0, high: 4.0 },
-            steps: vec![step("ALTER TABLE t\n  DROP COLUMN a"), step("DROP INDEX i")],
+            steps: vec![step(alter, "ALTER TABLE t\n  DROP COLUMN a"), step(drop, "DROP INDEX i")],
             hazards: vec![
                 hazard(HazardName::DropsColumn, "t.a", None),
                 hazard(HazardName::DropsTable, "u", Some(ApprovedBy::Schema)),

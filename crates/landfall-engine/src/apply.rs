@@ -15,7 +15,8 @@ use crate::hazard::{Hazard, HazardName};
 use crate::hazards::{self, Context};
 use crate::memory;
 use crate::open::{self, explain, fails_on_a_row, locked, patiently};
-use crate::plan::{CostClass, Plan, Step, StepKind};
+use crate::operation::StepKind;
+use crate::plan::{CostClass, Plan, Step};
 use crate::reader::Reader;
 use crate::report::{Disk, Evidence, Timing};
 use crate::schema;
@@ -185,8 +186,7 @@ impl Apply<'_, '_> {
         if all * TIMES <= free {
             return Ok(all * TIMES);
         }
-        let mut names: Vec<_> =
-            self.plan.steps.iter().filter(|s| takes_room(s)).map(|s| s.table.as_str()).collect();
+        let mut names: Vec<_> = self.plan.steps.iter().filter(|s| takes_room(s)).map(|s| s.table()).collect();
         names.extend(self.execution.fills.iter().flat_map(|(fill, _)| &fill.reads).map(String::as_str));
         names.sort_unstable();
         names.dedup();
@@ -331,7 +331,7 @@ impl Apply<'_, '_> {
 
 /// Whether a step writes or sorts rows: an edit, a check and most of ALTER TABLE only read them.
 fn takes_room(step: &Step) -> bool {
-    let only_reads = matches!(step.kind, StepKind::Alter | StepKind::Check | StepKind::Edit);
+    let only_reads = matches!(step.kind(), StepKind::Alter | StepKind::Check | StepKind::Edit);
     let sorts = step.cost.class > CostClass::Constant && !only_reads;
     step.cost.rows > 0 && (step.cost.class == CostClass::Rewrite || sorts)
 }

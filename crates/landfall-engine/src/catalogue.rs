@@ -6,7 +6,8 @@
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::plan::{Step, StepKind};
+use crate::operation::StepKind;
+use crate::plan::Step;
 
 /// Lets edits through while steps are edits, and makes SQLite read the schema anew behind the last of them: edits that belong
 /// together may leave it unreadable in between.
@@ -18,7 +19,7 @@ pub(crate) struct Catalogue {
 impl Catalogue {
     /// To be called before each step.
     pub(crate) fn before(&mut self, conn: &Connection, step: &Step) -> rusqlite::Result<()> {
-        match (step.kind == StepKind::Edit, self.writable) {
+        match (step.kind() == StepKind::Edit, self.writable) {
             (true, false) => self.open(conn),
             (false, true) => self.close(conn),
             _ => Ok(()),

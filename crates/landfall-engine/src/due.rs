@@ -13,7 +13,8 @@ use crate::declared::Declared;
 use crate::declared::row::DeclaredRow;
 use crate::hazard::{Hazard, HazardName};
 use crate::object::written;
-use crate::plan::{Cost, CostClass, Step, StepKind, plural};
+use crate::operation::Operation;
+use crate::plan::{Cost, CostClass, Step, plural};
 use crate::report::{Difference, DifferenceKind};
 use crate::schema::{Schema, Table};
 use crate::token::{fold, quote};
@@ -182,7 +183,7 @@ impl<'d> Due<'d> {
                 let name = quote(&index.name);
                 let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
                 let cost = Cost { class: CostClass::Rewrite, rows: 0 };
-                steps.push(Step::new(StepKind::Rebuild, &index.name, sql, cost));
+                steps.push(Step::new(Operation::FillIndex { table: index.name.clone() }, sql, cost));
             }
         }
         steps
@@ -229,7 +230,7 @@ fn insert(rows: &[&DeclaredRow]) -> Option<Step> {
         columns.join(", "),
         values.collect::<Vec<_>>().join(", ")
     );
-    Some(row_step(StepKind::Insert, &first.table, sql, rows.len() as u64))
+    Some(row_step(Operation::InsertRows { table: first.table.clone() }, sql, rows.len() as u64))
 }
 
 fn update(changed: &Changed<'_>) -> Option<Step> {
@@ -244,11 +245,11 @@ fn update(changed: &Changed<'_>) -> Option<Step> {
         set?.join(", "),
         found?.join(" AND ")
     );
-    Some(row_step(StepKind::Update, &row.table, sql, 1))
+    Some(row_step(Operation::UpdateRows { table: row.table.clone() }, sql, 1))
 }
 
-fn row_step(kind: StepKind, table: &str, sql: String, rows: u64) -> Step {
-    Step::new(kind, table, sql, Cost { class: CostClass::Constant, rows })
+fn row_step(operation: Operation, sql: String, rows: u64) -> Step {
+    Step::new(operation, sql, Cost { class: CostClass::Constant, rows })
 }
 
 impl Reading<'_> {

@@ -8,7 +8,8 @@ use crate::carry::{Carry, Rowid, Source, TableCarry};
 use crate::checksum::{Checksum, Column, Seen};
 use crate::declared::Declared;
 use crate::default::Defaults;
-use crate::plan::{CostClass, Step, StepKind};
+use crate::operation::{Operation, StepKind};
+use crate::plan::{CostClass, Step};
 use crate::replica;
 use crate::sample::Sample;
 use crate::schema::{Schema, Table};
@@ -47,10 +48,10 @@ pub(crate) fn watched<'c>(
     declared: &Schema,
     level: ProofLevel,
 ) -> Vec<Watched<'c>> {
-    let touched: BTreeSet<String> = steps.iter().map(|s| fold(&s.table)).collect();
+    let touched: BTreeSet<String> = steps.iter().map(|s| fold(s.table())).collect();
     let is_virtual = |name: &str| live.virtual_table(name).or(declared.virtual_table(name)).is_some();
-    let writes = |step: &&Step| writes_rows(step) || is_virtual(&step.table);
-    let written: BTreeSet<String> = steps.iter().filter(writes).map(|s| fold(&s.table)).collect();
+    let writes = |step: &&Step| writes_rows(step) || is_virtual(step.table());
+    let written: BTreeSet<String> = steps.iter().filter(writes).map(|s| fold(s.table())).collect();
     let everything = level == ProofLevel::Content;
     let beside = tied(if everything { &touched } else { &written }, carry, live, declared);
     let look = |table: &TableCarry| {
@@ -70,21 +71,21 @@ pub(crate) fn watched<'c>(
 /// The live tables that steps say they write rows of, by folded name. What a module does with a virtual table nobody knows.
 pub(crate) fn written(steps: &[Step], carry: &Carry, live: &Schema) -> BTreeSet<String> {
     let live_name =
-        |step: &Step| carry.table_to(&step.table).map_or(fold(&step.table), |table| fold(&table.from));
+        |step: &Step| carry.table_to(step.table()).map_or(fold(step.table()), |table| fold(&table.from));
     let names = steps.iter().map(|step| (step, live_name(step)));
     let writes = |(step, name): &(&Step, String)| writes_rows(step) || live.virtual_table(name).is_some();
-    names.filter(writes).flat_map(|(step, name)| [fold(&step.table), name]).collect()
+    names.filter(writes).flat_map(|(step, name)| [fold(step.table()), name]).collect()
 }
 
 /// Whether a step writes rows of its table, or could by mistake: ALTER TABLE, an edit and CREATE leave them where they are.
 pub(crate) fn writes_rows(step: &Step) -> bool {
-    match step.kind {
+    match step.kind() {
         StepKind::Rebuild | StepKind::Insert | StepKind::Update | StepKind::Metadata => true,
         StepKind::Create | StepKind::Alter | StepKind::Edit | StepKind::Check => {
             step.cost.class == CostClass::Rewrite
         }
         // Atlas drops a table that it has copied; of ours only what hangs on a table is dropped while it stays.
-        StepKind::Drop => step.sql.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("DROP TABLE")),
+        StepKind::Drop => matches!(step.operation, Operation::DropTable { .. }),
     }
 }
 

@@ -16,7 +16,6 @@ use rusqlite::{Connection, ffi};
 use crate::answer::or_one_of;
 use crate::carry::{self, Carry, TableCarry};
 use crate::catalogue::Catalogue;
-use crate::ddl;
 use crate::declared::Declared;
 use crate::difference::{compare, same_index};
 use crate::due::Due;
@@ -27,13 +26,14 @@ use crate::hazard::Hazard;
 use crate::inventory::{Inventory, Terms};
 use crate::memory;
 use crate::observer::Observer;
+use crate::operation::StepKind;
 use crate::orphans::{self, Orphans, Reference};
-use crate::plan::{Step, StepKind, plural};
+use crate::plan::{Step, plural};
 use crate::report::Evidence;
 use crate::schema::{self, Schema, VirtualTable};
 use crate::settings::{ProofLevel, Settings};
 use crate::stand_in;
-use crate::token::{fold, quote, tokenize};
+use crate::token::{fold, quote};
 use crate::tuning;
 use crate::value::Value;
 use crate::virtual_table::Content;
@@ -157,7 +157,7 @@ impl Execution<'_> {
             let failed = |error| failed(step, error);
             catalogue.before(conn, step).map_err(failed)?;
             let changes = conn.total_changes();
-            let done = if step.kind == StepKind::Check {
+            let done = if step.kind() == StepKind::Check {
                 observer.guarded(|| find_none(conn, step))
             } else {
                 let run = |conn: &mut Connection| observer.guarded(|| execute(conn, step, watch));
@@ -176,7 +176,7 @@ impl Execution<'_> {
 
     /// The b-tree that edits wrote to.
     fn check_catalogue(&self, conn: &Connection) -> Result<(), Failure> {
-        if self.steps.iter().all(|step| step.kind != StepKind::Edit) {
+        if self.steps.iter().all(|step| step.kind() != StepKind::Edit) {
             return Ok(());
         }
         let found: String =
@@ -297,20 +297,21 @@ impl Execution<'_> {
         self.watched
             .iter()
             .any(|w| w.table.from.eq_ignore_ascii_case(name) || w.table.to.eq_ignore_ascii_case(name))
-            || self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(name))
+            || self.steps.iter().any(|s| s.table().eq_ignore_ascii_case(name))
     }
 
     /// Whether a step writes rows of the table, or makes it.
     fn writes(&self, name: &str) -> bool {
         let is_its = |step: &&Step| {
-            let carry = self.carry.table_to(&step.table);
-            step.table.eq_ignore_ascii_case(name) || carry.is_some_and(|c| c.from.eq_ignore_ascii_case(name))
+            let carry = self.carry.table_to(step.table());
+            step.table().eq_ignore_ascii_case(name)
+                || carry.is_some_and(|c| c.from.eq_ignore_ascii_case(name))
         };
         self.steps
             .iter()
             .chain(&self.row_steps)
             .filter(is_its)
-            .any(|step| evidence::writes_rows(step) || step.kind == StepKind::Create)
+            .any(|step| evidence::writes_rows(step) || step.kind() == StepKind::Create)
     }
 
     fn compare_orphans(
@@ -379,7 +380,7 @@ impl Execution<'_> {
         let declared = &self.declared.schema;
         let after = self.sound_indexes(conn, declared)?;
         let made =
-            |table: &VirtualTable| self.steps.iter().any(|s| s.table.eq_ignore_ascii_case(&table.name));
+            |table: &VirtualTable| self.steps.iter().any(|s| s.table().eq_ignore_ascii_case(&table.name));
         let broken = declared.virtual_tables.iter().find(|table| {
             let must = before.contains(&fold(&table.name)) || made(table);
             table.is_fts5()
@@ -435,12 +436,11 @@ fn execute(conn: &mut Connection, step: &Step, watch: &mut dyn Watch) -> rusqlit
 /// A step that does what no plan may, which was not done.
 fn not_allowed(step: &Step, what: &str) -> Failure {
     let clause = format!("would {what}, which no plan may, in `{}`", step.sql);
-    Failure::Evidence { object: step.table.clone(), clause }
+    Failure::Evidence { object: step.table().to_owned(), clause }
 }
 
 fn failed(step: &Step, error: rusqlite::Error) -> Failure {
-    let tokens = tokenize(&step.sql).unwrap_or_default();
-    let object = ddl::head(&tokens).map_or_else(|| step.table.clone(), |head| head.name);
+    let object = step.operation.object().to_owned();
     Failure::Statement { object, sql: step.sql.clone(), error }
 }
 
@@ -449,14 +449,14 @@ fn find_none(conn: &Connection, step: &Step) -> Result<(), Failure> {
     let failed = |error| failed(step, error);
     let mut statement = conn.prepare(&step.sql).map_err(failed)?;
     match statement.exists([]).map_err(failed)? {
-        true => Err(Failure::Found { object: step.table.clone(), sql: step.sql.clone() }),
+        true => Err(Failure::Found { object: step.table().to_owned(), sql: step.sql.clone() }),
         false => Ok(()),
     }
 }
 
 /// An edit writes one row, of the schema; ALTER TABLE none that SQLite counts.
 fn compare_changes(step: &Step, changed: u64) -> Result<(), Failure> {
-    let allowed = match step.kind {
+    let allowed = match step.kind() {
         StepKind::Edit => 1,
         StepKind::Alter | StepKind::Check => 0,
         _ => return Ok(()),
@@ -465,7 +465,7 @@ fn compare_changes(step: &Step, changed: u64) -> Result<(), Failure> {
         return Ok(());
     }
     let clause = format!("would write {} where {allowed} had to be, in `{}`", plural(changed), step.sql);
-    Err(Failure::Evidence { object: step.table.clone(), clause })
+    Err(Failure::Evidence { object: step.table().to_owned(), clause })
 }
 
 fn interrupted() -> rusqlite::Error {
@@ -486,7 +486,7 @@ fn execute_with_progress(conn: &mut Connection, step: &Step, watch: &mut dyn Wat
                 std::thread::park_timeout(TICK);
                 let so_far = rows.load(Ordering::Relaxed);
                 if so_far > 0 && !done.load(Ordering::Acquire) {
-                    watch.event(&Event::Rows { table: &step.table, done: so_far, total: step.cost.rows });
+                    watch.event(&Event::Rows { table: step.table(), done: so_far, total: step.cost.rows });
                 }
             }
         });
@@ -543,14 +543,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::operation::Operation;
     use crate::plan::Cost;
 
     const TABLE: &str = "CREATE TABLE t (a INTEGER NOT NULL)";
     const EDITED: &str = "UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a INTEGER)' WHERE name = 't'";
 
     /// What becomes of steps on a table of two rows, which are to bring it to the same without NOT NULL.
-    fn done(conn: &mut Connection, steps: &[(StepKind, &str)]) -> Result<Vec<Evidence>, Failure> {
-        let step = |(kind, sql): &(StepKind, &str)| Step::new(*kind, "t", (*sql).to_owned(), Cost::default());
+    fn done(conn: &mut Connection, steps: &[(Operation, &str)]) -> Result<Vec<Evidence>, Failure> {
+        let step = |(operation, sql): &(Operation, &str)| {
+            Step::new(operation.clone(), (*sql).to_owned(), Cost::default())
+        };
         let steps: Vec<_> = steps.iter().map(step).collect();
         let settings = Settings::default();
         let new = "CREATE TABLE t (a INTEGER)";
@@ -578,6 +581,14 @@ mod tests {
         execution.run(conn, &mut ())
     }
 
+    fn edit() -> Operation {
+        Operation::EditCatalogue { table: "t".to_owned() }
+    }
+
+    fn alter() -> Operation {
+        Operation::AlterConstraint { table: "t".to_owned() }
+    }
+
     fn two_rows() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(&format!("{TABLE}; INSERT INTO t VALUES (1), (2); CREATE TABLE other (a)"))
@@ -594,22 +605,22 @@ mod tests {
 
     #[test]
     fn an_edit_writes_one_row_of_the_schema_and_none_of_a_table() {
-        assert!(done(&mut two_rows(), &[(StepKind::Edit, EDITED)]).is_ok());
+        assert!(done(&mut two_rows(), &[(edit(), EDITED)]).is_ok());
         let both = "UPDATE sqlite_schema SET sql = sql";
-        let found = clause(done(&mut two_rows(), &[(StepKind::Edit, both)]));
+        let found = clause(done(&mut two_rows(), &[(edit(), both)]));
         assert_eq!(found, format!("would write 2 rows where 1 had to be, in `{both}`"));
         let none = "UPDATE sqlite_schema SET sql = sql WHERE name = 'T'";
-        let found = clause(done(&mut two_rows(), &[(StepKind::Edit, none)]));
+        let found = clause(done(&mut two_rows(), &[(edit(), none)]));
         assert_eq!(found, format!("would write 0 rows where 1 had to be, in `{none}`"));
         let rows = "UPDATE t SET a = a + 1";
-        let found = clause(done(&mut two_rows(), &[(StepKind::Alter, rows), (StepKind::Edit, EDITED)]));
+        let found = clause(done(&mut two_rows(), &[(alter(), rows), (edit(), EDITED)]));
         assert_eq!(found, format!("would write 2 rows where 0 had to be, in `{rows}`"));
     }
 
     #[test]
     fn a_check_that_finds_a_row_ends_it() {
-        let check = (StepKind::Check, "SELECT 1 FROM t WHERE a = 2");
-        let found = done(&mut two_rows(), &[check, (StepKind::Edit, EDITED)]).unwrap_err();
+        let check = (Operation::Check { table: "t".to_owned() }, "SELECT 1 FROM t WHERE a = 2");
+        let found = done(&mut two_rows(), &[check, (edit(), EDITED)]).unwrap_err();
         assert!(matches!(found, Failure::Found { .. }), "{found:?}");
     }
 
@@ -628,11 +639,11 @@ mod tests {
         // Bytes of that page which belong to nothing, as its header counts them.
         bytes[(page - 1) * 4096 + 7] += 5;
         std::fs::write(&file, bytes).unwrap();
-        let found = clause(done(&mut open(), &[(StepKind::Edit, EDITED)]));
+        let found = clause(done(&mut open(), &[(edit(), EDITED)]));
         assert!(found.starts_with("would damage the schema: "), "{found}");
         // No edit, no look: what was there before is not this plan's.
-        let alter = "ALTER TABLE t ALTER COLUMN a DROP NOT NULL";
-        assert!(done(&mut open(), &[(StepKind::Alter, alter)]).is_ok());
+        let sql = "ALTER TABLE t ALTER COLUMN a DROP NOT NULL";
+        assert!(done(&mut open(), &[(alter(), sql)]).is_ok());
     }
 
     #[test]

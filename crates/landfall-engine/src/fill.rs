@@ -14,7 +14,8 @@ use crate::directive::{Action, Directive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expansion::Views;
 use crate::object::written;
-use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::operation::Operation;
+use crate::plan::{Cost, CostClass, Step};
 use crate::replica;
 use crate::schema::{self, Schema, Table};
 use crate::settings::Settings;
@@ -54,13 +55,13 @@ impl Fill {
 
     /// Makes the table, and fills it with so many rows.
     pub(crate) fn steps(&self, rows: u64) -> [Step; 2] {
-        let step = |kind, sql, cost| Step::new(kind, &self.table, sql, cost);
+        let table = self.table.clone();
         let columns: Vec<_> = self.columns.iter().map(|column| quote(column)).collect();
         let insert =
             format!("INSERT OR ABORT INTO {} ({}) {}", quote(&self.table), columns.join(", "), self.select);
         [
-            step(StepKind::Create, self.create.clone(), Cost::default()),
-            step(StepKind::Insert, insert, Cost { class: CostClass::Rewrite, rows }),
+            Step::new(Operation::CreateTable { table: table.clone() }, self.create.clone(), Cost::default()),
+            Step::new(Operation::InsertRows { table }, insert, Cost { class: CostClass::Rewrite, rows }),
         ]
     }
 }

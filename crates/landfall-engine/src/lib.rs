@@ -71,6 +71,7 @@ mod near;
 mod object;
 mod observer;
 mod open;
+mod operation;
 mod opinion;
 mod orphans;
 mod plan;
@@ -114,8 +115,9 @@ pub use interrupt::Interrupt;
 pub use migrate::{make, migrate, migrate_by};
 pub use object::{names, written};
 pub use open::{Room, make_sure_of_room, room};
+pub use operation::{Operation, StepKind};
 pub use opinion::{Opinion, opinion};
-pub use plan::{Cost, CostClass, Plan, Planner, Prediction, Proposal, Step, StepKind, Verdict};
+pub use plan::{Cost, CostClass, Plan, Planner, Prediction, Proposal, Step, Verdict};
 pub use prepare::{Prepared, check, fit, prepare};
 pub use report::{Difference, DifferenceKind, Disk, Evidence, IdleDirective, Outcome, Part, Report, Timing};
 /// The version of the SQLite that is compiled in, the only one that counts.

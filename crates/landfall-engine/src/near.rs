@@ -8,6 +8,7 @@ use crate::declared::Declared;
 use crate::difference::{same_index, same_table};
 use crate::evidence::tied;
 use crate::execute::Execution;
+use crate::plan::Step;
 use crate::schema::{Index, Schema, VirtualTable};
 use crate::settings::ColumnOrder;
 use crate::token::{fold, tokenize};
@@ -16,9 +17,8 @@ use crate::virtual_table::Content;
 /// Both schemas of an execution, without what is left out.
 pub(crate) fn part(execution: &Execution<'_>) -> (Schema, Declared) {
     let Execution { live, declared, carry, steps, row_steps, settings, .. } = execution;
-    let rows = row_steps.iter().map(|step| &step.table).chain(declared.rows.iter().map(|row| &row.table));
-    let mut near: BTreeSet<String> =
-        steps.iter().map(|step| &step.table).chain(rows).map(|name| fold(name)).collect();
+    let rows = row_steps.iter().map(Step::table).chain(declared.rows.iter().map(|row| row.table.as_str()));
+    let mut near: BTreeSet<String> = steps.iter().map(Step::table).chain(rows).map(fold).collect();
     near.extend(names(carry.tables.iter().flat_map(computed)));
     for schema in [*live, &declared.schema] {
         near.extend(changed(schema, live, &declared.schema, settings.column_order));

@@ -5,10 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ddl::{self, ObjectKind};
 use crate::hazard::{Hazard, HazardName};
-use crate::object::written;
-use crate::token::{Token, tokenize};
+use crate::operation::{Operation, StepKind, read};
 
 /// Who made a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,60 +59,40 @@ impl fmt::Display for Cost {
     }
 }
 
-/// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StepKind {
-    /// CREATE of anything.
-    Create,
-    /// ALTER TABLE.
-    Alter,
-    /// A query that must find no row, or nothing is changed.
-    Check,
-    /// An edit of `sqlite_schema`: a CREATE text, and no row of a table.
-    Edit,
-    /// Bookkeeping: AUTOINCREMENT marks, statistics, pragmas.
-    Metadata,
-    /// A part of writing a table anew.
-    Rebuild,
-    /// INSERT of rows that `schema.sql` declares.
-    Insert,
-    /// UPDATE of rows.
-    Update,
-    /// DROP of anything.
-    Drop,
-}
-
-impl fmt::Display for StepKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Create => "create",
-            Self::Alter => "alter",
-            Self::Check => "check",
-            Self::Edit => "edit",
-            Self::Metadata => "metadata",
-            Self::Rebuild => "rebuild",
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Drop => "drop",
-        })
-    }
-}
-
-/// One SQL statement of a plan.
+/// One SQL statement of a plan. In JSON it is what a person sees of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Reported", into = "Reported")]
 pub struct Step {
     /// The statement, without its semicolon.
     pub sql: String,
     /// What it does.
-    pub kind: StepKind,
-    /// The table (or view) it is about; empty for pragmas.
-    pub table: String,
-    /// For a person: `create trigger orders_logged`, `rebuild customers`.
-    #[serde(default)]
-    pub label: String,
+    pub operation: Operation,
     /// What it costs.
     pub cost: Cost,
+}
+
+/// A step in JSON: a contract between releases.
+#[derive(Serialize, Deserialize)]
+struct Reported {
+    sql: String,
+    kind: StepKind,
+    table: String,
+    #[serde(default)]
+    label: String,
+    cost: Cost,
+}
+
+impl From<Step> for Reported {
+    fn from(step: Step) -> Self {
+        let (kind, table, label) = (step.kind(), step.table().to_owned(), step.label());
+        Self { sql: step.sql, kind, table, label, cost: step.cost }
+    }
+}
+
+impl From<Reported> for Step {
+    fn from(Reported { sql, kind, table, label: _, cost }: Reported) -> Self {
+        Self { operation: read::reported(kind, &table, &sql), sql, cost }
+    }
 }
 
 /// Nobody promises less, in seconds: one disk takes so much longer than the next to say that it has written.
@@ -190,10 +168,8 @@ impl Plan {
     /// What it does, counted: `200 changes: 150 columns added, 50 indexes created`.
     #[must_use]
     pub fn summary(&self) -> String {
-        let mut found: Vec<(&str, BTreeSet<&str>)> = Vec::new();
-        for (step, (what, object)) in self.steps.iter().filter_map(|step| Some((step, step.change()?))) {
-            // Of a table that is rebuilt or edited in several steps there is one change.
-            let object = if object == Counted::Table { step.table.as_str() } else { step.sql.as_str() };
+        let mut found: Vec<(&str, BTreeSet<[&str; 2]>)> = Vec::new();
+        for (what, object) in self.steps.iter().filter_map(|step| change(&step.operation)) {
             match found.iter_mut().find(|(known, _)| *known == what) {
                 Some((_, objects)) => drop(objects.insert(object)),
                 None => found.push((what, BTreeSet::from([object]))),
@@ -206,86 +182,75 @@ impl Plan {
 
     /// Whether Atlas's plan must be dearer: this one writes no table anew, and changes one as Atlas can only by doing so.
     pub(crate) fn outruns_atlas(&self) -> bool {
+        // An edit of the schema, and what ALTER TABLE does besides adding and renaming.
+        let beyond = |step: &Step| {
+            matches!(step.operation, Operation::EditCatalogue { .. } | Operation::AlterConstraint { .. })
+        };
         self.planner == Planner::Builtin
             && self.cost.class < CostClass::Rewrite
-            && self.steps.iter().any(Step::is_beyond_atlas)
+            && self.steps.iter().any(beyond)
     }
 }
 
 impl Step {
-    /// A step whose label says what its statement does.
+    /// A statement that does this.
     #[must_use]
-    pub fn new(kind: StepKind, table: &str, sql: String, cost: Cost) -> Self {
-        let label = label(kind, table, &sql);
-        Self { sql, kind, table: table.to_owned(), label, cost }
+    pub fn new(operation: Operation, sql: String, cost: Cost) -> Self {
+        Self { sql, operation, cost }
     }
 
-    /// In words of which the first is a plural, and by what they are counted; `None` for bookkeeping.
-    fn change(&self) -> Option<(&'static str, Counted)> {
-        let tokens = tokenize(&self.sql).unwrap_or_default();
-        let words = |at: usize, words: &[&str]| {
-            words.iter().enumerate().all(|(i, word)| tokens.get(at + i).is_some_and(|t| t.is(word)))
-        };
-        let is_created = self.kind == StepKind::Create;
-        let statement = match self.kind {
-            StepKind::Metadata | StepKind::Check => return None,
-            StepKind::Rebuild => return Some(("tables rebuilt", Counted::Table)),
-            StepKind::Edit => return Some(("tables changed in place", Counted::Table)),
-            StepKind::Insert => return Some(("tables given rows", Counted::Table)),
-            StepKind::Update => return Some(("tables updated", Counted::Table)),
-            StepKind::Alter if words(3, &["ADD", "COLUMN"]) => "columns added",
-            StepKind::Alter if words(3, &["DROP", "COLUMN"]) => "columns dropped",
-            StepKind::Alter if words(3, &["RENAME", "COLUMN"]) => "columns renamed",
-            StepKind::Alter if words(3, &["RENAME", "TO"]) => "tables renamed",
-            StepKind::Alter => return Some(("tables altered", Counted::Table)),
-            StepKind::Create | StepKind::Drop if self.label.contains(" index ") => {
-                if is_created {
-                    "indexes created"
-                } else {
-                    "indexes dropped"
-                }
-            }
-            StepKind::Create | StepKind::Drop if self.label.contains(" view ") => {
-                if is_created {
-                    "views created"
-                } else {
-                    "views dropped"
-                }
-            }
-            StepKind::Create | StepKind::Drop if self.label.contains(" trigger ") => {
-                if is_created {
-                    "triggers created"
-                } else {
-                    "triggers dropped"
-                }
-            }
-            StepKind::Create => "tables created",
-            StepKind::Drop => "tables dropped",
-        };
-        Some((statement, Counted::Statement))
+    /// What it does, by its verb.
+    #[must_use]
+    pub fn kind(&self) -> StepKind {
+        self.operation.kind()
     }
 
-    /// An edit of the schema, and what ALTER TABLE does besides adding and renaming.
-    fn is_beyond_atlas(&self) -> bool {
-        let tokens = tokenize(&self.sql).unwrap_or_default();
-        let does = |words: &[&str]| {
-            words.iter().enumerate().all(|(i, word)| tokens.get(3 + i).is_some_and(|t| t.is(word)))
-        };
-        match self.kind {
-            StepKind::Edit => true,
-            StepKind::Alter => {
-                does(&["ALTER", "COLUMN"]) || does(&["DROP", "CONSTRAINT"]) || does(&["ADD", "CHECK"])
-            }
-            _ => false,
-        }
+    /// The table (or view) it is about; empty for pragmas.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        self.operation.table()
+    }
+
+    /// For a person: `create trigger orders_logged`, `rebuild customers`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.operation.label()
     }
 }
 
-/// What makes two steps one change.
-#[derive(PartialEq, Eq)]
-enum Counted {
-    Table,
-    Statement,
+/// In words of which the first is a plural, and to what; `None` for bookkeeping. Of a table that is rebuilt or edited in several
+/// steps there is one change.
+fn change(operation: &Operation) -> Option<(&'static str, [&str; 2])> {
+    use Operation as O;
+    let table = operation.table();
+    Some(match operation {
+        O::CreateTable { .. } | O::CreateVirtualTable { .. } => ("tables created", [table, ""]),
+        O::CreateIndex { index, .. } => ("indexes created", [table, index]),
+        O::CreateView { .. } => ("views created", [table, ""]),
+        O::CreateTrigger { trigger, .. } => ("triggers created", [table, trigger]),
+        O::DropTable { .. } => ("tables dropped", [table, ""]),
+        O::DropIndex { index, .. } => ("indexes dropped", [table, index]),
+        O::DropView { .. } => ("views dropped", [table, ""]),
+        O::DropTrigger { trigger, .. } => ("triggers dropped", [table, trigger]),
+        O::RenameTable { from, .. } => ("tables renamed", [table, from]),
+        O::TakePlace { of, .. } => ("tables renamed", [table, of]),
+        O::RenameColumn { from, .. } => ("columns renamed", [table, from]),
+        O::AddColumn { column, .. } => ("columns added", [table, column]),
+        O::DropColumn { column, .. } => ("columns dropped", [table, column]),
+        O::AlterConstraint { .. } => ("tables altered", [table, ""]),
+        O::EditCatalogue { .. } => ("tables changed in place", [table, ""]),
+        O::InsertRows { .. } => ("tables given rows", [table, ""]),
+        O::UpdateRows { .. } => ("tables updated", [table, ""]),
+        O::SetAside { .. }
+        | O::CreateTarget { .. }
+        | O::CopyRows { .. }
+        | O::DropLeftover { .. }
+        | O::CreateKeyIndex { .. }
+        | O::DropKeyIndex { .. }
+        | O::Reindex { .. }
+        | O::FillIndex { .. } => ("tables rebuilt", [table, ""]),
+        O::Check { .. } | O::EditSequence { .. } | O::Pragma | O::Foreign => return None,
+    })
 }
 
 /// `1 column added`, of `columns added`.
@@ -298,54 +263,6 @@ fn counted(number: usize, what: &str) -> String {
     };
     let noun = if number == 1 { one() } else { noun.to_owned() };
     format!("{number} {noun}{rest}")
-}
-
-/// An object by its kind and name, where the statement makes or drops one; else what is done, and the table.
-fn label(kind: StepKind, table: &str, sql: &str) -> String {
-    let tokens = tokenize(sql).unwrap_or_default();
-    let object = match kind {
-        StepKind::Create | StepKind::Drop => created(&tokens).or_else(|| dropped(&tokens)),
-        StepKind::Rebuild if is_index_command(&tokens) => Some(("fill", "full-text index", table.to_owned())),
-        _ => None,
-    };
-    if let Some((verb, what, name)) = object {
-        return format!("{verb} {what} {}", written(&name));
-    }
-    if table.is_empty() { kind.to_string() } else { format!("{kind} {}", written(table)) }
-}
-
-type Labelled = (&'static str, &'static str, String);
-
-fn created(tokens: &[Token<'_>]) -> Option<Labelled> {
-    let head = ddl::head(tokens)?;
-    let what = match head.kind {
-        ObjectKind::Table => "table",
-        ObjectKind::Index => "index",
-        ObjectKind::View => "view",
-        ObjectKind::Trigger => "trigger",
-        ObjectKind::VirtualTable => {
-            let module = tokens.iter().skip_while(|token| !token.is("USING")).nth(1).map(Token::name);
-            let is_full_text = module.is_some_and(|module| module.to_ascii_lowercase().starts_with("fts"));
-            if is_full_text { "full-text table" } else { "virtual table" }
-        }
-    };
-    Some(("create", what, head.name))
-}
-
-/// `DROP INDEX i`, with or without the schema's name.
-fn dropped(tokens: &[Token<'_>]) -> Option<Labelled> {
-    let words = ["TABLE", "INDEX", "VIEW", "TRIGGER"];
-    let what = ["table", "index", "view", "trigger"];
-    let at = words.iter().position(|word| tokens.get(1).is_some_and(|token| token.is(word)))?;
-    let name = tokens.last().filter(|_| tokens[0].is("DROP"))?.name();
-    Some(("drop", what[at], name))
-}
-
-/// `INSERT INTO f (f) VALUES ('rebuild')`
-fn is_index_command(tokens: &[Token<'_>]) -> bool {
-    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is(word));
-    let name = |at: usize| tokens.get(at).map(Token::name);
-    is(0, "INSERT") && is(1, "INTO") && name(2).is_some() && name(2) == name(4)
 }
 
 /// What became of one planner's proposal.

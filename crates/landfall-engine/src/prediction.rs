@@ -6,9 +6,9 @@ mod measured;
 
 use crate::evidence::Look;
 use crate::execute::Execution;
-use crate::plan::{BELOW, CostClass, Prediction, Step, StepKind};
+use crate::operation::Operation;
+use crate::plan::{BELOW, CostClass, Prediction, Step};
 use crate::schema::{Table, VirtualTable};
-use crate::token::tokenize;
 use crate::virtual_table::Content;
 
 /// By how much it may be more, or less: every run of 10,000 and 100,000 rows that the rates below were fitted to lay within it (four
@@ -104,7 +104,7 @@ impl Prospect<'_> {
         if step.cost.rows == 0 || rates.is_empty() {
             return 0.0;
         }
-        let pace = (self.pace)(&self.live(&step.table));
+        let pace = (self.pace)(&self.live(step.table()));
         rates.into_iter().map(|rate| pace.seconds(rate, step.cost.rows)).sum()
     }
 
@@ -112,15 +112,15 @@ impl Prospect<'_> {
         let commit = if self.has_log { COMMIT_LOG } else { COMMIT };
         let narrow = Rate { value: 0.0, byte: commit.byte / 10.0, ..commit };
         let live = self.execution.live;
-        match (step.cost.class, step.kind) {
+        match (step.cost.class, &step.operation) {
             // The rows that an edit rests on were asked when the plan was made; they are asked again where somebody has written since.
-            (CostClass::Constant, _) | (CostClass::Scan, StepKind::Edit) => Vec::new(),
-            (CostClass::Scan, StepKind::Create | StepKind::Rebuild) => {
+            (CostClass::Constant, _) | (CostClass::Scan, Operation::EditCatalogue { .. }) => Vec::new(),
+            (CostClass::Scan, operation) if operation.sorts() => {
                 vec![sorted(step.cost.rows), narrow]
             }
             (CostClass::Scan, _) => vec![SCAN],
             (CostClass::Rewrite, _)
-                if live.virtual_table(&step.table).is_some() || self.makes_words(step) =>
+                if live.virtual_table(step.table()).is_some() || self.makes_words(step) =>
             {
                 vec![WORDS, narrow]
             }
@@ -132,14 +132,13 @@ impl Prospect<'_> {
     }
 
     fn makes_words(&self, step: &Step) -> bool {
-        self.execution.declared.schema.virtual_table(&step.table).is_some()
+        self.execution.declared.schema.virtual_table(step.table()).is_some()
     }
 
     /// How many indexes of constraints are filled while a statement writes rows: those of the table that it inserts into.
     fn keys_filled(&self, step: &Step) -> usize {
-        let tokens = tokenize(&step.sql).unwrap_or_default();
-        let into = tokens.iter().skip_while(|token| !token.is("INTO")).nth(1).map(|token| token.name());
-        into.and_then(|name| self.execution.declared.schema.table(&name)).map_or(0, keys)
+        let into = step.operation.inserts_into();
+        into.and_then(|name| self.execution.declared.schema.table(name)).map_or(0, keys)
     }
 
     /// Rows looked at before and after.

@@ -32,8 +32,9 @@ use crate::memory;
 use crate::near;
 use crate::object::{of_column, written};
 use crate::open::{self, explain, fails_on_a_row};
+use crate::operation::StepKind;
 use crate::plan::Prediction;
-use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, StepKind, Verdict};
+use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, Verdict};
 use crate::planner::{self, Task};
 use crate::prediction::{Pace, Prospect};
 use crate::proof;
@@ -769,11 +770,11 @@ impl Proposals<'_, '_> {
         };
         let rewritten: BTreeSet<_> = steps
             .iter()
-            .filter(|step| is_there(&step.table))
+            .filter(|step| is_there(step.table()))
             .filter(|s| {
-                s.cost.class == CostClass::Rewrite && matches!(s.kind, StepKind::Alter | StepKind::Rebuild)
+                s.cost.class == CostClass::Rewrite && matches!(s.kind(), StepKind::Alter | StepKind::Rebuild)
             })
-            .map(|s| (s.table.clone(), s.cost.rows))
+            .map(|s| (s.table().to_owned(), s.cost.rows))
             .collect();
         let hazard = |(table, rows): (String, u64)| Hazard {
             rows: Some(rows),

@@ -12,7 +12,7 @@ use crate::execute::Execution;
 use crate::expansion::Views;
 use crate::failure::Failure;
 use crate::guard;
-use crate::plan::StepKind;
+use crate::operation::StepKind;
 use crate::replica;
 use crate::sample::Sample;
 use crate::schema::{ForeignKey, Schema, Table};
@@ -46,7 +46,7 @@ pub(crate) fn prove(execution: &Execution<'_>, database: Option<&Connection>) ->
     conn.pragma_update(None, "ignore_check_constraints", false)?;
     guard::bound(&mut conn, execution.settings)?;
     stoppable(execution)?;
-    let edits = execution.steps.iter().any(|step| step.kind == StepKind::Edit);
+    let edits = execution.steps.iter().any(|step| step.kind() == StepKind::Edit);
     let before = if edits { damage(&conn)? } else { BTreeSet::new() };
     conn.execute_batch("BEGIN IMMEDIATE")?;
     execution.run(&mut conn, &mut ())?;
@@ -67,7 +67,7 @@ fn stoppable(execution: &Execution<'_>) -> Result<(), Failure> {
     for step in execution.steps {
         if let Some(excess) = views.excess(&tokenize(&step.sql).unwrap_or_default()) {
             let clause = format!("would not end: {excess}, in `{}`", step.sql);
-            return Err(Failure::Evidence { object: step.table.clone(), clause });
+            return Err(Failure::Evidence { object: step.table().to_owned(), clause });
         }
     }
     Ok(())

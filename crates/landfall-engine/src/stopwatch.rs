@@ -50,7 +50,7 @@ impl Watch for Stopwatch<'_> {
             Event::Comparing => self.begin(Part::Keys, "foreign keys and schema"),
             Event::Committing => self.begin(Part::Commit, "commit"),
             Event::Step { number, total, step } => {
-                self.begin(Part::Step, &format!("{number}/{total} {}", step.label));
+                self.begin(Part::Step, &format!("{number}/{total} {}", step.label()));
             }
             _ => {}
         }

@@ -41,8 +41,7 @@ pub(crate) fn around<T>(
 }
 
 fn sorts(step: &Step) -> bool {
-    let makes_index = ["CREATE", "REINDEX"].iter().any(|word| step.sql.starts_with(word));
-    step.cost.rows > 0 && step.cost.class == CostClass::Scan && makes_index
+    step.cost.rows > 0 && step.cost.class == CostClass::Scan && step.operation.sorts()
 }
 
 #[cfg(test)]
@@ -50,10 +49,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
     use super::*;
-    use crate::plan::{Cost, StepKind};
+    use crate::operation::Operation;
+    use crate::plan::Cost;
 
-    fn step(kind: StepKind, sql: &str, class: CostClass, rows: u64) -> Step {
-        Step::new(kind, "t", sql.to_owned(), Cost { class, rows })
+    fn step(operation: Operation, sql: &str, class: CostClass, rows: u64) -> Step {
+        Step::new(operation, sql.to_owned(), Cost { class, rows })
     }
 
     fn cache(conn: &Connection) -> i64 {
@@ -65,12 +65,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut conn = Connection::open(folder.path().join("db")).unwrap();
         configure(&conn).unwrap();
-        let index = step(StepKind::Create, "CREATE INDEX i ON t (a)", CostClass::Scan, 9);
+        let table = || "t".to_owned();
+        let make = Operation::CreateIndex { index: "i".to_owned(), table: table() };
+        let copy = Operation::CopyRows { table: table(), into: table() };
+        let index = step(make.clone(), "CREATE INDEX i ON t (a)", CostClass::Scan, 9);
         let steps = [
             (index.clone(), SORTING),
-            (step(StepKind::Metadata, "REINDEX t", CostClass::Scan, 9), SORTING),
-            (step(StepKind::Create, "CREATE INDEX i ON t (a)", CostClass::Scan, 0), CACHE),
-            (step(StepKind::Rebuild, "INSERT INTO t SELECT * FROM u", CostClass::Rewrite, 9), CACHE),
+            (step(Operation::Reindex { table: table() }, "REINDEX t", CostClass::Scan, 9), SORTING),
+            (step(make, "CREATE INDEX i ON t (a)", CostClass::Scan, 0), CACHE),
+            (step(copy, "INSERT INTO t SELECT * FROM u", CostClass::Rewrite, 9), CACHE),
         ];
         for (step, expected) in steps {
             assert_eq!(around(&mut conn, &step, |conn| Ok(cache(conn))).unwrap(), expected, "{}", step.sql);

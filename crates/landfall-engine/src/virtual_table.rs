@@ -42,6 +42,11 @@ impl VirtualTable {
         matches!(module(&self.sql).as_str(), "fts3" | "fts4" | "fts5")
     }
 
+    /// Whether its module is one of those for text, whatever it keeps.
+    pub(crate) fn is_about_text(&self) -> bool {
+        module(&self.sql).starts_with("fts")
+    }
+
     /// Whether it is an index over text that nobody keeps (`content=''`).
     pub(crate) fn is_contentless(&self) -> bool {
         option(&self.sql, "content").is_some_and(|name| name.is_empty())

@@ -202,7 +202,7 @@ fn statements(plan: &Plan, cut: Option<&Cut>) -> String {
     }
     let shown = cut.map_or(total, |cut| cut.steps.min(total));
     for (number, step) in (1..).zip(&plan.steps[..shown]) {
-        let _ = writeln!(out, "{FAINT}-- {number}/{total} {}: {}{FAINT:#}", step.label, step.cost);
+        let _ = writeln!(out, "{FAINT}-- {number}/{total} {}: {}{FAINT:#}", step.label(), step.cost);
         let _ = writeln!(out, "{};", highlight::sql(&landfall_engine::shown(&step.sql)));
     }
     if let Some(cut) = cut.filter(|_| shown < total) {

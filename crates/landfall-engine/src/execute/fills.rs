@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::{Execution, failed, interrupted};
 use crate::failure::Failure;
 use crate::observer::Observer;
-use crate::plan::{StepKind, plural};
+use crate::operation::StepKind;
+use crate::plan::plural;
 use crate::report::Evidence;
 use crate::token::{fold, quote};
 use crate::tuning;
@@ -58,8 +59,8 @@ impl Execution<'_> {
                 .map_err(|error| failed(&step, error))?;
             observer.after_statement(conn)?;
             let changed = conn.total_changes() - changes;
-            if step.kind == StepKind::Insert && changed != step.cost.rows {
-                return Err(miscounted(&step.table, changed, step.cost.rows));
+            if step.kind() == StepKind::Insert && changed != step.cost.rows {
+                return Err(miscounted(step.table(), changed, step.cost.rows));
             }
         }
         Ok(())

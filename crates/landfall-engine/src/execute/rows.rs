@@ -7,7 +7,8 @@ use crate::due::Due;
 use crate::failure::Failure;
 use crate::matching::carry;
 use crate::observer::Observer;
-use crate::plan::{StepKind, plural};
+use crate::operation::StepKind;
+use crate::plan::plural;
 use crate::report::Evidence;
 use crate::schema::Schema;
 use crate::token::{fold, quote};
@@ -33,7 +34,7 @@ impl Execution<'_> {
         let written = observer.end(conn)?;
         done?;
         let is_meant = |name: &String| {
-            name.starts_with("sqlite_") || self.row_steps.iter().any(|step| fold(&step.table) == *name)
+            name.starts_with("sqlite_") || self.row_steps.iter().any(|step| fold(step.table()) == *name)
         };
         if let Some(other) = written.iter().find(|name| !is_meant(name)) {
             let clause = format!("would write rows of {other} for rows that schema.sql declares");
@@ -66,14 +67,14 @@ impl Execution<'_> {
             conn.execute_batch(&step.sql).map_err(|error| failed(step, error))?;
             observer.after_statement(conn)?;
             let changed = conn.total_changes() - changes;
-            if step.kind != StepKind::Rebuild && changed != step.cost.rows {
+            if step.kind() != StepKind::Rebuild && changed != step.cost.rows {
                 let clause = format!(
                     "would write {} where {} had to be, in `{}`",
                     plural(changed),
                     step.cost.rows,
                     step.sql
                 );
-                return Err(Failure::Evidence { object: step.table.clone(), clause });
+                return Err(Failure::Evidence { object: step.table().to_owned(), clause });
             }
         }
         Ok(())

@@ -12,16 +12,16 @@ use rusqlite::Connection;
 use serde::Deserialize;
 
 use crate::carry::{ColumnCarry, Source};
-use crate::ddl::{self, ObjectKind};
 use crate::declared::Declared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
-use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::operation::{Operation, read};
+use crate::plan::{Cost, CostClass, Step};
 use crate::planner::Task;
 use crate::replica;
 use crate::schema::Schema;
 use crate::settings::Settings;
-use crate::token::{Token, tokenize};
+use crate::token::tokenize;
 
 /// The steps from `live` to `declared`, as Atlas sees them.
 ///
@@ -158,46 +158,24 @@ fn parse(output: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Classifies a statement of a plan that is not ours. Pragmas and transactions belong to the executor.
+/// A statement of a plan that is not ours. Pragmas and transactions belong to the executor.
 fn step(task: &Task<'_>, sql: &str) -> Option<Step> {
     let sql = sql.trim().trim_end_matches(';').to_owned();
-    let tokens = tokenize(&sql).unwrap_or_default();
-    let first = tokens.first()?;
-    let name = |word: &str| name_after(&tokens, word);
-    let live_rows = |table: &str| (task.rows)(table);
-    let constant = Cost::default();
-    let (kind, table, cost) = match first.text.to_ascii_uppercase().as_str() {
-        "PRAGMA" | "BEGIN" | "COMMIT" => return None,
-        "CREATE" => match ddl::head(&tokens) {
-            Some(head) if head.kind == ObjectKind::Index => {
-                let table = name("ON").unwrap_or_default();
-                let rows = live_rows(&task.carry.table_to(&table).map_or(table.clone(), |c| c.from.clone()));
-                (StepKind::Create, table, Cost { class: CostClass::Scan, rows })
-            }
-            Some(head) => (StepKind::Create, head.name, constant),
-            None => (StepKind::Create, String::new(), constant),
-        },
-        "ALTER" => (StepKind::Alter, name("TABLE")?, constant),
-        "INSERT" => {
-            let source = name("FROM").unwrap_or_default();
-            let rows = live_rows(&source);
-            (StepKind::Rebuild, source, Cost { class: CostClass::Rewrite, rows })
-        }
-        "UPDATE" => {
-            let table = tokens.get(1)?.name();
-            let rows = live_rows(&table);
-            (StepKind::Update, table, Cost { class: CostClass::Rewrite, rows })
-        }
-        "DROP" if tokens.get(1).is_some_and(|t| t.is("INDEX")) => {
-            let index = tokens.last()?.name();
-            (StepKind::Drop, task.live.index(&index).map_or(index, |i| i.table.clone()), constant)
-        }
-        _ => (StepKind::Drop, tokens.last()?.name(), constant),
+    let owner = |name: &str| {
+        let index = task.live.index(name).map(|index| index.table.clone());
+        index.or_else(|| task.live.trigger(name).map(|trigger| trigger.table.clone()))
     };
-    Some(Step::new(kind, &table, sql, cost))
-}
-
-fn name_after(tokens: &[Token<'_>], word: &str) -> Option<String> {
-    let at = tokens.iter().position(|t| t.is(word))?;
-    Some(tokens.get(at + 1)?.name())
+    let operation = read::statement(&sql, owner)?;
+    let cost = |class, table: &str| Cost { class, rows: (task.rows)(table) };
+    let cost = match &operation {
+        Operation::Pragma => return None,
+        Operation::CreateIndex { table, .. } => {
+            cost(CostClass::Scan, task.carry.table_to(table).map_or(table, |carry| &carry.from))
+        }
+        Operation::CopyRows { table, .. }
+        | Operation::UpdateRows { table }
+        | Operation::FillIndex { table } => cost(CostClass::Rewrite, table),
+        _ => Cost::default(),
+    };
+    Some(Step::new(operation, sql, cost))
 }

@@ -19,7 +19,8 @@ use crate::default::{Defaults, is_literal};
 use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::written;
-use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::operation::{Operation, StepKind};
+use crate::plan::{Cost, CostClass, Step};
 use crate::planner::{Task, failed};
 use crate::replica;
 use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
@@ -105,22 +106,22 @@ impl<'t> Builder<'t> {
         Ok(self.defaults.get_or_init(|| defaults))
     }
 
-    fn push(&mut self, kind: StepKind, table: &str, sql: String, cost: Cost) -> Result<()> {
+    fn push(&mut self, operation: Operation, sql: String, cost: Cost) -> Result<()> {
         self.is_stale = true;
         self.scratch().and_then(|scratch| scratch.execute_batch(&sql)).map_err(|error| {
             match failed(&error) {
                 plans if plans.kind == ErrorKind::Planner => {
-                    Error::new(ErrorKind::Planner, table, format!("{error} in: {sql}"))
+                    Error::new(ErrorKind::Planner, operation.table(), format!("{error} in: {sql}"))
                 }
                 other => other,
             }
         })?;
-        self.steps.push(Step::new(kind, table, sql, cost));
+        self.steps.push(Step::new(operation, sql, cost));
         Ok(())
     }
 
-    fn constant(&mut self, kind: StepKind, table: &str, sql: String) -> Result<()> {
-        self.push(kind, table, sql, Cost::default())
+    fn constant(&mut self, operation: Operation, sql: String) -> Result<()> {
+        self.push(operation, sql, Cost::default())
     }
 
     fn look_again(&mut self) -> Result<()> {
@@ -153,25 +154,35 @@ impl<'t> Builder<'t> {
         // they step aside and are created again as declared.
         let now = self.now.clone();
         self.drop_triggers(now.triggers.iter())?;
-        for view in &now.views {
-            self.constant(StepKind::Drop, &view.name, format!("DROP VIEW {}", quote(&view.name)))?;
-        }
+        now.views.iter().try_for_each(|view| self.drop_view(&view.name))?;
         for table in tables {
             let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&table.from), quote(&table.to));
-            self.constant(StepKind::Alter, &table.to, sql)?;
+            let (from, to) = (table.from.clone(), table.to.clone());
+            self.constant(Operation::RenameTable { from, to }, sql)?;
         }
         for (table, from, to) in columns {
             let sql = format!("ALTER TABLE {} RENAME COLUMN {} TO {}", quote(table), quote(from), quote(to));
-            self.constant(StepKind::Alter, table, sql)?;
+            let [table, from, to] = [table, from, to].map(str::to_owned);
+            self.constant(Operation::RenameColumn { table, from, to }, sql)?;
         }
         self.look_again()
     }
 
     fn drop_triggers<'a>(&mut self, triggers: impl Iterator<Item = &'a Trigger>) -> Result<()> {
         for trigger in triggers {
-            self.constant(StepKind::Drop, &trigger.table, format!("DROP TRIGGER {}", quote(&trigger.name)))?;
+            let operation =
+                Operation::DropTrigger { trigger: trigger.name.clone(), table: trigger.table.clone() };
+            self.constant(operation, format!("DROP TRIGGER {}", quote(&trigger.name)))?;
         }
         Ok(())
+    }
+
+    fn drop_view(&mut self, name: &str) -> Result<()> {
+        self.constant(Operation::DropView { view: name.to_owned() }, format!("DROP VIEW {}", quote(name)))
+    }
+
+    fn drop_table(&mut self, name: &str) -> Result<()> {
+        self.constant(Operation::DropTable { table: name.to_owned() }, format!("DROP TABLE {}", quote(name)))
     }
 
     fn drop_what_is_in_the_way(&mut self) -> Result<()> {
@@ -181,14 +192,16 @@ impl<'t> Builder<'t> {
         self.drop_triggers(now.triggers.iter().filter(|t| !stays(t)))?;
         for view in &now.views {
             if declared.view(&view.name).is_none_or(|d| d.body != view.body) {
-                self.constant(StepKind::Drop, &view.name, format!("DROP VIEW {}", quote(&view.name)))?;
+                self.drop_view(&view.name)?;
             }
         }
         for index in now.indexes.iter().filter(|i| declared.table(&i.table).is_some()) {
             let stays = declared.index(&index.name).is_some_and(|d| same_index(index, d))
                 || stand_ins(&now, declared, &index.table).iter().any(|i| i.name == index.name);
             if !stays {
-                self.constant(StepKind::Drop, &index.table, format!("DROP INDEX {}", quote(&index.name)))?;
+                let (index, table) = (index.name.clone(), index.table.clone());
+                let sql = format!("DROP INDEX {}", quote(&index));
+                self.constant(Operation::DropIndex { index, table }, sql)?;
             }
         }
         let virtual_tables = now.virtual_tables.iter().map(|t| &t.name);
@@ -197,7 +210,7 @@ impl<'t> Builder<'t> {
         // Those that only become a table of another kind feed it first.
         let feeds = |name: &&String| self.task.carry.table_from(name).is_some();
         for name in gone_virtual.chain(gone).filter(|name| !feeds(name)) {
-            self.constant(StepKind::Drop, name, format!("DROP TABLE {}", quote(name)))?;
+            self.drop_table(name)?;
         }
         self.look_again()?;
         self.change_kinds()
@@ -232,22 +245,45 @@ impl<'t> Builder<'t> {
             return Err(Error::new(ErrorKind::Planner, name, format!("table {} is gone", written(name))));
         };
         let rows = self.rows_of(name);
-        self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
-        let rename = format!("ALTER TABLE {} RENAME TO {}", quote(now), quote(&aside));
-        self.constant(StepKind::Rebuild, name, rename)?;
-        self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = OFF".to_owned())?;
-        self.constant(StepKind::Rebuild, name, sql.to_owned())?;
-        if let Some(copy) = self.copy_sql(&live, &new, name, &aside) {
-            self.push(StepKind::Rebuild, name, copy, Cost { class: CostClass::Rewrite, rows })?;
-        }
-        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
+        self.legacy_alter_table("ON")?;
+        self.set_aside(name, now, &aside)?;
+        self.legacy_alter_table("OFF")?;
+        self.create_target(name, sql.to_owned())?;
+        self.copy_rows(&live, &new, &aside, rows)?;
+        self.drop_leftover(name, &aside)
+    }
+
+    fn legacy_alter_table(&mut self, on: &str) -> Result<()> {
+        self.constant(Operation::Pragma, format!("PRAGMA legacy_alter_table = {on}"))
+    }
+
+    fn set_aside(&mut self, table: &str, now: &str, aside: &str) -> Result<()> {
+        let sql = format!("ALTER TABLE {} RENAME TO {}", quote(now), quote(aside));
+        self.constant(Operation::SetAside { table: table.to_owned(), aside: aside.to_owned() }, sql)
+    }
+
+    /// Under its own name.
+    fn create_target(&mut self, table: &str, sql: String) -> Result<()> {
+        self.constant(Operation::CreateTarget { table: table.to_owned(), target: table.to_owned() }, sql)
+    }
+
+    fn copy_rows(&mut self, old: &Table, new: &Table, from: &str, rows: u64) -> Result<()> {
+        let Some(sql) = self.copy_sql(old, new, &new.name, from) else { return Ok(()) };
+        let operation = Operation::CopyRows { table: new.name.clone(), into: new.name.clone() };
+        self.push(operation, sql, Cost { class: CostClass::Rewrite, rows })
+    }
+
+    fn drop_leftover(&mut self, table: &str, leftover: &str) -> Result<()> {
+        let sql = format!("DROP TABLE {}", quote(leftover));
+        let (table, leftover) = (table.to_owned(), leftover.to_owned());
+        self.constant(Operation::DropLeftover { table, leftover }, sql)
     }
 
     fn change_tables(&mut self) -> Result<()> {
         let declared = &self.task.declared.schema;
         let now = self.now.clone();
         for table in declared.tables.iter().filter(|t| now.table(&t.name).is_none()) {
-            self.constant(StepKind::Create, &table.name, table.sql.clone())?;
+            self.constant(Operation::CreateTable { table: table.name.clone() }, table.sql.clone())?;
         }
         self.look_again()?;
         let order = self.task.settings.column_order;
@@ -267,10 +303,10 @@ impl<'t> Builder<'t> {
         if !rebuilt.is_empty() {
             let (steps, left) = self.rebuild_alone(&rebuilt)?;
             // With it off, RENAME would rewrite the foreign keys of other tables to the old table's new name.
-            self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = ON".to_owned())?;
+            self.legacy_alter_table("ON")?;
             self.steps.extend(steps);
             left.iter().try_for_each(|table| self.rebuild(table))?;
-            self.constant(StepKind::Metadata, "", "PRAGMA legacy_alter_table = OFF".to_owned())?;
+            self.legacy_alter_table("OFF")?;
         }
         self.change_virtual_tables(&rebuilt)?;
         self.look_again()
@@ -282,7 +318,7 @@ impl<'t> Builder<'t> {
         let scratch = self.scratch().map_err(|error| failed(&error))?;
         for step in &steps {
             catalogue.before(scratch, step).map_err(|error| failed(&error))?;
-            if step.kind != StepKind::Check {
+            if step.kind() != StepKind::Check {
                 scratch.execute_batch(&step.sql).map_err(|error| failed(&error))?;
             }
         }
@@ -325,16 +361,13 @@ impl<'t> Builder<'t> {
         let triggers = self.now.triggers.iter().filter(|t| t.table.eq_ignore_ascii_case(&old.name));
         let triggers: Vec<_> = triggers.cloned().collect();
         self.drop_triggers(triggers.iter())?;
-        let sql = format!("ALTER TABLE {} RENAME TO {}", quote(&old.name), quote(&aside));
-        self.constant(StepKind::Rebuild, name, sql)?;
-        self.constant(StepKind::Rebuild, name, table.sql.clone())?;
-        if let Some(sql) = self.copy_sql(&old, table, name, &aside) {
-            self.push(StepKind::Rebuild, name, sql, Cost { class: CostClass::Rewrite, rows })?;
-        }
+        self.set_aside(name, &old.name, &aside)?;
+        self.create_target(name, table.sql.clone())?;
+        self.copy_rows(&old, table, &aside, rows)?;
         if table.autoincrement && old.autoincrement {
             self.carry_mark(name, &aside)?;
         }
-        self.constant(StepKind::Rebuild, name, format!("DROP TABLE {}", quote(&aside)))
+        self.drop_leftover(name, &aside)
     }
 
     /// The mark says which rowids were ever used; the highest one that is left is not enough.
@@ -345,8 +378,9 @@ impl<'t> Builder<'t> {
             quote_text(name),
             quote_text(aside)
         );
-        self.constant(StepKind::Metadata, name, delete)?;
-        self.constant(StepKind::Metadata, name, update)
+        let operation = Operation::EditSequence { table: name.to_owned() };
+        self.constant(operation.clone(), delete)?;
+        self.constant(operation, update)
     }
 
     /// Rows of the table called `from`, which is as `old`, into the one called `to`, which is as declared.
@@ -410,7 +444,8 @@ impl<'t> Builder<'t> {
     }
 
     fn create_virtual_table(&mut self, table: &VirtualTable) -> Result<()> {
-        self.constant(StepKind::Create, &table.name, table.sql.clone())?;
+        let (name, full_text) = (table.name.clone(), table.is_about_text());
+        self.constant(Operation::CreateVirtualTable { table: name, full_text }, table.sql.clone())?;
         self.index_again(table)
     }
 
@@ -423,7 +458,8 @@ impl<'t> Builder<'t> {
         let rows = self.rows_of(&content);
         let name = quote(&table.name);
         let sql = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
-        self.push(StepKind::Rebuild, &table.name, sql, Cost { class: CostClass::Rewrite, rows })
+        let operation = Operation::FillIndex { table: table.name.clone() };
+        self.push(operation, sql, Cost { class: CostClass::Rewrite, rows })
     }
 
     /// Whether an index over the table's values or rowids is out of date after its rebuild.
@@ -454,7 +490,7 @@ impl<'t> Builder<'t> {
         match self.task.carry.table_to(&table.name) {
             Some(carry) => self.make_anew(carry, &old.name, &table.sql),
             None => {
-                self.constant(StepKind::Drop, &table.name, format!("DROP TABLE {}", quote(&old.name)))?;
+                self.drop_table(&old.name)?;
                 self.create_virtual_table(table)
             }
         }
@@ -466,17 +502,21 @@ impl<'t> Builder<'t> {
         for index in &declared.indexes {
             if self.now.index(&index.name).is_none() {
                 let cost = Cost { class: CostClass::Scan, rows: self.rows_of(&index.table) };
-                self.push(StepKind::Create, &index.table, index.sql.clone(), cost)?;
+                let operation =
+                    Operation::CreateIndex { index: index.name.clone(), table: index.table.clone() };
+                self.push(operation, index.sql.clone(), cost)?;
             }
         }
         for view in &declared.views {
             if self.now.view(&view.name).is_none() {
-                self.constant(StepKind::Create, &view.name, view.sql.clone())?;
+                self.constant(Operation::CreateView { view: view.name.clone() }, view.sql.clone())?;
             }
         }
         for trigger in &declared.triggers {
             if self.now.trigger(&trigger.name).is_none() {
-                self.constant(StepKind::Create, &trigger.table, trigger.sql.clone())?;
+                let operation =
+                    Operation::CreateTrigger { trigger: trigger.name.clone(), table: trigger.table.clone() };
+                self.constant(operation, trigger.sql.clone())?;
             }
         }
         Ok(())

@@ -136,7 +136,7 @@ fn parts(report: &Report, steps: &[Step], rows: u64) -> String {
     let mut told = |timing: &Timing| {
         let step = if timing.part == Part::Step { steps.next() } else { None };
         let what = step
-            .map_or(format!("{:?}", timing.part), |step| format!("{:?} {:?}", step.kind, step.cost.class));
+            .map_or(format!("{:?}", timing.part), |step| format!("{:?} {:?}", step.kind(), step.cost.class));
         (what.to_lowercase(), timing.seconds * 1e6 / rows as f64)
     };
     let parts: Vec<_> = report.timings.iter().map(&mut told).collect();

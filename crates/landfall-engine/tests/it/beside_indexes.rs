@@ -20,7 +20,7 @@ fn rewritten(bench: &Bench, new: &str) -> String {
 
 fn creates_index(report: &Report) -> bool {
     let steps = &report.plan.as_ref().unwrap().steps;
-    steps.iter().any(|step| step.kind == StepKind::Create && step.sql.contains("INDEX"))
+    steps.iter().any(|step| step.kind() == StepKind::Create && step.sql.contains("INDEX"))
 }
 
 /// Reaches the schema with the indexes that it had, and with the rows of a rewrite.
@@ -29,7 +29,7 @@ fn stays(old: &str, new: &str) -> Bench {
     let wanted = rewritten(&bench, new);
     let report = bench.reaches(new);
     assert!(!creates_index(&report), "{:#?}", report.plan.unwrap().steps);
-    assert!(report.plan.unwrap().steps.iter().any(|step| step.kind == StepKind::Edit));
+    assert!(report.plan.unwrap().steps.iter().any(|step| step.kind() == StepKind::Edit));
     assert_eq!(bench.query("SELECT rowid, *, typeof(n) FROM t ORDER BY rowid"), wanted);
     assert_eq!(bench.query("PRAGMA integrity_check"), "ok");
     assert_eq!(bench.query("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'landfall%'"), "0");
@@ -99,7 +99,7 @@ fn an_index_whose_entries_change_is_made_again_and_the_others_stay() {
     let wanted = rewritten(&bench, &table("INTEGER"));
     let report = bench.reaches(&table("INTEGER"));
     let made: Vec<_> =
-        report.plan.unwrap().steps.into_iter().filter(|s| s.kind == StepKind::Create).collect();
+        report.plan.unwrap().steps.into_iter().filter(|s| s.kind() == StepKind::Create).collect();
     assert_eq!(made.len(), 2, "{made:#?}");
     assert_eq!(bench.query("SELECT rowid, *, typeof(n) FROM t ORDER BY rowid"), wanted);
     assert_eq!(bench.query("SELECT count(*) FROM t INDEXED BY t_n WHERE n = 42"), "1");

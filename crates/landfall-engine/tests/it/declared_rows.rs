@@ -26,7 +26,7 @@ fn rows_that_are_missing_are_inserted_and_those_that_nobody_declared_are_left_al
         assert_eq!(messages, ["1 row of plans is missing: declared on line 2"]);
         let plan = report.plan.unwrap();
         assert_eq!(plan.steps.len(), 1);
-        assert_eq!(plan.steps[0].kind, StepKind::Insert);
+        assert_eq!(plan.steps[0].kind(), StepKind::Insert);
         assert!(plan.hazards.is_empty());
         let evidence = &report.evidence[0];
         assert_eq!((evidence.table.as_str(), evidence.rows_before, evidence.rows_after), ("plans", 2, 3));
@@ -354,7 +354,7 @@ fn the_hazard_and_the_steps_are_named_in_the_plan() {
     let declared = bench.declared(&format!("{PLANS} INSERT INTO plans (id, name, price) VALUES (1, 'free', 2); INSERT INTO plans (id, name) VALUES (2, 'b'), (3, 'c')")).unwrap();
     let prepared = landfall_engine::prepare(&bench.db(), &declared, &bench.settings, &mut ()).unwrap();
     let plan = prepared.report().plan.as_ref().unwrap();
-    let steps: Vec<_> = plan.steps.iter().map(|step| format!("{}: {}", step.kind, step.sql)).collect();
+    let steps: Vec<_> = plan.steps.iter().map(|step| format!("{}: {}", step.kind(), step.sql)).collect();
     assert_snapshot!(steps.join("\n"), @r#"
     insert: INSERT OR ABORT INTO "plans" ("id", "name") VALUES (2, 'b'), (3, 'c')
     update: UPDATE OR ABORT "plans" SET "price" = 2 WHERE "id" = 1

@@ -286,7 +286,7 @@ fn its_statements_are_steps_of_the_plan_and_of_its_fingerprint() {
     };
     let found = plan(PHONES);
     let steps: Vec<_> =
-        found.steps.iter().map(|step| format!("{} {}: {}", step.kind, step.table, step.cost)).collect();
+        found.steps.iter().map(|step| format!("{} {}: {}", step.kind(), step.table(), step.cost)).collect();
     assert_snapshot!(steps.join("\n"), @"
     create phones: constant time
     insert phones: a rewrite of 2 rows

@@ -527,7 +527,7 @@ fn a_plan_from_outside_is_classified_statement_by_statement() {
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX j ON t (a); CREATE TABLE u (x, b TEXT);",
     );
     let steps = report.plan.unwrap().steps;
-    let found: Vec<_> = steps.iter().map(|s| (s.kind, s.table.as_str(), s.cost.class, s.cost.rows)).collect();
+    let found: Vec<_> = steps.iter().map(|s| (s.kind(), s.table(), s.cost.class, s.cost.rows)).collect();
     let expected: Vec<_> = plan.iter().filter_map(|(_, step)| *step).collect();
     assert_eq!(found, expected);
 }

@@ -73,7 +73,7 @@ fn a_unique_index_that_holds_a_declared_constraint_stays() {
     // Of two, one is too many.
     let old = format!("{old}; CREATE UNIQUE INDEX t_b ON t (a)");
     let (_, report) = reached(&old, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)");
-    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| (s.kind, s.sql)).collect();
+    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| (s.kind(), s.sql)).collect();
     assert_eq!(steps, [(StepKind::Drop, "DROP INDEX \"t_b\"".to_owned())]);
 }
 
@@ -236,7 +236,7 @@ fn a_trigger_that_changes_is_made_anew_and_the_others_are_left_alone() {
         )
     };
     let (bench, report) = reached(&trigger("old"), &trigger("new"));
-    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| s.kind).collect();
+    let steps: Vec<_> = report.plan.unwrap().steps.into_iter().map(|s| s.kind()).collect();
     assert_eq!(steps, [StepKind::Drop, StepKind::Create]);
     bench.open().execute_batch("INSERT INTO t VALUES ('x'); DELETE FROM t").unwrap();
     assert_eq!(bench.query("SELECT a FROM log"), "new\ngone");

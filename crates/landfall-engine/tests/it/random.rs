@@ -139,7 +139,7 @@ fn migrated(bench: &Bench, new_sql: &str, with_rows: bool, show: bool) -> (Strin
             assert_eq!(again.outcome, landfall_engine::Outcome::InSync);
             check_result(bench, new_sql, &before, &report);
             let mut steps = report.plan.iter().flat_map(|plan| &plan.steps);
-            ("applied".to_owned(), steps.any(|step| step.kind == landfall_engine::StepKind::Edit))
+            ("applied".to_owned(), steps.any(|step| step.kind() == landfall_engine::StepKind::Edit))
         }
         Err(error) => {
             if show {

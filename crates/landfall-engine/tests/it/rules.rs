@@ -217,6 +217,23 @@ fn what_sqlite_says_in_words_alone_is_read_in_one_place() {
     assert_eq!(uses(&["\"incomplete input\"", "\"unknown tokenizer"], &["words.rs"]), NONE);
 }
 
+/// Whoever planned a step says what it does (`operation.rs`); what others planned is read in one place.
+#[test]
+fn what_a_step_does_is_not_read_in_its_statement() {
+    let reads = uses(&["step.sql.", "s.sql.get", "s.sql.starts"], &[]);
+    let reads: Vec<_> = reads.into_iter().filter(|line| !line.contains("step.sql.clone()")).collect();
+    assert_eq!(reads, NONE);
+    // The proof asks how much SQLite would make of each statement: no step is believed.
+    assert_eq!(uses(&["tokenize(&step.sql", "Sql::of(&step.sql"], &["proof.rs"]), NONE);
+    assert_eq!(uses(&["read::statement", "read::reported"], &["planner/atlas.rs", "plan.rs"]), NONE);
+    let of_steps =
+        ["apply.rs", "catalogue.rs", "execute", "operation.rs", "plan.rs", "prediction.rs", "tuning.rs"];
+    let knows = uses(&["tokenize", "Tokens", "ddl"], &[]);
+    let knows: Vec<_> =
+        knows.iter().filter(|line| of_steps.iter().any(|file| line.starts_with(file))).collect();
+    assert_eq!(knows, NONE.iter().collect::<Vec<_>>());
+}
+
 #[test]
 fn the_crate_depends_on_neither_binary() {
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();

@@ -108,7 +108,7 @@ fn a_database_in_utf16_is_migrated_as_any_other() {
 }
 
 fn steps_on(report: &landfall_engine::Report, table: &str) -> usize {
-    report.plan.as_ref().unwrap().steps.iter().filter(|s| s.table == table).count()
+    report.plan.as_ref().unwrap().steps.iter().filter(|s| s.table() == table).count()
 }
 
 #[test]

@@ -7,7 +7,8 @@
 use super::Builder;
 use super::shortcut::{Trial, auto_indexes};
 use crate::carry::{Rowid, TableCarry};
-use crate::plan::{Cost, Step, StepKind};
+use crate::operation::Operation;
+use crate::plan::{Cost, Step};
 use crate::schema::{Column, Index, Table};
 use crate::settings::FastPath;
 use crate::token::{canonical_name, quote, quote_text};
@@ -39,7 +40,7 @@ fn may_stay(old: &Table, table: &Table, carry: &TableCarry) -> bool {
 
 impl Trial<'_, '_> {
     fn copy_beside(&mut self, old: &Table) -> rusqlite::Result<bool> {
-        let (name, none) = (self.table.name.clone(), Cost::default());
+        let (name, none) = (self.name(), Cost::default());
         if !self.constraints_keep_theirs()? {
             return Ok(false);
         }
@@ -50,15 +51,19 @@ impl Trial<'_, '_> {
             return Ok(false);
         }
         for index in go {
-            self.step(StepKind::Drop, format!("DROP INDEX {}", quote(&index.name)), none)?;
+            let sql = format!("DROP INDEX {}", quote(&index.name));
+            self.step(Operation::DropIndex { index: index.name, table: self.name() }, sql, none)?;
         }
         let aside = self.builder.free_name(&format!("landfall_new_{name}"));
-        self.step(StepKind::Rebuild, rows_only(self.table, &aside), none)?;
+        let target = Operation::CreateTarget { table: self.name(), target: aside.clone() };
+        self.step(target, rows_only(self.table, &aside), none)?;
         let Some(copy) = self.builder.copy_sql(old, self.table, &aside, &name) else { return Ok(false) };
-        self.step(StepKind::Rebuild, copy, self.rewrite())?;
+        let rows = Operation::CopyRows { table: self.name(), into: aside.clone() };
+        self.step(rows, copy, self.rewrite())?;
         self.exchange_roots(&name, &aside)?;
         self.edit_text(&self.table.sql.clone(), none)?;
-        self.step(StepKind::Rebuild, format!("DROP TABLE {}", quote(&aside)), none)?;
+        let sql = format!("DROP TABLE {}", quote(&aside));
+        self.step(Operation::DropLeftover { table: self.name(), leftover: aside }, sql, none)?;
         Ok(true)
     }
 
@@ -71,7 +76,7 @@ impl Trial<'_, '_> {
             (one, format!("rootpage - {}", root(other))),
         ] {
             let sql = format!("UPDATE sqlite_schema SET rootpage = {value} WHERE {}", row_of(name));
-            self.step(StepKind::Edit, sql, Cost::default())?;
+            self.edit_catalogue(sql, Cost::default())?;
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ use crate::carry::TableCarry;
 use crate::catalogue::{self, Catalogue};
 use crate::ddl;
 use crate::difference::{same_table, stand_ins};
-use crate::plan::{Cost, CostClass, Step, StepKind};
+use crate::operation::{Operation, StepKind};
+use crate::plan::{Cost, CostClass, Step};
 use crate::planner::IMPOSSIBLE;
 use crate::schema::{self, Schema, Table};
 use crate::settings::FastPath;
@@ -103,15 +104,19 @@ impl Trial<'_, '_> {
         Ok(same_table(&self.now()?, declared, &self.table.name, order))
     }
 
-    pub(super) fn step(&mut self, kind: StepKind, sql: String, cost: Cost) -> rusqlite::Result<()> {
-        let step = Step::new(kind, &self.table.name, sql, cost);
+    pub(super) fn step(&mut self, operation: Operation, sql: String, cost: Cost) -> rusqlite::Result<()> {
+        let step = Step::new(operation, sql, cost);
         self.catalogue.before(self.scratch, &step)?;
-        match kind {
+        match step.kind() {
             StepKind::Check => self.scratch().prepare(&step.sql).map(|_| ())?,
             _ => self.scratch().execute_batch(&step.sql)?,
         }
         self.steps.push(step);
         Ok(())
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.table.name.clone()
     }
 
     /// Rows are counted here and below alone: what is done in constant time must not ask how many there are.
@@ -132,7 +137,8 @@ impl Trial<'_, '_> {
             }
             let checked = column.has_check || (column.generated.is_some() && column.not_null.is_some());
             let cost = if checked { self.scan() } else { Cost::default() };
-            self.step(StepKind::Alter, add_column_sql(table, column), cost)?;
+            let operation = Operation::AddColumn { table: self.name(), column: column.name.clone() };
+            self.step(operation, add_column_sql(table, column), cost)?;
         }
         Ok(true)
     }
@@ -149,7 +155,7 @@ impl Trial<'_, '_> {
             let is_virtual = column.generated.as_ref().is_some_and(|generated| !generated.stored);
             let cost = if is_virtual { Cost::default() } else { self.rewrite() };
             let sql = format!("ALTER TABLE {} DROP COLUMN {}", quote(&table.name), quote(&column.name));
-            self.step(StepKind::Alter, sql, cost)?;
+            self.step(Operation::DropColumn { table: self.name(), column: column.name.clone() }, sql, cost)?;
         }
         Ok(())
     }
@@ -165,7 +171,8 @@ impl Trial<'_, '_> {
         self.scratch().execute_batch("SAVEPOINT altering")?;
         let altered = || {
             for (what, cost) in alterations {
-                self.step(StepKind::Alter, format!("ALTER TABLE {} {what}", quote(&self.table.name)), cost)?;
+                let sql = format!("ALTER TABLE {} {what}", quote(&self.table.name));
+                self.step(Operation::AlterConstraint { table: self.name() }, sql, cost)?;
             }
             self.is_there()
         };
@@ -246,7 +253,11 @@ impl Trial<'_, '_> {
     pub(super) fn edit_text(&mut self, text: &str, cost: Cost) -> rusqlite::Result<()> {
         let (text, name) = (quote_text(text), quote_text(&self.table.name));
         let sql = format!("UPDATE sqlite_schema SET sql = {text} WHERE type = 'table' AND name = {name}");
-        self.step(StepKind::Edit, sql, cost)
+        self.edit_catalogue(sql, cost)
+    }
+
+    pub(super) fn edit_catalogue(&mut self, sql: String, cost: Cost) -> rusqlite::Result<()> {
+        self.step(Operation::EditCatalogue { table: self.name() }, sql, cost)
     }
 
     /// Whether no row is in the way, as far as can be told now; the plan asks again.
@@ -268,7 +279,7 @@ impl Trial<'_, '_> {
         let table = quote(&self.table.name);
         for condition in &needs.no_row {
             let sql = format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1");
-            self.step(StepKind::Check, sql, self.scan())?;
+            self.step(Operation::Check { table: self.name() }, sql, self.scan())?;
         }
         if !needs.widen.is_empty() {
             if !self.finds_defaults(needs)? {
@@ -281,7 +292,7 @@ impl Trial<'_, '_> {
             let cost = if rows > 0 { Cost { class: CostClass::Rewrite, rows } } else { self.scan() };
             // OR ABORT: a conflict clause of the table would drop rows without an error.
             let sql = format!("UPDATE OR ABORT {table} SET {} WHERE {condition}", set.join(", "));
-            self.step(StepKind::Update, sql, cost)?;
+            self.step(Operation::UpdateRows { table: self.name() }, sql, cost)?;
         }
         if needs.mark == Some(true) {
             self.begin_marks()?;
@@ -312,46 +323,51 @@ impl Trial<'_, '_> {
     }
 
     fn after_edit(&mut self, needs: &Needs, gone: Vec<String>) -> rusqlite::Result<()> {
-        let name = self.table.name.clone();
+        let name = self.name();
         for index in gone {
-            self.step(StepKind::Rebuild, format!("DROP INDEX {}", quote(&index)), Cost::default())?;
+            let sql = format!("DROP INDEX {}", quote(&index));
+            self.step(Operation::DropKeyIndex { index, table: self.name() }, sql, Cost::default())?;
         }
         if needs.reindex {
-            self.step(StepKind::Rebuild, format!("REINDEX {}", quote(&name)), self.scan())?;
+            let operation = Operation::Reindex { table: self.name() };
+            self.step(operation, format!("REINDEX {}", quote(&name)), self.scan())?;
         }
         if needs.mark == Some(false) {
             let sql = format!("DELETE FROM sqlite_sequence WHERE name = {}", quote_text(&name));
-            self.step(StepKind::Metadata, sql, Cost::default())?;
+            self.edit_sequence(sql)?;
         }
         if needs.strict {
             let sql = format!(
                 "SELECT 1 FROM pragma_quick_check({}) WHERE quick_check <> 'ok' LIMIT 1",
                 quote_text(&name)
             );
-            self.step(StepKind::Check, sql, self.scan())?;
+            self.step(Operation::Check { table: self.name() }, sql, self.scan())?;
         }
         Ok(())
     }
 
     /// SQLite takes a table with AUTOINCREMENT for malformed where `sqlite_sequence` is missing.
     fn begin_marks(&mut self) -> rusqlite::Result<()> {
-        let (name, none) = (self.table.name.clone(), Cost::default());
+        let name = self.name();
         if !crate::evidence::has_table(self.scratch(), "sqlite_sequence")? {
             let aside = self.builder.free_name("landfall_sequence");
             let sql = format!("CREATE TABLE {} (id INTEGER PRIMARY KEY AUTOINCREMENT)", quote(&aside));
-            self.step(StepKind::Metadata, sql, none)?;
-            self.step(StepKind::Metadata, format!("DROP TABLE {}", quote(&aside)), none)?;
+            self.edit_sequence(sql)?;
+            self.edit_sequence(format!("DROP TABLE {}", quote(&aside)))?;
         }
         let text = quote_text(&name);
-        let delete = format!("DELETE FROM sqlite_sequence WHERE name = {text}");
-        self.step(StepKind::Metadata, delete, none)?;
+        self.edit_sequence(format!("DELETE FROM sqlite_sequence WHERE name = {text}"))?;
         let key = self.table.rowid_alias.as_deref().unwrap_or("rowid");
         let insert = format!(
             "INSERT INTO sqlite_sequence (name, seq) SELECT {text}, max(last, 0) FROM (SELECT max({}) AS last FROM {}) WHERE last IS NOT NULL",
             quote(key),
             quote(&name)
         );
-        self.step(StepKind::Metadata, insert, none)
+        self.edit_sequence(insert)
+    }
+
+    fn edit_sequence(&mut self, sql: String) -> rusqlite::Result<()> {
+        self.step(Operation::EditSequence { table: self.name() }, sql, Cost::default())
     }
 
     /// Constraints that come take an index that was made for them, under the name that SQLite looks for; those that go leave
@@ -376,7 +392,8 @@ impl Trial<'_, '_> {
         for (name, key) in come {
             let aside = self.builder.free_name(&format!("landfall_{name}"));
             let sql = unique_index(&aside, &self.table.name, key);
-            self.step(StepKind::Rebuild, sql, self.scan())?;
+            let operation = Operation::CreateKeyIndex { index: aside.clone(), table: self.name() };
+            self.step(operation, sql, self.scan())?;
             made.push((aside, name));
         }
         let mut free = Vec::new();
@@ -398,7 +415,7 @@ impl Trial<'_, '_> {
             quote_text(to),
             quote_text(from)
         );
-        self.step(StepKind::Edit, sql, Cost::default())
+        self.edit_catalogue(sql, Cost::default())
     }
 }
 

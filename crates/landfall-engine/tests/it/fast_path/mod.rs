@@ -45,10 +45,10 @@ impl How {
     fn of(plan: Option<&Plan>) -> Self {
         let Some(plan) = plan else { return Same };
         let copies = |sql: &str| sql.starts_with("INSERT OR ABORT INTO");
-        if plan.steps.iter().any(|step| step.kind == StepKind::Rebuild && copies(&step.sql)) {
+        if plan.steps.iter().any(|step| step.kind() == StepKind::Rebuild && copies(&step.sql)) {
             return Rewrite;
         }
-        let edits = plan.steps.iter().any(|step| step.kind == StepKind::Edit);
+        let edits = plan.steps.iter().any(|step| step.kind() == StepKind::Edit);
         if edits { Edit(plan.cost.class) } else { Native(plan.cost.class) }
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod generate;
 use std::path::PathBuf;
 
 use landfall_engine::{
-    Approval, Declared, Error, FastPath, Planner, PlannerChoice, Report, Settings, Verdict,
+    Approval, Declared, Error, FastPath, Planner, PlannerChoice, Report, Settings, Step, Verdict,
 };
 use rusqlite::Connection;
 
@@ -55,7 +55,9 @@ impl Bench {
     }
 
     pub(crate) fn migrate(&self, schema: &str) -> Result<Report, Error> {
-        landfall_engine::migrate(&self.db(), &self.declared(schema)?, &self.settings, &mut ())
+        let report = landfall_engine::migrate(&self.db(), &self.declared(schema)?, &self.settings, &mut ())?;
+        check_operations(&report);
+        Ok(report)
     }
 
     /// Migrates; a second run must find nothing to do, the database must be sound.
@@ -83,6 +85,14 @@ impl Bench {
     /// Schema, rows, rowids, marks and header pragmas.
     pub(crate) fn dump(&self) -> String {
         dump(&self.open())
+    }
+}
+
+/// What a planner says of a step is what another release reads in it.
+fn check_operations(report: &Report) {
+    for step in report.plan.iter().flat_map(|plan| &plan.steps) {
+        let read: Step = serde_json::from_value(serde_json::to_value(step).unwrap()).unwrap();
+        assert_eq!(read, *step);
     }
 }
 

@@ -49,7 +49,7 @@ impl Run<'_> {
             snapshot: report.snapshot.clone(),
             copy: report.copy.clone(),
             plan: plan.map(|plan| plan.fingerprint.clone()),
-            steps: steps.map(|step| step.label.clone()).collect(),
+            steps: steps.map(|step| step.label()).collect(),
             rows: report.rows.clone(),
             seconds: report.phases.seconds(),
             message: message.to_owned(),

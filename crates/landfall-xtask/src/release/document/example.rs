@@ -1,8 +1,8 @@
 //! A document with everything in it that is awkward: what the tests of both forms read, and what is looked at by eye.
 
 use landfall_engine::{
-    ApprovedBy, Cost, CostClass, Difference, DifferenceKind, Disk, Evidence, Hazard, HazardName, Outcome,
-    Part, Plan, Planner, Prediction, Proposal, Report, Step, StepKind, Timing,
+    ApprovedBy, Cost, CostClass, Difference, DifferenceKind, Disk, Evidence, Hazard, HazardName, Operation,
+    Outcome, Part, Plan, Planner, Prediction, Proposal, Report, Step, Timing,
 };
 
 use super::Document;
@@ -118,7 +118,8 @@ impl Example {
         plan.steps = names
             .iter()
             .map(|name| {
-                step(StepKind::Create, name, CostClass::Constant, 0, &format!("CREATE TABLE {name} (a)"))
+                let operation = Operation::CreateTable { table: name.clone() };
+                step(operation, CostClass::Constant, 0, &format!("CREATE TABLE {name} (a)"))
             })
             .collect();
         plan.steps[0].sql = format!("CREATE TABLE wide ({})", "a_column TEXT, ".repeat(10_000));
@@ -233,50 +234,67 @@ const COPY: &str = r#"INSERT INTO customers (id, first_name, last_name, email, c
 
 fn plan() -> Plan {
     use CostClass::{Constant, Rewrite, Scan};
-    use StepKind::{Create, Drop, Metadata, Rebuild};
+    use Operation::{
+        CopyRows, CreateIndex, CreateTable, CreateTarget, CreateView, DropLeftover, DropView, EditSequence,
+        Pragma, SetAside,
+    };
     let rows = 128_400_112;
+    let (view, old) = (|| "active".to_owned(), || "landfall_old_customers".to_owned());
+    let (table, other) = (|| "customers".to_owned(), || "a|b".to_owned());
+    let script = "<script>alert(1)</script>".to_owned();
     Plan {
         planner: Planner::Builtin,
         fingerprint: "77aa".to_owned(),
         cost: Cost { class: Rewrite, rows },
         prediction: Prediction { seconds: 960.0, low: 384.0, high: 2_400.0 },
         steps: vec![
-            step(Metadata, "", Constant, 0, "PRAGMA legacy_alter_table = ON"),
-            step(Drop, "active", Constant, 0, "DROP VIEW active"),
-            step(Rebuild, "customers", Constant, 0, "ALTER TABLE customers RENAME TO landfall_old_customers"),
-            step(Rebuild, "customers", Constant, 0, REBUILD),
-            step(Rebuild, "customers", Rewrite, rows, COPY),
-            step(Rebuild, "customers", Constant, 0, "DROP TABLE landfall_old_customers"),
+            step(Pragma, Constant, 0, "PRAGMA legacy_alter_table = ON"),
+            step(DropView { view: view() }, Constant, 0, "DROP VIEW active"),
             step(
-                Create,
-                "customers",
+                SetAside { table: table(), aside: old() },
+                Constant,
+                0,
+                "ALTER TABLE customers RENAME TO landfall_old_customers",
+            ),
+            step(CreateTarget { table: table(), target: table() }, Constant, 0, REBUILD),
+            step(CopyRows { table: table(), into: table() }, Rewrite, rows, COPY),
+            step(
+                DropLeftover { table: table(), leftover: old() },
+                Constant,
+                0,
+                "DROP TABLE landfall_old_customers",
+            ),
+            step(
+                CreateIndex { index: "customers_by_name".to_owned(), table: table() },
                 Scan,
                 rows,
                 "CREATE INDEX customers_by_name ON customers (last_name, first_name)",
             ),
             step(
-                Metadata,
-                "customers",
+                EditSequence { table: table() },
                 Constant,
                 0,
                 "UPDATE sqlite_sequence SET seq = 5 WHERE name = 'customers'",
             ),
             step(
-                Create,
-                "<script>alert(1)</script>",
+                CreateTable { table: script },
                 Constant,
                 0,
                 "CREATE TABLE \"<script>alert(1)</script>\" (id INTEGER PRIMARY KEY)",
             ),
             step(
-                Create,
-                "a|b",
+                CreateIndex { index: "a|b by ``` ticks".to_owned(), table: other() },
                 Scan,
                 9_007_199_254,
                 "CREATE INDEX \"a|b by ``` ticks\" ON \"a|b\" (customer)",
             ),
-            step(Create, "active", Constant, 0, "CREATE VIEW active AS SELECT id, first_name FROM customers"),
-            step(Metadata, "", Constant, 0, "PRAGMA legacy_alter_table = OFF"),
+            step(
+                CreateView { view: view() },
+                Constant,
+                0,
+                "CREATE VIEW active AS SELECT id, first_name FROM customers",
+            ),
+            step(Pragma, Constant, 0, "PRAGMA legacy_alter_table = OFF"),
         ],
         hazards: vec![
             hazard(
@@ -348,8 +366,8 @@ fn difference(kind: DifferenceKind, object: &str, what: &str) -> Difference {
     Difference { kind, object: object.to_owned(), message: format!("{object} {what}") }
 }
 
-fn step(kind: StepKind, table: &str, class: CostClass, rows: u64, sql: &str) -> Step {
-    Step::new(kind, table, sql.to_owned(), Cost { class, rows })
+fn step(operation: Operation, class: CostClass, rows: u64, sql: &str) -> Step {
+    Step::new(operation, sql.to_owned(), Cost { class, rows })
 }
 
 fn hazard(

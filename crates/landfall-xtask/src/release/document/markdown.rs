@@ -144,7 +144,7 @@ fn steps(plan: &Plan) -> Section {
 
 fn step(number: usize, step: &Step) -> String {
     let sql = block(&step.sql);
-    let (fence, about, cost) = (fence(&sql), plain(&step.label), words::cost(&step.cost));
+    let (fence, about, cost) = (fence(&sql), plain(&step.label()), words::cost(&step.cost));
     format!("**{number}.** {about}: {cost}\n\n{fence}sql\n{sql};\n{fence}\n\n")
 }
 
