@@ -1,4 +1,4 @@
-//! git as nobody's configuration has it. Included with `#[path]` by the tests that need it.
+//! git as nobody's configuration has it.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,5 @@
 //! Tools that a test needs and a machine may lack. Without one the test is skipped, and `cargo xtask ci` counts it;
 //! with the tool listed in `LANDFALL_REQUIRE` (comma-separated) the test fails instead.
-//!
-//! Included with `#[path]` by the tests of several crates, so that no crate has to export it.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -1,13 +1,13 @@
 //! Which commit is deployed: each place that tells it, and what is said when they disagree.
 
+use landfall_testkit::sim::{Sim, inspect, running, version};
 use serde_json::json;
 
 use crate::shop::{REF, SCHEMA, commit, connected, line, record, shop, verify_sync};
-use crate::sim::{Sim, inspect, running, version};
 
 /// What is said of the deployed commit, without this run's addresses and machines.
 #[track_caller]
-fn told(said: &crate::world::Said, sim: &Sim, commits: &[(&str, &str)]) -> String {
+fn told(said: &landfall_testkit::world::Said, sim: &Sim, commits: &[(&str, &str)]) -> String {
     let mut told =
         line(said, "deployed").replace(&sim.url, "[URL]").replace(&sim.machines()[0].0, "[MACHINE]");
     for (commit, name) in commits {

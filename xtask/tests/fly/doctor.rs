@@ -1,11 +1,11 @@
 //! `cargo xtask doctor` with the real client: which one it is, and whose token it has.
 
 use insta::assert_snapshot;
+use landfall_testkit::requires;
+use landfall_testkit::sim::Sim;
 use serde_json::json;
 
 use crate::shop::{connected, line, shop};
-use crate::sim::Sim;
-use landfall_testkit::requires;
 
 #[test]
 fn whose_token_it_is_is_asked_of_fly() {

@@ -1,11 +1,17 @@
 //! The drift story, and everything that needs no production: git alone.
 
-use crate::shop::{REF, SCHEMA, commit, git, line, record, shop, verify_sync};
-use crate::world::{World, assert_said};
+use landfall_testkit::assert_said;
 use landfall_testkit::hostile;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
+use crate::shop::{REF, SCHEMA, commit, git, line, record, shop, verify_sync};
 
 /// Every commit of the text, told by its place in this list.
-fn without_commits(mut said: crate::world::Said, commits: &[&str]) -> crate::world::Said {
+fn without_commits(
+    mut said: landfall_testkit::world::Said,
+    commits: &[&str],
+) -> landfall_testkit::world::Said {
     for (place, commit) in ["[A]", "[B]", "[C]"].iter().zip(commits) {
         for text in [&mut said.stdout, &mut said.stderr] {
             *text = text.replace(commit, place).replace(&commit[..12], place);
@@ -172,7 +178,7 @@ fn a_shallow_clone_gets_the_deployed_commit_and_nothing_else_from_origin() {
     let folder = shallow(&world);
     let url = format!("file://{}/origin.git", folder.path().display());
     git(folder.path(), &["clone", "--quiet", "--depth=1", "--branch=main", &url, "clone"]);
-    let clone = World::at(&folder.path().join("clone"));
+    let clone = World::at(XTASK, &folder.path().join("clone"));
     let said = verify_sync(&clone, 0, &[]);
     assert_eq!(
         line(&said, "deployed").lines().next().unwrap(),
@@ -186,7 +192,7 @@ fn a_shallow_clone_gets_the_deployed_commit_and_nothing_else_from_origin() {
 
     // A clone that is whole stays whole.
     git(folder.path(), &["clone", "--quiet", "--branch=main", &url, "whole"]);
-    let whole = World::at(&folder.path().join("whole"));
+    let whole = World::at(XTASK, &folder.path().join("whole"));
     let said = verify_sync(&whole, 0, &[]);
     assert!(line(&said, "deployed").contains(", 3 commits before HEAD"), "{said}");
     assert_eq!(git(&whole.path(""), &["rev-parse", "--is-shallow-repository"]), "false");
@@ -213,7 +219,7 @@ fn a_worktree_is_as_good_as_a_clone() {
     let folder = tempfile::tempdir().unwrap();
     let tree = folder.path().join("tree");
     git(&world.path(""), &["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()]);
-    let said = verify_sync(&World::at(&tree), 0, &[]);
+    let said = verify_sync(&World::at(XTASK, &tree), 0, &[]);
     assert!(line(&said, "deployed").contains(&format!("{} by {REF}, which is HEAD", &a[..12])), "{said}");
 }
 
@@ -233,7 +239,7 @@ fn a_workspace_in_a_folder_of_a_repository_is_found_in_the_deployed_commit() {
             .unwrap()
             .success()
     );
-    let world = World::at(&inner);
+    let world = World::at(XTASK, &inner);
     record(&world, &commit(&world));
     assert!(line(&verify_sync(&world, 0, &[]), "fresh").contains("1 table, 1 trigger"));
 }
@@ -282,7 +288,7 @@ fn a_deployed_commit_without_a_schema_is_told() {
 
 #[test]
 fn without_git_or_a_fly_toml_it_says_what_is_missing() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let said = world.run(&["verify-sync"]);
     assert_eq!(said.exit, 2, "{said}");
     assert!(

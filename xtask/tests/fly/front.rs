@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use landfall_testkit::sim::{Sim, control};
 use serde_json::{Value, json};
-
-use crate::sim::{Sim, control};
 
 /// What an image says that was not there at the beginning; the others are always well.
 #[derive(Clone, Default)]

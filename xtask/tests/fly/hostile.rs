@@ -3,10 +3,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use landfall_testkit::sim::{Sim, running, version};
 use serde_json::json;
 
 use crate::shop::{REF, SCHEMA, commit, connected, git, line, record, shop, verify_sync, with_origin};
-use crate::sim::{Sim, running, version};
 
 /// Beside an origin that is a path, git would run the first; the second would write a ref here; no command line can hold the third.
 fn hostile() -> [String; 3] {

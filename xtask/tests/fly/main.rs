@@ -14,9 +14,7 @@ mod rehearse;
 mod remedies;
 mod rollback;
 mod shop;
-#[allow(dead_code, reason = "the tests of the image use it, too")]
-mod sim;
 mod status;
-#[path = "../it/world.rs"]
-#[allow(dead_code, reason = "each test file uses its part")]
-mod world;
+
+/// The binary under test.
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
+use landfall_testkit::sim::{Sim, inspect, running};
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, commit, connected, git, line, record, shop, verify_sync};
-use crate::sim::{Sim, inspect, running};
-use crate::world::{Said, World};
 
 /// A workspace whose HEAD is deployed and recorded, beside a simulator in this scenario.
 fn recorded(home: &std::path::Path, change: &Value) -> (World, Sim) {

@@ -10,13 +10,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use landfall_engine::{Backup, Settings};
+use landfall_testkit::sim::{Sim, running};
+use landfall_testkit::world::{Said, World};
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, connected, git, shop};
-use crate::sim::{Sim, running};
-use crate::world::{Said, World};
 
 /// Copies are made and removed on the machine as `app backup` does it; `$FLYSIM_DIR/get`, where there is one, fetches them.
 const FLY: &str = r#"#!/bin/sh

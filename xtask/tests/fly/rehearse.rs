@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
+use landfall_testkit::sim::{Sim, running};
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, commit, connected, git, record, shop};
-use crate::sim::{Sim, running};
-use crate::world::{Said, World};
 
 const DATA: &str = "var/shop.sqlite";
 

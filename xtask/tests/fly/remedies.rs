@@ -9,11 +9,11 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use landfall_testkit::sim::inspect;
 use serde_json::json;
 
 use crate::rollback::{COPY, OTHER, Scene, host_gone, scene, status};
 use crate::shop::git;
-use crate::sim::inspect;
 
 const LOCK: &str = "refs/landfall/lock/simapp";
 

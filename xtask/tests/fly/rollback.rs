@@ -6,13 +6,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use landfall_testkit::sim::{Sim, inspect, version};
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::front::{Front, Says};
 use crate::shop::{REF, SCHEMA, commit, connected, git, record, shop, with_origin};
-use crate::sim::{Sim, inspect, version};
-use crate::world::{Said, World};
 
 const LOCK: &str = "refs/landfall/lock/simapp";
 const AUDIT: &str = "refs/landfall/audit/simapp";

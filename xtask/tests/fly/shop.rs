@@ -1,10 +1,11 @@
 //! A workspace in a git repository, with a fly.toml for the simulator's app.
 
+pub(crate) use landfall_testkit::git::git;
+use landfall_testkit::sim::Sim;
+use landfall_testkit::world::{Said, World};
 use tempfile::TempDir;
 
-use crate::sim::Sim;
-use crate::world::{Said, World};
-pub(crate) use landfall_testkit::git::git;
+use crate::XTASK;
 
 pub(crate) const SCHEMA: &str =
     "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT);
@@ -15,7 +16,7 @@ pub(crate) const REF: &str = "refs/landfall/deployed/simapp";
 
 /// A workspace whose schema is [`SCHEMA`], committed.
 pub(crate) fn shop() -> World {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("fly.toml", fly_toml());
     world.write(".gitignore", "/target/\n/var/\n");
     git(&world.path(""), &["init", "--quiet"]);

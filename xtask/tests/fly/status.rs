@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use landfall_testkit::sim::{Sim, running};
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, commit, connected, git, line, record, shop};
-use crate::sim::{Sim, running};
-use crate::world::{Said, World};
 
 /// What the image of the machine is known by.
 const DIGEST: &str = "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";

@@ -10,7 +10,4 @@ mod failures;
 mod production;
 mod pull;
 mod rehearse;
-#[path = "../fly/sim.rs"]
-#[allow(dead_code, reason = "each test file uses its part")]
-mod sim;
 mod workspace;

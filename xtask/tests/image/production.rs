@@ -6,12 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use landfall_testkit::sim::Sim;
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::container::{asked, docker};
-use crate::sim::Sim;
 use crate::workspace::{Said, Workspace, said};
 
 /// The service on a machine, and the workspace that it was built from.

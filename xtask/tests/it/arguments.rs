@@ -3,11 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::world::{World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 
 #[test]
 fn help() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     for (name, args) in [
         ("help", &["--help"][..]),
         ("help dev", &["dev", "--help"]),
@@ -33,7 +36,7 @@ fn help() {
 
 #[test]
 fn the_version_is_that_of_the_workspace() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     for args in [["--version"], ["-V"]] {
         let said = world.run(&args);
         assert_eq!(
@@ -46,7 +49,7 @@ fn the_version_is_that_of_the_workspace() {
 
 #[test]
 fn help_is_a_command_too() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     for (args, flag) in [
         (&["help"][..], &["--help"][..]),
         (&["help", "migrate"], &["migrate", "--help"]),
@@ -61,7 +64,7 @@ fn help_is_a_command_too() {
 
 #[test]
 fn a_cargo_that_cannot_be_started_is_told_as_such() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     let run = |name: &str, value: &str| {
         let args = ["migrate", "--check"];
         world.said(&args, &world.command(&args).env(name, value).output().unwrap())
@@ -84,13 +87,13 @@ fn a_cargo_that_cannot_be_started_is_told_as_such() {
 
 #[test]
 fn no_command_prints_the_help() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     assert_eq!(world.run(&[]).stdout, world.run(&["-h"]).stdout);
 }
 
 #[test]
 fn wrong_usage() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     for (name, args) in [
         ("unknown command", &["migrat"][..]),
         ("unknown flag", &["migrate", "--dryrun"]),

@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::world::{Said, World, assert_said};
+use landfall_testkit::assert_said;
 use landfall_testkit::requires;
+use landfall_testkit::world::{Said, World};
+
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);\n";
 const CHANGED: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT);\n";
@@ -13,7 +16,7 @@ const MIGRATE: [&str; 2] = ["migrate", "--auto-approve"];
 
 /// A workspace that declares `schema`, with a database that has a table and a row.
 fn world(schema: &str) -> World {
-    let world = World::new(schema);
+    let world = World::new(XTASK, schema);
     world.sql(SCHEMA);
     world.sql("INSERT INTO customers VALUES (1, 'Ada')");
     world
@@ -78,7 +81,7 @@ fn schema_with_rows() {
 
 #[test]
 fn database_that_is_not_one() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write(
         "var/shop.sqlite",
         "These are my notes, and they are long enough to be taken for a header.\n".repeat(20),
@@ -88,7 +91,7 @@ fn database_that_is_not_one() {
 
 #[test]
 fn database_is_a_folder() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     fs::create_dir_all(world.path("var/shop.sqlite")).unwrap();
     let said = world.run(&MIGRATE);
     assert_said!("database is a folder", said);
@@ -98,7 +101,7 @@ fn database_is_a_folder() {
 
 #[test]
 fn database_in_a_missing_folder() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let said = world.run(&["migrate", "--auto-approve", "--db", "no/such/folder/db"]);
     assert_said!("database in a missing folder", said);
     assert_eq!(said.exit, 2);

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use landfall_testkit::requires;
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{Said, World};
-use landfall_testkit::requires;
+use crate::XTASK;
 
 const WORKS: [&str; 14] = [
     "no-drift",
@@ -34,9 +35,10 @@ struct Track {
 
 /// None where the test has to be skipped.
 fn track(test: &str) -> Option<Track> {
-    requires::app(test, env!("CARGO_BIN_EXE_xtask")).then(|| {
+    requires::app(test, XTASK).then(|| {
         let (target, root) = (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")));
-        let world = World::at(root.ancestors().nth(1).unwrap()).with_env("CARGO_TARGET_DIR", target.path());
+        let world =
+            World::at(XTASK, root.ancestors().nth(1).unwrap()).with_env("CARGO_TARGET_DIR", target.path());
         Track { world, target }
     })
 }
@@ -136,7 +138,7 @@ fn a_change_of_ours_that_does_not_happen_is_an_error() {
 
 #[test]
 fn a_picture_without_its_folder_is_refused_before_anything_is_timed() {
-    let said = World::new("").run(&["bench", "--svg", "no/such/bench.svg"]);
+    let said = World::new(XTASK, "").run(&["bench", "--svg", "no/such/bench.svg"]);
     assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{said}");
     assert!(said.stderr.contains("there is no folder no/such for the picture"), "{said}");
 }

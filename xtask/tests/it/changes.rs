@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::world::{World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 
 const ORDERS: &str = "
 CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT NOT NULL COLLATE NOCASE);
@@ -19,7 +22,7 @@ DELETE FROM orders WHERE id = 9;
 
 /// A database that is in sync with `before`, has rows, and is to become `after`.
 fn world(before: &str, rows: &str, after: &str) -> World {
-    let world = World::new(after);
+    let world = World::new(XTASK, after);
     world.sql(before);
     world.sql(rows);
     world
@@ -31,7 +34,7 @@ fn orders(change: impl Fn(&str) -> String) -> World {
 
 /// Migrates, and asserts that nothing is left to do.
 #[track_caller]
-fn migrated(world: &World) -> crate::world::Said {
+fn migrated(world: &World) -> landfall_testkit::world::Said {
     let said = world.run(&["migrate", "--auto-approve"]);
     assert_eq!(said.exit, 0, "{said}");
     let again = world.run_unchanged(0, &["migrate", "--check"]);
@@ -50,7 +53,7 @@ fn assert_orders_kept(world: &World) {
 
 #[test]
 fn a_missing_database_is_made_with_its_folder() {
-    let world = World::new(ORDERS);
+    let world = World::new(XTASK, ORDERS);
     assert_said!("missing database", migrated(&world));
     assert_eq!(world.rows("SELECT count(*) FROM orders"), ["0"]);
 }
@@ -188,7 +191,7 @@ fn dry_run_shows_the_plan_and_changes_nothing() {
 
 #[test]
 fn neither_check_nor_dry_run_makes_a_database_or_its_folder() {
-    let world = World::new(ORDERS);
+    let world = World::new(XTASK, ORDERS);
     assert_eq!(world.run(&["migrate", "--check"]).exit, 4);
     assert_eq!(world.run(&["migrate", "--dry-run"]).exit, 0);
     assert_eq!(world.run(&["migrate"]).exit, 2, "there is no terminal to ask on");
@@ -207,7 +210,7 @@ fn verbose_tells_what_is_no_difference() {
 
 #[test]
 fn paths_of_flags_are_those_of_the_working_directory() {
-    let world = World::new(ORDERS);
+    let world = World::new(XTASK, ORDERS);
     world.write("shop/other.sql", "CREATE TABLE t (a);");
     let args = ["migrate", "--auto-approve", "--schema", "other.sql", "--db", "other.sqlite"];
     let output = world.command(&args).current_dir(world.path("shop")).output().unwrap();

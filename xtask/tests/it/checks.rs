@@ -1,6 +1,9 @@
 //! `cargo xtask ci`: every stage, what failed, and what was skipped.
 
-use crate::world::{Said, World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::{Said, World};
+
+use crate::XTASK;
 
 /// Three tests: one that passes, one that needs a tool, and says so twice, and one that takes too long.
 const TESTED: &str = r#"//! Sells.
@@ -32,7 +35,7 @@ mod tests {
 "#;
 
 fn world(source: &str) -> World {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     world.write("shop/src/main.rs", source);
     world.write("shop/src/requires.rs", include_str!("../../../crates/landfall-testkit/src/requires.rs"));
     // As that file is formatted.

@@ -4,7 +4,9 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::world::World;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY);\n";
 const FLY_TOML: &str = include_str!("../../../fly.toml");
@@ -14,7 +16,7 @@ const SECRETS: [&str; 6] =
 
 /// A machine whose programs write down what they see, and then fail; but cargo, which goes on.
 fn machine() -> World {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("fly.toml", FLY_TOML);
     fs::create_dir(world.path("seen")).unwrap();
     let cargo = format!("exec '{}' \"$@\"", env!("CARGO"));

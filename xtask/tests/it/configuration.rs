@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::world::{MANIFEST, World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::{MANIFEST, World};
+
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY);";
 
 #[test]
 fn wrong_keys_and_values() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let mut all = String::new();
     for line in [
         "colum-order = \"exact\"",
@@ -34,14 +37,14 @@ fn wrong_keys_and_values() {
 
 #[test]
 fn an_empty_path() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("Cargo.toml", MANIFEST.replace("db/declared.sql", ""));
     assert_said!("empty path", world.run(&["migrate", "--check"]));
 }
 
 #[test]
 fn a_schema_in_a_folder_or_in_a_list_of_files() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write(
         "db/more.sql",
         "CREATE INDEX by_id ON orders (customer);\nCREATE TABLE orders (customer REFERENCES customers (id));",
@@ -70,7 +73,7 @@ fn a_schema_in_a_folder_or_in_a_list_of_files() {
 
 #[test]
 fn every_known_key_is_accepted() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let rest = "planner = \"builtin\"\ncolumn-order = \"exact\"\nfast-path = \"proved\"\nignore = [\"cache_*\"]\n\
                 atlas = { version = \"1.2.3\", image = \"arigaio/atlas:1.2.3-community-alpine\" }\n";
     world.write("Cargo.toml", format!("{MANIFEST}{rest}"));
@@ -81,7 +84,7 @@ fn every_known_key_is_accepted() {
 
 #[test]
 fn without_configuration_the_defaults_count() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"shop\"]\n");
     world.write("schema.sql", SCHEMA);
     assert_eq!(world.run(&["migrate", "--auto-approve"]).exit, 0);
@@ -90,7 +93,7 @@ fn without_configuration_the_defaults_count() {
 
 #[test]
 fn the_project_is_found_from_a_folder_in_it() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let args = ["migrate", "--auto-approve"];
     let output = world.command(&args).current_dir(world.path("shop")).output().unwrap();
     assert!(output.status.success(), "{}", world.said(&args, &output));
@@ -99,7 +102,7 @@ fn the_project_is_found_from_a_folder_in_it() {
 
 #[test]
 fn a_package_that_does_not_exist() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("Cargo.toml", MANIFEST.replace("app = \"shop\"", "app = \"store\""));
     let said = world.run(&["dev"]);
     assert_eq!(said.exit, 2);
@@ -108,7 +111,7 @@ fn a_package_that_does_not_exist() {
 
 #[test]
 fn no_workspace() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     std::fs::remove_file(world.path("Cargo.toml")).unwrap();
     let said = world.run(&["migrate"]);
     assert_said!("no workspace", said);

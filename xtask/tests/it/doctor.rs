@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
+use landfall_testkit::world::{MANIFEST, Said, World};
 use rustix::process::{Pid, Signal};
 
-use crate::world::{MANIFEST, Said, World};
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY);\nCREATE INDEX i ON customers (id);\n";
 const FLY_TOML: &str = include_str!("../../../fly.toml");
@@ -44,7 +45,7 @@ const ATLAS: &str =
 
 /// A machine with these programs, and nothing else but what cargo needs.
 fn machine(programs: &[(&str, &str)]) -> World {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("fly.toml", FLY_TOML);
     world.write("home/.fly/config.yml", format!("access_token: {SECRET}\n"));
     fs::create_dir(world.path("bin")).unwrap();

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Stdio;
 
+use landfall_testkit::world::World;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::World;
+use crate::XTASK;
 
 const LIVE: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 
@@ -36,7 +37,7 @@ fn a_signal_ends_an_endless_statement_and_leaves_the_database_byte_for_byte() {
     let args = ["migrate", "--auto-approve"];
     for (schema, during) in [(format!("{LIVE}{PLANNING}"), "planning"), (APPLYING.to_owned(), "applying")] {
         for signal in [Signal::TERM, Signal::INT] {
-            let world = World::new(&schema);
+            let world = World::new(XTASK, &schema);
             world.sql(LIVE);
             world.sql(
                 "INSERT INTO customers WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)

@@ -7,10 +7,11 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use landfall_testkit::world::World;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::world::World;
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY);\n";
 const FLY_TOML: &str = include_str!("../../../fly.toml");
@@ -20,7 +21,7 @@ const IMAGE: &str = r#"{"Id":"sha256:0123","Size":1,"Config":{},"Os":"linux","Ar
 
 /// A workspace whose `program` never ends once a word of its command line is `word`, and tells its number first.
 fn machine(program: &str, word: &str) -> World {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("fly.toml", FLY_TOML);
     world.write("Dockerfile", "FROM scratch\n");
     for (name, then) in [

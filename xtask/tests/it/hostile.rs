@@ -1,10 +1,12 @@
 //! A schema that speaks to terminals and to the runner of a workflow: no output lets it.
 
-use crate::world::{Said, World};
 use landfall_testkit::hostile::{EVIL, harm, rows, schema};
+use landfall_testkit::world::{Said, World};
+
+use crate::XTASK;
 
 fn world(declared: &str) -> World {
-    let world = World::new(declared);
+    let world = World::new(XTASK, declared);
     world.sql(&schema("one"));
     world.sql(&rows());
     world
@@ -78,7 +80,7 @@ fn what_is_wrong_with_a_schema_is_told_with_its_names_as_text() {
             format!("CREATE VIEW \"{quoted}\" AS SELECT \"{quoted}\".b FROM c"),
             format!("{quoted} '"),
         ] {
-            let said = World::new(&declared).run(&["migrate", "--dry-run"]);
+            let said = World::new(XTASK, &declared).run(&["migrate", "--dry-run"]);
             assert!(matches!(said.exit, 1 | 3), "{said}");
             harmless(&said);
         }

@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use insta::assert_snapshot;
+use landfall_testkit::git::git;
+use landfall_testkit::world::{Said, World};
 use serde_json::{Value, json};
 
+use crate::XTASK;
 use crate::terminal::terminal;
-use crate::world::{Said, World};
-use landfall_testkit::git::git;
 
 const REF: &str = "refs/landfall/lock/simapp";
 
@@ -23,7 +24,7 @@ struct Shop {
 
 impl Shop {
     fn alone() -> Self {
-        let world = World::new("CREATE TABLE customers (id INTEGER PRIMARY KEY);");
+        let world = World::new(XTASK, "CREATE TABLE customers (id INTEGER PRIMARY KEY);");
         world.write("fly.toml", include_str!("../../../fly.toml").replace("landfall-customers", "simapp"));
         git(&world.path(""), &["init", "--quiet"]);
         Self { world }

@@ -3,16 +3,20 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 use crate::terminal::terminal;
-use crate::world::World;
 
 const COLUMNS: usize = 45;
 
 /// 45 columns and an index come.
 fn world() -> World {
     let columns: String = (0..COLUMNS).map(|number| format!(", c{number} TEXT")).collect();
-    let world =
-        World::new(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY{columns}); CREATE INDEX i ON t (c0);"));
+    let world = World::new(
+        XTASK,
+        &format!("CREATE TABLE t (id INTEGER PRIMARY KEY{columns}); CREATE INDEX i ON t (c0);"),
+    );
     world.sql("CREATE TABLE t (id INTEGER PRIMARY KEY)");
     world
 }
@@ -61,7 +65,7 @@ fn a_long_plan_is_whole_where_it_is_written_into_a_file_or_as_json() {
 
 #[test]
 fn a_short_plan_is_not_counted() {
-    let world = World::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);");
+    let world = World::new(XTASK, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);");
     world.sql("CREATE TABLE t (id INTEGER PRIMARY KEY)");
     let said = world.run(&["migrate", "--dry-run"]);
     assert!(!said.stdout.contains("1 change"), "{said}");

@@ -26,4 +26,6 @@ mod ten;
 mod terminal;
 mod unwritten;
 mod workflows;
-mod world;
+
+/// The binary under test.
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");

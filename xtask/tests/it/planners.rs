@@ -4,15 +4,18 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::world::{World, assert_said};
+use landfall_testkit::assert_said;
 use landfall_testkit::requires;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 
 const BEFORE: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 const AFTER: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT);
 CREATE INDEX customers_by_name ON customers (name);";
 
 fn world() -> World {
-    let world = World::new(AFTER);
+    let world = World::new(XTASK, AFTER);
     world.sql(BEFORE);
     world.sql("INSERT INTO customers VALUES (1, 'Ada'), (5, 'Grace')");
     world
@@ -81,7 +84,7 @@ fn where_atlas_is_wrong_it_says_what_atlas_would_have_done() {
     let Some(atlas) = requires::atlas("where_atlas_is_wrong_it_says_what_atlas_would_have_done") else {
         return;
     };
-    let world = World::new(&AFTER.replace("phone TEXT", "phone TEXT COLLATE NOCASE"));
+    let world = World::new(XTASK, &AFTER.replace("phone TEXT", "phone TEXT COLLATE NOCASE"));
     world.sql(BEFORE);
     let said = world.with_atlas(atlas).run(&["migrate", "--auto-approve"]);
     assert_eq!(said.exit, 0, "{said}");

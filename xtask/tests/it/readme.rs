@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use crate::world::{World, path_without_atlas};
+use landfall_testkit::world::{World, path_without_atlas};
+
+use crate::XTASK;
 
 const README: &str = include_str!("../../../README.md");
 const SCHEMA: &str = include_str!("../../../schema.sql");
@@ -13,7 +15,7 @@ const MANIFEST: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"shop\"]\n";
 
 #[test]
 fn the_transcripts_of_the_readme_are_what_the_commands_print() {
-    let world = World::new("");
+    let world = World::new(XTASK, "");
     world.write("Cargo.toml", MANIFEST);
     world.write("schema.sql", SCHEMA);
     put_xtask_behind_cargo(&world);
@@ -30,9 +32,8 @@ fn the_transcripts_of_the_readme_are_what_the_commands_print() {
 /// `cargo xtask …` runs the binary under test; any other cargo command is cargo's own.
 fn put_xtask_behind_cargo(world: &World) {
     let cargo = env!("CARGO");
-    let xtask = env!("CARGO_BIN_EXE_xtask");
     let shim = format!(
-        "#!/bin/sh\nif [ \"$1\" = xtask ]; then shift; exec '{xtask}' \"$@\"; fi\nexec '{cargo}' \"$@\"\n"
+        "#!/bin/sh\nif [ \"$1\" = xtask ]; then shift; exec '{XTASK}' \"$@\"; fi\nexec '{cargo}' \"$@\"\n"
     );
     world.write("bin/cargo", shim);
     fs::set_permissions(world.path("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();

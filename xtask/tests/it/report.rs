@@ -1,14 +1,16 @@
 //! `--format json`: exactly one document on stdout, whatever happens.
 
+use landfall_testkit::assert_said;
+use landfall_testkit::world::{Said, World};
 use serde_json::Value;
 
-use crate::world::{Said, World, assert_said};
+use crate::XTASK;
 
 const BEFORE: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 const AFTER: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);";
 
 fn world(schema: &str) -> World {
-    let world = World::new(schema);
+    let world = World::new(XTASK, schema);
     world.sql(BEFORE);
     world.sql("INSERT INTO customers VALUES (1, 'Ada'), (5, 'Grace')");
     world
@@ -132,7 +134,7 @@ fn wrong_usage() {
 #[test]
 fn wrong_configuration() {
     let world = world(AFTER);
-    world.write("Cargo.toml", format!("{}plannner = \"auto\"\n", crate::world::MANIFEST));
+    world.write("Cargo.toml", format!("{}plannner = \"auto\"\n", landfall_testkit::world::MANIFEST));
     let document = run(&world, 2, &[]);
     assert_said!("json wrong configuration", serde_json::to_string_pretty(&document).unwrap());
 }

@@ -5,9 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
 
+use landfall_testkit::assert_said;
+use landfall_testkit::world::World;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::world::{World, assert_said};
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 
@@ -41,7 +43,7 @@ struct Serving {
 
 impl Serving {
     fn new() -> Self {
-        let world = World::new(SCHEMA);
+        let world = World::new(XTASK, SCHEMA);
         world.write("shop/src/main.rs", APP);
         let port = free_port();
         let mut command = world.command(&["dev"]);
@@ -120,7 +122,7 @@ fn an_app_that_crashes_is_a_failure() {
 
 /// All that `dev` says of an app with this `main`, up to these words; then it is stopped. Its exit code.
 fn told_of(main: &str, words: &str) -> (Option<i32>, String) {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("shop/src/main.rs", format!("//! Sells.\n\nfn main() {{\n{main}\n}}\n"));
     let port = free_port().to_string();
     let mut command = world.command(&["dev"]);
@@ -160,7 +162,7 @@ fn cargo_says_what_it_compiles_while_the_automation_itself_is_built() {
 
 #[test]
 fn an_app_that_does_not_build_is_a_failure() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     world.write("shop/src/main.rs", "fn main() { nonsense }");
     let output = world.command(&["dev"]).env("PORT", free_port().to_string()).output().unwrap();
     let said = world.said(&["dev"], &output);
@@ -171,7 +173,7 @@ fn an_app_that_does_not_build_is_a_failure() {
 
 #[test]
 fn a_port_that_is_taken_is_told_before_anything_happens() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let output = world.command(&["dev"]).env("PORT", &port).output().unwrap();
@@ -183,7 +185,7 @@ fn a_port_that_is_taken_is_told_before_anything_happens() {
 
 #[test]
 fn wrong_environment() {
-    let world = World::new(SCHEMA);
+    let world = World::new(XTASK, SCHEMA);
     for (name, value) in [("PORT", "http"), ("LISTEN", "localhost")] {
         let said = world.said(&["dev"], &world.command(&["dev"]).env(name, value).output().unwrap());
         assert_eq!(said.exit, 2, "{said}");
@@ -193,7 +195,7 @@ fn wrong_environment() {
 
 #[test]
 fn a_hazard_stops_it_and_names_the_command_that_accepts_it() {
-    let world = World::new("CREATE TABLE customers (id INTEGER PRIMARY KEY);");
+    let world = World::new(XTASK, "CREATE TABLE customers (id INTEGER PRIMARY KEY);");
     world.sql(SCHEMA);
     world.sql("INSERT INTO customers VALUES (1, 'Ada')");
     let output = world.command(&["dev"]).env("PORT", free_port().to_string()).output().unwrap();

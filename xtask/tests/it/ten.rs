@@ -1,6 +1,9 @@
 //! The ten commonest changes of a day, each as a beginner reads it: what was there, what is declared now, and all that is said.
 
-use crate::world::{World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::World;
+
+use crate::XTASK;
 
 const CUSTOMERS: &str = "CREATE TABLE customers (
   id INTEGER PRIMARY KEY,
@@ -25,7 +28,7 @@ fn before() -> String {
 /// The change that `after` declares, made on two customers and two orders.
 #[track_caller]
 fn read(name: &str, after: &str) -> World {
-    let world = World::new(after);
+    let world = World::new(XTASK, after);
     world.sql(&before());
     world.sql(ROWS);
     let said = world.run(&["migrate", "--auto-approve"]);

@@ -6,12 +6,13 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use landfall_testkit::world::World;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::world::World;
+use crate::XTASK;
 
 const BEFORE: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 const AFTER: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT);";
@@ -26,7 +27,7 @@ struct Asking {
 
 impl Asking {
     fn new() -> Self {
-        let world = World::new(AFTER);
+        let world = World::new(XTASK, AFTER);
         world.sql(BEFORE);
         world.sql("INSERT INTO customers VALUES (1, 'Ada')");
         let (terminal, line) = terminal();
@@ -101,7 +102,7 @@ fn narrow(world: &World, args: &[&str]) -> String {
 
 #[test]
 fn lines_are_as_wide_as_the_terminal_and_end_between_words() {
-    let world = World::new("CREATE TABLE customers (id INTEGER PRIMARY KEY);");
+    let world = World::new(XTASK, "CREATE TABLE customers (id INTEGER PRIMARY KEY);");
     world.sql(BEFORE);
     world.sql("INSERT INTO customers VALUES (1, 'Ada')");
     let command = "cargo xtask migrate --allow DROPS_COLUMN:customers.name";
@@ -171,7 +172,7 @@ fn a_database_that_changes_under_the_question_is_planned_and_asked_again() {
 #[test]
 fn a_signal_while_rows_are_copied_rolls_back() {
     // Every row is written anew, or it would be over before the signal comes.
-    let world = World::new(&BEFORE.replace("NOT NULL", "NOT NULL UNIQUE"));
+    let world = World::new(XTASK, &BEFORE.replace("NOT NULL", "NOT NULL UNIQUE"));
     world.sql(BEFORE);
     world.sql(
         "INSERT INTO customers (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io;
 use std::process::Stdio;
 
-use crate::world::{Said, World, assert_said};
+use landfall_testkit::assert_said;
+use landfall_testkit::world::{Said, World};
+
+use crate::XTASK;
 
 const SCHEMA: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 const CHANGED: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT);";
@@ -34,7 +37,7 @@ const COMMANDS: &[(&[&str], i32)] = &[
 ];
 
 fn world() -> World {
-    let world = World::new(CHANGED);
+    let world = World::new(XTASK, CHANGED);
     world.sql(SCHEMA);
     world.sql("INSERT INTO customers VALUES (1, 'Ada')");
     world

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use landfall_testkit::sim::inspect;
 use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use super::{Act, Begin, GROWN, Ship, heal, home, side_by_side, status};
 use crate::front::Says;
 use crate::shop::SCHEMA;
-use crate::sim::inspect;
 
 /// One that fails, and what has to come of it.
 struct Case {

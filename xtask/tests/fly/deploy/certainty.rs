@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
 
+use landfall_testkit::sim::inspect;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -13,7 +14,6 @@ use super::first::{self, PASSWORD};
 use super::{Begin, LOCK, Ship, home, status};
 use crate::front::Says;
 use crate::shop::{SCHEMA, commit, git};
-use crate::sim::inspect;
 
 const ALLOW: [&str; 2] = ["--allow", "DROPS_COLUMN:customers.email"];
 const OTHER: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -2,12 +2,12 @@
 
 use std::fs;
 
+use landfall_testkit::world::Said;
 use serde_json::{Value, json};
 
 use super::{Begin, Ship, home};
 use crate::front::{Says, machines};
 use crate::shop::git;
-use crate::world::Said;
 
 pub(super) const PASSWORD: &str = "correct-horse-battery";
 /// Writes down how it was called.

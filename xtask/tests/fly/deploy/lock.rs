@@ -4,10 +4,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use landfall_testkit::world::World;
+
 use super::{AUDIT, Begin, LOCK, QUICK, Ship, first, home};
+use crate::XTASK;
 use crate::front::Says;
 use crate::shop::git;
-use crate::world::World;
 
 /// Another clone of the workspace, on another machine.
 fn clone(ship: &Ship, folder: &Path) -> World {
@@ -18,7 +20,7 @@ fn clone(ship: &Ship, folder: &Path) -> World {
         .command(&[])
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_str()?, value?)))
-        .fold(World::at(folder), |world, (name, value)| world.with_env(name, value))
+        .fold(World::at(XTASK, folder), |world, (name, value)| world.with_env(name, value))
 }
 
 #[test]

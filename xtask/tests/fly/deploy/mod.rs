@@ -47,14 +47,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use landfall_testkit::sim::{IMAGE, Sim, inspect};
+use landfall_testkit::world::{Said, World};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::XTASK;
 use crate::front::{Front, Says, machines};
 use crate::shop::{REF, SCHEMA, connected, git};
-use crate::sim::{IMAGE, Sim, inspect};
-use crate::world::{Said, World};
 
 /// The image of the simulator's machine, by digest.
 const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -126,7 +127,7 @@ type Act<'a> = (&'static str, &'a (dyn Fn(&Ship, Pid) + Sync));
 
 impl Ship {
     fn begin(home: &Path, begin: Begin) -> Self {
-        let world = World::new(begin.before);
+        let world = World::new(XTASK, begin.before);
         world.write("fly.toml", crate::shop::fly_toml());
         world.write(".gitignore", "/target/\n/var/\nCargo.lock\n");
         world.write("Dockerfile", DOCKERFILE);

@@ -2,12 +2,12 @@
 
 use std::fs;
 
+use landfall_testkit::sim::inspect;
 use serde_json::json;
 
 use super::cases::DROPPED;
 use super::{Begin, GROWN, Ship, home, status};
 use crate::shop::{SCHEMA, git};
-use crate::sim::inspect;
 
 #[test]
 fn a_dry_run_tells_every_step_and_writes_nothing() {

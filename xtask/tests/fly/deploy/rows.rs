@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use landfall_engine::{Declared, Settings};
+use landfall_testkit::sim::inspect;
+use landfall_testkit::world::Said;
 use serde_json::{Value, json};
 
 use super::{Begin, Ship, home, status};
-use crate::sim::inspect;
-use crate::world::Said;
 
 const FREE: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT);
 CREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT NOT NULL);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use landfall_testkit::world::Said;
 use serde_json::{Value, json};
 
 use super::{Act, Begin, Ship, heal, home, side_by_side};
 use crate::front::Says;
-use crate::world::Said;
 
 /// The exit code, and who serves afterwards; the slow ones first.
 const EXPECTED: [(&str, i32, &str); 41] = [
@@ -110,7 +110,7 @@ fn document(ship: &Ship, said: &Said, serves: &str) -> String {
 #[test]
 fn no_scenario_is_left_out() {
     let Some(home) = home("no_scenario_is_left_out") else { return };
-    let sim = crate::sim::Sim::start(&home, &json!({"base": "fast"}));
+    let sim = landfall_testkit::sim::Sim::start(&home, &json!({"base": "fast"}));
     let all = sim.control("scenarios");
     let all: BTreeSet<_> = all.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(EXPECTED.map(|(name, ..)| name).into_iter().collect::<BTreeSet<_>>(), all);

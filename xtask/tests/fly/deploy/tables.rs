@@ -1,10 +1,10 @@
 //! Tables that a change drops, renames or leaves as they are: whose rows may be fewer afterwards, and whose may not.
 
+use landfall_testkit::sim::inspect;
 use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use super::{Begin, Ship, home};
-use crate::sim::inspect;
 
 const WITHOUT_TRIGGER: &str =
     "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT);\n";

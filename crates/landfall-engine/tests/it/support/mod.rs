@@ -1,5 +1,4 @@
 //! A database in a folder of its own, migrated by the crate's public face.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod generate;
 

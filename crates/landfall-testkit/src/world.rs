@@ -8,7 +8,8 @@ use std::{env, fs};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-pub(crate) const MANIFEST: &str = r#"[workspace]
+/// The manifest of the workspace.
+pub const MANIFEST: &str = r#"[workspace]
 resolver = "3"
 members = ["shop"]
 
@@ -24,28 +25,33 @@ version = "0.1.0"
 edition = "2024"
 "#;
 
-pub(crate) struct World {
+/// A workspace, and the binary that is run in it.
+pub struct World {
     /// Goes away with it, where it is its own.
     _folder: Option<TempDir>,
     root: PathBuf,
+    binary: String,
     atlas: Option<PathBuf>,
     env: Vec<(String, OsString)>,
 }
 
 /// What a command said.
-pub(crate) struct Said {
+pub struct Said {
     line: String,
-    pub(crate) exit: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    /// Its exit code.
+    pub exit: i32,
+    /// Without the folders of this machine.
+    pub stdout: String,
+    /// Likewise.
+    pub stderr: String,
 }
 
 impl World {
     /// A workspace whose declared schema is this.
-    pub(crate) fn new(schema: &str) -> Self {
+    pub fn new(binary: &str, schema: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_owned();
-        let world = Self { _folder: Some(folder), ..Self::at(&root) };
+        let world = Self { _folder: Some(folder), ..Self::at(binary, &root) };
         world.write("Cargo.toml", MANIFEST);
         world.write("shop/Cargo.toml", PACKAGE);
         world.write("shop/src/main.rs", "//! Sells.\n\nfn main() {}\n");
@@ -54,51 +60,53 @@ impl World {
     }
 
     /// A workspace that is there already.
-    pub(crate) fn at(root: &Path) -> Self {
-        Self { _folder: None, root: root.to_owned(), atlas: None, env: Vec::new() }
+    pub fn at(binary: &str, root: &Path) -> Self {
+        Self { _folder: None, root: root.to_owned(), binary: binary.to_owned(), atlas: None, env: Vec::new() }
     }
 
     /// The same with this Atlas on its machine.
-    pub(crate) fn with_atlas(mut self, atlas: PathBuf) -> Self {
+    pub fn with_atlas(mut self, atlas: PathBuf) -> Self {
         self.atlas = Some(atlas);
         self
     }
 
     /// The same with this in its environment.
-    #[allow(dead_code, reason = "each test file uses its part")]
-    pub(crate) fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+    pub fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// The absolute path of something in it.
+    pub fn path(&self, name: &str) -> PathBuf {
         // The working directory that a process reads back has its symbolic links resolved.
         fs::canonicalize(&self.root).unwrap().join(name)
     }
 
-    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    /// Writes a file, and makes its folder.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let file = self.path(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
     }
 
-    pub(crate) fn declare(&self, schema: &str) {
+    /// Declares this schema.
+    pub fn declare(&self, schema: &str) {
         self.write("db/declared.sql", schema);
     }
 
     /// The local database; made when it is not there.
-    pub(crate) fn database(&self) -> Connection {
+    pub fn database(&self) -> Connection {
         fs::create_dir_all(self.path("var")).unwrap();
         Connection::open(self.path("var/shop.sqlite")).unwrap()
     }
 
     /// Runs this in the local database.
-    pub(crate) fn sql(&self, sql: &str) {
+    pub fn sql(&self, sql: &str) {
         self.database().execute_batch(sql).unwrap();
     }
 
     /// The rows of a query, each as text.
-    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
+    pub fn rows(&self, query: &str) -> Vec<String> {
         let database = self.database();
         let mut statement = database.prepare(query).unwrap();
         let columns = statement.column_count();
@@ -110,13 +118,14 @@ impl World {
         rows.map(|row| row.unwrap().join("|")).collect()
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// The local database.
+    pub fn bytes(&self) -> Vec<u8> {
         fs::read(self.path("var/shop.sqlite")).unwrap()
     }
 
     /// The binary with this program in front (if any), in an environment of nothing but what cargo needs.
-    pub(crate) fn command_under(&self, front: &[&str], args: &[&str]) -> Command {
-        let binary = env!("CARGO_BIN_EXE_xtask");
+    pub fn command_under(&self, front: &[&str], args: &[&str]) -> Command {
+        let binary = self.binary.as_str();
         let words: Vec<_> = front.iter().chain([&binary]).chain(args).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(self.path("")).env_clear().stdin(Stdio::null());
@@ -129,15 +138,18 @@ impl World {
         command
     }
 
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    /// The binary with these arguments.
+    pub fn command(&self, args: &[&str]) -> Command {
         self.command_under(&[], args)
     }
 
-    pub(crate) fn run(&self, args: &[&str]) -> Said {
+    /// Runs the binary with these arguments.
+    pub fn run(&self, args: &[&str]) -> Said {
         self.said(args, &self.command(args).output().unwrap())
     }
 
-    pub(crate) fn said(&self, args: &[&str], output: &Output) -> Said {
+    /// What a command with these arguments said.
+    pub fn said(&self, args: &[&str], output: &Output) -> Said {
         let text = |bytes: &[u8]| self.normal(std::str::from_utf8(bytes).unwrap());
         Said {
             line: format!("$ cargo xtask {}", args.join(" ")),
@@ -148,13 +160,13 @@ impl World {
     }
 
     /// Text without this machine's folders.
-    pub(crate) fn normal(&self, text: &str) -> String {
+    pub fn normal(&self, text: &str) -> String {
         text.replace(self.path("").to_str().unwrap().trim_end_matches('/'), "[DIR]")
     }
 
     /// Asserts that `run` ends with this code and leaves the local database byte by byte as it was.
     #[track_caller]
-    pub(crate) fn run_unchanged(&self, exit: i32, args: &[&str]) -> Said {
+    pub fn run_unchanged(&self, exit: i32, args: &[&str]) -> Said {
         let before = self.bytes();
         let said = self.run(args);
         assert_eq!(said.exit, exit, "{said}");
@@ -171,9 +183,10 @@ impl std::fmt::Display for Said {
 }
 
 /// Compares what was said with its snapshot, without times and fingerprints.
+#[macro_export]
 macro_rules! assert_said {
     ($name:expr, $said:expr) => {
-        insta::with_settings!({ filters => vec![
+        ::insta::with_settings!({ filters => vec![
             (r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [TIME]"),
             (r"\d+\.\d+ s\b", "[TIME] s"),
             (r"\b(v1-)?[0-9a-f]{64}\b", "[FINGERPRINT]"),
@@ -181,14 +194,12 @@ macro_rules! assert_said {
             (r#""(seconds|low|high)": [0-9.e-]+"#, r#""$1": "[TIME]""#),
             (r#""(before|peak|after)": \d+"#, r#""$1": "[BYTES]""#),
         ], omit_expression => true, prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!($name.replace(' ', "-"), $said.to_string());
+            ::insta::assert_snapshot!($name.replace(' ', "-"), $said.to_string());
         });
     };
 }
-pub(crate) use assert_said;
-
 /// Tests decide themselves whether there is an Atlas.
-pub(crate) fn path_without_atlas() -> OsString {
+pub fn path_without_atlas() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).filter(|folder| !has_atlas(folder));
     env::join_paths(folders).unwrap()

@@ -9,21 +9,24 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The image that the simulator's machine runs.
-pub(crate) const IMAGE: &str = "registry.example/simapp:deployment-00000000000000000000000001";
+pub const IMAGE: &str = "registry.example/simapp:deployment-00000000000000000000000001";
 
-pub(crate) struct Sim {
+/// A simulator of Fly's API, which ends with it.
+pub struct Sim {
     home: PathBuf,
     folder: TempDir,
-    pub(crate) url: String,
+    /// Where it answers.
+    pub url: String,
 }
 
 impl Sim {
     /// Starts it in this scenario: a name, or an object with `base` and what differs.
-    pub(crate) fn start(home: &Path, scenario: &Value) -> Self {
+    pub fn start(home: &Path, scenario: &Value) -> Self {
         Self::start_with(home, scenario, &[])
     }
 
-    pub(crate) fn start_with(home: &Path, scenario: &Value, options: &[&str]) -> Self {
+    /// The same with these options of its own.
+    pub fn start_with(home: &Path, scenario: &Value, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.json");
         fs::write(&file, scenario.to_string()).unwrap();
@@ -51,12 +54,12 @@ impl Sim {
     }
 
     /// The `fly` that talks to it.
-    pub(crate) fn fly(&self) -> PathBuf {
+    pub fn fly(&self) -> PathBuf {
         self.folder().join("shim/fly")
     }
 
     /// What a command needs in its environment to talk to it, and to nothing else.
-    pub(crate) fn environment(&self) -> [(&'static str, std::ffi::OsString); 3] {
+    pub fn environment(&self) -> [(&'static str, std::ffi::OsString); 3] {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = [self.folder().join("shim")].into_iter().chain(env::split_paths(&path));
         [
@@ -66,28 +69,29 @@ impl Sim {
         ]
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    /// Where it keeps what it has.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// What its control tells: `state`, `log`, `scenarios`.
-    pub(crate) fn control(&self, path: &str) -> Value {
+    pub fn control(&self, path: &str) -> Value {
         control(&self.url, path)
     }
 
     /// All that it has of its app: `machines`, `volumes`.
-    pub(crate) fn app(&self) -> Value {
+    pub fn app(&self) -> Value {
         let mut state = self.control("state");
         state["apps"].as_object_mut().unwrap().values_mut().next().unwrap().take()
     }
 
     /// Merges this into a machine or a volume: `machine/ID`.
-    pub(crate) fn merge(&self, path: &str, change: &Value) {
+    pub fn merge(&self, path: &str, change: &Value) {
         ureq::post(format!("{}/_sim/{path}", self.url)).send(change.to_string()).unwrap();
     }
 
     /// Its machines: id and state.
-    pub(crate) fn machines(&self) -> Vec<(String, String)> {
+    pub fn machines(&self) -> Vec<(String, String)> {
         let state = self.control("state");
         let machines =
             state["apps"].as_object().unwrap().values().flat_map(|app| app["machines"].as_object().unwrap());
@@ -96,7 +100,7 @@ impl Sim {
     }
 
     /// The volumes: id and name.
-    pub(crate) fn volumes(&self) -> Vec<(String, String)> {
+    pub fn volumes(&self) -> Vec<(String, String)> {
         let state = self.control("state");
         let volumes =
             state["apps"].as_object().unwrap().values().flat_map(|app| app["volumes"].as_object().unwrap());
@@ -104,7 +108,7 @@ impl Sim {
     }
 
     /// The id of the volume that a machine has.
-    pub(crate) fn volume_of(&self, machine: &str) -> String {
+    pub fn volume_of(&self, machine: &str) -> String {
         let state = self.control("state");
         let machines = state["apps"].as_object().unwrap().values().map(|app| &app["machines"][machine]);
         let found = machines.into_iter().find(|machine| !machine.is_null()).unwrap();
@@ -112,7 +116,7 @@ impl Sim {
     }
 
     /// What was asked of it that changes something: `METHOD path`.
-    pub(crate) fn writes(&self) -> Vec<String> {
+    pub fn writes(&self) -> Vec<String> {
         let log = self.control("log");
         let entries = log.as_array().unwrap().iter();
         let writes =
@@ -121,19 +125,19 @@ impl Sim {
     }
 
     /// What was run on its machines.
-    pub(crate) fn commands(&self) -> Vec<String> {
+    pub fn commands(&self) -> Vec<String> {
         let log = self.control("log");
         let run = log.as_array().unwrap().iter().filter_map(|entry| entry["body"]["cmd"].as_str());
         run.map(str::to_owned).collect()
     }
 
     /// From now on these faults, and no others.
-    pub(crate) fn faults(&self, rules: &Value) {
+    pub fn faults(&self, rules: &Value) {
         ureq::put(format!("{}/_sim/rules", self.url)).send(rules.to_string()).unwrap();
     }
 
     /// Gives each volume this snapshot, made at this time.
-    pub(crate) fn snapshot(&self, id: &str, time: &str) {
+    pub fn snapshot(&self, id: &str, time: &str) {
         let snapshots = json!({"_snapshots": [{"id": id, "status": "created", "created_at": time}]});
         for (volume, _) in self.volumes() {
             let address = format!("{}/_sim/volume/{volume}", self.url);
@@ -142,7 +146,7 @@ impl Sim {
     }
 
     /// Its machines run as after a rollback onto newer data.
-    pub(crate) fn keep_schema(&self) {
+    pub fn keep_schema(&self) {
         let kept = json!({"config": {"env": {"LANDFALL_SCHEMA": "keep"}}});
         for (machine, _) in self.machines() {
             ureq::post(format!("{}/_sim/machine/{machine}", self.url)).send(kept.to_string()).unwrap();
@@ -150,19 +154,17 @@ impl Sim {
     }
 
     /// Merges this into the live scenario.
-    pub(crate) fn configure(&self, change: &Value) {
+    pub fn configure(&self, change: &Value) {
         ureq::post(format!("{}/_sim/config", self.url)).send(change.to_string()).unwrap();
     }
 
     /// Puts this in the place of all that it has: apps, machines, volumes.
-    pub(crate) fn put_state(&self, state: &Value) {
+    pub fn put_state(&self, state: &Value) {
         ureq::put(format!("{}/_sim/state", self.url)).send(state.to_string()).unwrap();
     }
-}
 
-impl Sim {
     /// From now on nobody answers at its address.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         let mut stop = Command::new(self.home.join("run.sh"));
         let _ = stop.arg("stop").env("FLYSIM_DIR", self.folder.path()).status();
     }
@@ -175,13 +177,13 @@ impl Drop for Sim {
 }
 
 /// What the control of the simulator at this address tells.
-pub(crate) fn control(url: &str, path: &str) -> Value {
+pub fn control(url: &str, path: &str) -> Value {
     let text = ureq::get(format!("{url}/_sim/{path}")).call().unwrap().body_mut().read_to_string();
     serde_json::from_str(&text.unwrap()).unwrap()
 }
 
 /// A machine whose image has this commit on it, whose database has this schema, and which answers `/version` with it.
-pub(crate) fn running(commit: &str, schema: &str) -> Value {
+pub fn running(commit: &str, schema: &str) -> Value {
     json!({
         "base": "fast",
         "images": {IMAGE: {"labels": {"org.opencontainers.image.revision": commit}}},
@@ -191,11 +193,12 @@ pub(crate) fn running(commit: &str, schema: &str) -> Value {
 }
 
 /// What `app inspect` answers on the machine.
-pub(crate) fn inspect(schema: &str) -> Value {
+pub fn inspect(schema: &str) -> Value {
     let document = json!({"command": "inspect", "exit": 0, "report": {"fingerprint": "0", "sql": schema}, "error": null});
     json!({"match": "app inspect", "exit_code": 0, "stdout": document.to_string()})
 }
 
-pub(crate) fn version(commit: &str) -> Value {
+/// What `/version` answers.
+pub fn version(commit: &str) -> Value {
     json!({"commit": commit, "version": "0.1.0", "schema": {"declared": null, "live": null}, "sqlite": "3.54.1"})
 }
