@@ -31,7 +31,7 @@ pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Er
     let started = Instant::now();
     copy::sweep(database);
     let (mut narrator, mut copied) = (Narrator::default(), None);
-    let by = |prepared: &Prepared<'_>, watch: &mut dyn Watch| {
+    let by = |prepared: Prepared<'_>, watch: &mut dyn Watch| {
         let (report, copy) = apply(config, prepared, watch)?;
         copied = copy;
         Ok(report)
@@ -48,7 +48,7 @@ pub(crate) fn bring(config: &Config, declared: &Declared) -> Result<Findings, Er
 /// stays where the disk failed: then nobody knows what is on it.
 fn apply(
     config: &Config,
-    prepared: &Prepared<'_>,
+    prepared: Prepared<'_>,
     watch: &mut dyn Watch,
 ) -> Result<(Report, Option<Backup>), Error> {
     prepared.guard()?;

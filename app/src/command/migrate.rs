@@ -80,11 +80,9 @@ fn plan(config: &Config, declared: &Declared) -> Ending<Findings> {
     let Config { database, settings, .. } = config;
     match landfall_engine::prepare(&database.path, declared, settings, &mut Narrator::default()) {
         Ok(prepared) => {
-            let report = prepared.report();
-            tell_missing_atlas(report, settings);
-            let findings = Findings(report.clone());
+            tell_missing_atlas(prepared.report(), settings);
             match prepared.guard() {
-                Ok(()) => Ending::done(findings),
+                Ok(()) => Ending::done(Findings(prepared.into_report())),
                 Err(refused) => failed(refused),
             }
         }

@@ -39,15 +39,15 @@ pub fn migrate_by(
     declared: &Declared,
     settings: &Settings,
     watch: &mut dyn Watch,
-    mut apply: impl FnMut(&Prepared<'_>, &mut dyn Watch) -> Result<Report>,
+    mut apply: impl FnMut(Prepared<'_>, &mut dyn Watch) -> Result<Report>,
 ) -> Result<Report> {
     let mut tries = 1;
     loop {
         let prepared = prepare(db, declared, settings, watch)?;
         if prepared.report().outcome == Outcome::InSync {
-            return Ok(prepared.report().clone());
+            return Ok(prepared.into_report());
         }
-        match apply(&prepared, watch) {
+        match apply(prepared, watch) {
             Err(error) if error.kind == ErrorKind::Moved && tries < TRIES => {
                 tries += 1;
                 watch.event(&Event::Replanning);

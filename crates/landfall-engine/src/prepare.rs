@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::answer::{Unanswered, or_refusal};
-use crate::apply::{self, MEND_THE_ROW, row_fails};
+use crate::apply::{self, Applied, MEND_THE_ROW, row_fails};
 use crate::calibration::Calibration;
 use crate::carry::{Carry, Source};
 use crate::declared::Declared;
@@ -62,8 +61,8 @@ pub struct Prepared<'d> {
     start: Start,
     due: Due<'d>,
     report: Report,
-    /// What schema and hazards were read from; gone once it was applied.
-    reader: Mutex<Option<Reader>>,
+    /// What schema and hazards were read from.
+    reader: Option<Reader>,
 }
 
 /// Reads, compares, plans and proves; never writes to `db`, does not even create it. A missing `db` is an empty one.
@@ -126,6 +125,12 @@ impl Prepared<'_> {
         &self.report
     }
 
+    /// The report, where nothing else is wanted.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+
     /// Refuses a plan with a hazard that nobody approved.
     ///
     /// # Errors
@@ -152,13 +157,22 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// Any; then nothing of ours is committed. [`ErrorKind::Moved`] when the database changed since [`prepare`]: prepare again.
-    pub fn apply(&self, watch: &mut dyn Watch) -> Result<Report> {
-        self.run(watch).map_err(|error| error.after(&self.report))
+    pub fn apply(mut self, watch: &mut dyn Watch) -> Result<Report> {
+        self.guard()?;
+        let reader = self.reader.take();
+        let Some(plan) = &self.report.plan else { return Ok(self.report) };
+        let applied = self.run(plan, reader, watch).map_err(|error| error.after(&self.report))?;
+        Ok(Report {
+            outcome: Outcome::Applied,
+            evidence: applied.evidence,
+            seconds: Some(applied.seconds),
+            timings: applied.timings,
+            disk: Some(applied.disk),
+            ..self.report
+        })
     }
 
-    fn run(&self, watch: &mut dyn Watch) -> Result<Report> {
-        self.guard()?;
-        let Some(plan) = &self.report.plan else { return Ok(self.report.clone()) };
+    fn run(&self, plan: &Plan, reader: Option<Reader>, watch: &mut dyn Watch) -> Result<Applied> {
         let ignore = ignore_patterns(&self.settings);
         let (first, last) = (self.start.steps().count(), self.due.steps(self.declared).len());
         let basis = Basis {
@@ -172,15 +186,7 @@ impl Prepared<'_> {
         };
         let steps = &plan.steps[first..plan.steps.len() - last];
         let execution = Execution { hazards: &plan.hazards, ..basis.execution(steps) };
-        let reader = self.reader.lock().ok().and_then(|mut reader| reader.take());
-        let applied = apply::apply(&self.database, plan, &execution, reader, watch)?;
-        let mut report = self.report.clone();
-        report.outcome = Outcome::Applied;
-        report.evidence = applied.evidence;
-        report.seconds = Some(applied.seconds);
-        report.timings = applied.timings;
-        report.disk = Some(applied.disk);
-        Ok(report)
+        apply::apply(&self.database, plan, &execution, reader, watch)
     }
 }
 
@@ -518,7 +524,7 @@ impl<'g, 'd> Ground<'g, 'd> {
             start,
             due: self.due,
             report,
-            reader: Mutex::new(reader),
+            reader,
         })
     }
 }

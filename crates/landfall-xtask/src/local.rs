@@ -125,7 +125,7 @@ impl Local {
             }
             *agreed = Some(plan.fingerprint.clone());
         }
-        self.apply(&prepared, ui)
+        self.apply(prepared, ui)
     }
 
     fn with_atlas(&self) -> Result<Settings> {
@@ -190,7 +190,7 @@ impl Local {
         Err(Error::new(Kind::Declined, db, "the plan was declined").unchanged().into())
     }
 
-    fn apply(&self, prepared: &Prepared, ui: &mut Ui) -> Result<()> {
+    fn apply(&self, prepared: Prepared<'_>, ui: &mut Ui) -> Result<()> {
         let made = if self.make_folder { make_folders(folder_of(&self.db))? } else { Vec::new() };
         let applied = prepared.apply(&mut ui.progress()).inspect_err(|_| remove_folders(&made))?;
         ui.keep(&applied);

@@ -43,7 +43,7 @@ impl Stage<'_> {
         container.take(&self.fly_toml.db_path, &fetched)?;
         let last = self.record(&container, data)?;
         let idle = self.boot(&container)?;
-        let mut report = last.as_ref().map_or_else(|| prepared.report().clone(), |last| last.report.clone());
+        let mut report = last.as_ref().map_or_else(|| prepared.into_report(), |last| last.report.clone());
         with_untouched(
             &mut report.evidence,
             &before,

@@ -315,7 +315,7 @@ mod tests {
         let declared = schema("CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT NOT NULL);\n");
         let prepared = landfall_engine::prepare(&db, &declared, &settings, &mut ());
         let report = match prepared {
-            Ok(prepared) => prepared.report().clone(),
+            Ok(prepared) => prepared.into_report(),
             Err(error) => *error.report.unwrap(),
         };
         let advice: Vec<_> = report.hazards().map(|hazard| hazard.remedy.clone()).collect();

@@ -23,14 +23,17 @@ impl Stage<'_> {
             Err(error) if error.kind.exit_code() == 3 => return self.refused(data, error),
             prepared => prepared?,
         };
-        let mut report = prepared.report().clone();
         if let Err(error) = prepared.guard() {
             return self.refused(data, error);
         }
-        if report.outcome == Outcome::Planned {
-            report = prepared.apply(&mut self.ui.progress())?;
-            self.refuse_endless(data)?;
-        }
+        let mut report = match prepared.report().outcome {
+            Outcome::Planned => {
+                let applied = prepared.apply(&mut self.ui.progress())?;
+                self.refuse_endless(data)?;
+                applied
+            }
+            _ => prepared.into_report(),
+        };
         with_untouched(
             &mut report.evidence,
             &before,
