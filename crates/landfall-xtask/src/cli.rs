@@ -3,15 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::name::{self, Organization, Region, VolumeId};
-use crate::release::deploy::machine::APPROVAL;
-use crate::release::image;
-use crate::release::pull::KEEP;
-use crate::release::rollback::Data;
 use crate::ui::Format;
-use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Command, Subcommand};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Command, Subcommand, ValueEnum, value_parser};
 use landfall_engine::{Approval, PlannerChoice, ProofLevel};
 
 /// `cargo xtask`, without its commands.
@@ -24,6 +21,11 @@ pub(crate) fn xtask() -> Command {
         .arg_required_else_help(true)
         .max_term_width(100)
 }
+
+/// What begins an approval of a machine that is made less than it was.
+pub(crate) const CHANGES_MACHINE: &str = "CHANGES_MACHINE";
+/// How many copies of an app are kept unless somebody says otherwise.
+pub(crate) const KEEP: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 const DEV_HELP: &str = "\
 Environment:
@@ -230,8 +232,8 @@ pub(crate) struct Migrate {
     pub(crate) show_values: bool,
 
     /// How long to wait for another connection's lock
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) lock_wait: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds())]
+    pub(crate) lock_wait: Duration,
 
     /// Also tell what is no difference: column order, directives that can be removed, cosmetic changes
     #[arg(long)]
@@ -250,8 +252,8 @@ pub(crate) struct Inspect {
     pub(crate) format: Format,
 
     /// How long to wait for another connection's lock
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) lock_wait: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds())]
+    pub(crate) lock_wait: Duration,
 }
 
 /// Is everything in sync with the last deployed commit, and does the change apply?
@@ -321,8 +323,8 @@ pub(crate) struct Rehearse {
     pub(crate) allow: Vec<Approval>,
 
     /// How long a deploy is going to wait: what the predicted downtime is held against
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub(crate) wait_timeout: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds())]
+    pub(crate) wait_timeout: Duration,
 
     /// Write a report for people who were not there; Markdown (.md) or a page (.html)
     #[arg(long, value_name = "FILE")]
@@ -372,14 +374,6 @@ pub(crate) struct Bases {
     pub(crate) base_image: Option<String>,
 }
 
-impl Bases {
-    /// As they were asked for.
-    pub(crate) fn wanted(self) -> image::Bases {
-        let Self { builder_image, atlas_image, base_image } = self;
-        image::Bases { builder: builder_image, atlas: atlas_image, base: base_image }
-    }
-}
-
 /// What a deploy may do that it does not do unasked.
 #[derive(Debug, Clone)]
 pub(crate) enum Allowed {
@@ -393,7 +387,7 @@ impl FromStr for Allowed {
     type Err = landfall_engine::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix(APPROVAL).and_then(|rest| rest.strip_prefix(':')) {
+        match text.strip_prefix(CHANGES_MACHINE).and_then(|rest| rest.strip_prefix(':')) {
             Some(what) if !what.is_empty() => Ok(Self::Machine(what.to_owned())),
             _ => text.parse().map(Self::Hazard),
         }
@@ -455,16 +449,16 @@ pub(crate) struct Deploy {
     pub(crate) restore_data: bool,
 
     /// How long flyctl may wait, for the state and for health each; and how long answers of Fly are waited for
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub(crate) wait_timeout: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds())]
+    pub(crate) wait_timeout: Duration,
 
     /// How long Fly may take to make the snapshot of the volume
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
-    pub(crate) snapshot_timeout: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds())]
+    pub(crate) snapshot_timeout: Duration,
 
     /// How long to wait for somebody else's deploy
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub(crate) lock_wait: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds())]
+    pub(crate) lock_wait: Duration,
 
     #[command(flatten)]
     pub(crate) bases: Bases,
@@ -472,6 +466,22 @@ pub(crate) struct Deploy {
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+impl Deploy {
+    /// The hazards that are approved.
+    pub(crate) fn hazards(&self) -> Vec<Approval> {
+        let hazard = |allowed: &Allowed| match allowed {
+            Allowed::Hazard(approval) => Some(approval.clone()),
+            Allowed::Machine(_) => None,
+        };
+        self.allow.iter().filter_map(hazard).collect()
+    }
+
+    /// Whether the machine may have less of this.
+    pub(crate) fn allows_less_of(&self, what: &str) -> bool {
+        self.allow.iter().any(|allowed| matches!(allowed, Allowed::Machine(less) if less == what))
+    }
 }
 
 /// What runs where, with which data and which way back: one table
@@ -485,6 +495,14 @@ pub(crate) struct Status {
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+/// Where the data of an earlier release comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Data {
+    Copy,
+    Snapshot,
+    Newest,
 }
 
 /// Bring an earlier release back, with its data if asked; --list tells which there are
@@ -517,12 +535,12 @@ pub(crate) struct Rollback {
     pub(crate) dry_run: bool,
 
     /// How long flyctl may wait, for the state and for health each; and how long answers of Fly are waited for
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub(crate) wait_timeout: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds())]
+    pub(crate) wait_timeout: Duration,
 
     /// How long to wait for somebody else's deploy
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub(crate) lock_wait: u32,
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds())]
+    pub(crate) lock_wait: Duration,
 
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -577,6 +595,10 @@ pub(crate) struct Doctor {
     /// What stdout carries: text for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+fn seconds() -> impl TypedValueParser<Value = Duration> {
+    value_parser!(u32).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {

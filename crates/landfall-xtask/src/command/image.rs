@@ -25,7 +25,7 @@ impl Task for cli::Image {
 
     fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
         let fly = FlyToml::read(&project.root)?;
-        let built = image::build(project, &fly, &self.bases.wanted(), self.tag, interrupt, ui)?;
+        let built = image::build(project, &fly, &self.bases, self.tag, interrupt, ui)?;
         ui.result(&built.to_string());
         let mut report = Report { image: built, smoke: Vec::new() };
         ui.keep(&report);

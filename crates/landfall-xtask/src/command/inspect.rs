@@ -1,7 +1,5 @@
 //! `cargo xtask inspect`: an existing database to `schema.sql`.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use landfall_engine::{Interrupt, Settings};
 
@@ -15,8 +13,7 @@ impl Task for cli::Inspect {
     const NAME: &'static str = "inspect";
 
     fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
-        let lock_wait = Duration::from_secs(self.lock_wait.into());
-        let settings = Settings { lock_wait, ..project.settings(interrupt) };
+        let settings = Settings { lock_wait: self.lock_wait, ..project.settings(interrupt) };
         let db = self.db.unwrap_or_else(|| project.local_db.clone());
         let live = landfall_engine::inspect(&db, &settings)?;
         ui.keep(&live);

@@ -1,7 +1,5 @@
 //! `cargo xtask migrate`: bring a database to schema.sql.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use landfall_engine::{Interrupt, Settings};
 
@@ -65,7 +63,7 @@ fn local(project: &Project, args: cli::Migrate, interrupt: &Interrupt) -> Local 
             planner: args.planner.unwrap_or(own.settings.planner),
             proof: args.proof.unwrap_or_default(),
             allow: args.allow,
-            lock_wait: Duration::from_secs(args.lock_wait.into()),
+            lock_wait: args.lock_wait,
             show_values: args.show_values,
             ..own.settings
         },

@@ -1,7 +1,6 @@
 //! `cargo xtask rehearse`: today's change on a copy of real data.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
 use landfall_engine::{Interrupt, Outcome};
@@ -49,9 +48,14 @@ fn wanted(args: cli::Rehearse) -> Result<(Wanted, Option<PathBuf>)> {
     if let Some(file) = &args.report {
         document::file::refuse_unknown(file)?;
     }
-    let wait_timeout = Duration::from_secs(args.wait_timeout.into());
     Ok((
-        Wanted { on, image: args.image, bases: args.bases.wanted(), allow: args.allow, wait_timeout },
+        Wanted {
+            on,
+            image: args.image,
+            bases: args.bases,
+            allow: args.allow,
+            wait_timeout: args.wait_timeout,
+        },
         args.report,
     ))
 }

@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::release::annotation;
 use crate::release::check::Verdict;
 use crate::release::document;
-use crate::release::sync::{self, Found, Wanted};
+use crate::release::sync::{self, Found};
 use crate::task::Task;
 use crate::text;
 use crate::tool::git;
@@ -21,8 +21,7 @@ impl Task for cli::VerifySync {
 
     fn run(self, project: &Project, interrupt: &Interrupt, ui: &mut Ui) -> Result<u8> {
         self.report.as_deref().map(document::file::refuse_unknown).transpose()?;
-        let wanted = Wanted { commit: self.commit, fork: self.fork, allow: self.allow };
-        let found = sync::run(project, &wanted, interrupt, ui)?;
+        let found = sync::run(project, &self, interrupt, ui)?;
         ui.keep(&found);
         ui.result(&text::checks(&found.checks));
         if let Some(file) = &self.report {

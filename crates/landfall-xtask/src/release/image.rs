@@ -8,6 +8,7 @@ use landfall_engine::{Declared, Interrupt};
 use serde::Serialize;
 
 use super::build_log::{BuildLog, Stage, Step, Told};
+use crate::cli::Bases;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::{Image, Revision, Tag, Variable};
@@ -40,17 +41,6 @@ pub(crate) struct Built {
     pub(crate) layers: Vec<Layer>,
     /// Its stages, and how long each took.
     pub(crate) stages: Vec<Stage>,
-}
-
-/// Other images to build from than those of the Dockerfile.
-#[derive(Debug, Clone)]
-pub(crate) struct Bases {
-    /// Where the app is compiled.
-    pub(crate) builder: Option<String>,
-    /// Where Atlas comes from.
-    pub(crate) atlas: Option<String>,
-    /// What the app runs on.
-    pub(crate) base: Option<String>,
 }
 
 /// A layer with something in it.
@@ -138,11 +128,11 @@ fn arguments(
         ("SOURCE", git::source(&project.root, interrupt)?.unwrap_or_default()),
         ("SCHEMA_FINGERPRINT", schema.to_owned()),
     ];
-    let atlas = bases.atlas.as_ref().or(project.atlas_image.as_ref());
+    let atlas = bases.atlas_image.as_ref().or(project.atlas_image.as_ref());
     let chosen = [
-        ("BUILDER_IMAGE", bases.builder.as_ref()),
+        ("BUILDER_IMAGE", bases.builder_image.as_ref()),
         ("ATLAS_IMAGE", atlas),
-        ("BASE_IMAGE", bases.base.as_ref()),
+        ("BASE_IMAGE", bases.base_image.as_ref()),
     ];
     let named = |image: Option<&String>| image.filter(|image| !image.is_empty()).cloned();
     args.extend(chosen.into_iter().filter_map(|(name, image)| Some((name, named(image)?))));

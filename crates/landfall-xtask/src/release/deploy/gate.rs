@@ -5,7 +5,7 @@ use anyhow::Result;
 use landfall_engine::{ApprovedBy, CostClass, Declared, HazardName, Outcome, Report};
 
 use super::report::Deploy;
-use super::wanted::Wanted;
+use crate::cli;
 use crate::error::{Error, Kind};
 use crate::name::Variable;
 use crate::release::approval;
@@ -39,7 +39,7 @@ pub(super) fn pass(
     standing: &Standing,
     declared: &Declared,
     running: Option<&Declared>,
-    wanted: &Wanted,
+    wanted: &cli::Deploy,
     report: &mut Deploy,
 ) -> Result<Gate> {
     warn_of_local(shipping, declared);
@@ -92,7 +92,7 @@ pub(super) fn pass(
     };
     refuse_without_room(standing, &planned)?;
     Ok(Gate {
-        env: approval::env(&wanted.allow, planned.plan.as_ref()),
+        env: approval::env(&wanted.hazards(), planned.plan.as_ref()),
         dropped: dropped(standing, declared, &planned),
         is_in_sync: false,
         found: found(&planned, report.downtime.as_ref()),
@@ -101,7 +101,7 @@ pub(super) fn pass(
 
 /// An approval counts for one plan. This one was made without rows: on a database that has any, the boot may come to another, and
 /// refuse it.
-fn refuse_unbound(standing: &Standing, wanted: &Wanted, planned: &Report) -> Result<(), Error> {
+fn refuse_unbound(standing: &Standing, wanted: &cli::Deploy, planned: &Report) -> Result<(), Error> {
     let hazards = planned.plan.iter().flat_map(|plan| &plan.hazards);
     if hazards.filter(|hazard| hazard.approved == Some(ApprovedBy::Caller)).count() == 0
         || !wanted.no_rehearsal
@@ -145,12 +145,12 @@ fn needs_rehearsal(report: &Report) -> bool {
         || plan.hazards.iter().any(|hazard| hazard.name != HazardName::RewritesTable)
 }
 
-fn rehearse(shipping: &Shipping<'_>, wanted: &Wanted, report: &mut Deploy) -> Result<Report> {
+fn rehearse(shipping: &Shipping<'_>, wanted: &cli::Deploy, report: &mut Deploy) -> Result<Report> {
     let rehearsal = rehearsal::Wanted {
         on: On::Fork,
         image: true,
         bases: wanted.bases.clone(),
-        allow: wanted.allow.clone(),
+        allow: wanted.hazards(),
         wait_timeout: shipping.wait_timeout,
     };
     let (rehearsed, ended) = rehearsal::run(shipping.project, &rehearsal, shipping.interrupt, shipping.ui)?;

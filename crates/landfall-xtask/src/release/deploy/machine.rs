@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::wanted::Wanted;
+use crate::cli::{self, CHANGES_MACHINE};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::VariableName;
@@ -12,9 +12,6 @@ use crate::release::shipping::Shipping;
 use crate::text;
 use crate::text::shell_word;
 use crate::tool::fly::{Concurrency, Guest, Machine, MachineCheck, MachineConfig, MachineService, Port};
-
-/// What begins an approval of a machine that is made less than it was.
-pub(crate) const APPROVAL: &str = "CHANGES_MACHINE";
 
 /// A way in which they differ.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,23 +26,21 @@ struct Change {
 
 /// Shows how they differ; refuses to take away what nobody gave up. Who deploys from a clone that is behind takes back what another
 /// one gave the machine.
-pub(super) fn pass(shipping: &Shipping<'_>, machine: &Machine, wanted: &Wanted) -> Result<(), Error> {
+pub(super) fn pass(shipping: &Shipping<'_>, machine: &Machine, wanted: &cli::Deploy) -> Result<(), Error> {
     let changes = changes(&machine.config(), shipping.fly_toml);
     if changes.is_empty() {
         return Ok(());
     }
     shipping.ui.result(&told(&machine.id, &changes));
-    let refused: Vec<_> = changes
-        .iter()
-        .filter(|change| change.is_less && !wanted.allow_machine.contains(&change.what))
-        .collect();
+    let refused: Vec<_> =
+        changes.iter().filter(|change| change.is_less && !wanted.allows_less_of(&change.what)).collect();
     if refused.is_empty() {
         return Ok(());
     }
     let named: Vec<_> = refused.iter().map(|change| format!("{} ({})", change.what, change.how)).collect();
     let flags: String = refused
         .iter()
-        .map(|change| format!(" --allow {}", shell_word(&format!("{APPROVAL}:{}", change.what))))
+        .map(|change| format!(" --allow {}", shell_word(&format!("{CHANGES_MACHINE}:{}", change.what))))
         .collect();
     let message = format!("fly.toml takes from machine {} what it has: {}", machine.id, named.join(", "));
     let remedy = format!(

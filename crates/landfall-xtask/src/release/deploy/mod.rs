@@ -7,7 +7,6 @@ mod ledger;
 pub(crate) mod machine;
 mod preflight;
 mod report;
-mod wanted;
 
 use std::time::Instant;
 
@@ -16,7 +15,6 @@ use landfall_engine::{Changed, Declared, Interrupt, Settings, TableRows};
 
 use self::gate::Gate;
 pub(crate) use self::report::Deploy;
-pub(crate) use self::wanted::Wanted;
 use super::audit::{self, Audit};
 use super::deployed;
 use super::image::{self, Built, short};
@@ -35,6 +33,7 @@ use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, Sight, permit};
 use super::smoke::Smoke;
 use super::unique::unique;
+use crate::cli;
 use crate::environment;
 use crate::error::{Error, Kind};
 use crate::fly_toml::{self, FlyToml};
@@ -50,15 +49,14 @@ use crate::ui::Ui;
 /// Deploys; `report` has what was done, also where it fails.
 pub(crate) fn run(
     project: &Project,
-    wanted: &Wanted,
+    wanted: &cli::Deploy,
     interrupt: &Interrupt,
     report: &mut Deploy,
     ui: &Ui,
 ) -> Result<()> {
     refuse_silence(wanted, ui)?;
     let begun = Instant::now();
-    let settings =
-        Settings { atlas: atlas::find()?, allow: wanted.allow.clone(), ..project.settings(interrupt) };
+    let settings = Settings { atlas: atlas::find()?, allow: wanted.hazards(), ..project.settings(interrupt) };
     // Before anything slow: a schema.sql that cannot be read ends it at once.
     let declared = Declared::read(&project.schema, &settings)?;
     let config = fly_toml::text(&project.root)?;
@@ -94,7 +92,7 @@ pub(crate) fn run(
 }
 
 /// A question without anybody to answer it stops before anything is done.
-fn refuse_silence(wanted: &Wanted, ui: &Ui) -> Result<(), Error> {
+fn refuse_silence(wanted: &cli::Deploy, ui: &Ui) -> Result<(), Error> {
     if wanted.backup && environment::is_ci() {
         let message = "under CI no copy of production is pulled: customers' rows would lie about on a machine that many use";
         return Err(Error::usage("CI", message)
@@ -118,7 +116,7 @@ fn may_create() -> Variable {
 /// What every phase has in common.
 struct Run<'a> {
     shipping: Shipping<'a>,
-    wanted: &'a Wanted,
+    wanted: &'a cli::Deploy,
     declared: &'a Declared,
     config: &'a str,
 }
@@ -411,7 +409,7 @@ impl Run<'_> {
         taken.note.iter().for_each(|note| ui.note(note));
         let mut found = format!("snapshot {} of volume {}", taken.id, standing.volume.id);
         if self.wanted.backup {
-            let wanted = pull::Wanted { scrub: false, keep: pull::KEEP };
+            let wanted = pull::Wanted { scrub: false, keep: cli::KEEP };
             let pulled = pull::run(project, &wanted, interrupt, ui)?;
             let file = pulled.file.display().to_string();
             found = format!("{found}, copy {file}");

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use landfall_engine::Interrupt;
 
-use super::wanted::Wanted;
+use crate::cli;
 use crate::error::Told;
 use crate::fly_toml::lint::{self, Severity};
 use crate::project::Project;
@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 pub(super) fn here(
     project: &Project,
     fly_toml: &str,
-    wanted: &Wanted,
+    wanted: &cli::Deploy,
     interrupt: &Interrupt,
     ui: &Ui,
 ) -> Result<Vec<Problem>> {

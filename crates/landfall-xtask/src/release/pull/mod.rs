@@ -28,9 +28,6 @@ use crate::text;
 use crate::tool::fly::{Failure, Fly, Machine, Reason};
 use crate::ui::{Activity, Ui};
 
-/// How many copies of an app are kept unless somebody says otherwise.
-pub(crate) const KEEP: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) struct Wanted {

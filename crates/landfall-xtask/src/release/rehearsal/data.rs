@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::{On, Stage};
+use crate::cli::KEEP;
 use crate::error::Error;
 use crate::release::downtime::Work;
 use crate::release::pull::{self, Pulled};
 use crate::text;
 
 /// What a rehearsal pulls: whole, since what is rehearsed is the change of these very rows.
-const PULL: pull::Wanted = pull::Wanted { scrub: false, keep: pull::KEEP };
+const PULL: pull::Wanted = pull::Wanted { scrub: false, keep: KEEP };
 
 /// A copy of the data, in a folder that goes away again, on the disk of the project.
 pub(super) struct Data {

@@ -34,20 +34,13 @@ use super::shipping::prove::{Expected, Proved, Sick, Unproved};
 use super::shipping::ship::Candidate;
 use super::shipping::standing::Standing;
 use super::shipping::{Problem, Shipping, Sight, permit};
+use crate::cli::{self, Data};
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
-use crate::name::{AppName, MachineId, Region, Revision, VolumeId};
+use crate::name::{AppName, MachineId, Revision, VolumeId};
 use crate::project::Project;
 use crate::tool::fly::{Fly, Machine, Volume};
 use crate::ui::Ui;
-
-/// Where the data of an earlier release comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Data {
-    Copy,
-    Snapshot,
-    Newest,
-}
 
 /// Between two looks.
 const TICK: Duration = Duration::from_millis(500);
@@ -57,25 +50,6 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// What to do where nobody knows whether it serves.
 const AS_SOON_AS: &str = "as soon as Fly answers (https://status.flyio.net), see what serves: cargo xtask status; where that is not well, \
                           take another release: cargo xtask rollback --list";
-
-/// What is asked for on the command line.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    /// Which release: a number, or the beginning of a commit.
-    pub(crate) release: Option<String>,
-    /// Its data comes back, too, from here.
-    pub(crate) data: Option<Data>,
-    /// Where a new volume is made; none is where the old one is.
-    pub(crate) region: Option<Region>,
-    /// Without the question.
-    pub(crate) auto_approve: bool,
-    /// Nothing is changed; what would be done is told.
-    pub(crate) dry_run: bool,
-    /// How long each phase of flyctl may wait.
-    pub(crate) wait_timeout: Duration,
-    /// How long somebody else's lock is waited for.
-    pub(crate) lock_wait: Duration,
-}
 
 /// A rollback as far as it went: the report of its JSON document.
 #[derive(Debug, Default, Serialize)]
@@ -148,7 +122,7 @@ fn set_aside(volumes: &[Volume], audit: &Audit) -> Vec<SetAside> {
 /// Rolls back; `report` has what was done, also where it fails.
 pub(crate) fn run(
     project: &Project,
-    wanted: &Wanted,
+    wanted: &cli::Rollback,
     interrupt: &Interrupt,
     report: &mut Rollback,
     ui: &Ui,
@@ -186,7 +160,7 @@ fn read(project: &Project, app: &AppName, interrupt: &Interrupt, ui: &Ui) -> Res
 /// What every phase has in common.
 struct Run<'a> {
     shipping: Shipping<'a>,
-    wanted: &'a Wanted,
+    wanted: &'a cli::Rollback,
     audit: &'a Audit,
 }
 

@@ -11,7 +11,7 @@ mod opinions;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use landfall_engine::{Approval, Declared, Interrupt, Report, Settings};
+use landfall_engine::{Declared, Interrupt, Report, Settings};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -22,6 +22,7 @@ use super::document::Document;
 use super::image;
 use super::probe::Probe;
 use super::production::Production;
+use crate::cli::VerifySync;
 use crate::error::{Error, Kind};
 use crate::fly_toml::FlyToml;
 use crate::name::CommitId;
@@ -79,24 +80,13 @@ impl Found {
     }
 }
 
-/// What is asked for on the command line.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    /// Compare with this commit, whatever is deployed.
-    pub(crate) commit: Option<String>,
-    /// The volume of a machine that does not run is read on a fork.
-    pub(crate) fork: bool,
-    /// Hazards that are approved.
-    pub(crate) allow: Vec<Approval>,
-}
-
 /// Everything that the checks look at.
 struct Sync<'a> {
     project: &'a Project,
     fly_toml: &'a FlyToml,
     fly: Result<Fly<'a>, Failure>,
     probe: Probe,
-    wanted: &'a Wanted,
+    wanted: &'a VerifySync,
     settings: Settings,
     interrupt: &'a Interrupt,
     folder: TempDir,
@@ -120,7 +110,7 @@ impl Fresh {
 }
 
 /// Looks at everything.
-pub(crate) fn run(project: &Project, wanted: &Wanted, interrupt: &Interrupt, ui: &Ui) -> Result<Found> {
+pub(crate) fn run(project: &Project, wanted: &VerifySync, interrupt: &Interrupt, ui: &Ui) -> Result<Found> {
     let fly_toml = FlyToml::read(&project.root)?;
     let settings =
         Settings { atlas: atlas::find()?, allow: wanted.allow.clone(), ..project.settings(interrupt) };
