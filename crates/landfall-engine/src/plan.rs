@@ -179,17 +179,6 @@ impl Plan {
         let changes = found.iter().map(|(_, objects)| objects.len()).sum();
         format!("{}: {}", counted(changes, "changes"), parts.join(", "))
     }
-
-    /// Whether Atlas's plan must be dearer: this one writes no table anew, and changes one as Atlas can only by doing so.
-    pub(crate) fn outruns_atlas(&self) -> bool {
-        // An edit of the schema, and what ALTER TABLE does besides adding and renaming.
-        let beyond = |step: &Step| {
-            matches!(step.operation, Operation::EditCatalogue { .. } | Operation::AlterConstraint { .. })
-        };
-        self.planner == Planner::Builtin
-            && self.cost.class < CostClass::Rewrite
-            && self.steps.iter().any(beyond)
-    }
 }
 
 impl Step {

@@ -207,7 +207,8 @@ mod tests {
     use crate::due::Due;
     use crate::evidence;
     use crate::matching::carry;
-    use crate::planner::{Task, builtin};
+    use crate::planner::builtin::Builtin;
+    use crate::planner::{Planner as _, Task};
     use crate::schema;
     use crate::settings::{ProofLevel, Settings};
 
@@ -235,7 +236,7 @@ mod tests {
             let (carry, settings) = (&carry(live, declared).unwrap(), &settings);
             let rows: &dyn Fn(&str) -> u64 = &|_| rows;
             let task = Task { live, declared, carry, settings, rows, matching: &|_, _| Some(1) };
-            let steps = &builtin::plan(&task).unwrap();
+            let steps = &Builtin.plan(&task).unwrap();
             let watched = evidence::watched(steps, carry, live, &declared.schema, self.proof);
             let execution = &Execution {
                 steps,

@@ -33,8 +33,8 @@ use crate::object::{of_column, written};
 use crate::open::{self, explain, fails_on_a_row};
 use crate::operation::StepKind;
 use crate::plan::Prediction;
-use crate::plan::{self, CostClass, Plan, Planner, Proposal, Step, Verdict};
-use crate::planner::{self, Task};
+use crate::plan::{self, CostClass, Plan, Proposal, Step, Verdict};
+use crate::planner::{self, Planner, Task};
 use crate::prediction::{Pace, Prospect};
 use crate::proof;
 use crate::reader::Reader;
@@ -604,25 +604,18 @@ struct Proposals<'p, 'd> {
 impl Proposals<'_, '_> {
     /// The plan; what became of every proposal goes into the report.
     fn choose(&self, report: &mut Report, watch: &mut dyn Watch) -> Result<Plan> {
-        let planners: &[Planner] = match self.ground.settings.planner {
-            // Rows alone are nobody's plan.
-            _ if self.ground.comparison.differences.is_empty() => &[Planner::Builtin],
-            PlannerChoice::Auto if self.ground.settings.atlas.is_none() => &[Planner::Builtin],
-            // The one that needs no process first: it may leave nothing to ask for.
-            PlannerChoice::Auto => &[Planner::Builtin, Planner::Atlas],
-            PlannerChoice::Atlas => &[Planner::Atlas],
-            PlannerChoice::Builtin => &[Planner::Builtin],
-        };
+        let rows_alone = self.ground.comparison.differences.is_empty();
         let mut proved: Vec<Plan> = Vec::new();
         let mut proposals = Vec::new();
         let mut errors = Vec::new();
-        for planner in planners {
-            if proved.iter().any(Plan::outruns_atlas) {
-                let reason = "it would write tables anew that the built-in planner need not write".to_owned();
-                proposals.push(Proposal { planner: *planner, verdict: Verdict::NotAsked, reason });
+        for planner in planner::all::asked(self.ground.settings, rows_alone) {
+            let name = planner.name();
+            if let Some(why) = planner.cannot_win(&proved) {
+                let (verdict, reason) = (Verdict::NotAsked, why.to_owned());
+                proposals.push(Proposal { planner: name, verdict, reason });
                 continue;
             }
-            match self.propose(*planner, watch) {
+            match self.propose(planner, watch) {
                 Ok(plan) => proved.push(plan),
                 // Anything else is no matter of the plan, and stands in the way of every other.
                 Err(error) if !is_about_the_plan(error.kind) => return Err(error),
@@ -632,7 +625,7 @@ impl Proposals<'_, '_> {
                     } else {
                         Verdict::Disproved
                     };
-                    proposals.push(Proposal { planner: *planner, verdict, reason: error.message.clone() });
+                    proposals.push(Proposal { planner: name, verdict, reason: error.message.clone() });
                     errors.push(error);
                 }
             }
@@ -681,7 +674,7 @@ impl Proposals<'_, '_> {
         Error::new(kind, file.to_string(), message).unchanged().remedy(remedy)
     }
 
-    fn propose(&self, planner: Planner, watch: &mut dyn Watch) -> Result<Plan> {
+    fn propose(&self, planner: &dyn Planner, watch: &mut dyn Watch) -> Result<Plan> {
         let ground = self.ground;
         let (counts, unanswered) = (RefCell::new(BTreeMap::new()), Unanswered::default());
         let counted = |table: &str| {
@@ -699,19 +692,17 @@ impl Proposals<'_, '_> {
             rows: &rows,
             matching: &|table, condition| unanswered.answer(ground.matching(table, condition)).flatten(),
         };
-        watch.event(&Event::Planning { planner });
-        let planned = match planner {
-            Planner::Atlas => planner::atlas::plan(&task),
-            Planner::Builtin => planner::builtin::plan(&task),
-        };
+        let name = planner.name();
+        watch.event(&Event::Planning { planner: name });
+        let planned = planner.plan(&task);
         let explained = |error| ground.cannot_plan(&error);
         unanswered.none().map_err(explained)?;
         let steps = planned?;
-        watch.event(&Event::Proving { planner });
+        watch.event(&Event::Proving { planner: name });
         self.prove(&steps)?;
         let prediction = self.predict(&steps, &rows).map_err(explained)?;
         unanswered.none().map_err(explained)?;
-        Ok(self.plan(planner, prediction, steps))
+        Ok(self.plan(name, prediction, steps))
     }
 
     fn execution<'e>(&'e self, steps: &'e [Step]) -> Execution<'e> {
@@ -754,7 +745,7 @@ impl Proposals<'_, '_> {
         unanswered.none().map(|()| prediction)
     }
 
-    fn plan(&self, planner: Planner, prediction: Prediction, steps: Vec<Step>) -> Plan {
+    fn plan(&self, planner: plan::Planner, prediction: Prediction, steps: Vec<Step>) -> Plan {
         let mut steps: Vec<_> = self.start.steps().chain(steps).collect();
         // Before the rows: which of the declared ones a database lacks makes no other plan, as no other row does.
         let fingerprint = self.fingerprint(&steps);

@@ -16,25 +16,47 @@ use crate::declared::Declared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
 use crate::operation::{Operation, read};
-use crate::plan::{Cost, CostClass, Step};
-use crate::planner::Task;
+use crate::plan::{self, Cost, CostClass, Plan, Step};
+use crate::planner::{Planner, Task};
 use crate::replica;
 use crate::schema::Schema;
 use crate::settings::Settings;
 use crate::token::tokenize;
 
-/// The steps from `live` to `declared`, as Atlas sees them.
-///
-/// # Errors
-/// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan;
-/// [`ErrorKind::Interrupted`].
-pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
-    // Rows of the table that it reads may be in no sample, so that a plan without the value would look right.
-    if task.carry.tables.iter().flat_map(|table| &table.columns).any(reads_a_table) {
-        return Err(failed("does not know @using"));
+/// As Atlas sees the two schemas.
+pub(crate) struct Atlas;
+
+impl Planner for Atlas {
+    fn name(&self) -> plan::Planner {
+        plan::Planner::Atlas
     }
-    let statements = pending(task.live, task.declared, task.settings)?;
-    Ok(statements.iter().filter_map(|sql| step(task, sql)).collect())
+
+    fn plan(&self, task: &Task<'_>) -> Result<Vec<Step>> {
+        // Rows of the table that it reads may be in no sample, so that a plan without the value would look right.
+        if task.carry.tables.iter().flat_map(|table| &table.columns).any(reads_a_table) {
+            return Err(failed("does not know @using"));
+        }
+        let statements = pending(task.live, task.declared, task.settings)?;
+        Ok(statements.iter().filter_map(|sql| step(task, sql)).collect())
+    }
+
+    fn is_there(&self, settings: &Settings) -> bool {
+        settings.atlas.is_some()
+    }
+
+    fn cannot_win(&self, proved: &[Plan]) -> Option<&'static str> {
+        let why = "it would write tables anew that the built-in planner need not write";
+        proved.iter().any(outruns_atlas).then_some(why)
+    }
+}
+
+/// Whether a plan writes no table anew, and changes one as Atlas can only by doing so.
+fn outruns_atlas(plan: &Plan) -> bool {
+    // An edit of the schema, and what ALTER TABLE does besides adding and renaming.
+    let beyond = |step: &Step| {
+        matches!(step.operation, Operation::EditCatalogue { .. } | Operation::AlterConstraint { .. })
+    };
+    plan.cost.class < CostClass::Rewrite && plan.steps.iter().any(beyond)
 }
 
 fn reads_a_table(column: &ColumnCarry) -> bool {
@@ -45,7 +67,8 @@ fn reads_a_table(column: &ColumnCarry) -> bool {
 /// The statements that Atlas would run.
 ///
 /// # Errors
-/// As [`plan`].
+/// [`ErrorKind::Planner`] when there is no Atlas, it cannot be started, takes too long, fails, or prints something else than a plan;
+/// [`ErrorKind::Interrupted`].
 pub(crate) fn pending(live: &Schema, declared: &Declared, settings: &Settings) -> Result<Vec<String>> {
     let Some(binary) = &settings.atlas else {
         return Err(failed("was not found")

@@ -20,25 +20,30 @@ use crate::difference::{same_index, same_table, stand_ins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::written;
 use crate::operation::{Operation, StepKind};
-use crate::plan::{Cost, CostClass, Step};
-use crate::planner::{Task, failed};
+use crate::plan::{self, Cost, CostClass, Step};
+use crate::planner::{Planner, Task, failed};
 use crate::replica;
 use crate::schema::{self, Column, Schema, Table, Trigger, VirtualTable, is_rowid_name};
 use crate::stand_in::{self, Names};
 use crate::token::{quote, quote_text};
 use crate::virtual_table::Content;
 
-/// The steps from `live` to `declared`.
-///
-/// # Errors
-/// [`ErrorKind::Planner`] when a step fails on the scratch copy.
-pub(crate) fn plan(task: &Task<'_>) -> Result<Vec<Step>> {
-    let mut builder = Builder::new(task);
-    builder.rename()?;
-    builder.drop_what_is_in_the_way()?;
-    builder.change_tables()?;
-    builder.create_what_is_missing()?;
-    Ok(builder.steps)
+/// The planner of this crate: it has no plan where a step fails on the scratch copy.
+pub(crate) struct Builtin;
+
+impl Planner for Builtin {
+    fn name(&self) -> plan::Planner {
+        plan::Planner::Builtin
+    }
+
+    fn plan(&self, task: &Task<'_>) -> Result<Vec<Step>> {
+        let mut builder = Builder::new(task);
+        builder.rename()?;
+        builder.drop_what_is_in_the_way()?;
+        builder.change_tables()?;
+        builder.create_what_is_missing()?;
+        Ok(builder.steps)
+    }
 }
 
 struct Builder<'t> {

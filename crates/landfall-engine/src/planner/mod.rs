@@ -1,5 +1,6 @@
 //! Planners turn (live, declared) into steps. They read schemas, and never a row: what they ask of rows are numbers.
 
+pub(crate) mod all;
 pub(crate) mod atlas;
 pub(crate) mod builtin;
 
@@ -10,8 +11,9 @@ use rusqlite::ffi;
 use crate::answer::is_answer;
 use crate::carry::Carry;
 use crate::declared::Declared;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
+use crate::plan::{self, Plan, Step};
 use crate::schema::Schema;
 use crate::settings::Settings;
 use crate::shown::shown_in_line;
@@ -30,6 +32,28 @@ pub(crate) fn failed(error: &rusqlite::Error) -> Error {
     }
     let message = format!("no plan could be made: {}", shown_in_line(&sqlite_message(error)));
     Error::new(ErrorKind::Database, "", message).unchanged().remedy("run the command again")
+}
+
+/// Whoever proposes the steps of a change. No proposal is believed: each is proved, and the cheapest that holds is run.
+pub(crate) trait Planner {
+    /// Its name in reports.
+    fn name(&self) -> plan::Planner;
+
+    /// The steps from the live schema to the declared one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Planner`] when it has no plan; any other kind where none could have one.
+    fn plan(&self, task: &Task<'_>) -> Result<Vec<Step>>;
+
+    /// Whether it is on this machine.
+    fn is_there(&self, _: &Settings) -> bool {
+        true
+    }
+
+    /// Why it need not be asked, where others have `proved` these plans.
+    fn cannot_win(&self, _proved: &[Plan]) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a planner may look at.
