@@ -76,8 +76,7 @@ impl Error {
     }
 
     /// The same error, of something that left all as it was unless it says what it changed.
-    #[must_use]
-    pub fn unchanged_else(self) -> Self {
+    pub(crate) fn unchanged_else(self) -> Self {
         if self.changed == Changed::Unknown { self.unchanged() } else { self }
     }
 

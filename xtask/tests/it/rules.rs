@@ -89,6 +89,25 @@ fn only_xtask_calls_commands_and_no_command_calls_another() {
     assert_eq!(not_one, [] as [&PathBuf; 0]);
 }
 
+/// The library's public face: it grows by intent alone.
+#[test]
+fn an_adopters_command_may_use_these() {
+    let words = ["pub fn ", "pub struct ", "pub enum ", "pub trait "];
+    let mut face = Vec::new();
+    for file in files(&library("")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let items = text.lines().filter_map(|line| {
+            let rest = words.iter().find_map(|word| line.trim_start().strip_prefix(word))?;
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+        });
+        let items: Vec<_> = items.collect();
+        let name = file.strip_prefix(library("")).unwrap().display();
+        face.extend((!items.is_empty()).then(|| format!("{name}: {}", items.join(", "))));
+    }
+    face.sort();
+    insta::assert_snapshot!(face.join("\n"));
+}
+
 #[test]
 fn only_cli_has_flags() {
     assert_eq!(offenders(&["#[arg(", "#[command(", "env::args"], "cli.rs"), [library("xtask.rs")]);

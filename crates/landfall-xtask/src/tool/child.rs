@@ -197,14 +197,12 @@ impl Child {
     }
 
     /// What it prints on stdout is kept.
-    #[must_use]
-    pub fn kept(&self) -> Self {
+    pub(super) fn kept(&self) -> Self {
         self.with(self.call.stdout_capture())
     }
 
     /// In a process group of its own: no Ctrl-C reaches it, so that what it writes is written whole.
-    #[must_use]
-    pub fn apart(&self) -> Self {
+    pub(super) fn apart(&self) -> Self {
         self.with(self.call.before_spawn(|command| {
             command.process_group(0);
             Ok(())
