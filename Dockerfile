@@ -27,14 +27,15 @@ WORKDIR /build
 # The dependency layer. BuildKit compares what is copied by its content: it stands until a manifest or the lock file changes.
 COPY --from=manifests /sources .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/usr/local/cargo/git \
-    cargo build --release --locked --package "$PACKAGE"
+    cargo build --release --locked --package "$PACKAGE" --package landfall
 # The source layer. Files come with their old times, and cargo would take the empty programs for newer.
 COPY --from=sources /sources .
 ARG BINARY
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/usr/local/cargo/git \
     find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --package "$PACKAGE" --bin "$BINARY" \
-    && install -D "target/release/$BINARY" /image/app && install -d /image/volume
+    && cargo build --release --locked --package "$PACKAGE" --package landfall --bin "$BINARY" --bin landfall \
+    && install -D "target/release/$BINARY" /image/app && install -D target/release/landfall /image/landfall \
+    && install -d /image/volume
 
 FROM ${BASE_IMAGE} AS runtime
 COPY --from=atlas /atlas /usr/local/bin/atlas
@@ -43,6 +44,7 @@ RUN ["/usr/local/bin/atlas", "version"]
 # A new volume takes the owner of the folder that it is mounted on. 65532 is the field's number for a user without rights.
 ARG VOLUME
 COPY --from=builder --chown=65532:65532 /image/volume ${VOLUME}
+COPY --from=builder /image/landfall /usr/local/bin/landfall
 COPY --from=builder /image/app /usr/local/bin/app
 WORKDIR /srv
 # One file, or a folder of several.
@@ -58,7 +60,7 @@ ENV DB_PATH=${DB_PATH} SCHEMA_PATH=/srv/schema.sql SQLITE_TMPDIR=${VOLUME} LISTE
     LANDFALL_PLANNER=${PLANNER} LANDFALL_COLUMN_ORDER=${COLUMN_ORDER} \
     LANDFALL_FAST_PATH=${FAST_PATH} LANDFALL_IGNORE=${IGNORE}
 EXPOSE ${PORT}
-CMD ["app", "start"]
+CMD ["landfall", "start", "--", "app"]
 # Last, since they change with every commit.
 ARG COMMIT
 ARG CREATED

@@ -1,12 +1,11 @@
-//! The log, on stderr: stdout belongs to what a command was asked for.
+//! The log, on stderr.
 
 mod lines;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::process::ExitCode;
 
-use landfall_engine::{Event, Watch, written};
-use tracing::info;
+use anyhow::Error;
 
 use lines::Lines;
 pub(crate) use lines::behind;
@@ -18,46 +17,11 @@ pub(crate) fn init() {
     log.log_internal_errors(false).init();
 }
 
-/// Tells a migration's events to the log.
-#[derive(Debug, Default)]
-pub(crate) struct Narrator {
-    rows_told: Option<Instant>,
-}
-
-const BETWEEN_ROWS: Duration = Duration::from_secs(5);
-
-impl Watch for Narrator {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::WaitingForLock { database, limit } => waiting(database, *limit),
-            Event::Proving { planner } => info!("proving the plan of {planner} on a replica"),
-            Event::Replanning => {
-                info!("the database changed since the plan was made: planning again");
-            }
-            Event::Step { number, total, step } => {
-                let sql = first_line(&step.sql);
-                info!("step {number} of {total}: {sql}");
-            }
-            Event::Rows { table, done, total } => self.rows(&written(table), *done, *total),
-            Event::Checking { table } => info!("checking {}", written(table)),
-            _ => {}
-        }
+/// Says why there is no service; the remedy is on the next line.
+pub(crate) fn fail(error: &Error) -> ExitCode {
+    for line in format!("error: {error:#}\n").split_inclusive('\n') {
+        // Where stderr is what cannot be written, the exit code alone tells.
+        let _ = Lines.write_all(line.as_bytes());
     }
-}
-
-impl Narrator {
-    fn rows(&mut self, table: &str, done: u64, total: u64) {
-        if self.rows_told.is_none_or(|told| told.elapsed() >= BETWEEN_ROWS) {
-            self.rows_told = Some(Instant::now());
-            info!("{table}: {done} of {total} rows");
-        }
-    }
-}
-
-fn waiting(database: &Path, limit: Duration) {
-    info!("{} is locked by another connection: waiting up to {} s", database.display(), limit.as_secs());
-}
-
-fn first_line(sql: &str) -> &str {
-    sql.lines().next().unwrap_or_default()
+    ExitCode::FAILURE
 }

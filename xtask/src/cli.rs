@@ -16,7 +16,7 @@ const RUNS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
 const BENCH_HELP: &str = "\
 Whole processes are timed, each on a fresh copy of the same file, in turns: what a boot does
-(`app migrate`), Atlas (`atlas schema apply`), and a limit that neither can go below. After every
+(`landfall migrate`), Atlas (`atlas schema apply`), and a limit that neither can go below. After every
 one its database is looked at: rows, values, and whether it is what was declared. The databases are
 made in cargo's target folder and go away again; a million rows take 0.3 GB, four times that while
 they are timed.
@@ -84,14 +84,14 @@ pub(crate) struct Bench {
 /// A tool, or something else of a machine, that some tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
-    // The app beside xtask.
-    App,
     Atlas,
     // Schemas of real projects.
     Corpus,
     Docker,
     // flyctl, and the simulator that it talks to.
     Fly,
+    // The program of that name beside the binary that is tested.
+    Landfall,
     // The right to mount a small file system.
     Mount,
     // /proc/self/io, which tells what was read.

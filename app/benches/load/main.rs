@@ -75,7 +75,7 @@ struct Served {
 impl Served {
     fn app(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
-        command.arg("serve").current_dir(folder).env_clear().env("PORT", "0").env("DB_PATH", "app.db");
+        command.current_dir(folder).env_clear().env("PORT", "0").env("DB_PATH", "app.db");
         // Its log costs what it costs; a reader of it would cost the more.
         let log = folder.join("log");
         let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();

@@ -1,115 +1,134 @@
-//! What the command line and the environment ask for: read once, typed.
+//! What the environment asks for: read once, typed. A variable that is empty counts as unset.
 
-mod cli;
-mod command;
-mod database;
-mod environment;
 mod password;
-mod scrub;
+mod release;
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
+use anyhow::{Result, anyhow};
 use axum::http::HeaderName;
 use clap::Parser;
-use landfall_engine::{Declared, Error, Files, Settings};
-use tracing::warn;
 
-use crate::ending::Ending;
-use crate::failure::Failure;
-use cli::{Cli, Verb};
-use environment::Environment;
-
-pub(crate) use command::{Backup, Command, Mode};
-pub(crate) use database::Database;
-pub(crate) use environment::{Boot, Fly, Lookup};
 pub(crate) use password::Password;
-pub(crate) use scrub::Scrub;
+pub(crate) use release::Release;
 
-/// Everything that a command needs to know.
-#[derive(Debug, Clone)]
+const ENVIRONMENT: &str = "\
+Environment:
+  DB_PATH                the database, which must be there [default: .data/db]
+  PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
+  APP_PASSWORD           the page and the API ask for it [default: open; closed on Fly.io]
+  APP_CLIENT_IP_HEADER   the header with the client's address, of a proxy that nobody gets around
+                         [default: none; Fly-Client-IP on Fly.io]
+  LANDFALL_VERSION       what /version answers; `landfall start -- app` sets it
+
+Exit codes: 0 asked to stop, 1 failed, 2 wrong usage";
+
+/// A small web service on one SQLite file
+#[derive(Debug, Parser)]
+#[command(name = "app", version, after_help = ENVIRONMENT)]
+pub(crate) struct Cli;
+
+/// Everything that the service needs to know.
+#[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) command: Command,
-    pub(crate) database: Database,
-    pub(crate) schema: PathBuf,
-    pub(crate) commit: String,
-    pub(crate) settings: Settings,
-    pub(crate) boot: Boot,
+    pub(crate) database: PathBuf,
+    pub(crate) address: SocketAddr,
     /// Whoever knows it sees the data and changes it.
     pub(crate) password: Option<Password>,
     /// The header that a proxy in front of the service sets to the address of its client; `None` believes none.
     pub(crate) client_header: Option<HeaderName>,
     /// The machine's platform, when that is Fly.
     pub(crate) fly: Option<Fly>,
-    /// The variables of the process that makes a copy: no password is among them.
-    pub(crate) for_a_copier: Vec<(&'static str, PathBuf)>,
+    pub(crate) release: Release,
+}
+
+/// A machine on Fly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fly {
+    /// The app's name, for the commands that a message names.
+    pub(crate) app: String,
 }
 
 impl Config {
-    /// Reads both, or prints why it cannot (on stdout, as JSON, where that was asked for) and gives the exit code.
-    pub(crate) fn read(arguments: &[OsString], lookup: Lookup<'_>) -> Result<Self, ExitCode> {
-        let format = cli::format_asked_for(arguments);
-        let verb = match Cli::try_parse_from(arguments) {
-            Ok(cli) => cli.verb,
-            Err(error) => return Err(cli::explain(&error, arguments, format)),
-        };
-        let name = verb.name();
-        Self::from(verb, &Environment(lookup))
-            .map_err(|error| Ending::<&str>::failed(Failure::from(error)).print(name, format))
-    }
-
-    /// Reads `schema.sql`.
-    pub(crate) fn declared(&self) -> Result<Declared, Error> {
-        let named_here = |error: Error| {
-            error.remedy(
-                "write the CREATE statements of the database there, or name the file with SCHEMA_PATH",
-            )
-        };
-        let files = Files::read(&self.schema)
-            .map_err(|error| if self.schema.exists() { error } else { named_here(error) })?;
-        Declared::of(files, &self.settings)
-    }
-
-    /// Where `schema.sql` is only of interest: one that cannot be read is told and left out.
-    pub(crate) fn declared_if_readable(&self) -> Option<Declared> {
-        let declared = self.declared();
-        declared.inspect_err(|error| warn!("the declared schema is unknown: {}", error.message)).ok()
-    }
-
-    fn from(verb: Verb, environment: &Environment<'_>) -> Result<Self, Error> {
-        let mut settings = environment.settings()?;
-        let command = match verb {
-            Verb::Start => Command::Start(environment.address()?),
-            Verb::Serve => Command::Serve(environment.address()?),
-            Verb::Idle => Command::Idle,
-            Verb::Migrate(flags) => {
-                flags.adjust(&mut settings, environment)?;
-                Command::Migrate(flags.mode(), flags.format)
-            }
-            Verb::Inspect { format } => Command::Inspect(format),
-            Verb::Backup(flags) => {
-                let format = flags.format;
-                Command::Backup(flags.action(), format)
-            }
-            Verb::Restore { copy, format } => Command::Restore(copy, format),
-            Verb::Discard { file, format } => Command::Discard(file, format),
-            Verb::LastChange { format } => Command::LastChange(format),
-            Verb::Status { file, format } => Command::Status(file, format),
-            Verb::Version { format } => Command::Version(format),
-        };
+    /// `lookup` looks up a variable; a function, so that tests need not change the environment of their process.
+    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let environment = Environment(lookup);
         Ok(Self {
-            command,
-            database: environment.database(),
-            schema: environment.path("SCHEMA_PATH").unwrap_or_else(|| "schema.sql".into()),
-            commit: environment.commit()?,
-            settings,
-            boot: environment.boot()?,
-            password: environment.password(),
+            database: environment.value("DB_PATH").map_or_else(|| ".data/db".into(), PathBuf::from),
+            address: environment.address()?,
+            password: environment.value("APP_PASSWORD").map(|text| Password::new(text.as_bytes())),
             client_header: environment.client_header()?,
             fly: environment.fly()?,
-            for_a_copier: environment.for_a_copier(),
+            release: environment.release()?,
         })
+    }
+}
+
+struct Environment<'a>(&'a dyn Fn(&str) -> Option<OsString>);
+
+impl Environment<'_> {
+    fn address(&self) -> Result<SocketAddr> {
+        let ip = match self.text("LISTEN")? {
+            Some(text) => text.parse().map_err(|_| {
+                anyhow!(
+                    "LISTEN=\"{text}\" is not an IP address\n\
+                     for this machine only: LISTEN=127.0.0.1; for every network: LISTEN=0.0.0.0"
+                )
+            })?,
+            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let port = match self.text("PORT")? {
+            Some(text) => text.parse().map_err(|_| {
+                anyhow!(
+                    "PORT=\"{text}\" is not a port\n\
+                     use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080"
+                )
+            })?,
+            None => 8080,
+        };
+        Ok(SocketAddr::new(ip, port))
+    }
+
+    /// On Fly nobody but its proxy can set the header of its name. Anywhere else a client could.
+    fn client_header(&self) -> Result<Option<HeaderName>> {
+        const NAME: &str = "APP_CLIENT_IP_HEADER";
+        let on_fly = || self.value("FLY_MACHINE_ID").map(|_| HeaderName::from_static("fly-client-ip"));
+        match self.text(NAME)? {
+            None => Ok(on_fly()),
+            Some(text) => text.parse().map(Some).map_err(|_| {
+                anyhow!(
+                    "{NAME}=\"{text}\" is not the name of a header\n\
+                     name the header that the proxy sets, for example: {NAME}=X-Forwarded-For"
+                )
+            }),
+        }
+    }
+
+    fn fly(&self) -> Result<Option<Fly>> {
+        if self.value("FLY_MACHINE_ID").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Fly { app: self.text("FLY_APP_NAME")?.unwrap_or_else(|| "APP".to_owned()) }))
+    }
+
+    fn release(&self) -> Result<Release> {
+        const NAME: &str = "LANDFALL_VERSION";
+        let Some(text) = self.text(NAME)? else { return Ok(Release::default()) };
+        serde_json::from_str(&text).map_err(|error| {
+            anyhow!("{NAME} is not what landfall says of itself: {error}\nunset it, or start with: landfall start -- app")
+        })
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        let text = self.value(name).map(OsString::into_string).transpose();
+        text.map_err(|_| anyhow!("{name} is not valid UTF-8\nset it to another value, or unset it"))
+    }
+
+    fn value(&self, name: &str) -> Option<OsString> {
+        (self.0)(name).filter(|value| !value.is_empty())
     }
 }
 
@@ -119,103 +138,47 @@ mod tests {
 
     use std::path::Path;
 
+    use insta::assert_snapshot;
+
     use super::*;
 
-    fn read(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, Error> {
-        let arguments = [&["app"], arguments].concat();
-        let lookup = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
-        Config::from(Cli::try_parse_from(arguments).unwrap().verb, &Environment(&lookup))
+    fn read(variables: &[(&str, &str)]) -> Result<Config> {
+        Config::read(&|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()))
     }
 
     #[test]
-    fn without_any_variable_the_defaults_of_the_readme_count() {
-        let config = read(&["start"], &[]).unwrap();
-        assert!(matches!(config.command, Command::Start(a) if a.to_string() == "127.0.0.1:8080"));
-        assert_eq!(config.database.path, Path::new(".data/db"));
-        assert!(config.database.by_default);
-        assert_eq!(config.schema, Path::new("schema.sql"));
-    }
-
-    #[test]
-    fn an_empty_variable_counts_as_unset() {
-        let config = read(&["serve"], &[("DB_PATH", ""), ("PORT", ""), ("LISTEN", "")]).unwrap();
-        assert!(matches!(config.command, Command::Serve(a) if a.to_string() == "127.0.0.1:8080"));
-        assert!(config.database.by_default);
+    fn without_any_variable_or_with_empty_ones_the_defaults_count() {
+        let empty = ["DB_PATH", "PORT", "LISTEN", "APP_PASSWORD", "FLY_MACHINE_ID", "LANDFALL_VERSION"];
+        for variables in [vec![], empty.map(|name| (name, "")).to_vec()] {
+            let config = read(&variables).unwrap();
+            assert_eq!(config.address.to_string(), "127.0.0.1:8080");
+            assert_eq!(config.database, Path::new(".data/db"));
+            assert!(config.password.is_none() && config.fly.is_none() && config.client_header.is_none());
+        }
     }
 
     #[test]
     fn every_variable_reaches_its_setting() {
-        let config = read(
-            &["serve"],
-            &[
-                ("DB_PATH", "/data/db"),
-                ("SCHEMA_PATH", "/etc/schema.sql"),
-                ("PORT", "81"),
-                ("LISTEN", "::"),
-                ("LANDFALL_PLANNER", "builtin"),
-                ("LANDFALL_COLUMN_ORDER", "exact"),
-                ("LANDFALL_FAST_PATH", "off"),
-                ("LANDFALL_IGNORE", "a_*, b"),
-            ],
-        )
-        .unwrap();
-        assert!(matches!(config.command, Command::Serve(a) if a.to_string() == "[::]:81"));
-        assert_eq!(config.database.path, Path::new("/data/db"));
-        assert!(!config.database.by_default);
-        assert_eq!(config.schema, Path::new("/etc/schema.sql"));
-        assert_eq!(config.settings.planner, landfall_engine::PlannerChoice::Builtin);
-        assert_eq!(config.settings.column_order, landfall_engine::ColumnOrder::Exact);
-        assert_eq!(config.settings.fast_path, landfall_engine::FastPath::Off);
-        assert_eq!(config.settings.ignore, ["a_*", "b"]);
-    }
-
-    #[test]
-    fn what_deploy_and_rollback_set_reaches_boot() {
-        let boot = |variables: &[(&str, &str)]| read(&["start"], variables).unwrap().boot;
-        assert_eq!(boot(&[]), Boot::Migrate { create: false });
-        assert_eq!(boot(&[("LANDFALL_CREATE", "1")]), Boot::Migrate { create: true });
-        assert_eq!(boot(&[("LANDFALL_SCHEMA", "keep")]), Boot::Keep);
-    }
-
-    #[test]
-    fn an_approval_of_the_environment_counts_for_its_plan_and_a_flag_for_any() {
-        let variables =
-            [("LANDFALL_ALLOW", "DROPS_TABLE:a, DROPS_COLUMN:b.c"), ("LANDFALL_ALLOW_FOR", "0123")];
-        let texts =
-            |config: &Config| config.settings.allow.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let environment = read(&["start"], &variables).unwrap();
-        assert_eq!(texts(&environment), ["DROPS_TABLE:a", "DROPS_COLUMN:b.c"]);
-        assert_eq!(environment.settings.allow_for.as_deref(), Some("0123"));
-        let flag = read(&["migrate", "--allow", "DROPS_TABLE:d"], &variables).unwrap();
-        assert_eq!(texts(&flag), ["DROPS_TABLE:d"]);
-        assert_eq!(flag.settings.allow_for, None);
-    }
-
-    #[test]
-    fn a_password_and_fly_are_known_by_their_variables() {
-        let config = |variables: &[(&str, &str)]| read(&["serve"], variables).unwrap();
-        let open = config(&[("APP_PASSWORD", ""), ("FLY_MACHINE_ID", ""), ("FLY_APP_NAME", "shop")]);
-        assert!(open.password.is_none() && open.fly.is_none());
-        let handed_on = config(&[
-            ("APP_PASSWORD", "x"),
-            ("FLY_API_TOKEN", "x"),
+        let config = read(&[
             ("DB_PATH", "/data/db"),
-            ("SQLITE_TMPDIR", "/data"),
+            ("PORT", "81"),
+            ("LISTEN", "::"),
+            ("APP_PASSWORD", " pä "),
+            ("FLY_MACHINE_ID", "1"),
+            ("FLY_APP_NAME", "shop"),
         ]);
-        assert_eq!(
-            handed_on.for_a_copier,
-            [("DB_PATH", "/data/db".into()), ("SQLITE_TMPDIR", "/data".into())]
-        );
-        assert_eq!(config(&[("FLY_MACHINE_ID", "1")]).fly.unwrap().app, "APP");
-        let both = config(&[("APP_PASSWORD", " pä "), ("FLY_MACHINE_ID", "1"), ("FLY_APP_NAME", "shop")]);
-        assert!(both.password.unwrap().is(" pä ".as_bytes()));
-        assert_eq!(both.fly.unwrap().app, "shop");
+        let config = config.unwrap();
+        assert_eq!(config.address.to_string(), "[::]:81");
+        assert_eq!(config.database, Path::new("/data/db"));
+        assert!(config.password.unwrap().is(" pä ".as_bytes()));
+        assert_eq!(config.fly.unwrap().app, "shop");
+        assert_eq!(read(&[("FLY_MACHINE_ID", "1")]).unwrap().fly.unwrap().app, "APP");
     }
 
     #[test]
     fn the_header_of_fly_is_believed_there_and_elsewhere_only_the_one_that_is_named() {
         let header = |variables: &[(&str, &str)]| {
-            read(&["serve"], variables).unwrap().client_header.map(|header| header.to_string())
+            read(variables).unwrap().client_header.map(|header| header.to_string())
         };
         assert_eq!(header(&[]), None);
         assert_eq!(header(&[("FLY_MACHINE_ID", "1")]).unwrap(), "fly-client-ip");
@@ -225,14 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_beats_its_variable() {
-        let config = read(&["migrate", "--planner", "auto"], &[("LANDFALL_PLANNER", "builtin")]).unwrap();
-        assert_eq!(config.settings.planner, landfall_engine::PlannerChoice::Auto);
-    }
-
-    #[test]
-    fn a_wrong_address_stops_only_the_commands_that_listen() {
-        assert!(read(&["serve"], &[("PORT", "eighty")]).is_err());
-        assert!(read(&["inspect"], &[("PORT", "eighty")]).is_ok());
+    fn a_variable_that_means_nothing_is_named_with_what_it_may_be() {
+        let error = |name, value| read(&[(name, value)]).unwrap_err().to_string();
+        assert_snapshot!(error("PORT", "eighty"), @r#"
+        PORT="eighty" is not a port
+        use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080
+        "#);
+        assert_snapshot!(error("PORT", "65536"), @r#"
+        PORT="65536" is not a port
+        use a number from 1 to 65535, or 0 for any free one, for example: PORT=8080
+        "#);
+        assert_snapshot!(error("LISTEN", "localhost"), @r#"
+        LISTEN="localhost" is not an IP address
+        for this machine only: LISTEN=127.0.0.1; for every network: LISTEN=0.0.0.0
+        "#);
+        assert_snapshot!(error("APP_CLIENT_IP_HEADER", "X Real IP"), @r#"
+        APP_CLIENT_IP_HEADER="X Real IP" is not the name of a header
+        name the header that the proxy sets, for example: APP_CLIENT_IP_HEADER=X-Forwarded-For
+        "#);
+        assert_snapshot!(error("LANDFALL_VERSION", "{}"), @"
+        LANDFALL_VERSION is not what landfall says of itself: missing field `commit` at line 1 column 2
+        unset it, or start with: landfall start -- app
+        ");
     }
 }

@@ -62,8 +62,7 @@ impl Drop for Behind {
 impl Write for Lines {
     /// Each line comes in one piece, and is written as it may be shown.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        let shown = landfall_engine::shown(&text);
+        let shown = shown(&String::from_utf8_lossy(line));
         if let Some(queue) = &mut *queue() {
             // Only the first one wakes whoever writes.
             if queue.is_empty() {
@@ -79,6 +78,17 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A line with whatever acts on a terminal, hides or changes the direction of writing written out.
+fn shown(line: &str) -> String {
+    let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+    let is_plain = |c: &char| matches!(c, '\'' | '"' | '\\');
+    let mut shown = String::with_capacity(line.len());
+    for c in text.chars() {
+        if is_plain(&c) { shown.push(c) } else { shown.extend(c.escape_debug()) }
+    }
+    shown + end
 }
 
 impl Queue {
@@ -119,6 +129,12 @@ fn queue() -> MutexGuard<'static, Option<Queue>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_shown_as_text() {
+        assert_eq!(shown("Ada's \"é\" \\ 日本\n"), "Ada's \"é\" \\ 日本\n");
+        assert_eq!(shown("a\nb\u{9b}31m\u{202e}c\u{200b}\n"), "a\\nb\\u{9b}31m\\u{202e}c\\u{200b}\n");
+    }
 
     #[test]
     fn what_nobody_reads_is_lost_at_a_bound_and_told() {

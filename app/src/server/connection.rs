@@ -24,7 +24,7 @@ use tokio_io_timeout::TimeoutStream;
 use super::arriving::Arriving;
 use super::crowd::Place;
 use crate::stop::{Stop, asked};
-use crate::web::{Door, GRACE, Visit};
+use crate::web::{GRACE, Pages, Visit};
 
 /// From the end of one answer, or the beginning, to the last byte of the next request's head: also how long one may be silent.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -37,15 +37,15 @@ const REST: u64 = 256 * 1024;
 const REST_TIME: Duration = Duration::from_millis(300);
 
 /// Answers its requests until the visitor leaves or takes too long, somebody else needs the place, or somebody asks to stop.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, place: Place, stop: Stop) {
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, pages: Pages, place: Place, stop: Stop) {
     let place = Arc::new(place);
     let (visit, working) = (Visit { peer, stop: stop.clone() }, Arc::clone(&place));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(visit.clone());
-        let (door, working) = (door.clone(), Arc::clone(&working));
+        let (pages, working) = (pages.clone(), Arc::clone(&working));
         let request = request.map(|body| Body::new(Arriving::new(body, Arc::clone(&working))));
         Box::pin(async move {
-            let mut answer = door.answer(request).await;
+            let mut answer = pages.answer(request).await;
             if working.is_wanted() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landfall_engine::{Error, ErrorKind};
+use anyhow::{Error, Result, anyhow};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::task;
 
@@ -35,6 +35,8 @@ pub(crate) struct Store {
     /// Never behind others' work.
     health: Lane,
     names: Arc<Names>,
+    /// Its number when it was opened: SQLite counts every change of the schema.
+    schema: i64,
 }
 
 /// Why a query has no answer.
@@ -54,17 +56,19 @@ pub(crate) enum StoreError {
 
 impl Store {
     /// Opens an existing database, in WAL mode from then on.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let refused = |error: rusqlite::Error| {
-            let shown = path.display();
-            Error::new(ErrorKind::Database, shown.to_string(), format!("cannot open {shown}: {error}"))
-                .remedy("name an SQLite database that this user may write, with DB_PATH")
+            anyhow!(
+                "cannot open {}: {error}\nname an SQLite database that this user may write, with DB_PATH",
+                path.display()
+            )
         };
         // The writer is first: it makes the -wal and -shm that readers only open.
         let writer = open_writer(path).map_err(refused)?;
         let open = |number: usize| (0..number).map(|_| open_reader(path)).collect::<Result<_, _>>();
         let (readers, searchers) = (open(READERS).map_err(refused)?, open(SEARCHERS).map_err(refused)?);
         let health = open_reader(path).map_err(refused)?;
+        let schema = schema(&writer).map_err(refused)?;
         let names = Names::of(path).map_err(|error| unreadable(path, &error))?;
         Ok(Self {
             writer: Lane::new(vec![writer]),
@@ -72,6 +76,7 @@ impl Store {
             searchers: Lane::new(searchers),
             health: Lane::new(vec![health]),
             names: names.into(),
+            schema,
         })
     }
 
@@ -122,6 +127,11 @@ impl Store {
         run(&self.writer, PATIENCE, StoreError::Busy, write).await
     }
 
+    /// Whether nobody changed the schema since it was opened.
+    pub(crate) async fn has_its_schema(&self) -> Result<bool, StoreError> {
+        Ok(self.read(schema).await? == self.schema)
+    }
+
     /// Waits for the queries under way, moves the WAL into the database and closes it. Nothing can be asked afterwards.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         drop((self.health.close().await, self.readers.close().await, self.searchers.close().await));
@@ -168,9 +178,12 @@ impl Names {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    let shown = path.display().to_string();
-    let message = format!("{shown} and its log cannot be looked at: {error}");
-    Error::new(ErrorKind::Database, shown, message).remedy("check the rights of its folder")
+    let shown = path.display();
+    anyhow!("{shown} and its log cannot be looked at: {error}\ncheck the rights of its folder")
+}
+
+fn schema(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "schema_version", |row| row.get(0))
 }
 
 fn open_writer(path: &Path) -> rusqlite::Result<Connection> {

@@ -38,9 +38,9 @@ struct ClosedPage<'a> {
 }
 
 impl Gate {
-    pub(super) fn new(config: &Config) -> Self {
-        let (password, fly) = (config.password.clone(), config.fly.clone());
-        Self { password, fly, client_header: config.client_header.clone(), attempts: Mutex::default() }
+    pub(super) fn new(config: Config) -> Self {
+        let Config { password, fly, client_header, .. } = config;
+        Self { password, fly, client_header, attempts: Mutex::default() }
     }
 
     pub(super) fn is_on_fly(&self) -> bool {

@@ -7,7 +7,6 @@ mod body;
 mod client;
 mod cross_site;
 mod customers;
-mod door;
 mod edit;
 mod form;
 mod gate;
@@ -26,7 +25,6 @@ mod site;
 mod version;
 mod visit;
 
-pub(crate) use door::Door;
 pub(crate) use pages::Pages;
 pub(crate) use site::Site;
 pub(crate) use visit::{GRACE, Visit};

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::request_log::Line;
 use super::site::Site;
 use super::{api, asset, body, cross_site, customers, edit, headers, health, host, version};
+use crate::store::Store;
 
 /// What visitors are answered with.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ impl Pages {
 
     fn new(site: Site, router: Router<Site>) -> Self {
         Self { router: router.with_state(site.clone()), site }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.site.store()
     }
 
     /// What every request goes through, and its answer afterwards. No layers of the router: each costs as much as a query of one row.
@@ -106,7 +111,6 @@ pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::ffi::OsString;
-    use std::time::Duration;
 
     use axum::body::Body;
     use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -115,7 +119,6 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::store::Store;
 
     fn site(password: Option<&str>) -> (TempDir, Site) {
         let folder = tempfile::tempdir().unwrap();
@@ -125,8 +128,7 @@ pub(crate) mod tests {
             .execute_batch(include_str!("../../../schema.sql"))
             .unwrap();
         let lookup = |name: &str| password.filter(|_| name == "APP_PASSWORD").map(OsString::from);
-        let config = Config::read(&["app", "serve"].map(OsString::from), &lookup).unwrap();
-        let site = Site::new(Store::open(&path).unwrap(), None, &config, Duration::ZERO);
+        let site = Site::new(Store::open(&path).unwrap(), Config::read(&lookup).unwrap());
         (folder, site)
     }
 

@@ -92,7 +92,7 @@ impl From<StoreError> for Problem {
                 "The database is not ready",
                 format!(
                     "The database lacks what this release needs: {missing}. \
-                     Bring it to schema.sql with “app migrate”, then try again."
+                     Bring it to schema.sql with “landfall migrate”, then try again."
                 ),
             ),
             StoreError::Busy => Self::new(

@@ -35,7 +35,7 @@ fn listed(customers: &Value, total: u64, newer: &Value, older: &Value) -> Value 
 #[test]
 fn what_was_added_can_be_read_changed_and_deleted() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let sent = json!({ "first_name": " Zoë ", "last_name": "<Novák>" }).to_string();
     let added = send(&server, "POST", "/api/customers", &sent);
     let zoe = json!({ "id": 1, "first_name": "Zoë", "last_name": "<Novák>" });
@@ -61,7 +61,7 @@ fn what_was_added_can_be_read_changed_and_deleted() {
 fn the_list_is_searched_and_the_latest_come_first() {
     let project = Project::with_ada();
     project.sql("INSERT INTO customers VALUES (8, 'Éva', 'Novák')");
-    let server = project.serve("serve");
+    let server = project.serve();
     let eva = json!({ "id": 8, "first_name": "Éva", "last_name": "Novák" });
     let all = server.get("/api/customers");
     assert_eq!(all.status, 200);
@@ -77,7 +77,7 @@ fn a_long_list_is_read_page_by_page_by_the_addresses_that_it_names() {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
          INSERT INTO customers (first_name, last_name) SELECT 'É', i FROM n",
     );
-    let server = project.serve("serve");
+    let server = project.serve();
     let first = server.get("/api/customers").json();
     assert_eq!(first["customers"].as_array().unwrap().len(), 50);
     assert_eq!((&first["total"], &first["newer"]), (&json!(51), &Value::Null));
@@ -101,14 +101,14 @@ fn no_more_than_a_thousand_are_counted() {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
          INSERT INTO customers (first_name, last_name) SELECT 'Number', i FROM n",
     );
-    let list = project.serve("serve").get("/api/customers").json();
+    let list = project.serve().get("/api/customers").json();
     assert_eq!((&list["total"], &list["counted_all"]), (&json!(1000), &json!(false)));
 }
 
 #[test]
 fn a_query_that_is_not_understood_is_refused_and_not_guessed_at() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for (query, reason) in [
         ("before=two", "before: invalid digit found in string"),
         ("before=1&after=2", "before and after exclude each other"),
@@ -127,7 +127,7 @@ fn a_query_that_is_not_understood_is_refused_and_not_guessed_at() {
 #[test]
 fn every_field_that_cannot_be_stored_is_named_with_the_reason() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for (method, path) in [("POST", "/api/customers"), ("PUT", "/api/customers/7")] {
         let refused = |body: Value| fields(&send(&server, method, path, &body.to_string()));
         let missing = json!({ "first_name": "First name is missing", "last_name": "Last name is missing" });
@@ -151,7 +151,7 @@ fn every_field_that_cannot_be_stored_is_named_with_the_reason() {
 #[test]
 fn a_body_that_is_no_customer_at_all_is_told_from_one_that_is_no_json() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for (method, path) in [("POST", "/api/customers"), ("PUT", "/api/customers/7")] {
         let refused = |body: &str| send(&server, method, path, body);
         for malformed in ["", "{", "{\"first_name\":}", "first_name=Ada&last_name=King", "{}{}"] {
@@ -171,7 +171,7 @@ fn a_body_that_is_no_customer_at_all_is_told_from_one_that_is_no_json() {
 #[test]
 fn only_json_is_taken_and_only_so_much_of_it() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let ada = json!({ "first_name": "Grace", "last_name": "Hopper" }).to_string();
     let large = json!({ "first_name": "x".repeat(16 * 1024), "last_name": "x" }).to_string();
     for (method, path) in [("POST", "/api/customers"), ("PUT", "/api/customers/7")] {
@@ -194,7 +194,7 @@ fn only_json_is_taken_and_only_so_much_of_it() {
 #[test]
 fn a_customer_who_is_not_there_is_404() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let names = json!({ "first_name": "Grace", "last_name": "Hopper" }).to_string();
     for id in ["8", "ada", "-7", "9223372036854775808"] {
         let path = format!("/api/customers/{id}");
@@ -212,7 +212,7 @@ fn a_customer_who_is_not_there_is_404() {
 #[test]
 fn what_is_nowhere_below_api_and_what_it_does_not_take_is_told_as_json() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     for path in ["/api", "/api/", "/api/nowhere", "/api/customers/", "/api/customers/1/delete"] {
         let answer = server.get(path);
         assert_eq!(
@@ -237,7 +237,7 @@ fn what_is_nowhere_below_api_and_what_it_does_not_take_is_told_as_json() {
 fn a_database_that_is_not_migrated_is_503_and_says_what_it_lacks() {
     let project = Project::with_ada();
     project.sql("DROP TABLE customers");
-    let server = project.serve("serve");
+    let server = project.serve();
     let names = json!({ "first_name": "Grace", "last_name": "Hopper" }).to_string();
     for answer in [
         server.get("/api/customers"),
@@ -253,7 +253,7 @@ fn a_database_that_is_not_migrated_is_503_and_says_what_it_lacks() {
 #[test]
 fn a_database_that_another_program_writes_to_is_503_and_one_that_breaks_is_500() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let other = Connection::open(project.database()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let busy = send(&server, "DELETE", "/api/customers/7", "");

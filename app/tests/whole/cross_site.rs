@@ -23,7 +23,7 @@ fn writes(server: &Server, headers: &str) -> [u16; 5] {
 #[test]
 fn a_write_from_another_site_is_refused_and_changes_nothing() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for headers in [
         "Sec-Fetch-Site: cross-site\r\n",
         "Sec-Fetch-Site: same-site\r\nOrigin: http://localhost\r\n",
@@ -41,7 +41,7 @@ fn a_write_from_another_site_is_refused_and_changes_nothing() {
 #[test]
 fn a_write_of_our_own_pages_of_an_older_browser_and_of_a_program_passes() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for headers in [
         "Sec-Fetch-Site: same-origin\r\nOrigin: http://localhost\r\n",
         "Sec-Fetch-Site: none\r\n",
@@ -55,7 +55,7 @@ fn a_write_of_our_own_pages_of_an_older_browser_and_of_a_program_passes() {
 #[test]
 fn another_site_may_lead_here_as_long_as_nothing_is_written() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let headers = "Sec-Fetch-Site: cross-site\r\nOrigin: http://elsewhere\r\n";
     assert_eq!(server.request("GET", "/", headers, "").status, 200);
     assert_eq!(server.request("HEAD", "/", headers, "").status, 200);
@@ -65,7 +65,7 @@ fn another_site_may_lead_here_as_long_as_nothing_is_written() {
 #[test]
 fn a_refusal_is_a_page_or_json_and_waits_for_no_body() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let cross = format!("{FORM}Sec-Fetch-Site: cross-site\r\n");
     let page = server.request("POST", "/customers", &cross, "first_name=A&last_name=B");
     assert!(page.body.contains("<h1>Refused</h1>"), "{}", page.body);

@@ -7,7 +7,7 @@ use crate::project::Project;
 fn an_edited_customer_is_saved_and_the_way_leads_back() {
     let project = Project::with_ada();
     project.sql("INSERT INTO customers VALUES (8, 'Grace', 'Hopper')");
-    let server = project.serve("serve");
+    let server = project.serve();
     let form = server.get("/customers/7?q=ada&before=9");
     assert_eq!(form.status, 200);
     assert!(form.body.contains("value=\"Ada\"") && form.body.contains("value=\"Lovelace\""));
@@ -21,7 +21,7 @@ fn an_edited_customer_is_saved_and_the_way_leads_back() {
 #[test]
 fn an_edit_that_cannot_be_stored_is_refused_beside_its_field_and_what_was_typed_stays() {
     let project = Project::with_ada();
-    let page = project.serve("serve").post("/customers/7", "first_name=Countess&last_name=+");
+    let page = project.serve().post("/customers/7", "first_name=Countess&last_name=+");
     assert_eq!(page.status, 422);
     assert!(page.body.contains("value=\"Countess\""), "{}", page.body);
     assert!(page.body.contains("<p class=\"error\" id=\"last_name_error\">Last name is missing</p>"));
@@ -33,7 +33,7 @@ fn an_edit_that_cannot_be_stored_is_refused_beside_its_field_and_what_was_typed_
 fn deleting_asks_first_without_a_script_and_deletes_only_that_customer() {
     let project = Project::with_ada();
     project.sql("INSERT INTO customers VALUES (8, 'Grace', 'Hopper')");
-    let server = project.serve("serve");
+    let server = project.serve();
     let form = server.get("/customers/7").body;
     let details = form.split("<details>").nth(1).unwrap();
     assert!(details.contains("Ada Lovelace will be gone for good. This cannot be undone."));
@@ -51,7 +51,7 @@ fn deleting_asks_first_without_a_script_and_deletes_only_that_customer() {
 #[test]
 fn a_customer_who_is_gone_is_a_page_that_says_so() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let edit = "first_name=Grace&last_name=Hopper";
     for page in [
         server.get("/customers/8"),

@@ -24,7 +24,7 @@ fn assert_carries(answer: &Response, cache: &str) {
 #[test]
 fn every_answer_carries_them_and_only_files_without_data_may_be_kept() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let cross = "Sec-Fetch-Site: cross-site\r\n";
     for answer in [
         server.get("/"),
@@ -53,7 +53,7 @@ fn every_answer_carries_them_and_only_files_without_data_may_be_kept() {
 #[test]
 fn only_what_came_to_fly_over_https_asks_for_https_from_then_on() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app(&["serve"]).env("FLY_MACHINE_ID", "91857"));
+    let server = Server::spawn(project.app().env("FLY_MACHINE_ID", "91857"));
     let over =
         |protocol: &str| server.request("GET", "/", &format!("X-Forwarded-Proto: {protocol}\r\n"), "").head;
     assert!(over("https").contains("\r\nstrict-transport-security: max-age=31536000"));

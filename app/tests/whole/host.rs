@@ -15,7 +15,7 @@ fn ask(server: &Server, method: &str, path: &str, hosts: &[&str]) -> Response {
 #[test]
 fn without_a_password_only_the_names_of_this_machine_are_answered() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for host in ["localhost", "localhost:8080", "127.0.0.1:80", "[::1]:8080"] {
         assert!(ask(&server, "GET", "/", &[host]).body.contains("Ada Lovelace"), "{host}");
     }
@@ -40,14 +40,14 @@ fn without_a_password_only_the_names_of_this_machine_are_answered() {
 #[test]
 fn with_a_password_any_name_is_answered() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app(&["serve"]).env("APP_PASSWORD", "secret"));
+    let server = Server::spawn(project.app().env("APP_PASSWORD", "secret"));
     assert_eq!(ask(&server, "GET", "/", &["shop.example"]).status, 401);
 }
 
 #[test]
 fn no_host_and_two_hosts_are_no_request() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for path in ["/", "/api/customers", "/healthz", "/style.css"] {
         for hosts in [&[][..], &["localhost", "localhost"], &["localhost", "evil.example"]] {
             assert_eq!(ask(&server, "GET", path, hosts).status, 400, "{path} {hosts:?}");

@@ -45,7 +45,7 @@ fn post(mut connection: TcpStream, who: &str, acknowledged: &Sender<String>) {
 
 /// Serves, is asked for as much as it can do, and gets the signal; gives the names that were acknowledged.
 fn round(project: &Project, number: usize, signal: Signal) -> BTreeSet<String> {
-    let server: Server = project.serve("start");
+    let server: Server = project.serve();
     let (sender, acknowledged) = channel();
     let visitors: Vec<_> = (0..VISITORS)
         .map(|visitor| {

@@ -1,13 +1,13 @@
 //! What a visitor sees.
 
-use serde_json::Value;
+use serde_json::json;
 
 use crate::project::{Project, Response, Server};
 
 #[test]
 fn a_customer_who_was_added_is_still_there_after_a_restart() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let added = server.post("/customers", "first_name=+Ada+&last_name=Lovelace");
     assert_eq!(added.status, 303);
     assert!(added.head.contains("location: /\r\n"), "{}", added.head);
@@ -15,7 +15,7 @@ fn a_customer_who_was_added_is_still_there_after_a_restart() {
     assert_eq!(server.stop().0, 0);
 
     assert_eq!(project.customers(), ["1 Ada Lovelace"]);
-    let page = project.serve("start").get("/");
+    let page = project.serve().get("/");
     assert_eq!(page.status, 200);
     assert!(page.body.contains("Ada Lovelace"));
     assert!(!page.body.contains("was added"));
@@ -36,7 +36,7 @@ pub(crate) fn told(server: &Server, answer: &Response) -> Response {
 #[test]
 fn what_was_done_is_told_once_and_not_again_on_reload() {
     let project = Project::with_ada();
-    let server = project.serve("start");
+    let server = project.serve();
     let added = server.post("/customers", "first_name=Grace&last_name=Hopper");
     assert!(added.head.contains("httponly; samesite=strict"), "{}", added.head);
     let page = told(&server, &added);
@@ -50,7 +50,7 @@ fn what_was_done_is_told_once_and_not_again_on_reload() {
 #[test]
 fn after_adding_somebody_goes_on_typing_in_the_first_field_and_where_he_was() {
     let project = with_numbers(60);
-    let server = project.serve("serve");
+    let server = project.serve();
     let second = server.get("/?before=11").body;
     assert!(second.contains("action=\"/customers?before=11\""), "{second}");
     assert!(!second.contains("autofocus"));
@@ -68,7 +68,7 @@ fn after_adding_somebody_goes_on_typing_in_the_first_field_and_where_he_was() {
 #[test]
 fn without_customers_the_page_says_so_and_has_the_form() {
     let project = Project::new();
-    let page = project.serve("start").get("/");
+    let page = project.serve().get("/");
     assert_eq!(page.status, 200);
     assert!(page.body.contains("There are no customers yet."));
     assert!(page.body.contains("<label for=\"first_name\">First name</label>"));
@@ -77,7 +77,7 @@ fn without_customers_the_page_says_so_and_has_the_form() {
 #[test]
 fn what_cannot_be_stored_is_refused_beside_its_field_and_what_was_typed_stays() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let page = server.post("/customers", "first_name=Ada+%22the%22+&last_name=++");
     assert_eq!(page.status, 422);
     assert!(page.body.contains("value=\"Ada &#34;the&#34; \""), "{}", page.body);
@@ -90,7 +90,7 @@ fn what_cannot_be_stored_is_refused_beside_its_field_and_what_was_typed_stays() 
 #[test]
 fn a_form_without_any_field_is_refused_beside_both() {
     let project = Project::new();
-    let page = project.serve("start").post("/customers", "");
+    let page = project.serve().post("/customers", "");
     assert_eq!(page.status, 422);
     assert!(page.body.contains("First name is missing"));
     assert!(page.body.contains("Last name is missing"));
@@ -99,7 +99,7 @@ fn a_form_without_any_field_is_refused_beside_both() {
 #[test]
 fn a_name_is_shown_as_it_was_typed_and_never_read_as_html() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     server.post("/customers", "first_name=%3Cscript%3E&last_name=O%27Neil");
     let page = server.get("/");
     assert!(page.body.contains("&#60;script&#62; O&#39;Neil"), "{}", page.body);
@@ -115,7 +115,7 @@ fn a_long_list_is_cut_into_pages_and_counted() {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
          INSERT INTO customers (first_name, last_name) SELECT 'Number', i FROM n",
     );
-    let page = project.serve("start").get("/");
+    let page = project.serve().get("/");
     assert_eq!(page.body.matches("<li>").count(), 50);
     assert!(page.body.contains("61 customers"));
     assert!(page.body.contains("Number 60") && !page.body.contains("Number 10<"));
@@ -124,7 +124,6 @@ fn a_long_list_is_cut_into_pages_and_counted() {
 /// So many customers, each with its number for a name.
 fn with_numbers(number: u32) -> Project {
     let project = Project::new();
-    assert_eq!(project.run(&["migrate"]).exit, 0);
     project.sql(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
          INSERT INTO customers (first_name, last_name) SELECT 'Number', '<' || i || '>' FROM n",
@@ -143,7 +142,7 @@ fn shown(page: &str) -> Vec<u32> {
 #[test]
 fn fifty_customers_are_one_page_without_links_to_others() {
     let project = with_numbers(50);
-    let page = project.serve("serve").get("/").body;
+    let page = project.serve().get("/").body;
     assert_eq!(shown(&page), (1..=50).rev().collect::<Vec<_>>());
     assert!(!page.contains("<nav"), "{page}");
 }
@@ -151,7 +150,7 @@ fn fifty_customers_are_one_page_without_links_to_others() {
 #[test]
 fn pages_link_to_the_newer_and_the_older_one() {
     let project = with_numbers(101);
-    let server = project.serve("serve");
+    let server = project.serve();
     let page = |path: &str| server.get(path).body;
     let (newer, older) = ("<a rel=\"prev\" href=\"", "<a rel=\"next\" href=\"");
     let first = page("/");
@@ -172,7 +171,7 @@ fn pages_link_to_the_newer_and_the_older_one() {
 #[test]
 fn every_page_has_one_address() {
     let project = with_numbers(101);
-    let server = project.serve("serve");
+    let server = project.serve();
     for (path, to) in [
         // As pages were called once.
         ("/?page=99", "/"),
@@ -199,14 +198,14 @@ fn every_page_has_one_address() {
 #[test]
 fn more_than_a_thousand_are_not_counted() {
     let server = &with_numbers(1001);
-    let page = server.serve("serve").get("/").body;
+    let page = server.serve().get("/").body;
     assert!(page.contains("more than 1000 customers"), "{page}");
 }
 
 #[test]
 fn a_search_that_is_longer_than_any_name_is_refused() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     let page = server.get(&format!("/?q={}", "x".repeat(201)));
     assert_eq!(page.status, 400);
     assert!(page.body.contains("The search has 201 characters; 200 is the most."), "{}", page.body);
@@ -217,7 +216,7 @@ fn a_search_that_is_longer_than_any_name_is_refused() {
 fn a_search_finds_every_letter_case_and_keeps_what_was_typed() {
     let project = Project::with_ada();
     project.sql("INSERT INTO customers VALUES (8, 'Éva', 'Novák'), (9, 'Eva', 'Braun')");
-    let server = project.serve("serve");
+    let server = project.serve();
     let found = server.get("/?q=+%C3%A9VA+nov%C3%81+").body;
     assert_eq!(found.matches("<li>").count(), 1);
     assert!(
@@ -236,7 +235,7 @@ fn a_search_finds_every_letter_case_and_keeps_what_was_typed() {
 #[test]
 fn nothing_found_says_so_and_leads_to_everything() {
     let project = Project::with_ada();
-    let page = project.serve("serve").get("/?q=%3Cb%3E").body;
+    let page = project.serve().get("/?q=%3Cb%3E").body;
     assert!(page.contains("Nothing was found for “&#60;b&#62;”."), "{page}");
     assert!(page.contains("<a href=\"/\">Show everything</a>") && page.contains("0 found"));
     assert!(!page.contains("<b>") && !page.contains("There are no customers yet"));
@@ -245,7 +244,7 @@ fn nothing_found_says_so_and_leads_to_everything() {
 #[test]
 fn the_links_between_pages_keep_the_search() {
     let project = with_numbers(60);
-    let server = project.serve("serve");
+    let server = project.serve();
     let page = server.get("/?q=n%C3%BA").body;
     assert!(page.contains("Nothing was found"));
     let page = server.get("/?q=number+%3C&before=11").body;
@@ -256,7 +255,7 @@ fn the_links_between_pages_keep_the_search() {
 #[test]
 fn a_notice_is_only_shown_where_it_is_true() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for cookie in ["deleted-7", "saved-8", "added-8", "added-x", "deleted-<b>", ""] {
         let page = server.request("GET", "/", &format!("Cookie: done={cookie}\r\n"), "");
         assert!(!page.body.contains("role=\"status\""), "{cookie}");
@@ -266,7 +265,7 @@ fn a_notice_is_only_shown_where_it_is_true() {
 #[test]
 fn what_is_not_there_is_answered_with_a_plain_page() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let missing = server.get("/nowhere");
     assert_eq!(missing.status, 404);
     assert!(missing.body.contains("<h1>Page not found</h1>"));
@@ -281,7 +280,7 @@ fn what_is_not_there_is_answered_with_a_plain_page() {
 #[test]
 fn a_form_that_is_too_large_is_refused() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let page = server.post("/customers", &format!("last_name=x&first_name={}", "x".repeat(16 * 1024)));
     assert_eq!(page.status, 413);
     assert!(page.body.contains("What was sent is too large. Nothing was saved."));
@@ -293,7 +292,7 @@ fn a_form_that_is_too_large_is_refused() {
 #[test]
 fn what_is_not_a_form_is_refused() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     for path in ["/customers", "/customers/7"] {
         let page = server.request("POST", path, "Content-Type: text/plain\r\n", "first_name=A&last_name=B");
         assert_eq!(page.status, 415);
@@ -305,7 +304,7 @@ fn what_is_not_a_form_is_refused() {
 #[test]
 fn the_style_comes_from_its_own_file() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     assert!(server.get("/").body.contains("<link rel=\"stylesheet\" href=\"/style.css\">"));
     let style = server.get("/style.css");
     assert_eq!(style.status, 200);
@@ -315,7 +314,7 @@ fn the_style_comes_from_its_own_file() {
 #[test]
 fn healthz_answers_200_once_the_database_is_migrated() {
     let project = Project::new();
-    let answer = project.serve("start").get("/healthz");
+    let answer = project.serve().get("/healthz");
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
 }
 
@@ -323,7 +322,7 @@ fn healthz_answers_200_once_the_database_is_migrated() {
 fn without_its_table_the_page_and_healthz_say_so() {
     let project = Project::with_ada();
     project.sql("DROP TABLE customers");
-    let server = project.serve("serve");
+    let server = project.serve();
     let health = server.get("/healthz");
     assert_eq!((health.status, health.body.as_str()), (503, "not ready: no such table: customers\n"));
     for page in [server.get("/"), server.post("/customers", "first_name=Ada&last_name=Lovelace")] {
@@ -333,35 +332,28 @@ fn without_its_table_the_page_and_healthz_say_so() {
 }
 
 #[test]
-fn version_tells_the_declared_and_the_live_schema_apart() {
+fn version_is_what_landfall_said_as_long_as_the_schema_is_the_one_that_it_saw() {
     let project = Project::new();
-    let server = project.serve("start");
-    let version = |server: &Server| -> Value {
-        let answer = server.get("/version");
-        assert_eq!(answer.status, 200);
-        assert!(answer.head.contains("content-type: application/json"));
-        serde_json::from_str(&answer.body).unwrap()
-    };
-    let before = version(&server);
-    assert!(before["schema"]["declared"].as_str().unwrap().starts_with("v1-"), "{before}");
-    assert_eq!(before["schema"]["live"], before["schema"]["declared"]);
-    assert_eq!(before["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(before["sqlite"], rusqlite::version());
-    assert!(before["ready_seconds"].as_f64().unwrap() > 0.0);
-
+    let said = json!({
+        "commit": "0123abc",
+        "version": "1.2.3",
+        "schema": { "declared": "v1-a", "live": "v1-b" },
+        "sqlite": "3.54.1",
+        "ready_seconds": 0.5
+    });
+    let server = Server::spawn(project.app().env("LANDFALL_VERSION", said.to_string()));
+    assert_eq!(server.get("/version").json(), said);
+    project.sql("INSERT INTO customers VALUES (1, 'Ada', 'Lovelace')");
+    assert_eq!(server.get("/version").json(), said);
     project.sql("CREATE TABLE other (x INTEGER)");
-    let after = version(&server);
-    assert_eq!(after["schema"]["declared"], before["schema"]["declared"]);
-    assert_ne!(after["schema"]["live"], before["schema"]["live"]);
-    assert_eq!(after["ready_seconds"], before["ready_seconds"]);
+    let after = server.get("/version").json();
+    assert_eq!(after["schema"], json!({ "declared": "v1-a", "live": null }));
+    assert_eq!(after["commit"], said["commit"]);
 }
 
 #[test]
-fn version_has_the_commit_of_the_environment() {
-    let project = Project::new();
-    let mut start = project.app(&["start"]);
-    let server = Server::spawn(start.env("LANDFALL_COMMIT", "0123abc"));
-    let version: Value = serde_json::from_str(&server.get("/version").body).unwrap();
-    let built_from = option_env!("LANDFALL_COMMIT").filter(|commit| !commit.is_empty());
-    assert_eq!(version["commit"], built_from.unwrap_or("0123abc"));
+fn without_landfall_nothing_is_known_of_the_release() {
+    let version = Project::new().serve().get("/version").json();
+    assert_eq!(version["commit"], "unknown");
+    assert_eq!(version["schema"], json!({ "declared": null, "live": null }));
 }

@@ -12,11 +12,11 @@ use crate::project::{Project, Response, Server};
 const PASSWORD: &str = "pä:ss wörd";
 
 fn locked(project: &Project) -> Server {
-    Server::spawn(project.app(&["serve"]).env("APP_PASSWORD", PASSWORD))
+    Server::spawn(project.app().env("APP_PASSWORD", PASSWORD))
 }
 
 fn on_fly(project: &Project) -> Command {
-    let mut command = project.app(&["serve"]);
+    let mut command = project.app();
     command.env("FLY_MACHINE_ID", "91857").env("FLY_APP_NAME", "shop");
     command
 }
@@ -87,7 +87,7 @@ fn what_deploys_and_pages_read_stays_open() {
 #[test]
 fn an_empty_password_is_none() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app(&["serve"]).env("APP_PASSWORD", ""));
+    let server = Server::spawn(project.app().env("APP_PASSWORD", ""));
     assert!(server.get("/").body.contains("Ada Lovelace"));
 }
 
@@ -159,7 +159,7 @@ fn on_fly_each_client_has_its_own_attempts() {
 #[test]
 fn behind_a_proxy_of_ones_own_the_right_password_gets_in_after_wrong_ones_of_others() {
     let project = Project::with_ada();
-    let mut behind = project.app(&["serve"]);
+    let mut behind = project.app();
     behind.env("APP_PASSWORD", PASSWORD).env("APP_CLIENT_IP_HEADER", "X-Forwarded-For");
     let server = Server::spawn(&mut behind);
     let from = |address: &str, password: &str| {

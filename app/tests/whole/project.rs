@@ -7,8 +7,6 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use insta::Settings;
-use insta::internals::SettingsBindDropGuard;
 use rusqlite::Connection;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,7 +23,6 @@ pub(crate) struct Project {
 /// How a command ended.
 pub(crate) struct Ran {
     pub(crate) exit: i32,
-    pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
@@ -45,23 +42,24 @@ pub(crate) struct Response {
 }
 
 impl Project {
-    /// A project that declares customers, without a database.
+    /// A project with a database of customers, and none in it.
     pub(crate) fn new() -> Self {
+        Self::with(CUSTOMERS)
+    }
+
+    /// The same with another schema.
+    pub(crate) fn with(schema: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
-        project.declare(CUSTOMERS);
+        fs::create_dir(project.path(".data")).unwrap();
+        project.sql(schema);
         project
     }
 
-    /// The same, migrated, with one customer in it.
+    /// The same with one customer in it.
     pub(crate) fn with_ada() -> Self {
         let project = Self::new();
-        assert_eq!(project.run(&["migrate"]).exit, 0);
         project.sql("INSERT INTO customers VALUES (7, 'Ada', 'Lovelace')");
         project
-    }
-
-    pub(crate) fn declare(&self, schema: &str) {
-        fs::write(self.path("schema.sql"), schema).unwrap();
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -82,19 +80,15 @@ impl Project {
     }
 
     /// The binary in this folder, with nothing of the environment of the tests.
-    pub(crate) fn app(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn app(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
-        command.args(arguments).current_dir(self.folder.path());
+        command.current_dir(self.folder.path());
         command.env_clear().env("PORT", "0").stdin(Stdio::null());
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        ran(&mut self.app(arguments))
-    }
-
-    pub(crate) fn serve(&self, verb: &str) -> Server {
-        Server::spawn(&mut self.app(&[verb]))
+    pub(crate) fn serve(&self) -> Server {
+        Server::spawn(&mut self.app())
     }
 }
 
@@ -108,59 +102,16 @@ pub(crate) fn customers(database: &Path) -> Vec<String> {
 
 pub(crate) fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
-    Ran {
-        exit: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// While it lives, snapshots hide what differs from run to run.
-pub(crate) fn stable() -> SettingsBindDropGuard {
-    let mut settings = Settings::clone_current();
-    settings.add_filter(r"(v1-)?[0-9a-f]{64}", "[fingerprint]");
-    settings.add_filter(r"predicted (below )?[\d.]+ \w+( \([^)]*\))?", "predicted [time]");
-    settings.add_filter(r"\d+\.\d{3} s", "[time]");
-    settings.add_filter(r"in \d+ ms", "in [time]");
-    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]");
-    settings.bind_to_scope()
-}
-
-/// A command that should end without ever serving; a server would not end, and is killed.
-pub(crate) fn refused(command: &mut Command) -> Ran {
-    let mut server = Server::spawn_without_waiting(command);
-    while server.log.read_line(&mut server.seen).unwrap() > 0 {
-        assert!(!server.seen.contains("serving on"), "{}", server.seen);
-    }
-    let (exit, stderr) = server.end();
-    Ran { exit, stdout: String::new(), stderr }
-}
-
-impl Ran {
-    /// Stdout, which must be exactly one JSON document.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-
-    /// Stderr from the error on.
-    pub(crate) fn error(&self) -> &str {
-        &self.stderr[self.stderr.find("error: ").unwrap()..]
-    }
+    Ran { exit: output.status.code().unwrap(), stderr: String::from_utf8(output.stderr).unwrap() }
 }
 
 impl Server {
     /// Starts it, and waits until it says where it serves.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut server = Self::spawn_without_waiting(command);
-        server.listens();
-        server.wait_for_line("serving on http://");
+        let line = server.wait_for_line("serving on http://");
+        server.address = line.split("http://").nth(1).unwrap().to_owned();
         server
-    }
-
-    /// Waits until it can be asked, whatever it answers.
-    pub(crate) fn listens(&mut self) {
-        let line = self.wait_for_line("listening on http://");
-        self.address = line.split("http://").nth(1).unwrap().to_owned();
     }
 
     pub(crate) fn spawn_without_waiting(command: &mut Command) -> Self {

@@ -13,7 +13,7 @@ fn requests(log: &str) -> String {
 #[test]
 fn every_answer_is_one_line_without_anything_of_the_visitors() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     server.get("/?q=secret-query");
     server.post("/customers?q=secret-query", "first_name=secret-name&last_name=x");
     server.get("/api/customers/999?secret-query");
@@ -33,7 +33,7 @@ fn every_answer_is_one_line_without_anything_of_the_visitors() {
 #[test]
 fn what_the_service_cannot_do_is_told_louder_and_a_health_check_not_at_all() {
     let project = Project::with_ada();
-    let server = project.serve("serve");
+    let server = project.serve();
     assert_eq!(server.get("/healthz").status, 200);
     project.sql("CREATE TRIGGER t BEFORE DELETE ON customers BEGIN SELECT RAISE(ABORT, 'broken'); END");
     assert_eq!(server.post("/customers/7/delete", "").status, 500);
@@ -50,7 +50,7 @@ fn what_the_service_cannot_do_is_told_louder_and_a_health_check_not_at_all() {
 #[test]
 fn a_path_cannot_write_to_the_terminal_that_shows_the_log() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     assert_eq!(server.get("/\u{9b}31m").status, 404);
     let (_, log) = server.stop();
     assert!(log.contains("GET /\\u{9b}31m: 404"), "{log}");

@@ -1,158 +1,99 @@
-//! `start` is migrate && serve, and nothing else.
+//! What keeps the service from serving, and how it is served behind Landfall.
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
+use landfall_testkit::requires;
 
-use crate::project::{Project, ran, refused, stable};
+use crate::project::{Project, Ran, Server, ran};
 
-#[test]
-fn the_log_says_what_was_migrated_and_where_it_is_served() {
-    let project = Project::new();
-    let (exit, log) = project.serve("start").stop();
-    assert_eq!(exit, 0);
-    let _stable = stable();
-    assert_snapshot!(log, @r#"
-    INFO listening on http://127.0.0.1:[port]
-    INFO proving the plan of builtin on a replica
-    INFO plan of builtin: constant time, predicted [time]
-    INFO step 1 of 1: CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL)
-    INFO Atlas was not found: planned with the built-in planner
-    INFO .data/db is now what schema.sql says: 1 step in [time]
-    INFO serving on http://127.0.0.1:[port]
-    INFO stopping: requests under way may end
-    INFO stopped
-    "#);
+#[track_caller]
+fn refused(command: &mut Command) -> String {
+    let Ran { exit, stderr } = ran(command);
+    assert_eq!(exit, 1, "{stderr}");
+    stderr
 }
 
 #[test]
-fn a_schema_that_cannot_be_read_never_serves_and_changes_nothing() {
-    let project = Project::with_ada();
-    let before = fs::read(project.database()).unwrap();
-    project.declare("CREATE TABLE customers (id INTEGER PRIMARY KEY,,);\n");
-    let start = refused(&mut project.app(&["start"]));
-    assert_eq!(start.exit, 1);
-    assert_eq!(fs::read(project.database()).unwrap(), before);
-    assert_snapshot!(start.error(), @r#"
-    error: schema.sql:1:48: near ",": syntax error; nothing was changed
-      CREATE TABLE customers (id INTEGER PRIMARY KEY,,);
-    correct the statement
-    "#);
-}
-
-#[test]
-fn a_missing_schema_never_serves_and_makes_no_database() {
-    let project = Project::new();
-    fs::remove_file(project.path("schema.sql")).unwrap();
-    let start = refused(&mut project.app(&["start"]));
-    assert_eq!(start.exit, 1);
-    assert!(!project.path(".data").exists());
-    assert_snapshot!(start.error(), @r#"
-    error: the schema schema.sql cannot be read: it does not exist
-    write the CREATE statements of the database there, or name the file with SCHEMA_PATH
-    "#);
-}
-
-#[test]
-fn a_schema_may_be_a_folder_or_a_list_and_its_errors_name_the_file() {
-    let project = Project::new();
-    fs::create_dir(project.path("db")).unwrap();
-    fs::rename(project.path("schema.sql"), project.path("db/customers.sql")).unwrap();
-    fs::write(project.path("db/by_name.sql"), "CREATE INDEX by_name ON customers (last_name);\n").unwrap();
-    let migrate = |schema: &str| ran(project.app(&["migrate"]).env("SCHEMA_PATH", schema));
-    assert_eq!(migrate("db").exit, 0);
-    let again = migrate("db/customers.sql:db/by_name.sql");
-    assert_eq!(again.exit, 0);
-    assert!((again.stdout + &again.stderr).contains("nothing to do"));
-    fs::write(project.path("db/by_name.sql"), "\nCREATE INDEX by_name ON customers (nope);\n").unwrap();
-    let wrong = migrate("db");
-    assert_eq!(wrong.exit, 1);
-    assert!(
-        wrong.error().starts_with("error: db/by_name.sql:2:36: no such column: nope"),
-        "{}",
-        wrong.error()
-    );
-}
-
-#[test]
-fn a_dropped_column_exits_3_keeps_the_values_and_never_serves() {
-    let project = Project::with_ada();
-    project.declare("CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL);");
-    let start = refused(&mut project.app(&["start"]));
-    assert_eq!(start.exit, 3);
-    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
-    assert_snapshot!(start.error(), @"
-    error: the change of .data/db was refused; nothing was changed
-      DROPS_COLUMN: column customers.last_name would be dropped with its values
-        write `-- @dropped last_name` inside CREATE TABLE customers, or approve DROPS_COLUMN:customers.last_name
-    do what is said below each hazard, then run the command again
-    ");
-}
-
-#[test]
-fn a_port_that_is_taken_is_found_out_before_the_migration() {
-    let project = Project::new();
+fn a_port_that_is_taken_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let start = refused(project.app(&["start"]).env("PORT", port.to_string()));
-    assert_eq!(start.exit, 1);
-    assert!(start.error().starts_with(&format!("error: 127.0.0.1:{port} is in use by another process\n")));
-    assert!(!project.database().exists());
+    let error = refused(Project::new().app().env("PORT", port.to_string()));
+    assert!(error.starts_with(&format!("error: 127.0.0.1:{port} is in use by another process\n")), "{error}");
 }
 
 #[test]
-fn a_named_database_in_a_missing_folder_is_refused() {
-    let project = Project::new();
-    let start = refused(project.app(&["start"]).env("DB_PATH", "volume/db"));
-    assert_eq!(start.exit, 1);
-    assert!(!project.path("volume").exists());
-    assert_snapshot!(start.error(), @r#"
-    error: the database volume/db cannot be opened: its folder does not exist; nothing was changed
-    make the folder first, or name another file
-    "#);
-}
-
-#[test]
-fn serve_refuses_a_missing_database() {
-    let project = Project::new();
-    let serve = refused(&mut project.app(&["serve"]));
-    assert_eq!(serve.exit, 1);
-    assert!(!project.path(".data").exists());
-    assert_snapshot!(serve.error(), @r#"
-    error: there is no database at .data/db
-    create it with: app migrate, or name another one with DB_PATH
-    "#);
-}
-
-#[test]
-fn serve_refuses_what_is_not_a_database() {
+fn what_is_no_database_is_refused_and_left_alone() {
     let project = Project::new();
     fs::write(project.path("letter"), "Dear Ada, this is a letter and no database at all.").unwrap();
-    fs::create_dir(project.path("folder")).unwrap();
-    let error = |path: &str| {
-        let serve = refused(project.app(&["serve"]).env("DB_PATH", path));
-        assert_eq!(serve.exit, 1);
-        serve.error().to_owned()
-    };
-    assert_snapshot!(error("letter"), @"
-    error: the database letter cannot be opened: it is not an SQLite database, or it is encrypted; nothing was changed
-    name another file
+    let error = |path: &str| refused(project.app().env("DB_PATH", path));
+    assert_snapshot!(error("none"), @"
+    error: cannot open none: unable to open database file: none
+    name an SQLite database that this user may write, with DB_PATH
     ");
-    assert_snapshot!(error("folder"), @r#"
-    error: the database folder cannot be opened: it is a directory
-    name the database file
-    "#);
+    assert_snapshot!(error("letter"), @"
+    error: cannot open letter: file is not a database
+    name an SQLite database that this user may write, with DB_PATH
+    ");
+    assert_snapshot!(error(".data"), @"
+    error: cannot open .data: unable to open database file: .data
+    name an SQLite database that this user may write, with DB_PATH
+    ");
+    assert!(!project.path("none").exists());
 }
 
 #[test]
-fn serve_leaves_the_schema_as_it_is() {
-    let project = Project::with_ada();
-    project.declare("CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT);");
-    let server = project.serve("serve");
-    assert!(server.get("/").body.contains("Ada Lovelace"));
+fn help_tells_every_variable_and_exit_code() {
+    let project = Project::new();
+    let output = project.app().arg("--help").output().unwrap();
+    assert!(output.status.success());
+    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+    A small web service on one SQLite file
+
+    Usage: app
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Environment:
+      DB_PATH                the database, which must be there [default: .data/db]
+      PORT, LISTEN           where to serve [default: 8080, 127.0.0.1]
+      APP_PASSWORD           the page and the API ask for it [default: open; closed on Fly.io]
+      APP_CLIENT_IP_HEADER   the header with the client's address, of a proxy that nobody gets around
+                             [default: none; Fly-Client-IP on Fly.io]
+      LANDFALL_VERSION       what /version answers; `landfall start -- app` sets it
+
+    Exit codes: 0 asked to stop, 1 failed, 2 wrong usage
+    ");
+}
+
+#[test]
+fn behind_landfall_it_is_migrated_then_served_and_stopped_as_one_process() {
+    const NAME: &str = "behind_landfall_it_is_migrated_then_served_and_stopped_as_one_process";
+    let app = PathBuf::from(env!("CARGO_BIN_EXE_app"));
+    let Some(landfall) = requires::landfall(NAME, &app) else { return };
+    let project = Project::new();
+    fs::write(
+        project.path("schema.sql"),
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT);\n",
+    )
+    .unwrap();
+    let mut start = Command::new(landfall);
+    start.args(["start", "--"]).arg(&app).current_dir(project.path("."));
+    start.env_clear().env("PORT", "0").env("LANDFALL_COMMIT", "0123abc").stdin(Stdio::null());
+    let server = Server::spawn(&mut start);
+    assert_eq!(server.post("/customers", "first_name=Ada&last_name=Lovelace").status, 303);
+    let version = server.get("/version").json();
+    assert_eq!(version["schema"]["live"], version["schema"]["declared"]);
+    assert_eq!(version["commit"], "0123abc");
+    assert!(project.path(".data/db.lock").exists());
     let (exit, log) = server.stop();
-    assert_eq!(exit, 0);
-    assert!(log.contains("the database is out of sync with schema.sql"), "{log}");
-    assert_eq!(project.run(&["migrate", "--check"]).exit, 4);
+    assert_eq!(exit, 0, "{log}");
+    assert!(log.contains("ADD COLUMN") && log.ends_with("INFO stopped\n"), "{log}");
+    assert!(!project.path(".data/db-wal").exists());
+    assert_eq!(project.customers(), ["1 Ada Lovelace"]);
 }

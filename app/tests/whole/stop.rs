@@ -6,24 +6,12 @@ use std::io::{Read, Write};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
-use crate::project::{Project, Response, Server};
-
-#[test]
-fn idle_touches_nothing_whatever_there_is_until_it_is_asked_to_stop() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let project = Project::new();
-        let mut idle = Server::spawn_without_waiting(&mut project.app(&["idle"]));
-        idle.wait_for_line("idle");
-        idle.signal(signal);
-        assert_eq!(idle.end().0, 0);
-        assert!(!project.path(".data").exists());
-    }
-}
+use crate::project::{Project, Response};
 
 #[test]
 fn sigterm_finishes_the_request_under_way_and_leaves_no_wal() {
     let project = Project::new();
-    let mut server = project.serve("start");
+    let mut server = project.serve();
     let mut slow = server.connect();
     let form = "first_name=Ada&last_name=Lovelace";
     write!(
@@ -52,7 +40,7 @@ fn sigterm_finishes_the_request_under_way_and_leaves_no_wal() {
 #[test]
 fn sigint_stops_although_a_connection_is_kept_open() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     let mut idle = server.connect();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut first = [0; 15];
@@ -66,7 +54,7 @@ fn sigint_stops_although_a_connection_is_kept_open() {
 #[test]
 fn the_wal_is_emptied_although_another_program_has_the_database_open() {
     let project = Project::new();
-    let server = project.serve("start");
+    let server = project.serve();
     server.post("/customers", "first_name=Ada&last_name=Lovelace");
     let other = Connection::open(project.database()).unwrap();
     let rows: i64 = other.query_row("SELECT count(*) FROM customers", [], |row| row.get(0)).unwrap();
@@ -75,22 +63,4 @@ fn the_wal_is_emptied_although_another_program_has_the_database_open() {
     assert!(fs::metadata(&wal).unwrap().len() > 0);
     assert_eq!(server.stop().0, 0);
     assert_eq!(fs::metadata(&wal).unwrap().len(), 0);
-}
-
-#[test]
-fn a_signal_during_the_migration_rolls_back_and_never_serves() {
-    let project = Project::with_ada();
-    project.declare("CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT);");
-    let holder = Connection::open(project.database()).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut start = Server::spawn_without_waiting(&mut project.app(&["start"]));
-    start.wait_for_line("waiting");
-    let (exit, log) = start.stop();
-    assert_eq!(exit, 1, "{log}");
-    assert!(!log.contains("serving on"));
-    assert!(log.contains("error: ") && log.contains("interrupted"), "{log}");
-    drop(holder);
-    let columns = project.run(&["inspect"]).stdout;
-    assert!(!columns.contains("email"), "{columns}");
-    assert_eq!(project.customers(), ["7 Ada Lovelace"]);
 }

@@ -3,13 +3,13 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, thread};
 
 /// All that a test may need: what `cargo xtask ci --require` knows.
 pub const TOOLS: [&str; 10] =
-    ["app", "atlas", "corpus", "docker", "fly", "mount", "proc", "root", "setpriv", "sqlite3"];
+    ["atlas", "corpus", "docker", "fly", "landfall", "mount", "proc", "root", "setpriv", "sqlite3"];
 
 /// The Atlas binary (`$ATLAS`, then PATH), or `None` when the test `test` has to be skipped.
 pub fn atlas(test: &str) -> Option<PathBuf> {
@@ -23,14 +23,14 @@ pub fn atlas(test: &str) -> Option<PathBuf> {
     found
 }
 
-/// Whether the app of this workspace lies beside the binary `xtask`, as it does where the whole workspace is tested, or the
-/// test `test` has to be skipped.
-pub fn app(test: &str, xtask: &str) -> bool {
-    let is_there = PathBuf::from(xtask).with_file_name("app").is_file();
-    if !is_there {
-        skip(test, "app");
+/// The binary `landfall`, which lies beside the binary that is tested where the whole workspace is, or `None` when the test `test` has
+/// to be skipped.
+pub fn landfall(test: &str, beside: &Path) -> Option<PathBuf> {
+    let found = Some(beside.with_file_name("landfall")).filter(|file| file.is_file());
+    if found.is_none() {
+        skip(test, "landfall");
     }
-    is_there
+    found
 }
 
 /// Whether a Docker daemon answers, or the test `test` has to be skipped.

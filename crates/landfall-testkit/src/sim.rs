@@ -192,10 +192,10 @@ pub fn running(commit: &str, schema: &str) -> Value {
     })
 }
 
-/// What `app inspect` answers on the machine.
+/// What `landfall inspect` answers on the machine.
 pub fn inspect(schema: &str) -> Value {
     let document = json!({"command": "inspect", "exit": 0, "report": {"fingerprint": "0", "sql": schema}, "error": null});
-    json!({"match": "app inspect", "exit_code": 0, "stdout": document.to_string()})
+    json!({"match": "landfall inspect", "exit_code": 0, "stdout": document.to_string()})
 }
 
 /// What `/version` answers.

@@ -154,6 +154,11 @@ impl Project {
         }
     }
 
+    /// Whether the workspace has a package of this name.
+    pub(crate) fn has_package(&self, name: &CrateName) -> bool {
+        self.metadata.workspace_packages().iter().any(|package| *package.name == **name)
+    }
+
     fn app_package(&self) -> Result<&Package> {
         let packages = self.metadata.workspace_packages();
         packages.iter().find(|package| *package.name == *self.app).copied().ok_or_else(|| {

@@ -4,7 +4,7 @@ use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// What a command begins with.
-const PROGRAMS: [&str; 6] = ["app ", "cargo ", "docker ", "fly ", "git ", "rustup "];
+const PROGRAMS: [&str; 6] = ["cargo ", "docker ", "fly ", "git ", "landfall ", "rustup "];
 /// What stands in front of one.
 const BEFORE: [&str; 4] = [": ", "; ", "&& ", "`"];
 /// What stands behind one.
@@ -83,8 +83,12 @@ mod tests {
         assert_eq!(wrap(&format!("to accept it: {command}"), 40, 0), format!("to accept it:\n{command}"));
         assert_eq!(wrap(command, 40, 0), command);
         assert_eq!(
-            wrap("read it with `app status --format json`, or push: git push origin HEAD; then go on", 30, 0),
-            "read it with\n`app status --format json`, or\npush: git push origin HEAD;\nthen go on"
+            wrap(
+                "read it with `landfall status --format json`, or push: git push origin HEAD; then go on",
+                30,
+                0
+            ),
+            "read it with\n`landfall status --format json`,\nor push: git push origin HEAD;\nthen go on"
         );
         assert_eq!(
             wrap("an app of cargo and git in a crate", 12, 0),

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use landfall_xtask::tool::run::Reply;
 use landfall_xtask::tool::{atlas, cargo};
 use landfall_xtask::{CrateName, Interrupt, Project, Ui};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 /// The binaries that are timed.
 pub(super) struct Binaries {
-    pub(super) app: PathBuf,
+    pub(super) landfall: PathBuf,
     pub(super) xtask: PathBuf,
     pub(super) atlas: Option<PathBuf>,
-    /// Where a copy of `app` is.
+    /// Where a copy of `landfall` is.
     _folder: TempDir,
 }
 
@@ -23,29 +23,29 @@ impl Binaries {
     /// Release builds, or what lies beside this binary.
     pub(super) fn find(project: &Project, builds: bool, interrupt: &Interrupt, ui: &Ui) -> Result<Self> {
         let own = env::current_exe().context("cannot tell where this binary is")?;
-        let app = project.app_binary()?;
-        let xtask = CrateName::parse(env!("CARGO_BIN_NAME")).context("this binary has no name of cargo's")?;
-        let (app, xtask) = if builds {
-            ui.status("Building", format!("{app} and {xtask} as they are shipped"));
-            cargo::build_release(&project.root, [&app, &xtask], interrupt)?.into()
+        let names = ["landfall", env!("CARGO_BIN_NAME")].map(CrateName::parse);
+        let [Some(landfall), Some(xtask)] = names else { bail!("this binary has no name of cargo's") };
+        let (landfall, xtask) = if builds {
+            ui.status("Building", format!("{landfall} and {xtask} as they are shipped"));
+            cargo::build_release(&project.root, [&landfall, &xtask], interrupt)?.into()
         } else {
-            (own.with_file_name(app.as_str()), own)
+            (own.with_file_name(landfall.as_str()), own)
         };
         let atlas = atlas::find()?;
         if atlas.is_none() {
             ui.note("Atlas was not found: its column stays empty");
         }
         let folder = folder(project)?;
-        let shipped = copied(&app, folder.path())?;
-        Ok(Self { app: shipped, xtask, atlas, _folder: folder })
+        let shipped = copied(&landfall, folder.path())?;
+        Ok(Self { landfall: shipped, xtask, atlas, _folder: folder })
     }
 }
 
 /// What is shipped is a copy, in an image. What the linker wrote lies in memory page by page until it is read from the disk, and takes
 /// up to a fifth longer to start.
-fn copied(app: &Path, folder: &Path) -> Result<PathBuf> {
-    let copy = folder.join(app.file_name().unwrap_or_default());
-    fs::copy(app, &copy).with_context(|| format!("cannot copy {}", app.display()))?;
+fn copied(landfall: &Path, folder: &Path) -> Result<PathBuf> {
+    let copy = folder.join(landfall.file_name().unwrap_or_default());
+    fs::copy(landfall, &copy).with_context(|| format!("cannot copy {}", landfall.display()))?;
     Ok(copy)
 }
 

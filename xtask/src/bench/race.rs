@@ -18,7 +18,7 @@ use super::limit;
 use super::line::{Lap, Laps, Line};
 use super::table;
 use super::work::{On, Ours, Work};
-use crate::tool::app::{self, Change};
+use crate::tool::landfall::{self, Change};
 use crate::tool::timed::Timed;
 use crate::tool::{atlas, xtask};
 
@@ -123,16 +123,16 @@ impl<'a> Race<'a> {
         let atlas = self.track.binaries.atlas.as_deref();
         let change = |fast_path| Change { db: &copy.file, schema: &self.schema, atlas, fast_path };
         let (root, interrupt) = (&self.track.project.root, self.track.interrupt);
-        let (app, xtask) = (&self.track.binaries.app, &self.track.binaries.xtask);
+        let (landfall, xtask) = (&self.track.binaries.landfall, &self.track.binaries.xtask);
         let in_words = match self.work.ours {
             Ours::Boot(fast_path) if !self.work.is_change() => {
-                Some(app::migrate_in_words(app, &change(fast_path), interrupt)?)
+                Some(landfall::migrate_in_words(landfall, &change(fast_path), interrupt)?)
             }
             _ => None,
         };
         // Where there was nothing to do this one has nothing either, and says so in a way that can be read.
         let timed = match self.work.ours {
-            Ours::Boot(fast_path) => app::migrate(app, &change(fast_path), interrupt)?,
+            Ours::Boot(fast_path) => landfall::migrate(landfall, &change(fast_path), interrupt)?,
             Ours::Person | Ours::Nobody => xtask::migrate(xtask, root, &copy.file, &self.schema, interrupt)?,
         };
         let report = self.report(&timed)?;
@@ -143,7 +143,7 @@ impl<'a> Race<'a> {
         }
         let copied = match self.work.ours {
             Ours::Boot(fast_path) if report.outcome == Outcome::Applied => {
-                let record = document(&app::last_change(app, &change(fast_path), interrupt)?);
+                let record = document(&landfall::last_change(landfall, &change(fast_path), interrupt)?);
                 record["report"]["copy"]["seconds"].as_f64()
             }
             _ => None,
@@ -191,8 +191,8 @@ impl<'a> Race<'a> {
             return Ok(seconds);
         }
         let binaries = &self.track.binaries;
-        let binary = if self.work.ours == Ours::Person { &binaries.xtask } else { &binaries.app };
-        Ok(app::help(binary, self.track.interrupt)?.seconds)
+        let binary = if self.work.ours == Ours::Person { &binaries.xtask } else { &binaries.landfall };
+        Ok(landfall::help(binary, self.track.interrupt)?.seconds)
     }
 
     /// In a folder of its own, with whatever will be made beside it, and on the disk: nothing is still to be written when a

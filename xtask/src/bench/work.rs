@@ -29,7 +29,7 @@ impl On {
 /// Whose time is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ours {
-    /// `app migrate` with this LANDFALL_FAST_PATH.
+    /// `landfall migrate` with this LANDFALL_FAST_PATH.
     Boot(&'static str),
     /// `xtask migrate`, with the configuration of the project.
     Person,

@@ -33,7 +33,7 @@ fn all_three_places_agree() {
     );
     assert!(line(&said, "production").starts_with("ok        production       machine "), "{said}");
     assert_eq!(line(&said, "sqlite"), "ok        sqlite           3.54.1 here and in production");
-    assert_eq!(sim.writes().len(), 1, "only app inspect was run: {:?}", sim.writes());
+    assert_eq!(sim.writes().len(), 1, "only landfall inspect was run: {:?}", sim.writes());
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn an_app_that_was_deployed_without_landfall_is_taken_over_by_naming_its_commit(
     };
     let world = shop();
     let a = commit(&world);
-    let none = json!({"match": "app", "exit_code": 127, "stderr": "sh: app: not found\n"});
+    let none = json!({"match": "landfall", "exit_code": 127, "stderr": "sh: landfall: not found\n"});
     let sim = Sim::start(&home, &json!({"base": "fast", "exec": [none]}));
     let world = connected(world, &sim);
     let said = verify_sync(&world, 1, &[]);
@@ -157,7 +157,7 @@ fn an_app_that_was_deployed_without_landfall_is_taken_over_by_naming_its_commit(
     let production = line(&said, "production").replace(&sim.machines()[0].0, "[MACHINE]");
     assert_eq!(
         production,
-        "unknown   production       `app inspect --format json` does not work on [MACHINE]: it ended with 127, and without a report\n\
+        "unknown   production       `landfall inspect --format json` does not work on [MACHINE]: it ended with 127, and without a report\n\
          mend it: the image there was not made by Landfall: it can be told apart again after the next deploy"
     );
 }

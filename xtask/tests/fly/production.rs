@@ -76,7 +76,7 @@ fn whether_production_has_the_declared_rows_is_known_by_the_fingerprint_that_it_
         record(&world, &a);
         let status = json!({"file": "/data/db", "bytes": 1, "tables": [], "schema": fingerprint, "disk": {"free": 1, "total": 1}});
         let status = json!({"command": "status", "exit": 0, "report": status, "error": null});
-        let status = json!({"match": "app status", "exit_code": 0, "stdout": status.to_string()});
+        let status = json!({"match": "landfall status", "exit_code": 0, "stdout": status.to_string()});
         let mut scenario = running(&a, SCHEMA);
         scenario["exec"] = json!([inspect(&tables), status]);
         let sim = Sim::start(&home, &scenario);
@@ -127,8 +127,8 @@ fn what_fly_answers_otherwise_is_told_with_what_mends_it() {
     unknown   production       `fly machine exec`: the machine had no answer in time
     mend it: see https://status.flyio.net, then run the command again
     ");
-    insta::assert_snapshot!(told(1, json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @r#"
-    unknown   production       `app inspect --format json` failed on [MACHINE], which says: "there is no database /data/db (name a database file that exists)"
+    insta::assert_snapshot!(told(1, json!({"exec": [{"match": "landfall", "exit_code": 1, "stdout": "{\"command\":\"inspect\",\"exit\":1,\"report\":null,\"error\":{\"kind\":\"database\",\"object\":\"\",\"message\":\"there is no database /data/db\",\"remedy\":\"name a database file that exists\"}}"}]})), @r#"
+    unknown   production       `landfall inspect --format json` failed on [MACHINE], which says: "there is no database /data/db (name a database file that exists)"
     mend it: look at the machine: fly machine status [MACHINE] -a simapp
     "#);
 }

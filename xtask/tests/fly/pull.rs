@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use crate::shop::{SCHEMA, connected, git, shop};
 
-/// Copies are made and removed on the machine as `app backup` does it; `$FLYSIM_DIR/get`, where there is one, fetches them.
+/// Copies are made and removed on the machine as `landfall backup` does it; `$FLYSIM_DIR/get`, where there is one, fetches them.
 const FLY: &str = r#"#!/bin/sh
 file=$FLYSIM_DIR/rootfs$(echo "$4" | cut -d' ' -f3)
 case "$4" in
-  "app backup "*" --detach"*) cp "$FLYSIM_DIR/rootfs/data/db" "$file" ;;
-  "app backup "*" --discard"*) rm -f "$file" ;;
+  "landfall backup "*" --detach"*) cp "$FLYSIM_DIR/rootfs/data/db" "$file" ;;
+  "landfall backup "*" --discard"*) rm -f "$file" ;;
 esac
 if [ "$1 $2" = "ssh sftp" ] && [ -x "$FLYSIM_DIR/get" ]; then exec "$FLYSIM_DIR/get" "$FLYSIM_DIR/rootfs$7" "$8"; fi
 exec "$FLY" "$@"
@@ -107,7 +107,7 @@ impl Production {
         assert_eq!(names(&self.sim.folder().join("rootfs/data")), ["db"], "{said}");
         let commands = self.sim.commands();
         let discard = commands.last().unwrap();
-        assert!(discard.starts_with("app backup /data/db.pull-simapp-"), "{commands:?}");
+        assert!(discard.starts_with("landfall backup /data/db.pull-simapp-"), "{commands:?}");
         assert!(discard.ends_with(" --discard --format json"), "{commands:?}");
     }
 
@@ -148,7 +148,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The database of the machine, made as `app backup` makes a copy of it, and what that tells.
+/// The database of the machine, made as `landfall backup` makes a copy of it, and what that tells.
 fn database(folder: &Path) -> Backup {
     let live = folder.join("live");
     let conn = Connection::open(&live).unwrap();
@@ -165,10 +165,10 @@ fn database(folder: &Path) -> Backup {
     Backup { seconds: 0.25, ..made }
 }
 
-/// What an `app backup` command answers on the machine.
+/// What an `landfall backup` command answers on the machine.
 fn app(flag: &str, report: &Value) -> Value {
     let document = json!({"command": "backup", "exit": 0, "report": report, "error": null});
-    json!({"match": format!("^app backup .*{flag}"), "exit_code": 0, "stdout": document.to_string()})
+    json!({"match": format!("^landfall backup .*{flag}"), "exit_code": 0, "stdout": document.to_string()})
 }
 
 fn state(state: &str) -> Value {
@@ -232,12 +232,12 @@ fn a_copy_is_fetched_checked_and_kept_for_its_owner_alone() {
 
     let commands: Vec<_> = production.sim.commands().iter().map(|line| production.plain(line)).collect();
     insta::assert_snapshot!(commands.join("\n"), @"
-    app backup --list --format json
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM] --detach --format json
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM] --discard --format json
+    landfall backup --list --format json
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM] --detach --format json
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM] --status --format json
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM] --discard --format json
     ");
     assert_eq!(names(&production.sim.folder().join("rootfs/data")), ["db"], "{said}");
 }
@@ -320,8 +320,8 @@ fn a_copy_that_does_not_come_about_is_told_in_the_machines_words() {
     error: the copy on machine [MACHINE] failed; it says: "a copy of /data/db needs up to 9 MiB in /data and only 3 MiB are free; nothing was changed (free some space there, or enlarge the volume)"; nothing was pulled
     mend what it says, where it is more than an interruption, and pull again: cargo xtask pull
     "#);
-    insta::assert_snapshot!(told(&failed("/data/db.pull-x cannot be used: the process that made it died before it was complete", "remove what is left with: app backup /data/db.pull-x --discard")), @r#"
-    error: the copy on machine [MACHINE] failed; it says: "/data/db.pull-x cannot be used: the process that made it died before it was complete (remove what is left with: app backup /data/db.pull-x --discard)"; nothing was pulled
+    insta::assert_snapshot!(told(&failed("/data/db.pull-x cannot be used: the process that made it died before it was complete", "remove what is left with: landfall backup /data/db.pull-x --discard")), @r#"
+    error: the copy on machine [MACHINE] failed; it says: "/data/db.pull-x cannot be used: the process that made it died before it was complete (remove what is left with: landfall backup /data/db.pull-x --discard)"; nothing was pulled
     mend what it says, where it is more than an interruption, and pull again: cargo xtask pull
     "#);
     insta::assert_snapshot!(told(&state("absent")), @"
@@ -393,7 +393,7 @@ fn without_a_machine_that_runs_and_can_be_asked_it_is_told_what_to_do() {
     ");
     let old = json!({"command": "backup", "exit": 2, "report": null, "error":
         {"kind": "usage", "object": "", "message": "unexpected argument '--list' found", "remedy": "every command and flag: app --help"}});
-    insta::assert_snapshot!(told(json!({"exec": [{"match": "app", "exit_code": 2, "stdout": old.to_string()}]})), @"
+    insta::assert_snapshot!(told(json!({"exec": [{"match": "landfall", "exit_code": 2, "stdout": old.to_string()}]})), @"
     error: the app on machine [MACHINE] is too old to be pulled from
     deploy this one first: cargo xtask deploy
     ");
@@ -515,10 +515,10 @@ fn what_earlier_pulls_left_is_removed_and_what_others_work_on_stays() {
         .map(|command| production.plain(command.trim_end_matches(" --discard --format json")))
         .collect();
     insta::assert_snapshot!(discarded.join("\n"), @r"
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM]
-    app backup '/data/db.pull-it'\''s odd'
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM]
-    app backup /data/db.pull-simapp-[TIME]-[RANDOM]
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM]
+    landfall backup '/data/db.pull-it'\''s odd'
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM]
+    landfall backup /data/db.pull-simapp-[TIME]-[RANDOM]
     ");
     insta::assert_snapshot!(production.plain(&said.stderr), @r#"
          Removed /data/db.pull-simapp-[TIME]-[RANDOM] (4.1 kB), which an earlier pull had left

@@ -66,7 +66,7 @@ pub(crate) fn scene(test: &str) -> Option<Scene> {
     Some(Scene { world, sim, front, origin, commits: [a, b], machine, volume })
 }
 
-/// What `app status` answers about a file.
+/// What `landfall status` answers about a file.
 pub(crate) fn status(file: &str, rows: u32) -> Value {
     let report = json!({
         "file": file, "bytes": 8192, "tables": [{"table": "customers", "rows": rows}], "schema": "0",
@@ -75,7 +75,7 @@ pub(crate) fn status(file: &str, rows: u32) -> Value {
         "set_aside": [],
     });
     let document = json!({"command": "status", "exit": 0, "report": report, "error": null});
-    json!({"match": format!("app status {file}"), "exit_code": 0, "stdout": document.to_string()})
+    json!({"match": format!("landfall status {file}"), "exit_code": 0, "stdout": document.to_string()})
 }
 
 impl Scene {
@@ -396,9 +396,9 @@ fn a_dry_run_tells_every_step_and_changes_nothing() {
     What a rollback does
       Release    1: [A], by ada@example.com on 2026-08-01T10:00:00Z
       Stop       fly machine stop [OLD] -a simapp
-      Restore    fly machine update [OLD] --command 'app restore /data/db.before-20260803T100000Z-0123456789ab' -a simapp, and start it
+      Restore    fly machine update [OLD] --command 'landfall restore /data/db.before-20260803T100000Z-0123456789ab' -a simapp, and start it
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
     --- stderr
@@ -422,7 +422,7 @@ fn a_dry_run_tells_every_step_and_changes_nothing() {
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
       Volume     fly volumes create data --snapshot-id vs_0123456789abcdef -a simapp
       Machine    fly machine clone [OLD] --attach-volume VOLUME:/data -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Set aside  fly machine destroy [OLD] --force -a simapp; volume [VOLUME] stays
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
@@ -447,7 +447,7 @@ fn a_release_that_fits_serves_again() {
       Release    1: [A], by ada@example.com on 2026-08-01T10:00:00Z
       Data       stays as it is, with its schema
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
     --- stderr
@@ -537,7 +537,7 @@ fn a_release_that_is_not_well_gives_way_to_what_ran_before() {
       Release    1: [A], by ada@example.com on 2026-08-01T10:00:00Z
       Data       stays as it is, with its schema
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
     --- stderr
@@ -597,9 +597,9 @@ fn the_copy_of_before_comes_back_with_its_release() {
     What a rollback does
       Release    1: [A], by ada@example.com on 2026-08-01T10:00:00Z
       Stop       fly machine stop [OLD] -a simapp
-      Restore    fly machine update [OLD] --command 'app restore /data/db.before-20260803T100000Z-0123456789ab' -a simapp, and start it
+      Restore    fly machine update [OLD] --command 'landfall restore /data/db.before-20260803T100000Z-0123456789ab' -a simapp, and start it
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
     --- stderr
@@ -668,7 +668,7 @@ fn a_copy_that_cannot_be_put_back_leaves_what_ran_before() {
     scene.sim.configure(&json!({"behavior": {"oneshot": {"exit_code": 1}}}));
     let said = scene.rollback(5, &copy);
     assert_told!(scene, error(&said), @"
-    error: the rollback to [A] failed: /data/db.before-20260803T100000Z-0123456789ab was not put back: `app restore` ended with exit code 1
+    error: the rollback to [A] failed: /data/db.before-20260803T100000Z-0123456789ab was not put back: `landfall restore` ended with exit code 1
       | [LOG]
     production serves [B] again, on the data as it is now
     take another release: cargo xtask rollback --list; or mend what runs, and deploy it
@@ -699,7 +699,7 @@ fn a_release_that_is_not_well_on_its_copy_needs_a_person() {
     error: the rollback to [A] failed: [URL]/healthz gives no good answer
       | [LOG]
     production does not serve: its database is now what /data/db.before-20260803T100000Z-0123456789ab is, what it was is set aside beside it, and [A] is not well on it
-    see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is listed by `app status` on the machine, and put back by `app restore`
+    see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is listed by `landfall status` on the machine, and put back by `landfall restore`
     ");
     assert_eq!(scene.machines(), ["[OLD] started before keep [VOLUME]"]);
     assert_eq!(scene.deployed(), ["[B]", "[B]"]);
@@ -773,7 +773,7 @@ fn the_snapshot_of_before_comes_back_on_a_volume_and_a_machine_of_its_own() {
       Ship       fly deploy --image registry.example/simapp@[BEFORE] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
       Volume     fly volumes create data --snapshot-id vs_0123456789abcdef -a simapp
       Machine    fly machine clone [OLD] --attach-volume VOLUME:/data -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Set aside  fly machine destroy [OLD] --force -a simapp; volume [VOLUME] stays
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
       or Back    fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp
@@ -1019,7 +1019,7 @@ fn a_machine_whose_host_is_gone_comes_back_elsewhere_from_the_newest_snapshot() 
       Release    2: [B], by ada@example.com on 2026-08-03T10:05:00Z
       Volume     fly volumes create data --snapshot-id vs_0123456789abcdef --region ams -a simapp
       Machine    fly machine run IMAGE --machine-config CONFIG --region ams -a simapp
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Set aside  fly machine destroy [OLD] --force -a simapp; volume [VOLUME] stays
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
     --- stderr
@@ -1099,7 +1099,7 @@ fn a_machine_that_is_gone_is_made_anew_on_the_volume_that_it_had() {
       Release    2: [B], by ada@example.com on 2026-08-03T10:05:00Z
       Data       stays as it is, on volume [VOLUME]
       Ship       fly deploy --image registry.example/simapp@[NOW] --ha=false --strategy rolling --wait-timeout 300s --env LANDFALL_SCHEMA=keep -a simapp, which makes a machine
-      Verify     fly machine list, [URL]/healthz, [URL]/version, app status
+      Verify     fly machine list, [URL]/healthz, [URL]/version, landfall status
       Record     git push origin COMMIT:refs/landfall/deployed/simapp, and refs/landfall/audit/simapp
     --- stderr
        Preflight release 2, [B], volume [VOLUME]; there is no machine ([TIME])
@@ -1225,7 +1225,7 @@ fn a_private_app_whose_host_is_gone_is_looked_at_on_its_new_machine() {
     host_gone(&scene);
     let version =
         json!({"command": "version", "exit": 0, "report": version(&scene.commits[1]), "error": null});
-    let version = json!({"match": "app version", "exit_code": 0, "stdout": version.to_string()});
+    let version = json!({"match": "landfall version", "exit_code": 0, "stdout": version.to_string()});
     scene.sim.configure(&json!({"exec": [version, status(COPY, 10), status("--format", 12)]}));
     let said = scene.rollback(0, &["--data", "newest", "--auto-approve", "--wait-timeout", "20"]);
     assert!(said.stderr.contains("so the service is looked at on its machine"), "{said}");

@@ -37,7 +37,7 @@ impl Shop {
         for image in scenario["images"].as_object_mut().unwrap().values_mut() {
             image["digest"] = DIGEST.into();
         }
-        scenario["exec"] = json!([answer("app status", &database())]);
+        scenario["exec"] = json!([answer("landfall status", &database())]);
         scenario["www"] = json!({"/healthz": "ok", "/version": version(&commit, FINGERPRINT)});
         for (key, value) in change.as_object().unwrap() {
             scenario[key] = value.clone();
@@ -59,7 +59,10 @@ impl Shop {
         assert_eq!(self.sim.machines(), machines, "{said}");
         let writes: Vec<_> = self.sim.writes().into_iter().filter(|w| !w.ends_with("/exec")).collect();
         assert_eq!(writes, [] as [String; 0], "{said}");
-        assert!(self.sim.commands().iter().all(|command| command == "app status --format json"), "{said}");
+        assert!(
+            self.sim.commands().iter().all(|command| command == "landfall status --format json"),
+            "{said}"
+        );
         said
     }
 
@@ -103,7 +106,7 @@ fn answer(command: &str, report: &Value) -> Value {
     json!({"match": command, "exit_code": 0, "stdout": document.to_string()})
 }
 
-/// What `app status` reports.
+/// What `landfall status` reports.
 fn database() -> Value {
     json!({
         "file": "/data/customers.sqlite", "bytes": 40_000_000, "schema": FINGERPRINT,
@@ -333,7 +336,7 @@ fn what_fly_has_otherwise_than_fly_toml_says_is_off() {
     ");
     assert_told!(told("two_machines"), @"
     differs   place            the app simapp has 2 machines, each with data of its own: [MACHINE 1] (started, iad, [VOLUME 1]); [MACHINE 2] (started, iad, [VOLUME 2])
-    mend it: see which one has the data: fly machine exec [MACHINE 1] 'app status' -a simapp; fly machine exec [MACHINE 2] 'app status' -a simapp; then take away the other one, by its id: fly machine destroy [MACHINE 1] --force -a simapp, or: fly machine destroy [MACHINE 2] --force -a simapp (`fly scale count 1` may take the wrong one)
+    mend it: see which one has the data: fly machine exec [MACHINE 1] 'landfall status' -a simapp; fly machine exec [MACHINE 2] 'landfall status' -a simapp; then take away the other one, by its id: fly machine destroy [MACHINE 1] --force -a simapp, or: fly machine destroy [MACHINE 2] --force -a simapp (`fly scale count 1` may take the wrong one)
     ");
     assert_told!(told("two_volumes"), @"
     differs   place            there is a second volume named data, [VOLUME 2] in iad: no machine has it, and machine [MACHINE 1] has another one
@@ -363,11 +366,11 @@ fn a_volume_that_was_set_aside_is_no_second_one_and_told_with_what_removes_it() 
     let mut set_aside = database();
     set_aside["set_aside"] =
         json!([{"file": "/data/customers.set-aside", "bytes": 40_000_000, "time": "2026-08-01T12:00:00Z"}]);
-    shop.sim.configure(&json!({"exec": [answer("app status", &set_aside)]}));
+    shop.sim.configure(&json!({"exec": [answer("landfall status", &set_aside)]}));
     assert_told!(shop.told(0, "set aside"), @"
     ok        set aside        2 things, from data that was brought back; a person decides what may go
     volume [VOLUME 2], 1 GB; see what it holds: cargo xtask status --volume [VOLUME 2]
-    database /data/customers.set-aside of [TIME], 40.0 MB: fly machine exec [MACHINE 1] 'app discard /data/customers.set-aside' -a simapp
+    database /data/customers.set-aside of [TIME], 40.0 MB: fly machine exec [MACHINE 1] 'landfall discard /data/customers.set-aside' -a simapp
     ");
     assert!(shop.told(0, "place").starts_with("ok "));
 }
@@ -495,7 +498,7 @@ fn a_volume_without_room_for_a_change_is_off() {
     };
     let mut full = database();
     full["disk"]["free"] = 60_000_000.into();
-    let shop = Shop::with(&home, &json!({"exec": [answer("app status", &full)]}));
+    let shop = Shop::with(&home, &json!({"exec": [answer("landfall status", &full)]}));
     assert_told!(shop.told(4, "volume"), @"
     differs   volume           [VOLUME 1], 1 GB in iad: 60.0 MB of 1.0 GB free, the database has 40.0 MB; a change may need twice that, and a tenth of a volume stays free
     mend it: fly volumes extend [VOLUME 1] --size 2 -a simapp
@@ -514,7 +517,7 @@ fn data_without_a_recent_snapshot_is_off() {
     shop.sim.snapshot("vs_1", &ago(Duration::from_secs(50 * 3600)));
     let mut copied = database();
     copied["copies"] = json!([{"file": "/data/customers.before", "bytes": 39_000_000, "time": ago(Duration::from_secs(3 * 3600))}]);
-    shop.sim.configure(&json!({"exec": [answer("app status", &copied)]}));
+    shop.sim.configure(&json!({"exec": [answer("landfall status", &copied)]}));
     assert_told!(shop.told(4, "last backup"), @"
     differs   last backup      snapshot vs_1, [AGE] ago: Fly makes one a day, and did not
     on the machine, before a change: /data/customers.before, 39.0 MB, [AGE] ago
@@ -615,8 +618,7 @@ fn an_image_that_is_older_than_app_status_is_told_and_no_failure() {
     else {
         return;
     };
-    let older =
-        json!({"match": "app status", "exit_code": 2, "stderr": "error: unrecognized subcommand 'status'\n"});
+    let older = json!({"match": "landfall status", "exit_code": 2, "stderr": "error: unrecognized subcommand 'status'\n"});
     let shop = Shop::with(&home, &json!({"exec": [older]}));
     assert_told!(shop.normal(&shop.status(0, &[]).to_string()), @"
     $ cargo xtask status
@@ -629,7 +631,7 @@ fn an_image_that_is_older_than_app_status_is_told_and_no_failure() {
     ok        volume           [VOLUME 1], 1 GB in iad; how full it is was not read
     ok        health           [URL]/_sim/www/healthz answers 200
     ok        schema           aaaaaaaaaaaa, declared and live
-    not read  rows             the image is older than `app status`: the next deploy brings it
+    not read  rows             the image is older than `landfall status`: the next deploy brings it
     ok        last backup      snapshot vs_1, [AGE] ago
     ok        last deploy      1: deploy of [COMMIT] to simapp by ada@example.com: served, on laptop at [TIME], in 42 s
     ok        lock             simapp is free: nobody holds its lock on this machine

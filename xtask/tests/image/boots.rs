@@ -26,13 +26,13 @@ fn both_planners_migrate_inside_the_image() {
         let ran = volume.run(
             image,
             &["--env", &planned, "--read-only", "--tmpfs", "/tmp"],
-            &["app", "migrate", "--format", "json"],
+            &["landfall", "migrate", "--format", "json"],
         );
         assert!(ran.status.success(), "{}", stderr(&ran));
         let document: Value = serde_json::from_slice(&ran.stdout).unwrap();
         assert_eq!(document["report"]["database"], "/data/db");
         assert_eq!(document["report"]["plan"]["planner"], planner);
-        let again = volume.run(image, &["--env", &planned], &["app", "migrate", "--check"]);
+        let again = volume.run(image, &["--env", &planned], &["landfall", "migrate", "--check"]);
         assert!(again.status.success(), "{}", stderr(&again));
     }
 }
@@ -226,7 +226,7 @@ fn a_volume_that_root_wrote_is_refused_and_the_named_command_mends_it() {
     assert!(volume.run(image, &["--user", "0"], &command).status.success());
     container.start().serves();
     // Run as root beside the service, a command leaves no file that the service cannot use.
-    let copied = volume.run(image, &["--user", "0"], &["app", "backup", "/data/copy"]);
+    let copied = volume.run(image, &["--user", "0"], &["landfall", "backup", "/data/copy"]);
     assert!(copied.status.success(), "{}", stderr(&copied));
     assert_eq!(
         asked(&["exec", &container.name, "stat", "--format=%u:%g:%a", "/data/copy"]),

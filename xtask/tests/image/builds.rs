@@ -37,7 +37,7 @@ fn the_image_has_the_base_the_app_atlas_the_schema_and_nothing_else() {
     }
     let config = &inspect(image)["Config"];
     assert_eq!(config["User"], "65532:65532");
-    assert_eq!(config["Cmd"], serde_json::json!(["app", "start"]));
+    assert_eq!(config["Cmd"], serde_json::json!(["landfall", "start", "--", "app"]));
     assert_eq!(asked(&["run", "--rm", image, "stat", "--format=%u:%g", "/data"]), "65532:65532");
 }
 

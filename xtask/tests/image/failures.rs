@@ -174,7 +174,7 @@ fn an_image_that_does_not_serve_fails_its_smoke_test_with_its_own_words() {
     insta::assert_snapshot!(boots("echo the reason >&2; exit 9"), @"
     error: the image landfall-test:broken was built, and failed its smoke test: on an empty volume the image did not serve: it ended with exit code 9
       the reason
-    do not ship it; to look into it: docker run --rm -it --tmpfs /data landfall-test:broken app start
+    do not ship it; to look into it: docker run --rm -it --tmpfs /data landfall-test:broken landfall start -- app
     ");
 }
 

@@ -35,7 +35,7 @@ struct Track {
 
 /// None where the test has to be skipped.
 fn track(test: &str) -> Option<Track> {
-    requires::app(test, XTASK).then(|| {
+    requires::landfall(test, Path::new(XTASK)).map(|_| {
         let (target, root) = (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")));
         let world =
             World::at(XTASK, root.ancestors().nth(1).unwrap()).with_env("CARGO_TARGET_DIR", target.path());

@@ -76,7 +76,7 @@ fn whatever_runs_a_child_has_a_limit_and_hears_a_request_to_stop() {
         );
     }
     // Only what serves has none.
-    assert_eq!(offenders(&["Duration::MAX"], "tool/app.rs"), [library("tool/fly.rs")]);
+    assert_eq!(offenders(&["Duration::MAX"], "tool/landfall.rs"), [library("tool/fly.rs")]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use landfall_testkit::assert_said;
 use landfall_testkit::world::World;
+use landfall_testkit::{assert_said, requires};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::XTASK;
@@ -20,7 +21,7 @@ use std::env::var;
 use std::io::{Read, Write};
 
 fn main() {
-    assert_eq!(std::env::args().nth(1).as_deref(), Some("serve"));
+    assert_eq!(std::env::args().nth(1), None);
     let address = format!("{}:{}", var("LISTEN").unwrap(), var("PORT").unwrap());
     for stream in std::net::TcpListener::bind(address).unwrap().incoming() {
         let (mut stream, mut said) = (stream.unwrap(), String::new());
@@ -42,7 +43,9 @@ struct Serving {
 }
 
 impl Serving {
-    fn new() -> Self {
+    /// `None` where the test has to be skipped.
+    fn new(test: &str) -> Option<Self> {
+        has_landfall(test)?;
         let world = World::new(XTASK, SCHEMA);
         world.write("shop/src/main.rs", APP);
         let port = free_port();
@@ -59,7 +62,7 @@ impl Serving {
         while !said.contains("Serving") {
             assert_ne!(lines.read_line(&mut said).unwrap(), 0, "it never served: {said}");
         }
-        Self { world, child, port, said }
+        Some(Self { world, child, port, said })
     }
 
     fn ask(&self, text: &str) -> String {
@@ -82,6 +85,11 @@ impl Serving {
     }
 }
 
+/// It lies beside the binary that is tested, where that looks for it.
+fn has_landfall(test: &str) -> Option<PathBuf> {
+    requires::landfall(test, Path::new(XTASK))
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -89,7 +97,9 @@ fn free_port() -> u16 {
 #[test]
 fn serves_on_the_migrated_database_and_stops_on_a_signal() {
     for signal in [Signal::INT, Signal::TERM] {
-        let serving = Serving::new();
+        let Some(serving) = Serving::new("serves_on_the_migrated_database_and_stops_on_a_signal") else {
+            return;
+        };
         let paths = format!("{} {}", "[DIR]/var/shop.sqlite", "[DIR]/db/declared.sql");
         assert_eq!(serving.world.normal(&serving.ask("")), paths);
         assert_eq!(serving.world.run(&["migrate", "--check"]).exit, 0);
@@ -104,7 +114,7 @@ fn serves_on_the_migrated_database_and_stops_on_a_signal() {
 
 #[test]
 fn ctrl_c_goes_to_the_app_as_well_and_is_no_failure() {
-    let serving = Serving::new();
+    let Some(serving) = Serving::new("ctrl_c_goes_to_the_app_as_well_and_is_no_failure") else { return };
     kill_process_group(Pid::from_child(&serving.child), Signal::INT).unwrap();
     let (exit, said) = serving.ends();
     assert_eq!(exit, Some(0), "{said}");
@@ -113,7 +123,7 @@ fn ctrl_c_goes_to_the_app_as_well_and_is_no_failure() {
 
 #[test]
 fn an_app_that_crashes_is_a_failure() {
-    let serving = Serving::new();
+    let Some(serving) = Serving::new("an_app_that_crashes_is_a_failure") else { return };
     serving.ask("crash");
     let (exit, said) = serving.ends();
     assert_eq!(exit, Some(1), "{said}");
@@ -136,6 +146,9 @@ fn told_of(main: &str, words: &str) -> (Option<i32>, String) {
 
 #[test]
 fn an_app_that_listens_elsewhere_is_told_where_it_has_to() {
+    if has_landfall("an_app_that_listens_elsewhere_is_told_where_it_has_to").is_none() {
+        return;
+    }
     let main = "    let elsewhere = std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap();\n    elsewhere.accept().unwrap();";
     let (exit, said) = told_of(main, "in PORT");
     assert_eq!(exit, Some(0), "{said}");
@@ -147,6 +160,9 @@ fn an_app_that_listens_elsewhere_is_told_where_it_has_to() {
 
 #[test]
 fn an_app_that_ends_before_it_serves_is_a_failure() {
+    if has_landfall("an_app_that_ends_before_it_serves_is_a_failure").is_none() {
+        return;
+    }
     let (exit, said) = told_of("", "above says why");
     assert_eq!(exit, Some(1), "{said}");
     let error = "error: the app ended by itself, and never answered at http://127.0.0.1:[PORT]\nits output above says why\n";

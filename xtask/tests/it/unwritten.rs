@@ -25,7 +25,7 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["inspect", "--format", "json"], 0),
     (&["doctor"], 1),
     (&["doctor", "--format", "json"], 1),
-    (&["bench", "--only", "count", "--no-build", "--runs", "1", "--rows", "1", "--format", "json"], 1),
+    (&["bench", "--only", "nonsense", "--format", "json"], 2),
     (&["status", "--format", "json"], 2),
     (&["verify-sync", "--format", "json"], 2),
     (&["lock", "status", "--format", "json"], 2),

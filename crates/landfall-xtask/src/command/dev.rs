@@ -1,8 +1,8 @@
 //! `cargo xtask dev`: migrate the local database, then build the app and serve it.
 
 use std::env;
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::local::{Consent, Local};
 use crate::project::Project;
 use crate::task::Task;
 use crate::tool::run::Answer;
-use crate::tool::{app, cargo};
+use crate::tool::{cargo, landfall};
 use crate::ui::Ui;
 
 /// How long the app may take until it answers; after that it is told where it has to.
@@ -32,12 +32,20 @@ impl Task for cli::Dev {
         let local = Local::new(project, interrupt);
         local.bring(Consent::Given, ui)?;
         ui.status("Building", format!("{} in {}", project.app, project.root.display()));
-        let binary = cargo::build(&project.root, &project.app, &binary, interrupt)?;
-        serve(&binary, &local, address, interrupt, ui)
+        let service = cargo::build(&project.root, &project.app, &binary, interrupt)?;
+        let landfall = landfall::find(project, interrupt)?;
+        serve(&landfall, &service, &local, address, interrupt, ui)
     }
 }
 
-fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrupt, ui: &Ui) -> Result<u8> {
+fn serve(
+    landfall: &Path,
+    service: &Path,
+    local: &Local,
+    address: SocketAddr,
+    interrupt: &Interrupt,
+    ui: &Ui,
+) -> Result<u8> {
     let (begun, mut told, mut late) = (Instant::now(), false, false);
     let url = format!("http://{}", reachable(address));
     let tell = || {
@@ -54,7 +62,7 @@ fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrup
             ));
         }
     };
-    let ended = app::serve(binary, local, address, interrupt, tell)?;
+    let ended = landfall::start(landfall, service, local, address, interrupt, tell)?;
     let how = match ended {
         Answer::Stopped | Answer::Late => {
             ui.status("Stopped", "serving");
@@ -68,7 +76,7 @@ fn serve(binary: &Path, local: &Local, address: SocketAddr, interrupt: &Interrup
         Answer::Exited(output) => format!(": {}", output.status),
     };
     let message = format!("the app ended by itself{how}");
-    Err(Error::new(Kind::Failed, binary.display().to_string(), message)
+    Err(Error::new(Kind::Failed, service.display().to_string(), message)
         .remedy("its output above says why")
         .into())
 }
@@ -103,8 +111,18 @@ fn refuse_taken(address: SocketAddr) -> Result<()> {
     }
 }
 
+/// Whether the service answers: before it does, `landfall start` asks visitors to come back, and says who it is.
 fn answers(address: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&reachable(address), Duration::from_millis(20)).is_ok()
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&reachable(address), Duration::from_millis(20))?;
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        stream.shutdown(Shutdown::Write)?;
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer[..read]).to_lowercase())
+    };
+    ask().is_ok_and(|answer| !answer.is_empty() && !answer.contains("\r\nserver: landfall\r\n"))
 }
 
 /// Where a browser on this machine finds it.

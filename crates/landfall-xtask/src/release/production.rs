@@ -263,7 +263,7 @@ fn not_ours(machine: &MachineId, command: &CommandThere, exit: i32) -> Trouble {
 
 /// The live schema, read on the machine.
 pub(crate) fn live_schema(fly: &Fly<'_>, machine: &MachineId) -> Result<Live, Trouble> {
-    ask(fly, machine, &CommandThere::new("app inspect --format json"))
+    ask(fly, machine, &CommandThere::new("landfall inspect --format json"))
 }
 
 #[cfg(test)]

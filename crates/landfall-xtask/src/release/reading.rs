@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long the machine may take to start: its host may have to pull the image.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// What it runs.
-const COMMAND: [&str; 2] = ["app", "idle"];
+const COMMAND: [&str; 2] = ["landfall", "idle"];
 
 /// What the name of such a machine begins with.
 pub(crate) const MACHINE: &str = "landfall-reading-";

@@ -257,7 +257,7 @@ impl Smoke<'_> {
         let tag = &self.built.tag;
         Error::new(Kind::Failed, tag, format!("the image {tag} was built, and failed its smoke test: {what}"))
             .remedy(
-                "do not ship it; to look into it: docker run --rm -it --tmpfs /data IMAGE app start"
+                "do not ship it; to look into it: docker run --rm -it --tmpfs /data IMAGE landfall start -- app"
                     .replace("IMAGE", tag),
             )
     }

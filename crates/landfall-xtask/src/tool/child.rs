@@ -11,8 +11,8 @@ use duct::Expression;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Program {
-    /// The service, from this workspace.
-    App,
+    /// The program `landfall`, and the service that it becomes.
+    Landfall,
     /// Atlas.
     Atlas,
     /// cargo.
@@ -120,7 +120,7 @@ impl Program {
     fn sees(self) -> Vec<&'static str> {
         match self {
             // Its own variables, by which it is set up beside those that it is given.
-            Self::App => {
+            Self::Landfall => {
                 [ALL, &["RUST_BACKTRACE", "RUST_LOG", "APP_*", "LANDFALL_*", "SQLITE_TMPDIR", "CI"]].concat()
             }
             Self::Atlas | Self::Other => ALL.to_vec(),
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     const EVERY: [Program; 8] = [
-        Program::App,
+        Program::Landfall,
         Program::Atlas,
         Program::Cargo,
         Program::Docker,
@@ -267,13 +267,13 @@ mod tests {
     #[test]
     fn a_secret_reaches_the_one_that_needs_it() {
         let who = |name: &str| EVERY.into_iter().filter(|program| sees(*program, name)).collect::<Vec<_>>();
-        assert_eq!(who("APP_PASSWORD"), [Program::App]);
+        assert_eq!(who("APP_PASSWORD"), [Program::Landfall]);
         assert_eq!(who("FLY_API_TOKEN"), [Program::Fly]);
         assert_eq!(who("FLY_ACCESS_TOKEN"), [Program::Fly]);
         assert_eq!(who("GH_TOKEN"), [Program::Git]);
         assert_eq!(who("GIT_CONFIG_VALUE_0"), [Program::Git]);
         assert_eq!(who("DOCKER_AUTH_CONFIG"), [Program::Docker, Program::Fly]);
-        assert_eq!(who("LANDFALL_URL"), [Program::App]);
+        assert_eq!(who("LANDFALL_URL"), [Program::Landfall]);
         for name in [
             "AWS_SECRET_ACCESS_KEY",
             "ATLAS_TOKEN",

@@ -615,7 +615,7 @@ mod tests {
         fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
         let fly = Fly { binary, ..Fly::nowhere(&app, &never) };
         let told = |failure: Failure| format!("{failure}\n{}", failure.remedy());
-        let command = CommandThere::new("app status");
+        let command = CommandThere::new("landfall status");
         insta::assert_snapshot!(told(fly.exec(&machine, &command, 60).unwrap_err()), @r"
         machine 148e, `fly machine exec`: it printed more than 64 MiB, and was ended
         see what runs there: cargo xtask status; and bring a release back that is well: cargo xtask rollback

@@ -16,7 +16,7 @@ use super::child::recorded;
 use super::docker::{self, Container};
 use super::fly::release::{NewVolume, Shipment};
 use super::fly::{CommandThere, Fly, Guest, Machine, NewMachine, Snapshot, Volume};
-use super::{app, atlas, cargo, git};
+use super::{atlas, cargo, git, landfall};
 use crate::cli;
 use crate::fly_toml::FlyToml;
 use crate::local::Local;
@@ -264,7 +264,8 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
     let Outside { machine, volume, region, .. } = given;
     let config = json!({"env": {"A": "b"}});
     call("fly machines", &|| drop(fly.machines()));
-    let command = CommandThere::new("app status").file(&given.file).allowing(&given.allow).scrubbing(b"-x");
+    let command =
+        CommandThere::new("landfall status").file(&given.file).allowing(&given.allow).scrubbing(b"-x");
     call("fly exec", &|| drop(fly.exec(machine, &command, 1)));
     call("fly run_once", &|| drop(fly.run_once(machine, &command)));
     call("fly wake", &|| drop(fly.wake(machine)));
@@ -282,7 +283,7 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
             mounted_at: &given.mounted_at,
             guest: &given.guest,
         };
-        call("fly run_machine", &|| drop(fly.run_machine(&new, &given.variables, &["app", "idle"])));
+        call("fly run_machine", &|| drop(fly.run_machine(&new, &given.variables, &["landfall", "idle"])));
         call("fly push", &|| drop(fly.push(here, image, &given.tag)));
         let shipment = Shipment {
             image,
@@ -376,7 +377,7 @@ fn drive(given: &Outside, mut call: impl FnMut(&'static str, &dyn Fn())) {
         command: String::new(),
     };
     let address: SocketAddr = ([127, 0, 0, 1], 1).into();
-    call("app serve", &|| drop(app::serve(here, &local, address, &never, || ())));
+    call("landfall start", &|| drop(landfall::start(here, here, &local, address, &never, || ())));
 
     let Outside { commit, name, .. } = given;
     call("git head", &|| drop(git::head(here, &Interrupt::default())));
@@ -512,11 +513,12 @@ fn every_function_that_starts_a_program_is_looked_at() {
         "docker read",
         "atlas child",
         "atlas find",
+        "landfall find",
         "atlas download",
         "git ambiguous",
     ];
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tool");
-    let files = ["fly.rs", "fly/release.rs", "docker.rs", "cargo.rs", "atlas.rs", "app.rs"];
+    let files = ["fly.rs", "fly/release.rs", "docker.rs", "cargo.rs", "atlas.rs", "landfall.rs"];
     let git = ["git/ask.rs", "git/object.rs", "git/origin.rs", "git/repository.rs"];
     let mut found = BTreeSet::new();
     for file in files.iter().chain(&git) {

@@ -80,7 +80,7 @@ fn a_release_that_fits_whatever_became_of_the_schema_comes_back_unread() {
         },
     );
     let no_schema = |ship: &Ship, _| {
-        let none = json!({"match": "app inspect", "exit_code": 1, "stdout": "", "stderr": "simulated"});
+        let none = json!({"match": "landfall inspect", "exit_code": 1, "stdout": "", "stderr": "simulated"});
         ship.sim.configure(&json!({"exec": [none, status(3)]}));
     };
     let said = ship.deploy(&[], &[("Ship ", &no_schema)]);
@@ -127,7 +127,7 @@ fn runs(commit: &str) -> Value {
     let version = json!({"commit": commit, "version": "0.1.0", "sqlite": "3.54.1",
         "schema": {"declared": "0", "live": null}, "ready_seconds": null});
     let document = json!({"command": "version", "exit": 0, "report": version, "error": null});
-    json!({"match": "app version", "exit_code": 0, "stdout": document.to_string()})
+    json!({"match": "landfall version", "exit_code": 0, "stdout": document.to_string()})
 }
 
 #[test]
@@ -227,7 +227,10 @@ fn a_machine_of_another_group_that_was_made_is_told_where_nothing_else_was_chang
         Begin { scenario: json!({"base": "fast", "rules": [update]}), ..Begin::default() },
     );
     let fly_toml = fs::read_to_string(ship.world.path("fly.toml")).unwrap();
-    let groups = fly_toml.replace("app = \"app start\"\n", "app = \"app start\"\n  worker = \"app work\"\n");
+    let groups = fly_toml.replace(
+        "app = \"landfall start -- app\"\n",
+        "app = \"landfall start -- app\"\n  worker = \"app work\"\n",
+    );
     assert_ne!(fly_toml, groups);
     ship.world.write("fly.toml", groups);
     ship.new = commit(&ship.world);

@@ -141,7 +141,7 @@ fn a_first_deploy_that_fails_is_gone_on_with() {
     // Its machine has no database yet, and is asked for none.
     ship.front.says(Says::default());
     ship.sim.configure(
-        &json!({"exec": [{"match": "app", "exit_code": 1, "stdout": "", "stderr": "no database"}]}),
+        &json!({"exec": [{"match": "landfall", "exit_code": 1, "stdout": "", "stderr": "no database"}]}),
     );
     let said = ship.deploy(&["--create", "--unverified"], &[]);
     assert_eq!(

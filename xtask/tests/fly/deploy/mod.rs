@@ -386,12 +386,12 @@ fn scenario(mut scenario: Value, commit: &str) -> Value {
     scenario
 }
 
-/// What `app status` answers on a machine with so many customers.
+/// What `landfall status` answers on a machine with so many customers.
 fn status(customers: u64) -> Value {
     let report = json!({"file": "/data/db", "bytes": 8192, "tables": [{"table": "customers", "rows": customers}],
         "schema": "0", "disk": {"free": 900_000_000_u64, "total": 1_000_000_000_u64}});
     let document = json!({"command": "status", "exit": 0, "report": report, "error": null});
-    json!({"match": "app status", "exit_code": 0, "stdout": document.to_string()})
+    json!({"match": "landfall status", "exit_code": 0, "stdout": document.to_string()})
 }
 
 /// What is needed, or the test `test` is skipped.

@@ -37,7 +37,7 @@ fn fingerprint() -> String {
     declared.fingerprint().to_owned()
 }
 
-/// What `app status` answers on a machine with so many customers, whose schema and declared rows have this fingerprint.
+/// What `landfall status` answers on a machine with so many customers, whose schema and declared rows have this fingerprint.
 fn told(fingerprint: &str, customers: u64) -> Value {
     let mut status = status(customers);
     let text = status["stdout"]

@@ -12,7 +12,7 @@ const RENAMED: &str = "-- @renamed from=customers
 CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT);
 ";
 
-/// What `app status` answers on a machine with so many rows of a table.
+/// What `landfall status` answers on a machine with so many rows of a table.
 fn has(table: &str, rows: u64) -> Value {
     let mut status = super::status(rows);
     let text = status["stdout"].as_str().unwrap().replace("\"customers\"", &format!("\"{table}\""));

@@ -112,7 +112,11 @@ impl<'a> Lint<'a> {
     fn release_command(&mut self, deploy: Table<'a>) {
         let Some(entry) = deploy.get("release_command").filter(|entry| !entry.is_empty()) else { return };
         let message = "release_command runs on a machine without the volume: it never sees the database";
-        self.refuse(entry.line, message, "take it out: `app start` migrates, where the database is");
+        self.refuse(
+            entry.line,
+            message,
+            "take it out: `landfall start -- app` migrates, where the database is",
+        );
     }
 
     fn strategy(&mut self, deploy: Table<'a>) {
@@ -226,7 +230,7 @@ mod tests {
             ("[env]", "[build]\n  image = \"shop:1\"\n[env]"),
             ("[env]", "[build]\n  dockerfile = \"Dockerfile\"\n[env]"),
             ("[env]", "[build]\n  compression = \"zstd\"\n[env]"),
-            ("[env]", "[deploy]\n  release_command = \"app migrate\"\n[env]"),
+            ("[env]", "[deploy]\n  release_command = \"landfall migrate\"\n[env]"),
             ("[env]", "[deploy]\n  release_command = \"\"\n[env]"),
             ("[env]", "[deploy]\n  strategy = \"bluegreen\"\n[env]"),
             ("[env]", "[deploy]\n  strategy = \"canary\"\n[env]"),
@@ -252,10 +256,10 @@ mod tests {
           fine
 
         [deploy]
-          release_command = "app migrate"
+          release_command = "landfall migrate"
         [env]
           Refused fly.toml:11: release_command runs on a machine without the volume: it never sees the database
-            take it out: `app start` migrates, where the database is
+            take it out: `landfall start -- app` migrates, where the database is
 
         [deploy]
           release_command = ""

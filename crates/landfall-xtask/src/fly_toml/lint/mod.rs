@@ -193,16 +193,17 @@ mod tests {
             ("  auto_stop_machines = \"off\"", ""),
             ("kill_timeout = \"30s\"", "kill_timeout = 30"),
             ("interval = \"15s\"", "interval = 15000"),
-            ("app = \"app start\"", "app = \"/usr/local/bin/app start\""),
-            ("app = \"app start\"", "app = \"\""),
-            ("[processes]\n  app = \"app start\"\n", ""),
-            ("[processes]\n  app = \"app start\"\n", "processes = []\n"),
+            ("app = \"landfall start -- app\"", "app = \"/usr/local/bin/landfall start -- app\""),
+            ("app = \"landfall start -- app\"", "app = \"\""),
+            ("[processes]\n  app = \"landfall start -- app\"\n", ""),
+            ("[processes]\n  app = \"landfall start -- app\"\n", "processes = []\n"),
             ("type = \"http\"\n    processes = [\"app\"]", "type = \"http\""),
         ] {
             assert!(GOOD.contains(old), "{old}");
             assert_eq!(of(&GOOD.replacen(old, new, 1)), "  fine\n", "{new}");
         }
-        let other_group = GOOD.replace("[\"app\"]", "[\"web\"]").replace("  app = \"app", "  web = \"app");
+        let other_group =
+            GOOD.replace("[\"app\"]", "[\"web\"]").replace("  app = \"landfall", "  web = \"landfall");
         assert_eq!(of(&other_group), "  fine\n");
     }
 

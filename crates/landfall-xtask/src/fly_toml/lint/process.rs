@@ -14,7 +14,7 @@ impl<'a> Lint<'a> {
                 None => self.refuse(
                     entry.line,
                     "[processes] is no table",
-                    "write below [processes]: app = \"app start\"",
+                    "write below [processes]: app = \"landfall start -- app\"",
                 ),
             }
         }
@@ -30,9 +30,11 @@ impl<'a> Lint<'a> {
             let message = format!("the group {name} has a machine of its own, without the volume");
             self.tell(line, message, "take it out, unless it needs no data");
         } else if !starts(process.plain()) {
-            let message =
-                format!("{name} runs {}: only `app start` migrates, and then serves", process.written());
-            self.refuse(line, message, format!("write: {name} = \"app start\""));
+            let message = format!(
+                "{name} runs {}: only `landfall start -- COMMAND` migrates, and then serves",
+                process.written()
+            );
+            self.refuse(line, message, format!("write: {name} = \"landfall start -- app\""));
         }
     }
 
@@ -40,7 +42,8 @@ impl<'a> Lint<'a> {
     fn replaced_start(&mut self) {
         let Some(table) = self.file.get("experimental").and_then(Entry::table) else { return };
         for entry in ["cmd", "entrypoint", "exec"].into_iter().filter_map(|name| table.get(name)) {
-            let message = format!("{} replaces `app start`, which migrates, and then serves", entry.name);
+            let message =
+                format!("{} replaces `landfall start -- app`, which migrates, and then serves", entry.name);
             self.refuse(entry.line, message, "take it out");
         }
     }
@@ -88,13 +91,17 @@ impl<'a> Lint<'a> {
 /// Below these a file takes the place of none that the image has.
 const FILES: [&str; 3] = ["/run/", "/secrets/", "/etc/secrets/"];
 
-/// Where the image has the service, and by which name it is found on the image's PATH.
-const PROGRAMS: [&str; 2] = ["app", "/usr/local/bin/app"];
+/// Where the image has `landfall`, and by which name it is found on the image's PATH.
+const PROGRAMS: [&str; 2] = ["landfall", "/usr/local/bin/landfall"];
 
-/// Whether a command is the image's `app start`; an empty one is the image's own command, which is that.
+/// Whether a command is `landfall start` with a service behind it; an empty one is the image's own command, which is that.
 fn starts(command: &str) -> bool {
     let words: Vec<_> = command.split_whitespace().collect();
-    matches!(words.as_slice(), [] | [_, "start"]) && words.first().is_none_or(|word| PROGRAMS.contains(word))
+    match words.as_slice() {
+        [] => true,
+        [program, "start", "--", _service, ..] => PROGRAMS.contains(program),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -108,26 +115,33 @@ mod tests {
         let dockerfile = include_str!("../../../../../Dockerfile");
         let lines =
             |begin: &str| dockerfile.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
-        assert_eq!(lines("CMD"), ["CMD [\"app\", \"start\"]"]);
+        assert_eq!(lines("CMD"), ["CMD [\"landfall\", \"start\", \"--\", \"app\"]"]);
         assert_eq!(lines("ENTRYPOINT"), [""; 0]);
-        assert!(dockerfile.contains(&format!("COPY --from=builder /image/app {}\n", super::PROGRAMS[1])));
-        for command in ["", "app start", " /usr/local/bin/app  start "] {
+        assert!(
+            dockerfile.contains(&format!("COPY --from=builder /image/landfall {}\n", super::PROGRAMS[1]))
+        );
+        for command in
+            ["", "landfall start -- app", " /usr/local/bin/landfall  start -- node server.js --port 8080 "]
+        {
             assert!(super::starts(command), "{command}");
         }
         for command in [
             "start",
             "sh start",
-            "app migrate start",
-            "app serve; app start",
-            "/usr/bin/app start",
-            "./app start",
+            "landfall",
+            "landfall start",
+            "landfall start --",
+            "landfall start app",
+            "landfall migrate -- app",
+            "landfall migrate; landfall start -- app",
+            "app",
+            "/usr/bin/landfall start -- app",
+            "./landfall start -- app",
             "npm start",
-            "app start start",
-            "app start --format json",
-            "true app start",
+            "true landfall start -- app",
             "sh -c start",
-            "'app' start",
-            "app START",
+            "'landfall' start -- app",
+            "landfall START -- app",
         ] {
             assert!(!super::starts(command), "{command}");
         }
@@ -136,41 +150,41 @@ mod tests {
     #[test]
     fn the_machine_of_the_volume_migrates_and_then_serves() {
         assert_snapshot!(told(&[
-            ("\"app start\"", "\"app serve\""),
-            ("\"app start\"", "\"start\""),
-            ("\"app start\"", "\"sh -c 'app start'\""),
-            ("\"app start\"", "\"npm start\""),
-            ("\"app start\"", "3"),
-            ("[processes]\n  app = \"app start\"\n", "processes = [\"app start\"]\n"),
-            ("[processes]\n  app = \"app start\"\n", "[processes]\n  app = \"app start\"\n  worker = \"app backup /tmp/x\"\n"),
+            ("\"landfall start -- app\"", "\"app\""),
+            ("\"landfall start -- app\"", "\"start\""),
+            ("\"landfall start -- app\"", "\"sh -c 'landfall start -- app'\""),
+            ("\"landfall start -- app\"", "\"npm start\""),
+            ("\"landfall start -- app\"", "3"),
+            ("[processes]\n  app = \"landfall start -- app\"\n", "processes = [\"landfall start -- app\"]\n"),
+            ("[processes]\n  app = \"landfall start -- app\"\n", "[processes]\n  app = \"landfall start -- app\"\n  worker = \"landfall backup /tmp/x\"\n"),
         ]), @r#"
-        "app serve"
-          Refused fly.toml:8: app runs "app serve": only `app start` migrates, and then serves
-            write: app = "app start"
+        "app"
+          Refused fly.toml:8: app runs "app": only `landfall start -- COMMAND` migrates, and then serves
+            write: app = "landfall start -- app"
 
         "start"
-          Refused fly.toml:8: app runs "start": only `app start` migrates, and then serves
-            write: app = "app start"
+          Refused fly.toml:8: app runs "start": only `landfall start -- COMMAND` migrates, and then serves
+            write: app = "landfall start -- app"
 
-        "sh -c 'app start'"
-          Refused fly.toml:8: app runs "sh -c 'app start'": only `app start` migrates, and then serves
-            write: app = "app start"
+        "sh -c 'landfall start -- app'"
+          Refused fly.toml:8: app runs "sh -c 'landfall start -- app'": only `landfall start -- COMMAND` migrates, and then serves
+            write: app = "landfall start -- app"
 
         "npm start"
-          Refused fly.toml:8: app runs "npm start": only `app start` migrates, and then serves
-            write: app = "app start"
+          Refused fly.toml:8: app runs "npm start": only `landfall start -- COMMAND` migrates, and then serves
+            write: app = "landfall start -- app"
 
         3
-          Refused fly.toml:8: app runs 3: only `app start` migrates, and then serves
-            write: app = "app start"
+          Refused fly.toml:8: app runs 3: only `landfall start -- COMMAND` migrates, and then serves
+            write: app = "landfall start -- app"
 
-        processes = ["app start"]
+        processes = ["landfall start -- app"]
           Refused fly.toml:7: [processes] is no table
-            write below [processes]: app = "app start"
+            write below [processes]: app = "landfall start -- app"
 
         [processes]
-          app = "app start"
-          worker = "app backup /tmp/x"
+          app = "landfall start -- app"
+          worker = "landfall backup /tmp/x"
           Told fly.toml:9: the group worker has a machine of its own, without the volume
             take it out, unless it needs no data
         "#);
@@ -188,9 +202,9 @@ mod tests {
           entrypoint = "/bin/sh"
           machine_config = "more.json"
         [env]
-          Refused fly.toml:11: cmd replaces `app start`, which migrates, and then serves
+          Refused fly.toml:11: cmd replaces `landfall start -- app`, which migrates, and then serves
             take it out
-          Refused fly.toml:12: entrypoint replaces `app start`, which migrates, and then serves
+          Refused fly.toml:12: entrypoint replaces `landfall start -- app`, which migrates, and then serves
             take it out
           Refused fly.toml:13: machine_config lets the machine run more than the image that was proved
             take it out

@@ -87,7 +87,10 @@ impl Run<'_> {
         );
         line(
             "Verify",
-            format!("fly machine list, {0}/healthz, {0}/version, app status", self.shipping.probe.address()),
+            format!(
+                "fly machine list, {0}/healthz, {0}/version, landfall status",
+                self.shipping.probe.address()
+            ),
         );
         line(
             "Record",

@@ -109,7 +109,7 @@ impl Seen<'_> {
             None => not_read(ROWS, Self::why_not_asked(machine)),
             Some(Ok(status)) => fine(ROWS, counted(status)),
             Some(Err(trouble)) if trouble.is_older() => {
-                not_read(ROWS, "the image is older than `app status`: the next deploy brings it")
+                not_read(ROWS, "the image is older than `landfall status`: the next deploy brings it")
             }
             Some(Err(Trouble { message, remedy, .. })) => {
                 line(ROWS, Verdict::Unknown, message.as_str(), remedy.as_str())

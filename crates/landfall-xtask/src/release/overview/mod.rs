@@ -95,7 +95,7 @@ struct Seen<'a> {
     answer: Answer,
     /// Whether `/healthz` is well; none where no machine runs.
     is_well: Option<bool>,
-    /// `app status` on the machine; none where it cannot be asked.
+    /// `landfall status` on the machine; none where it cannot be asked.
     status: Option<Result<Status, Trouble>>,
     /// The snapshots of the volume; none where there is none.
     snapshots: Option<Result<Vec<Snapshot>, Failure>>,
@@ -233,7 +233,7 @@ impl Seen<'_> {
         volumes.iter().find(|volume| volume.attached_machine_id.as_deref() == Some(machine.id.as_str()))
     }
 
-    /// What `app status` told.
+    /// What `landfall status` told.
     fn status(&self) -> Option<&Status> {
         self.status.as_ref()?.as_ref().ok()
     }

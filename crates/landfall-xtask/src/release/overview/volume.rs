@@ -37,7 +37,7 @@ pub(crate) struct Held {
     set_aside: bool,
     /// When its latest snapshot was made, as in RFC 3339.
     snapshot: Option<String>,
-    /// The database on it, as `app status` tells of it.
+    /// The database on it, as `landfall status` tells of it.
     database: Status,
 }
 

@@ -24,7 +24,7 @@ impl Seen<'_> {
             // What the machine tells is pasted into a shell here, which hands it to one there.
             match PathThere::parse(&file.file) {
                 Some(path) => {
-                    let command = CommandThere::new("app discard").file(&path).to_string();
+                    let command = CommandThere::new("landfall discard").file(&path).to_string();
                     format!("{told}: fly machine exec {machine} {} -a {app}", shell_word(&command))
                 }
                 None => told,

@@ -40,7 +40,7 @@ pub(super) struct Copy<'a> {
     file: PathThere,
 }
 
-/// `app backup --list`.
+/// `landfall backup --list`.
 #[derive(Deserialize)]
 struct List {
     files: Vec<Listed>,
@@ -53,7 +53,7 @@ struct Listed {
     bytes: u64,
 }
 
-/// `app backup FILE --status`, and what `--detach` and `--discard` answer.
+/// `landfall backup FILE --status`, and what `--detach` and `--discard` answer.
 #[derive(Deserialize)]
 struct Status {
     state: State,
@@ -96,7 +96,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When it cannot be asked. One that cannot be removed takes room and nothing else, and is told.
     pub(super) fn sweep(&self, dead: &[String], ui: &Ui) -> Result<(), Error> {
-        let command = CommandThere::new("app backup --list --format json");
+        let command = CommandThere::new("landfall backup --list --format json");
         let list: List = production::ask(self.fly, self.machine, &command).map_err(|trouble| {
             if trouble.is_older() {
                 let message = format!("the app on machine {} is too old to be pulled from", self.machine);
@@ -219,7 +219,7 @@ impl Copy<'_> {
     }
 
     fn command(&self) -> CommandThere {
-        CommandThere::new("app backup").file(&self.file)
+        CommandThere::new("landfall backup").file(&self.file)
     }
 }
 

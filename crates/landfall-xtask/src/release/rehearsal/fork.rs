@@ -122,12 +122,13 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The plan, on the fork's own rows and by the image's own engine; or why it is refused. Whatever `serve` finds, it changes
-    /// nothing.
+    /// The plan, on the fork's own rows and by the image's own engine; or why it is refused. Until then
+    /// nothing touches them.
     fn plan_there(&self, fly: &Fly<'_>, new: &NewMachine<'_>) -> Result<(Report, Option<anyhow::Error>)> {
         self.ui.status("Planning", format!("on {}", new.name));
-        let id = self.launch(fly, new, &["app", "serve"], &[])?.id;
-        let command = CommandThere::new("app migrate --dry-run --format json").allowing(&self.wanted.allow);
+        let id = self.launch(fly, new, &["landfall", "idle"], &[])?.id;
+        let command =
+            CommandThere::new("landfall migrate --dry-run --format json").allowing(&self.wanted.allow);
         let answered = production::answer::<Report>(fly, &id, &command, PLANNING).map_err(failed)?;
         fly.destroy_machine(&id)?;
         match (answered.report.map(in_its_words), answered.error) {
@@ -165,16 +166,12 @@ impl Stage<'_> {
         planned: &Report,
     ) -> Result<Tried> {
         self.ui.status("Booting", format!("on {}", new.name));
-        let machine = self.launch(
-            fly,
-            new,
-            &["app", "start"],
-            &approval::env(&self.wanted.allow, planned.plan.as_ref()),
-        )?;
+        let machine =
+            self.launch(fly, new, &START, &approval::env(&self.wanted.allow, planned.plan.as_ref()))?;
         let id = &machine.id;
         self.wait_for_change(fly, id)?;
         let last =
-            production::ask::<LastChange>(fly, id, &CommandThere::new("app last-change --format json"));
+            production::ask::<LastChange>(fly, id, &CommandThere::new("landfall last-change --format json"));
         let last = last.map_err(failed)?;
         let made = downtime::last_update(&machine);
         let source = "as the fork's own machine".to_owned();
@@ -215,14 +212,14 @@ impl Stage<'_> {
 
     /// Until the boot is through, or has ended.
     fn wait_for_change(&self, fly: &Fly<'_>, id: &MachineId) -> Result<()> {
-        let (begun, check) = (Instant::now(), CommandThere::new("app migrate --check --format json"));
+        let (begun, check) = (Instant::now(), CommandThere::new("landfall migrate --check --format json"));
         loop {
             let in_sync = production::ask::<Report>(fly, id, &check);
             if in_sync.is_ok_and(|report| report.outcome == Outcome::InSync) {
                 return Ok(());
             }
             if !fly.machines()?.iter().any(|machine| machine.id == *id && machine.state == "started") {
-                return Err(ended(fly, id, &["app", "start"]));
+                return Err(ended(fly, id, &START));
             }
             if begun.elapsed() > self.wanted.wait_timeout {
                 let limit = self.wanted.wait_timeout.as_secs();
@@ -259,6 +256,9 @@ impl Stage<'_> {
         }
     }
 }
+
+/// What serves in the image.
+const START: [&str; 4] = ["landfall", "start", "--", "app"];
 
 /// What mends a refusal that no approval lifts; the machine's own words say more.
 const MEND: &str = "mend the schema, or give the directive that is missing, and rehearse again";

@@ -31,7 +31,7 @@ impl Stage<'_> {
             last_change: production::ask(
                 fly,
                 &machine.id,
-                &CommandThere::new("app last-change --format json"),
+                &CommandThere::new("landfall last-change --format json"),
             )
             .ok(),
         }

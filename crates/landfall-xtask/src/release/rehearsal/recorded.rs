@@ -8,7 +8,7 @@ use crate::release::downtime::{Basis, Measured, Work};
 /// How long a release of this kind takes to its first answer, in seconds, where nobody has seen it.
 const START: f64 = 0.3;
 
-/// What `app last-change` tells of the change that a boot made.
+/// What `landfall last-change` tells of the change that a boot made.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct LastChange {
     pub(super) sqlite: String,

@@ -89,7 +89,7 @@ impl Run<'_> {
 /// It may still be copying: to ship anything now would stop it.
 fn unknown(machine: &str, app: &str, number: usize) -> Returned {
     Returned::stranded(
-        format!("production does not serve: machine {machine} was left with `app restore`"),
+        format!("production does not serve: machine {machine} was left with `landfall restore`"),
         format!(
             "wait until it has ended: fly machine status {machine} -a {app}; with exit code 0 the copy is in place, and then: \
              cargo xtask rollback {number}; else bring back what ran: cargo xtask rollback --list"

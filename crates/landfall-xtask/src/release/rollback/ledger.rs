@@ -52,7 +52,7 @@ impl Run<'_> {
 fn steps(goal: &Goal<'_>) -> Vec<String> {
     match &goal.data {
         Back::Stays => Vec::new(),
-        Back::Copy(copy) => vec![format!("app restore {}", copy.file)],
+        Back::Copy(copy) => vec![format!("landfall restore {}", copy.file)],
         Back::Snapshot(source) => vec![format!("a volume of snapshot {}", source.id)],
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn steps(shipping: &Shipping<'_>, way: &Way<'_>) -> String {
             line(
                 "Restore",
                 format!(
-                    "fly machine update {machine} --command 'app restore {}' -a {app}, and start it",
+                    "fly machine update {machine} --command 'landfall restore {}' -a {app}, and start it",
                     copy.file
                 ),
             );
@@ -118,7 +118,7 @@ fn ship(shipping: &Shipping<'_>, image: &str) -> String {
 }
 
 fn verify(shipping: &Shipping<'_>) -> String {
-    format!("fly machine list, {0}/healthz, {0}/version, app status", shipping.probe.address())
+    format!("fly machine list, {0}/healthz, {0}/version, landfall status", shipping.probe.address())
 }
 
 fn record(app: &str) -> String {

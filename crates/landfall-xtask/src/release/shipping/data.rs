@@ -1,5 +1,5 @@
 //! Data back: the copy that a boot made before it changed the database, in the place of the database, for the release that it was
-//! made under. What was the database is set aside beside it by `app restore`, and never removed.
+//! made under. What was the database is set aside beside it by `landfall restore`, and never removed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ impl Shipping<'_> {
     pub(crate) fn restore(&self, machine: &MachineId, copy: &PathThere) -> Result<(), Unrestored> {
         let untouched = |failure: Failure| Unrestored::untouched(failure.message);
         self.fly.stop(machine).map_err(untouched)?;
-        self.fly.run_once(machine, &CommandThere::new("app restore").file(copy)).map_err(untouched)?;
+        self.fly.run_once(machine, &CommandThere::new("landfall restore").file(copy)).map_err(untouched)?;
         self.read_back().map_err(|trouble| Unrestored::untouched(trouble.message))?;
         if self.interrupt.is_raised() {
             return Err(Unrestored::untouched("it was interrupted"));
@@ -110,12 +110,12 @@ impl Shipping<'_> {
         self.restored(machine, started.err().as_ref())
     }
 
-    /// Waits until `app restore` has ended by itself. `unanswered` is why its start may not have come through.
+    /// Waits until `landfall restore` has ended by itself. `unanswered` is why its start may not have come through.
     fn restored(&self, machine: &MachineId, unanswered: Option<&Failure>) -> Result<(), Unrestored> {
         let (begun, fly) = (Instant::now(), self.fly.within(HANGS));
         let limit = if unanswered.is_some() { LOST } else { RESTORING };
         let activity = self.ui.activity();
-        activity.goes_on("waiting for app restore");
+        activity.goes_on("waiting for landfall restore");
         loop {
             let now = fly.machines().map(|machines| machines.into_iter().find(|known| known.id == *machine));
             let is_late = begun.elapsed() > limit;
@@ -126,7 +126,7 @@ impl Shipping<'_> {
                     (Some(exit), _) => {
                         let (code, log) = (exit.exit_code, self.log(machine));
                         return Err(Unrestored::untouched(format!(
-                            "`app restore` ended with exit code {code}{log}"
+                            "`landfall restore` ended with exit code {code}{log}"
                         )));
                     }
                     (None, Some(why)) if is_late => return Err(Unrestored::untouched(why.to_string())),
@@ -241,7 +241,7 @@ pub(crate) fn on_copy(copy: &Copy, commit: &str, unproved: &Unproved, why: &str)
     Returned::stranded(
         format!("production does not serve: {database}, and {commit} is not well on it{why}"),
         "see what there is: cargo xtask status; then bring a release onto this data: cargo xtask rollback; what was set aside is \
-         listed by `app status` on the machine, and put back by `app restore`",
+         listed by `landfall status` on the machine, and put back by `landfall restore`",
     )
 }
 
@@ -256,7 +256,7 @@ fn no_copy(why: &str) -> Returned {
 
 fn late(machine: &MachineId, limit: Duration) -> Unrestored {
     Unrestored::unknown(format!(
-        "`app restore` on machine {machine} has not ended within {}",
+        "`landfall restore` on machine {machine} has not ended within {}",
         text::seconds(limit.as_secs_f64())
     ))
 }

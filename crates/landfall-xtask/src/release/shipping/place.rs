@@ -49,7 +49,7 @@ pub(crate) fn find(
                 format!(
                     "see which one has the data: {}; then take away the other one, by its id: {} \
                      (`fly scale count 1` may take the wrong one)",
-                    each(|id, app| format!("fly machine exec {id} 'app status' -a {app}")).join("; "),
+                    each(|id, app| format!("fly machine exec {id} 'landfall status' -a {app}")).join("; "),
                     each(|id, app| format!("fly machine destroy {id} --force -a {app}")).join(", or: ")
                 ),
             )])
@@ -280,7 +280,7 @@ mod tests {
     fn a_second_machine_or_volume_is_told_with_the_safe_way_out() {
         assert_snapshot!(found(&[machine("m", Some("v")), machine("n", Some("w"))], &[], true), @"
         the app shop has 2 machines, each with data of its own: m (started, iad, v); n (started, iad, w)
-        see which one has the data: fly machine exec m 'app status' -a shop; fly machine exec n 'app status' -a shop; then take away the other one, by its id: fly machine destroy m --force -a shop, or: fly machine destroy n --force -a shop (`fly scale count 1` may take the wrong one)
+        see which one has the data: fly machine exec m 'landfall status' -a shop; fly machine exec n 'landfall status' -a shop; then take away the other one, by its id: fly machine destroy m --force -a shop, or: fly machine destroy n --force -a shop (`fly scale count 1` may take the wrong one)
         ");
         assert_snapshot!(found(
             &[machine("m", Some("v"))],

@@ -103,7 +103,7 @@ impl Shipping<'_> {
 
 fn says_by_machine(fly: &Fly<'_>, machine: &MachineId) -> Result<Version, Trouble> {
     let mut version: Version =
-        production::ask(fly, machine, &CommandThere::new("app version --format json"))?;
+        production::ask(fly, machine, &CommandThere::new("landfall version --format json"))?;
     version.schema.live = Some(standing::status(fly, machine)?.schema);
     Ok(version)
 }

@@ -14,7 +14,7 @@ use crate::release::production::{self, Trouble};
 use crate::release::reading::{self, Reading};
 use crate::tool::fly::{CommandThere, Fly, Machine, Volume};
 
-/// What `app status` tells.
+/// What `landfall status` tells.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Status {
     /// The database.
@@ -164,11 +164,15 @@ impl Shipping<'_> {
 
     /// Rows and room of a copy beside it.
     pub(crate) fn status_of(&self, machine: &MachineId, copy: &PathThere) -> Result<Status, Trouble> {
-        production::ask(self.fly, machine, &CommandThere::new("app status").file(copy).and("--format json"))
+        production::ask(
+            self.fly,
+            machine,
+            &CommandThere::new("landfall status").file(copy).and("--format json"),
+        )
     }
 }
 
 /// Rows and room of the database on a machine.
 pub(crate) fn status(fly: &Fly<'_>, machine: &MachineId) -> Result<Status, Trouble> {
-    production::ask(fly, machine, &CommandThere::new("app status --format json"))
+    production::ask(fly, machine, &CommandThere::new("landfall status --format json"))
 }

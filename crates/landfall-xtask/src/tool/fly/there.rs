@@ -60,14 +60,14 @@ mod tests {
     fn what_is_not_ours_is_one_word() {
         let file = PathThere::parse("/data/my db's").unwrap();
         let approvals = ["DROPS_TABLE:my t".parse().unwrap()];
-        let line = CommandThere::new("app backup")
+        let line = CommandThere::new("landfall backup")
             .file(&file)
             .and("--detach")
             .allowing(&approvals)
             .scrubbing(b"DELETE FROM t");
         assert_eq!(
             line.to_string(),
-            r"app backup '/data/my db'\''s' --detach --allow 'DROPS_TABLE:my t' --scrub REVMRVRFIEZST00gdA=="
+            r"landfall backup '/data/my db'\''s' --detach --allow 'DROPS_TABLE:my t' --scrub REVMRVRFIEZST00gdA=="
         );
     }
 }
