@@ -21,14 +21,17 @@ fn files(image: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_image_has_the_base_the_app_atlas_the_schema_and_nothing_else() {
-    if !requires::docker("the_image_has_the_base_the_app_atlas_the_schema_and_nothing_else") {
+fn the_image_has_the_base_landfall_the_app_atlas_the_schema_and_nothing_else() {
+    if !requires::docker("the_image_has_the_base_landfall_the_app_atlas_the_schema_and_nothing_else") {
         return;
     }
     let image = &images().old;
     let base = files("debian:bookworm-slim");
     let added: Vec<_> = files(image).into_iter().filter(|file| base.binary_search(file).is_err()).collect();
-    assert_eq!(added, ["/srv/schema.sql", "/usr/local/bin/app", "/usr/local/bin/atlas"]);
+    assert_eq!(
+        added,
+        ["/srv/schema.sql", "/usr/local/bin/app", "/usr/local/bin/atlas", "/usr/local/bin/landfall"]
+    );
     for compiler in ["cc", "gcc", "rustc", "cargo"] {
         assert!(
             !added.iter().chain(&base).any(|file| file.ends_with(&format!("/bin/{compiler}"))),
