@@ -96,9 +96,6 @@ pub(crate) fn at_rest<T>(
     settings: &Settings,
     read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Option<T> {
-    if settings.open_here {
-        return None;
-    }
     let before = Still::of(path)?;
     let conn =
         connect(&immutable(path)?, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI, settings);

@@ -125,10 +125,6 @@ pub struct Settings {
     pub schema_alone: bool,
     /// What messages and reports call the database, where that is not its path.
     pub called: Option<String>,
-    /// Whether this process has the database open already. Then only SQLite opens and closes it, and under its locks: each of them
-    /// goes when any other descriptor of the file is closed (<https://www.sqlite.org/howtocorrupt.html>, 2.2), and whoever else opens
-    /// the database takes the log away from the one that still writes into it.
-    pub open_here: bool,
     /// How long to wait for another connection's lock.
     pub lock_wait: Duration,
     /// Whether messages may carry values of the user's rows, not only rowids and counts.
@@ -153,7 +149,6 @@ impl Default for Settings {
             allow_for: None,
             schema_alone: false,
             called: None,
-            open_here: false,
             lock_wait: Duration::from_secs(10),
             show_values: false,
             interrupt: Interrupt::default(),

@@ -3,10 +3,11 @@
 use landfall_engine::{Declared, Difference, Error, ErrorKind};
 use tracing::info;
 
+use crate::about;
 use crate::config::Config;
 
-/// Refuses a database that this release does not fit; exit code 3. Nothing is written.
-pub(super) fn check(config: &Config, declared: &Declared) -> Result<(), Error> {
+/// Refuses a database that this release does not fit; exit code 3. Nothing is written. The fingerprint of its schema.
+pub(super) fn check(config: &Config, declared: &Declared) -> Result<String, Error> {
     let database = config.database.existing()?;
     let fit = landfall_engine::fit(database, declared, &config.settings, &mut ())?;
     if !fit.misfits.is_empty() {
@@ -16,7 +17,7 @@ pub(super) fn check(config: &Config, declared: &Declared) -> Result<(), Error> {
     for extra in fit.extra {
         info!("not known to this release: {}", extra.message);
     }
-    Ok(())
+    about::live(database, Some(declared), &config.settings)
 }
 
 fn does_not_fit(config: &Config, misfits: &[Difference]) -> Error {

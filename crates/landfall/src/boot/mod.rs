@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tracing::info;
 
-use crate::about::{self, About};
+use crate::about::About;
 use crate::bring;
 use crate::config::{self, Config, Service};
 use crate::failure::Failure;
@@ -61,11 +61,13 @@ fn ready(config: &Config) -> Result<Ready, Failure> {
     let lock = Lock::take(&config.database, &config.settings)?;
     pull::sweep(&config.database, &config.settings);
     restore::sweep(&config.database);
-    match config.boot {
-        config::Boot::Migrate { .. } => info!("{}", bring::bring(config, &declared)?.summary()),
+    let live = match config.boot {
+        config::Boot::Migrate { .. } => {
+            info!("{}", bring::bring(config, &declared)?.summary());
+            declared.fingerprint().to_owned()
+        }
         config::Boot::Keep => keep::check(config, &declared)?,
-    }
-    let live = about::live(&config.database.path, Some(&declared), &config.settings)?;
+    };
     Ok(Ready { lock, about: About::new(config, Some(&declared)).with_live(live) })
 }
 

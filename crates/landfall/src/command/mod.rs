@@ -1,4 +1,4 @@
-//! The commands that do one thing and end; `start` and `serve` are in `boot`.
+//! The commands that do one thing and end; `start` is in `boot`.
 
 pub(crate) mod backup;
 pub(crate) mod discard;
