@@ -3,7 +3,6 @@
 //! Its exit codes mislead both ways, and it waits for ever for an answer that does not come: each call has a deadline of ours, and
 //! what is concluded from a failure is decided by whoever asked.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
@@ -19,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::child::{Child, Program};
+use super::programs;
 use super::run::{self, Answer, Pace};
 use crate::error::{Error, Kind};
 use crate::name::{AppName, MachineId, PathThere, Region, Variable, VolumeId, VolumeName};
@@ -159,7 +159,8 @@ impl<'a> Fly<'a> {
 
     /// For questions that are about no app.
     pub(crate) fn of_none(interrupt: &'a Interrupt) -> Result<Self, Failure> {
-        let binary = on_path().ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
+        let binary = programs::find(&["fly", "flyctl"])
+            .ok_or_else(|| Failure::new(Reason::Missing, "fly was not found on PATH"))?;
         Ok(Self { binary, app: "", interrupt, longest: Duration::MAX, fetching: FETCHING })
     }
 
@@ -387,15 +388,7 @@ fn printed(line: &str, output: Output) -> Result<[String; 2], Failure> {
 /// Whether there is a `fly` on this machine.
 #[must_use]
 pub fn is_there() -> bool {
-    on_path().is_some()
-}
-
-fn on_path() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    let files = ["fly", "flyctl"]
-        .into_iter()
-        .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
-    files.filter(|file| file.is_file()).find_map(|file| std::path::absolute(file).ok())
+    programs::find(&["fly", "flyctl"]).is_some()
 }
 
 /// Why a call failed, told by its last error line. flyctl 0.4.80 has no other way to say it.

@@ -10,6 +10,7 @@ use landfall_engine::Interrupt;
 
 use super::cargo;
 use super::child::{Child, Program};
+use super::programs;
 use super::run::{self, Answer};
 use crate::error::Error;
 use crate::local::Local;
@@ -25,9 +26,8 @@ pub(crate) fn find(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> 
         return cargo::build(&project.root, &name, &name, interrupt);
     }
     let beside = env::current_exe().ok().map(|own| own.with_file_name(NAME));
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&folders).map(|folder| folder.join(NAME));
-    beside.into_iter().chain(on_path).find(|file| file.is_file()).ok_or_else(|| {
+    let beside = beside.filter(|file| programs::is_program(file));
+    beside.or_else(|| programs::find(&[NAME])).ok_or_else(|| {
         Error::usage(NAME, "there is no program `landfall` on PATH")
             .unchanged()
             .remedy("put it into a folder on PATH")

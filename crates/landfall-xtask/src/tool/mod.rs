@@ -9,4 +9,5 @@ pub(crate) mod git;
 pub(crate) mod landfall;
 #[cfg(test)]
 mod outside;
+mod programs;
 pub mod run;
