@@ -72,7 +72,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// Time this very binary and the app that lies beside it, instead of release builds
+    /// Time this very binary and the `landfall` that lies beside it, instead of release builds
     #[arg(long)]
     pub(crate) no_build: bool,
 

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::project::{Project, Response, Server};
+use crate::project::Project;
+use landfall_testkit::server::{Response, Server};
 
 fn send(server: &Server, method: &str, path: &str, body: &str) -> Response {
     server.request(method, path, "Content-Type: application/json\r\n", body)

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use crate::project::{Project, Response, Server};
+use crate::project::Project;
+use landfall_testkit::server::{Response, Server};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 

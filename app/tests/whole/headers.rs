@@ -1,6 +1,7 @@
 //! The headers that every answer carries.
 
-use crate::project::{Project, Response, Server};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::Response;
 
 const ALWAYS: [&str; 7] = [
     "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; \
@@ -53,7 +54,7 @@ fn every_answer_carries_them_and_only_files_without_data_may_be_kept() {
 #[test]
 fn only_what_came_to_fly_over_https_asks_for_https_from_then_on() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app().env("FLY_MACHINE_ID", "91857"));
+    let server = spawned(project.app().env("FLY_MACHINE_ID", "91857"));
     let over =
         |protocol: &str| server.request("GET", "/", &format!("X-Forwarded-Proto: {protocol}\r\n"), "").head;
     assert!(over("https").contains("\r\nstrict-transport-security: max-age=31536000"));

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use crate::project::{Project, Response, Server};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::{Response, Server};
 
 fn ask(server: &Server, method: &str, path: &str, hosts: &[&str]) -> Response {
     let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
@@ -40,7 +41,7 @@ fn without_a_password_only_the_names_of_this_machine_are_answered() {
 #[test]
 fn with_a_password_any_name_is_answered() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app().env("APP_PASSWORD", "secret"));
+    let server = spawned(project.app().env("APP_PASSWORD", "secret"));
     assert_eq!(ask(&server, "GET", "/", &["shop.example"]).status, 401);
 }
 

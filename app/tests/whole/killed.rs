@@ -8,7 +8,8 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::project::{Project, Server, customers};
+use crate::project::{Project, customers};
+use landfall_testkit::server::Server;
 
 /// Who posts at the same time.
 const VISITORS: u32 = 4;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::project::{Project, Response, Server};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::{Response, Server};
 
 #[test]
 fn a_customer_who_was_added_is_still_there_after_a_restart() {
@@ -341,7 +342,7 @@ fn version_is_what_landfall_said_as_long_as_the_schema_is_the_one_that_it_saw() 
         "sqlite": "3.54.1",
         "ready_seconds": 0.5
     });
-    let server = Server::spawn(project.app().env("LANDFALL_VERSION", said.to_string()));
+    let server = spawned(project.app().env("LANDFALL_VERSION", said.to_string()));
     assert_eq!(server.get("/version").json(), said);
     project.sql("INSERT INTO customers VALUES (1, 'Ada', 'Lovelace')");
     assert_eq!(server.get("/version").json(), said);

@@ -7,12 +7,13 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::project::{Project, Response, Server};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::{Response, Server};
 
 const PASSWORD: &str = "pä:ss wörd";
 
 fn locked(project: &Project) -> Server {
-    Server::spawn(project.app().env("APP_PASSWORD", PASSWORD))
+    spawned(project.app().env("APP_PASSWORD", PASSWORD))
 }
 
 fn on_fly(project: &Project) -> Command {
@@ -76,7 +77,7 @@ fn with_the_password_everything_is_as_without_one() {
 #[test]
 fn what_deploys_and_pages_read_stays_open() {
     let project = Project::with_ada();
-    let closed = Server::spawn(&mut on_fly(&project));
+    let closed = spawned(&mut on_fly(&project));
     for server in [locked(&project), closed] {
         for path in ["/healthz", "/version", "/style.css", "/icon.svg"] {
             assert_eq!(server.get(path).status, 200, "{path}");
@@ -87,7 +88,7 @@ fn what_deploys_and_pages_read_stays_open() {
 #[test]
 fn an_empty_password_is_none() {
     let project = Project::with_ada();
-    let server = Server::spawn(project.app().env("APP_PASSWORD", ""));
+    let server = spawned(project.app().env("APP_PASSWORD", ""));
     assert!(server.get("/").body.contains("Ada Lovelace"));
 }
 
@@ -143,7 +144,7 @@ fn nine_wrong_passwords_do_not_lock_anybody_out() {
 #[test]
 fn on_fly_each_client_has_its_own_attempts() {
     let project = Project::with_ada();
-    let server = Server::spawn(on_fly(&project).env("APP_PASSWORD", PASSWORD));
+    let server = spawned(on_fly(&project).env("APP_PASSWORD", PASSWORD));
     let from = |address: &str, password: &str| {
         let headers = format!("Fly-Client-IP: {address}\r\n{}", basic(password));
         get(&server, "/", &headers).status
@@ -161,7 +162,7 @@ fn behind_a_proxy_of_ones_own_the_right_password_gets_in_after_wrong_ones_of_oth
     let project = Project::with_ada();
     let mut behind = project.app();
     behind.env("APP_PASSWORD", PASSWORD).env("APP_CLIENT_IP_HEADER", "X-Forwarded-For");
-    let server = Server::spawn(&mut behind);
+    let server = spawned(&mut behind);
     let from = |address: &str, password: &str| {
         let headers = format!("X-Forwarded-For: {address}\r\n{}", basic(password));
         get(&server, "/", &headers).status
@@ -177,7 +178,7 @@ fn behind_a_proxy_of_ones_own_the_right_password_gets_in_after_wrong_ones_of_oth
 #[test]
 fn guesses_of_any_number_of_addresses_are_bounded_and_keep_nobody_out_who_was_in() {
     let project = Project::with_ada();
-    let server = Server::spawn(on_fly(&project).env("APP_PASSWORD", PASSWORD));
+    let server = spawned(on_fly(&project).env("APP_PASSWORD", PASSWORD));
     let from = |address: &str, password: &str| {
         let headers = format!("Fly-Client-IP: {address}\r\n{}", basic(password));
         get(&server, "/", &headers).status
@@ -220,7 +221,7 @@ fn the_log_never_has_a_password() {
 #[test]
 fn on_fly_without_a_password_every_page_only_says_how_to_set_one() {
     let project = Project::with_ada();
-    let server = Server::spawn(&mut on_fly(&project));
+    let server = spawned(&mut on_fly(&project));
     for path in ["/", "/customers/7", "/?q=ada", "/nowhere"] {
         let page = get(&server, path, &basic(""));
         assert_eq!(page.status, 503, "{path}");
@@ -241,7 +242,7 @@ fn on_fly_without_a_password_every_page_only_says_how_to_set_one() {
 #[test]
 fn on_fly_without_a_password_nothing_is_written() {
     let project = Project::with_ada();
-    let server = Server::spawn(on_fly(&project).env_remove("FLY_APP_NAME").env("APP_PASSWORD", ""));
+    let server = spawned(on_fly(&project).env_remove("FLY_APP_NAME").env("APP_PASSWORD", ""));
     for path in ["/customers", "/customers/7", "/customers/7/delete"] {
         assert_eq!(server.post(path, "first_name=Grace&last_name=Hopper").status, 503, "{path}");
     }

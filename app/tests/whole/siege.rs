@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-use crate::project::{Project, Response, Server};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::{Response, Server};
 
 const POST: &str = "POST /api/customers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 /// Far more than any deadline of the service: a test that waits so long has found that there is none.
@@ -27,7 +28,7 @@ fn narrow(project: &Project, files: u32) -> Server {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {files}; exec {}", env!("CARGO_BIN_EXE_app"))]);
     shell.current_dir(project.path(".")).env_clear().env("PORT", "0").stdin(Stdio::null());
-    Server::spawn(&mut shell)
+    spawned(&mut shell)
 }
 
 /// Sends the beginning of something.

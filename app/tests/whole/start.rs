@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use insta::assert_snapshot;
 use landfall_testkit::requires;
 
-use crate::project::{Project, Ran, Server, ran};
+use crate::project::{Project, spawned};
+use landfall_testkit::server::{self, Ran};
 
 #[track_caller]
 fn refused(command: &mut Command) -> String {
-    let Ran { exit, stderr } = ran(command);
+    let Ran { exit, stderr, .. } = server::refused(command, "serving on");
     assert_eq!(exit, 1, "{stderr}");
     stderr
 }
@@ -85,7 +86,7 @@ fn behind_landfall_it_is_migrated_then_served_and_stopped_as_one_process() {
     let mut start = Command::new(landfall);
     start.args(["start", "--"]).arg(&app).current_dir(project.path("."));
     start.env_clear().env("PORT", "0").env("LANDFALL_COMMIT", "0123abc").stdin(Stdio::null());
-    let server = Server::spawn(&mut start);
+    let server = spawned(&mut start);
     assert_eq!(server.post("/customers", "first_name=Ada&last_name=Lovelace").status, 303);
     let version = server.get("/version").json();
     assert_eq!(version["schema"]["live"], version["schema"]["declared"]);

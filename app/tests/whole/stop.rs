@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
-use crate::project::{Project, Response};
+use crate::project::Project;
+use landfall_testkit::server::Response;
 
 #[test]
 fn sigterm_finishes_the_request_under_way_and_leaves_no_wal() {

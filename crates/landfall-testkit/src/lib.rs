@@ -8,5 +8,7 @@ pub mod git;
 pub mod hostile;
 pub mod nasty;
 pub mod requires;
+pub mod server;
 pub mod sim;
+pub mod sources;
 pub mod world;

@@ -11,7 +11,7 @@ const TESTED: &str = r#"//! Sells.
 fn main() {}
 
 #[cfg(test)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "one of its tools is enough here")]
 mod requires;
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::sources::{self, code, files, root};
+use landfall_testkit::sources::{code, files};
+
+use crate::sources::{self, root};
 
 /// What is behind `cargo xtask`: the library and our own commands.
 const OURS: [&str; 2] = ["crates/landfall-xtask/src", "xtask/src"];
@@ -14,12 +16,7 @@ fn library(path: &str) -> PathBuf {
 
 /// The sources behind `cargo xtask` that hold one of these words outside their tests, but for those below `allowed`.
 fn offenders(words: &[&str], allowed: &str) -> Vec<PathBuf> {
-    let offends = |file: &PathBuf| words.iter().any(|word| code(file).contains(word));
-    let of = |src: PathBuf| {
-        let allowed = src.join(allowed);
-        files(&src).into_iter().filter(move |file| !file.starts_with(&allowed)).filter(offends).collect()
-    };
-    OURS.map(|src| -> Vec<PathBuf> { of(root().join(src)) }).concat()
+    OURS.map(|src| landfall_testkit::sources::offenders(&root().join(src), words, &[allowed])).concat()
 }
 
 #[test]

@@ -17,23 +17,6 @@ pub(crate) fn crates() -> Vec<PathBuf> {
     all.into_iter().map(|folder| folder.join("src")).collect()
 }
 
-/// The Rust files below a folder.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let nested = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
-    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
-}
-
-/// Without tests, and without what documents the file; whoever may use what is in it.
-pub(crate) fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    let code = text.split("mod tests {").next().unwrap().replace("pub fn ", "pub(crate) fn ");
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//!"))
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
 #[test]
 fn every_crate_is_found() {
     let crates = crates();

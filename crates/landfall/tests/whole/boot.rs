@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use insta::assert_snapshot;
 use rusqlite::Connection;
 
-use crate::project::{CUSTOMERS, Project, START, Server, customers, ran, refused, stable};
+use crate::project::{CUSTOMERS, Project, START, customers, refused, spawned, stable};
 use landfall_testkit::requires;
+use landfall_testkit::server::{Server, ran};
 
 /// Every row is written anew.
 const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL UNIQUE);\n";
@@ -39,7 +40,7 @@ fn while_the_database_is_made_ready_visitors_are_asked_to_come_back() {
     let holder = Connection::open(project.database()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut server = Server::spawn_without_waiting(&mut project.start());
-    server.listens();
+    server.wait_for_line("listening on http://");
     server.wait_for_line("waiting");
     let health = server.get("/healthz");
     assert_eq!((health.status, health.body.as_str()), (503, "not ready: the database is being migrated\n"));
@@ -182,7 +183,7 @@ fn an_approval_for_another_plan_stops_the_start_and_that_for_this_plan_lets_it_p
     assert_eq!(project.customers(), ["7 Ada Lovelace"]);
     let document = project.run(&["migrate", "--dry-run", "--format", "json"]).json();
     let plan = document["report"]["plan"]["fingerprint"].as_str().unwrap().to_owned();
-    assert_eq!(Server::spawn(&mut start(&plan)).stop().0, 0);
+    assert_eq!(spawned(&mut start(&plan)).stop().0, 0);
     assert_eq!(first_names(&project), ["7 Ada"]);
 }
 
@@ -191,7 +192,7 @@ fn a_kept_schema_is_served_where_the_release_fits_it() {
     let project = Project::with_ada();
     project.sql("ALTER TABLE customers ADD COLUMN phone TEXT; CREATE INDEX by_name ON customers (last_name); CREATE TABLE orders (id INTEGER PRIMARY KEY)");
     let schema = project.run(&["inspect"]).stdout;
-    let server = Server::spawn(project.start().env("LANDFALL_SCHEMA", "keep"));
+    let server = spawned(project.start().env("LANDFALL_SCHEMA", "keep"));
     let (exit, log) = server.stop();
     assert_eq!(exit, 0);
     let _stable = stable();
@@ -280,8 +281,8 @@ fn on_fly_an_empty_volume_is_refused_unless_a_database_may_be_made() {
     fs::remove_file(&database).unwrap();
     assert_eq!(refused(&mut on_fly(&project, &text)).exit, 1);
     assert!(!database.exists());
-    assert_eq!(Server::spawn(on_fly(&project, &text).env("LANDFALL_CREATE", "1")).stop().0, 0);
-    assert_eq!(Server::spawn(&mut on_fly(&project, &text)).stop().0, 0);
+    assert_eq!(spawned(on_fly(&project, &text).env("LANDFALL_CREATE", "1")).stop().0, 0);
+    assert_eq!(spawned(&mut on_fly(&project, &text)).stop().0, 0);
 }
 
 const STRANGER: u32 = 65_532;
@@ -337,7 +338,7 @@ fn run_as_root_a_command_leaves_no_file_that_the_owner_cannot_use() {
     assert_eq!(migrate.exit, 0, "{}", migrate.stderr);
     let copy = volume.path().join("copy");
     assert_eq!(run(&["backup", &copy.to_string_lossy()]).exit, 0);
-    let server = Server::spawn(project.start().env("DB_PATH", &database));
+    let server = spawned(project.start().env("DB_PATH", &database));
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let of = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert_eq!(

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::project::{CUSTOMERS, Project, ran};
+use crate::project::{CUSTOMERS, Project};
+use landfall_testkit::server::ran;
 
 #[test]
 fn atlas_sees_no_secret_of_the_machine() {

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::project::{CUSTOMERS, Project, customers, ran, stable};
+use crate::project::{CUSTOMERS, Project, customers, stable};
+use landfall_testkit::server::ran;
 
 const WITH_EMAIL: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT);\n";
 const WITHOUT_LAST_NAME: &str =

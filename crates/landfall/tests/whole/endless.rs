@@ -4,7 +4,8 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::project::{Project, Server};
+use crate::project::Project;
+use landfall_testkit::server::Server;
 
 /// Counted before there is a plan.
 const PLANNING: &str = "

@@ -1,7 +1,8 @@
 //! A schema that speaks to terminals and to whoever reads the log: no output lets it.
 
-use crate::project::{Project, Ran};
+use crate::project::Project;
 use landfall_testkit::hostile::{harm, rows, schema};
+use landfall_testkit::server::Ran;
 
 fn project(declared: &str) -> Project {
     let project = Project::new();

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::project::{CUSTOMERS, Project, Server, ran};
+use crate::project::{CUSTOMERS, Project, spawned};
+use landfall_testkit::server::ran;
 
 /// With an Atlas on the PATH that leaves a file when it is started.
 fn under(project: &Project, mut command: Command) -> Command {
@@ -71,7 +72,7 @@ fn start_leaves_the_database_and_starts_no_process() {
         let project = in_mode("WAL");
         project.declare(&schema);
         let before = files(&project);
-        let server = Server::spawn(&mut under(&project, project.start()));
+        let server = spawned(&mut under(&project, project.start()));
         let while_serving = files(&project);
         assert!(
             before.iter().all(|(name, file)| while_serving.get(name) == Some(file)),

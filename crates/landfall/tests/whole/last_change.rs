@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::project::{CUSTOMERS, Project, ran, stable};
+use crate::project::{CUSTOMERS, Project, stable};
+use landfall_testkit::server::ran;
 
 const REWRITTEN: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL UNIQUE);\n";
 const RECORD: &str = ".data/db.last-change";

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use insta::assert_snapshot;
 
-use crate::project::{CUSTOMERS, Project, ran};
+use crate::project::{CUSTOMERS, Project};
 use landfall_testkit::requires;
+use landfall_testkit::server::ran;
 
 /// Who owns the folder of the database.
 const SERVICE: u32 = 65532;
@@ -179,7 +180,7 @@ fn new_files_are_for_their_owner_alone_whatever_the_umask_and_an_old_one_stays_a
             shell.current_dir(project.path(".")).env_clear().env("PORT", "0").stdin(Stdio::null());
             shell
         };
-        drop(crate::project::Server::spawn(&mut under(&crate::project::START.join(" "))));
+        drop(crate::project::spawned(&mut under(&crate::project::START.join(" "))));
         for name in ["db", "db.lock", "db.last-change"] {
             assert_eq!(mode(&project.path(".data").join(name)), 0o600, "{name} under {umask}");
         }

@@ -14,8 +14,9 @@ use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::project::{LANDFALL, Project, Ran, Server, customers, ran, stable};
+use crate::project::{LANDFALL, Project, customers, stable};
 use landfall_testkit::requires;
+use landfall_testkit::server::{Ran, Server, ran};
 
 const FILE: &str = ".data/db.pull-1";
 

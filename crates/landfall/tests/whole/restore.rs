@@ -13,8 +13,9 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::project::{CUSTOMERS, Project, Ran, START, Server, customers, ran, stable};
+use crate::project::{CUSTOMERS, Project, START, customers, spawned, stable};
 use landfall_testkit::requires;
+use landfall_testkit::server::{Ran, Server, ran};
 
 const COPY: &str = ".data/db.before-20250101T000000Z-aaaaaaaaaaaa";
 
@@ -588,5 +589,5 @@ fn on_fly_a_volume_without_its_database_says_how_one_is_put_back_and_that_works(
     assert_eq!(restored.exit, 0, "{}", restored.stderr);
     assert_eq!(customers(&database), ["7 Ada Lovelace"]);
     fs::write(project.path("schema.sql"), CUSTOMERS).unwrap();
-    assert_eq!(Server::spawn(&mut app(&START)).stop().0, 0);
+    assert_eq!(spawned(&mut app(&START)).stop().0, 0);
 }

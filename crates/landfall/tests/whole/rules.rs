@@ -3,25 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use landfall_testkit::sources;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
-}
-
-/// The sources that hold one of these words outside their tests, but for those that may.
 fn offenders(words: &[&str], may: &[&str]) -> Vec<PathBuf> {
-    let src = Path::new(ROOT).join("src");
-    let files =
-        sources(&src).into_iter().filter(|file| !may.iter().any(|name| file.starts_with(src.join(name))));
-    let holds = |file: &PathBuf| {
-        let text = fs::read_to_string(file).unwrap();
-        let code = text.split("mod tests {").next().unwrap();
-        words.iter().any(|word| code.contains(word))
-    };
-    files.filter(holds).collect()
+    sources::offenders(&Path::new(ROOT).join("src"), words, may)
 }
 
 const NONE: [&str; 0] = [];

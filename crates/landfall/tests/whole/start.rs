@@ -5,7 +5,8 @@ use std::net::TcpListener;
 
 use insta::assert_snapshot;
 
-use crate::project::{Project, Server, ran, refused, stable};
+use crate::project::{Project, refused, stable};
+use landfall_testkit::server::{Server, ran};
 
 #[test]
 fn the_log_says_what_was_migrated_and_where_it_is_served() {

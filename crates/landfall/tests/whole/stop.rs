@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 use rustix::process::Signal;
 
-use crate::project::{Project, Server};
+use crate::project::Project;
+use landfall_testkit::server::Server;
 
 #[test]
 fn idle_touches_nothing_whatever_there_is_until_it_is_asked_to_stop() {

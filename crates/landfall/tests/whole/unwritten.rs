@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use insta::assert_snapshot;
 
-use crate::project::{Project, Ran, ran, stable};
+use crate::project::{Project, stable};
+use landfall_testkit::server::{Ran, ran};
 
 const WITH_EMAIL: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT);\n";
 
