@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -116,8 +116,7 @@ fn answers(address: SocketAddr) -> bool {
     let ask = || -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&reachable(address), Duration::from_millis(20))?;
         stream.set_read_timeout(Some(Duration::from_millis(500)))?;
-        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-        stream.shutdown(Shutdown::Write)?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut answer = [0; 4096];
         let read = stream.read(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer[..read]).to_lowercase())
